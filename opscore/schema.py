@@ -1,0 +1,120 @@
+"""The tables of this package: their columns, in one place.
+
+Records that the command line prints with ``--json`` have these fields and no others. They are a
+contract with scripts: fields may be added in a new version, none is renamed or dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from opscore.errors import OpscoreError
+
+SCHEMA_VERSION = 1
+
+#: One row per (policy, seed, iteration, edge, operation).
+SCORES = {
+    "policy": "str",  # as the paper names it, e.g. 'zc-pt(nwot)'
+    "seed": "Int64",  # run seed; missing where the policy draws nothing, or the seed is unknown
+    "iteration": "int64",  # 0 = initial scoring; t = after t discretizations
+    "edge": "int64",  # index of the edge in the space's order
+    "op": "str",  # the operation's name
+    "score": "float64",  # what the policy measured, in its own unit; missing unless status is 'ok'
+    "strength": "float64",  # the score turned so that larger means 'keep this operation'
+    "status": "str",  # 'ok', or why there is no number
+    "seconds": "float64",  # wall time spent on this score; shared work is split evenly
+}
+
+#: One row per ordered pair of policies and iteration.
+CORRELATION = {
+    "policy": "str",
+    "reference": "str",
+    "iteration": "int64",
+    "rho": "float64",  # Spearman within an edge, averaged over edges and then over seeds
+    "ci_low": "float64",  # 95 % bootstrap interval, seeds resampled first, then edges
+    "ci_high": "float64",
+    "p_value": "float64",  # exact two-sided permutation p-value of rho
+    "n_seeds": "int64",
+    "n_edges": "int64",  # edges behind rho (the most over seeds)
+    "n_excluded": "int64",  # (seed, edge) rows left out: constant, failed, or fewer than two scores
+}
+
+#: One row per (policy, seed, dataset): the architecture picked edge by edge, as in Table 1.
+SELECTION = {
+    "policy": "str",
+    "seed": "Int64",
+    "architecture": "str",  # the benchmark's own string
+    "dataset": "str",
+    "error": "float64",  # percent, mean over the seeds that the benchmark has
+    "rank": "int64",  # 1 + the number of architectures that are strictly better
+    "percentile": "float64",  # percent of the space that is strictly worse
+}
+
+#: One row per (edge, operation).
+ORACLE = {
+    "edge": "int64",
+    "op": "str",
+    "best": "float64",  # Eq. 1: best accuracy of any completion, percent
+    "mean": "float64",  # Eq. 2: mean accuracy over the completions, percent
+}
+
+TABLES: dict[str, dict[str, str]] = {
+    "scores": SCORES,
+    "correlation": CORRELATION,
+    "selection": SELECTION,
+    "oracle": ORACLE,
+}
+
+
+def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The frame with exactly the columns of ``table``, in order and with their types.
+
+    Raises OpscoreError when a column is missing; further columns are dropped.
+    """
+    columns = TABLES[table]
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise OpscoreError(f"a '{table}' table needs the column(s) {', '.join(missing)}")
+    return frame[list(columns)].astype(columns).reset_index(drop=True)
+
+
+def empty(table: str) -> pd.DataFrame:
+    """A table of the given kind with no rows."""
+    return conform(pd.DataFrame({name: [] for name in TABLES[table]}), table)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain dictionaries that JSON can hold; missing and non-finite values become None."""
+    return [
+        {str(key): _plain(value) for key, value in row.items()}
+        for row in frame.to_dict(orient="records")
+    ]
+
+
+def dumps(payload: Mapping[str, Any]) -> str:
+    """Strict JSON of frames, dataclass dictionaries and plain values (no NaN, no Infinity)."""
+    return json.dumps(_plain(dict(payload)), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return records(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if value is None or value is pd.NA:
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return str(value)
