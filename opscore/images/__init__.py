@@ -1,0 +1,49 @@
+"""Minibatches: CIFAR-10, digits, noise; with the authors' normalisation and augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
+from opscore.images.cifar10 import find_cifar10, load_cifar10
+from opscore.images.digits import load_digits
+from opscore.registry import Registry
+
+#: Loaders by name; each takes the data folder (or None) and returns an image set.
+IMAGE_SETS: Registry[Callable[[Path | None], ImageSet]] = Registry(
+    "image set", entry_points="opscore.images"
+)
+IMAGE_SETS.add("cifar10", load_cifar10)
+IMAGE_SETS.add("digits", lambda data_dir: load_digits())
+IMAGE_SETS.add("noise", lambda data_dir: NoiseImages())
+
+
+def resolve_images(name: str, data_dir: Path | None = None) -> str:
+    """The set that a name stands for: 'auto' is CIFAR-10 where it is found, else digits."""
+    if name == "auto":
+        return "cifar10" if find_cifar10(data_dir) is not None else "digits"
+    IMAGE_SETS[name]
+    return name
+
+
+def load_images(name: str = "auto", data_dir: Path | None = None) -> ImageSet:
+    """The image set of this name; UserError when it is unknown or its files are missing."""
+    return IMAGE_SETS[resolve_images(name, data_dir)](data_dir)
+
+
+def list_image_sets() -> list[str]:
+    """Names that ``--images`` takes, beside 'auto'."""
+    return list(IMAGE_SETS)
+
+
+__all__ = [
+    "IMAGE_SETS",
+    "Batch",
+    "ImageSet",
+    "NoiseImages",
+    "PixelImages",
+    "list_image_sets",
+    "load_images",
+    "resolve_images",
+]

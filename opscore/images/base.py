@@ -1,0 +1,152 @@
+"""Minibatches, and the image sets that they are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from opscore.errors import UserError
+from opscore.rng import numpy_generator
+
+#: Padding of the random crop (paper, appendix A.3; DARTS's CIFAR-10 training transform).
+CROP_PADDING = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch.
+
+    Attributes:
+        images: float tensor [N, channels, height, width], normalised.
+        labels: int64 tensor [N].
+        source: where the images come from, for records and figures.
+    """
+
+    images: Tensor
+    labels: Tensor
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
+        """The same batch on another device, and with another floating-point type."""
+        return Batch(self.images.to(device, dtype), self.labels.to(device), self.source)
+
+
+class ImageSet(Protocol):
+    """Anything that minibatches can be drawn from."""
+
+    @property
+    def name(self) -> str:
+        """The set's name on the command line."""
+        ...
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes of its labels."""
+        ...
+
+    def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
+        """``size`` images drawn for one purpose of one run, on the CPU."""
+        ...
+
+    def describe(self) -> str:
+        """One line: what these images are."""
+        ...
+
+
+@dataclass(frozen=True)
+class PixelImages:
+    """Images held in memory.
+
+    Attributes:
+        name: the set's name.
+        pixels: uint8 array [N, 32, 32, 3].
+        labels: int array [N].
+        mean, std: per-channel constants of the normalisation, in units of pixel/255.
+        pool: indices that scoring may draw from. The authors score on the first half of CIFAR-10's
+            training set by official index; the second half is their validation half.
+        n_classes: number of classes.
+        description: one line about the set.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    labels: NDArray[Any]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    pool: NDArray[Any]
+    n_classes: int
+    description: str
+
+    def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
+        """``size`` images without replacement: random crop, flip and normalisation.
+
+        Raises UserError when the pool is smaller than the batch.
+        """
+        if not 1 <= size <= len(self.pool):
+            raise UserError(
+                f"a batch of {size} images was asked for; "
+                f"'{self.name}' has {len(self.pool)} to draw from"
+            )
+        draw = numpy_generator(seed, "images", *purpose)
+        chosen = draw.choice(self.pool, size, replace=False)
+        pixels = self.pixels[chosen]
+        if augment:
+            pixels = random_crop_and_flip(pixels, draw)
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        images = (pixels.astype(np.float32) / 255 - mean) / std
+        return Batch(
+            torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))),
+            torch.from_numpy(self.labels[chosen].astype(np.int64)),
+            self.name,
+        )
+
+    def describe(self) -> str:
+        """One line: what these images are."""
+        return self.description
+
+
+@dataclass(frozen=True)
+class NoiseImages:
+    """Standard normal pixels with random labels: what a score owes to real images is missing."""
+
+    name: str = "noise"
+    n_classes: int = 10
+
+    def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
+        """``size`` images of N(0, 1) pixels, [size, 3, 32, 32]; ``augment`` has no effect."""
+        if size < 1:
+            raise UserError(f"a batch needs at least one image, got {size}")
+        draw = numpy_generator(seed, "images", *purpose)
+        images = draw.standard_normal((size, 3, 32, 32), dtype=np.float32)
+        labels = draw.integers(self.n_classes, size=size)
+        return Batch(torch.from_numpy(images), torch.from_numpy(labels), self.name)
+
+    def describe(self) -> str:
+        """One line: what these images are."""
+        return "Gaussian noise: N(0, 1) pixels, random labels"
+
+
+def random_crop_and_flip(pixels: NDArray[Any], draw: np.random.Generator) -> NDArray[Any]:
+    """Zero-pad by 4, crop back at random, flip left-right with probability one half.
+
+    Shapes: uint8 [N, height, width, channels] in and out.
+    """
+    count, height, width, _ = pixels.shape
+    pad = CROP_PADDING
+    padded = np.pad(pixels, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    rows = draw.integers(0, 2 * pad + 1, size=(count, 1)) + np.arange(height)
+    columns = draw.integers(0, 2 * pad + 1, size=(count, 1)) + np.arange(width)
+    flip = draw.random(count) < 0.5
+    columns[flip] = columns[flip, ::-1]
+    cropped: NDArray[Any] = padded[
+        np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]
+    ]
+    return cropped

@@ -1,0 +1,82 @@
+"""CIFAR-10 (Krizhevsky 2009), from a small npz file or from the official python archive."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opscore.data import find
+from opscore.data.pickles import load_restricted
+from opscore.errors import UserError
+from opscore.images.base import PixelImages
+
+ARCHIVE = "cifar-10-python.tar.gz"
+SUBSET = "cifar10/train.npz"
+
+#: The constants of the authors' transform.
+MEAN = (0.49139968, 0.48215827, 0.44653124)
+STD = (0.24703233, 0.24348505, 0.26158768)
+
+#: Scoring draws from the first half of the official training set.
+FIRST_HALF = 25_000
+
+#: What a NumPy array needs to come out of the archive's pickles, and nothing else.
+_ARRAY_GLOBALS: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
+
+
+def find_cifar10(data_dir: Path | None = None) -> Path | None:
+    """The archive if it is there, else the subset, else None."""
+    return find(ARCHIVE, data_dir) or find(SUBSET, data_dir)
+
+
+def load_cifar10(data_dir: Path | None = None) -> PixelImages:
+    """CIFAR-10's training images.
+
+    The whole training set where the official archive is found, else the subset of
+    ``cifar10/train.npz`` (uint8 ``images`` [N, 32, 32, 3], ``labels`` [N], and ``index``, the
+    position in the official training set). UserError when neither is there.
+    """
+    path = find_cifar10(data_dir)
+    if path is None:
+        raise UserError(
+            f"no CIFAR-10 images: neither {ARCHIVE} nor {SUBSET} was found; "
+            "run 'opscore data fetch cifar10', or use --images digits"
+        )
+    pixels, labels, index = _read_archive(path) if path.suffix == ".gz" else _read_npz(path)
+    return PixelImages(
+        name="cifar10",
+        pixels=pixels,
+        labels=labels,
+        mean=MEAN,
+        std=STD,
+        pool=np.flatnonzero(index < FIRST_HALF),
+        n_classes=10,
+        description=f"CIFAR-10, {len(pixels):,} training images",
+    )
+
+
+def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as archive:
+        return archive["images"], archive["labels"].astype(np.int64), archive["index"]
+
+
+def _read_archive(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    images, labels = [], []
+    with tarfile.open(path, "r:gz") as archive:
+        for batch in range(1, 6):
+            member = archive.extractfile(f"cifar-10-batches-py/data_batch_{batch}")
+            if member is None:
+                raise UserError(f"{path.name} is not the CIFAR-10 python archive")
+            content = load_restricted(member, _ARRAY_GLOBALS, encoding="bytes")
+            images.append(content[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+            labels.append(np.asarray(content[b"labels"], dtype=np.int64))
+    pixels = np.concatenate(images)
+    return pixels, np.concatenate(labels), np.arange(len(pixels))

@@ -1,0 +1,87 @@
+"""nwot: how differently a network's ReLUs respond to the images of a minibatch.
+
+For N images let c_i in {0, 1}^A be the signs of image i at all A counted activations. Then
+
+    K_ij = A - hamming(c_i, c_j) = c_i . c_j + (1 - c_i) . (1 - c_j),    S = log |det K|
+
+(Mellor et al. 2021, equations 1 and 2). Larger is better.
+
+What counts as an activation is where the two meanings differ (docs/faithful.md):
+
+* faithful: the input of every module whose class name contains 'ReLU'. That is the authors' hook;
+  it also matches the ReLU-Conv-BN wrappers, so each convolution's input counts twice. A removed
+  convolution still runs on zeros: its wrapper counts the node as it is, its inner ReLU counts
+  nothing but equal signs.
+* clean: the input of every real ReLU that runs, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from opscore.images import Batch
+from opscore.proxies.base import register_proxy
+
+
+def hooked_by_the_authors(module: nn.Module) -> bool:
+    """Whether the authors' activation hook matches a module: by its class name."""
+    return "ReLU" in type(module).__name__
+
+
+def is_relu(module: nn.Module) -> bool:
+    """Whether a module is a rectifier."""
+    return isinstance(module, nn.ReLU | nn.ReLU6)
+
+
+@torch.no_grad()
+def activation_kernel(
+    network: nn.Module, images: Tensor, counted: Callable[[nn.Module], bool]
+) -> Tensor:
+    """K, float64 [N, N], with exact integer entries, from one forward pass.
+
+    Args:
+        network: a module that maps images to anything.
+        images: float [N, ...].
+        counted: which modules count; the sign of their first input is what counts.
+    """
+    kernel = torch.zeros(len(images), len(images), dtype=torch.float64, device=images.device)
+
+    def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        active = (inputs[0].flatten(1) > 0).to(images.dtype)
+        idle = 1 - active
+        # Single precision is exact here: a product is a count below 2^24.
+        kernel.add_(active @ active.T).add_(idle @ idle.T)
+
+    hooks = [
+        module.register_forward_pre_hook(add) for module in network.modules() if counted(module)
+    ]
+    try:
+        network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return kernel
+
+
+def log_determinant(kernel: Tensor) -> float:
+    """log |det K|; minus infinity when K is singular (two images with the same code)."""
+    return float(torch.linalg.slogdet(kernel).logabsdet)
+
+
+def clean_nwot(network: nn.Module, batch: Batch) -> float:
+    """S with every rectifier that runs counted once."""
+    return log_determinant(activation_kernel(network, batch.images, is_relu))
+
+
+@register_proxy(
+    "nwot",
+    higher_is_better=True,
+    source="Mellor et al. 2021, eq. 1-2",
+    clean=clean_nwot,
+)
+def nwot(network: nn.Module, batch: Batch) -> float:
+    """S with the authors' count of activations."""
+    return log_determinant(activation_kernel(network, batch.images, hooked_by_the_authors))

@@ -1,0 +1,58 @@
+"""synflow: the flow of a signal of ones through a network of absolute weights.
+
+    R = 1^T f_|theta|(1),    S = sum over conv and linear weights of |theta * dR/dtheta|
+
+(Tanaka et al. 2020, eq. 2; summed per network as by Abdelfattah et al. 2021). Larger is better.
+
+Batch norm is taken out, everything is in double precision, the input is one image of ones. Biases
+are made absolute and carry signal but do not count. The value is the logarithm of S: S itself
+spans 1e21 to 1e49 on NAS-Bench-201, and no rank changes. The input's values do not matter, so the
+score depends on the weights alone.
+
+Faithful scores of A - (e, o) renormalise the edge that lost an operation, as the published ones
+do; clean scores leave the other weights as they are (docs/faithful.md).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from opscore.images import Batch
+from opscore.proxies.base import register_proxy
+
+
+@register_proxy(
+    "synflow",
+    higher_is_better=True,
+    source="Tanaka et al. 2020, eq. 2",
+    needs=("gradients", "double"),
+    renormalize=True,
+)
+def synflow(network: nn.Module, batch: Batch) -> float:
+    """log S of a network; the network is altered."""
+    network.double()
+    bypass_batch_norm(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_()
+    ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
+    weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    flow = network(ones).sum()
+    gradients = torch.autograd.grad(flow, weights, allow_unused=True)
+    total = sum(
+        (weight * gradient).detach().abs().sum().item()
+        for weight, gradient in zip(weights, gradients, strict=True)
+        if gradient is not None
+    )
+    return math.log(total) if total > 0 else -math.inf
+
+
+def bypass_batch_norm(network: nn.Module) -> None:
+    """Make every batch norm of a network the identity, in place."""
+    for module in network.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.Identity())

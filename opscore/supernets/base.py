@@ -1,0 +1,127 @@
+"""Supernets: a network that holds every candidate operation of every edge."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from opscore.spaces import SearchSpace, State
+
+#: Standard deviation of fresh architecture parameters (DARTS; the authors' code).
+ALPHA_SCALE = 1e-3
+
+
+@dataclass(frozen=True)
+class SupernetSize:
+    """How large a supernet is built: base channels, and searchable cells in each stage."""
+
+    channels: int
+    cells: int
+
+
+class Supernet(nn.Module):
+    """Base of the supernets.
+
+    ``forward(images, weights)`` takes images [N, channels, height, width] and the edges' operation
+    weights [edges, operations], and returns logits [N, classes]. A weight of exactly zero means
+    that the operation has been removed.
+
+    Attributes:
+        space: the search space.
+        alphas: architecture parameters, float [edges, operations]. A buffer, not a parameter: no
+            proxy counts them. Entries of operations that an edge does not have are ignored.
+    """
+
+    alphas: Tensor
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.space = space
+        shape = (len(space.edges), space.max_operations)
+        self.register_buffer("alphas", torch.zeros(shape))
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        """Logits [N, classes]; with ``run_removed`` removed operations still run, on zeros."""
+        raise NotImplementedError
+
+    def theta(self) -> Tensor:
+        """Softmax of the alphas over each edge's own operations, [edges, operations]."""
+        exists = _mask(self.space.initial_state(), self.alphas.device)
+        return torch.softmax(self.alphas.masked_fill(~exists, -math.inf), dim=1)
+
+    def weights(self, state: State, *, renormalize: bool = False) -> Tensor:
+        """Operation weights of a state: mask x theta, [edges, operations].
+
+        A discretized edge has weight one on its operation. An edge that has lost some operations
+        keeps the others' weights as they are, as the authors' nwot scores do; ``renormalize``
+        scales them to a sum of one, as their synflow scores do (docs/faithful.md).
+        """
+        mask = _mask(state, self.alphas.device)
+        kept = self.theta() * mask
+        discretized = mask.sum(dim=1, keepdim=True) == 1
+        if renormalize:
+            kept = kept / kept.sum(dim=1, keepdim=True)
+        return torch.where(discretized, mask.to(kept.dtype), kept)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights, and then the alphas, anew."""
+        initialize(self, generator)
+        draw = torch.randn(self.alphas.shape, generator=generator)
+        with torch.no_grad():
+            self.alphas.copy_(ALPHA_SCALE * draw)
+
+
+class StateNetwork(nn.Module):
+    """A supernet under one state, as an ordinary network: what a zero-cost proxy is given.
+
+    Attributes:
+        supernet: the supernet.
+        run_removed: whether removed operations run on zeroed inputs, where hooks can see them, as
+            in the authors' code. The output is the same either way.
+    """
+
+    weights: Tensor
+
+    def __init__(self, supernet: Supernet, weights: Tensor, *, run_removed: bool = False) -> None:
+        super().__init__()
+        self.supernet = supernet
+        self.run_removed = run_removed
+        self.register_buffer("weights", weights.detach())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes]."""
+        logits: Tensor = self.supernet(images, self.weights, run_removed=self.run_removed)
+        return logits
+
+
+def initialize(module: nn.Module, generator: torch.Generator) -> None:
+    """PyTorch's default initialisation, drawn from ``generator``.
+
+    Convolutions and linear layers: uniform in +-1/sqrt(fan_in), for weights and biases. Batch
+    norm: weight 1, bias 0, running mean 0 and variance 1.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fan_in = layer.weight[0].numel()
+            bound = 1 / math.sqrt(fan_in)
+            _uniform(layer.weight, bound, generator)
+            if layer.bias is not None:
+                _uniform(layer.bias, bound, generator)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+
+
+@torch.no_grad()
+def _uniform(parameter: Tensor, bound: float, generator: torch.Generator) -> None:
+    draw = torch.rand(parameter.shape, generator=generator)
+    parameter.copy_((2 * draw - 1) * bound)
+
+
+def _mask(state: State, device: torch.device) -> Tensor:
+    """The state's mask as a boolean tensor [edges, operations], padded with False."""
+    width = state.space.max_operations
+    rows = [[*row, *(False,) * (width - len(row))] for row in state.mask]
+    return torch.tensor(rows, dtype=torch.bool, device=device)

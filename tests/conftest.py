@@ -1,0 +1,26 @@
+"""Shared fixtures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data; tests that need it run wherever $OPSCORE_DATA names one."""
+    folder = os.environ.get("OPSCORE_DATA")
+    if not folder:
+        pytest.skip("needs the data folder: set OPSCORE_DATA")
+    path = Path(folder)
+    assert path.is_dir(), f"$OPSCORE_DATA names {path}, which is not a folder"
+    return path
+
+
+@pytest.fixture(scope="session")
+def device() -> torch.device:
+    """The device under test: $OPSCORE_DEVICE, else the CPU."""
+    return torch.device(os.environ.get("OPSCORE_DEVICE", "cpu"))
