@@ -1,5 +1,76 @@
-"""opscore: how well do operation scores of differentiable NAS agree with the truth?"""
+"""opscore: how well do operation scores of differentiable NAS agree with the truth?
+
+The names below are imported when they are first used, so that ``import opscore`` is quick and
+tables can be worked on without torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from opscore._version import __version__
+from opscore.errors import OpscoreError, UserError
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from opscore.images import load_images
+    from opscore.oracles import Oracle, list_oracles, load_oracle
+    from opscore.policies import list_policies
+    from opscore.proxies import get_proxy, list_proxies, register_proxy
+    from opscore.runs import RunStore, initial
+    from opscore.spaces import State, get_space, list_spaces
+    from opscore.supernets import build_network, build_supernet, load_batch, load_checkpoint
+
+_ROOMS = {
+    "Oracle": "oracles",
+    "RunStore": "runs",
+    "State": "spaces",
+    "build_network": "supernets",
+    "build_supernet": "supernets",
+    "get_proxy": "proxies",
+    "get_space": "spaces",
+    "initial": "runs",
+    "list_oracles": "oracles",
+    "list_policies": "policies",
+    "list_proxies": "proxies",
+    "list_spaces": "spaces",
+    "load_batch": "supernets",
+    "load_checkpoint": "supernets",
+    "load_images": "images",
+    "load_oracle": "oracles",
+    "register_proxy": "proxies",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'opscore' has no attribute '{name}'")
+    return getattr(import_module(f"opscore.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])
+
+
+__all__ = [
+    "OpscoreError",
+    "Oracle",
+    "RunStore",
+    "State",
+    "UserError",
+    "__version__",
+    "build_network",
+    "build_supernet",
+    "get_proxy",
+    "get_space",
+    "initial",
+    "list_oracles",
+    "list_policies",
+    "list_proxies",
+    "list_spaces",
+    "load_batch",
+    "load_checkpoint",
+    "load_images",
+    "load_oracle",
+    "register_proxy",
+]

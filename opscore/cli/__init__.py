@@ -1,0 +1,62 @@
+"""The ``opscore`` command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from opscore.cli import data, listing, oracle, proxies, replay
+from opscore.cli.initial import initial
+from opscore.errors import UserError
+
+app = typer.Typer(
+    name="opscore",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="How well do the operation scores of differentiable architecture search agree with the "
+    "truth? Start with [bold]opscore initial[/bold] (score a fresh supernet, compare with "
+    "NAS-Bench-201), look at what the paper's authors measured with [bold]opscore replay[/bold], "
+    "and see what there is to choose from with [bold]opscore policies[/bold] and "
+    "[bold]opscore proxies[/bold].",
+)
+app.command(rich_help_panel="Measure")(initial)
+app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
+app.command(rich_help_panel="Look up")(oracle.oracle)
+app.command(rich_help_panel="Look up")(listing.policies)
+app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
+app.command(rich_help_panel="Look up")(listing.spaces)
+app.add_typer(data.app, name="data", rich_help_panel="Data")
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from opscore import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; bad input is one line on stderr and exit code 2."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.stderr.write("stopped; what was finished is kept\n")
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"opscore: {' '.join(message.split())}\n")
+    sys.exit(2)

@@ -1,0 +1,34 @@
+"""Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
+
+from opscore.policies import oracle, random, zero_cost
+from opscore.policies.base import (
+    POLICIES,
+    Context,
+    EdgeScores,
+    Policy,
+    PolicyFamily,
+    find_family,
+    make_policy,
+    split_names,
+)
+
+
+def list_policies() -> list[str]:
+    """Names of the registered policy families; some take a proxy, as in 'zc-pt(nwot)'."""
+    return list(POLICIES)
+
+
+__all__ = [
+    "POLICIES",
+    "Context",
+    "EdgeScores",
+    "Policy",
+    "PolicyFamily",
+    "find_family",
+    "list_policies",
+    "make_policy",
+    "oracle",
+    "random",
+    "split_names",
+    "zero_cost",
+]

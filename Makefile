@@ -1,0 +1,51 @@
+# make demo   installs what it needs and runs the main job
+# make test   installs what it needs and runs linters, type checks and tests
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# Real data beside the checkout, where it is there; then no test that needs it may skip.
+ifneq ($(wildcard ../shared/data),)
+export OPSCORE_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test lint unit bench figures clean
+
+demo: $(VENV)/.base
+	$(BIN)/opscore initial \
+	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),random" \
+	  --seeds 0-1 --batch-size 64 --out out/demo
+
+test: lint unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/scoring.py --out benchmarks/results
+
+# Every committed figure that needs no training, from one command.
+figures: $(VENV)/.base
+	$(BIN)/opscore initial \
+	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),disc-zc(synflow),random" \
+	  --seeds 0-3 --out figures/initial
+
+$(VENV)/.base: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) --editable ".[dev,notebooks]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) out runs

@@ -1,0 +1,185 @@
+"""``opscore initial``: score every operation of every edge at iteration 0."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from opscore.cli.common import (
+    DataDirOption,
+    DeviceOption,
+    JsonOption,
+    OutOption,
+    SeedsOption,
+    console,
+    parse_seeds,
+    print_json,
+    progress_bar,
+)
+from opscore.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from opscore.experiments import Unit
+    from opscore.runs import InitialResult
+
+
+def initial(
+    policies: Annotated[
+        str, typer.Option(help="Policies, as the paper names them, separated by commas.")
+    ] = "zc-pt(nwot)",
+    seeds: SeedsOption = "0",
+    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
+    size: Annotated[str, typer.Option(help="Supernet size: paper, cpu or smoke.")] = "paper",
+    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 256,
+    images: Annotated[
+        str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
+    ] = "auto",
+    meaning: Annotated[
+        str, typer.Option(help="faithful (as published) or clean (as the equations say).")
+    ] = "faithful",
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    dataset: Annotated[str, typer.Option(help="Dataset of the oracle.")] = "cifar10",
+    split: Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")] = "test",
+    oracle_seeds: Annotated[
+        str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
+    ] = "max",
+    oracle_source: Annotated[
+        str, typer.Option(help="Which table is the oracle; auto is the best there is.")
+    ] = "auto",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Score this supernet (.npz, .pt) instead of a fresh one.")
+    ] = None,
+    batch: Annotated[
+        Path | None, typer.Option(help="Score on this minibatch (.npz) instead of a drawn one.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    runs: Annotated[Path, typer.Option(help="Folder of finished runs.")] = Path("runs"),
+    scores: Annotated[bool, typer.Option("--scores", help="Also print every score.")] = False,
+    out: OutOption = None,
+    device: DeviceOption = "auto",
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score all operations of A_0 and correlate the scores with the truth (Figure 2, left)."""
+    from opscore.experiments import OracleSettings
+    from opscore.policies import split_names
+    from opscore.runs import initial as run_initial
+
+    names = split_names(policies)
+    if not names:
+        raise UserError("no policy was asked for; for instance --policies 'zc-pt(nwot)'")
+    seed_list = parse_seeds(seeds)
+    with progress_bar("scoring", total=(len(names) * len(seed_list)) + 2) as progress:
+
+        def advance(unit: Unit, table: pd.DataFrame) -> None:
+            progress.update(progress.task_ids[0], advance=1, description=unit.policy)
+
+        result = run_initial(
+            names,
+            seed_list,
+            store=runs,
+            jobs=jobs,
+            on_done=advance,
+            oracle=OracleSettings(
+                dataset=dataset,
+                split=split,
+                seeds=int(oracle_seeds) if oracle_seeds.isdigit() else oracle_seeds,
+                source=oracle_source,
+            ),
+            space=space,
+            size=size,
+            batch_size=batch_size,
+            images=images,
+            meaning=meaning,
+            dtype=dtype,
+            device=device,
+            checkpoint=checkpoint,
+            batch_file=batch,
+            data_dir=data_dir,
+        )
+    written = [] if out is None else result.save(out)
+    if as_json:
+        print_json(
+            {
+                "correlation": result.correlation,
+                "selection": result.selection,
+                "scores": result.scores,
+                "settings": result.record(),
+            }
+        )
+        return
+    _report(result, show_scores=scores)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)
+
+
+def _report(result: InitialResult, *, show_scores: bool) -> None:
+    for note in result.notes():
+        console.print(note, highlight=False, style="dim")
+    if show_scores:
+        console.print(_score_table(result.scores))
+    console.print(_correlation_table(result.against("best-acc")))
+    console.print(_selection_table(result.selection))
+
+
+def _correlation_table(rows: pd.DataFrame) -> Table:
+    from opscore.published import published_initial
+
+    published = published_initial("best-acc")
+    table = Table(title="Spearman with best-acc: within each edge, mean over edges and seeds")
+    for heading in ("policy", "measured", "95 % interval", "p (exact)", "seeds", "left out"):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    table.add_column("published", justify="right")
+    for row in rows.itertuples():
+        table.add_row(
+            str(row.policy),
+            _number(row.rho, "+.2f"),
+            f"{_number(row.ci_low, '+.2f')} .. {_number(row.ci_high, '+.2f')}",
+            _number(row.p_value, ".2g"),
+            str(row.n_seeds),
+            str(row.n_excluded),
+            _number(published.get(str(row.policy)), "+.2f"),
+        )
+    return table
+
+
+def _selection_table(rows: pd.DataFrame) -> Table:
+    table = Table(title="Architecture picked edge by edge (Table 1)")
+    for heading in ("policy", "seed", "dataset", "error %", "rank", "better than"):
+        table.add_column(heading, justify="left" if heading in {"policy", "dataset"} else "right")
+    for row in rows.itertuples():
+        table.add_row(
+            str(row.policy),
+            "-" if str(row.seed) == "<NA>" else str(row.seed),
+            str(row.dataset),
+            _number(row.error, ".2f"),
+            f"{row.rank:,}",
+            f"{_number(row.percentile, '.1f')} %",
+        )
+    return table
+
+
+def _score_table(rows: pd.DataFrame) -> Table:
+    table = Table(title="Scores")
+    operations = list(dict.fromkeys(rows["op"]))
+    for heading in ("policy", "seed", "edge", *operations):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for (policy, seed, edge), group in rows.groupby(["policy", "seed", "edge"], dropna=False):
+        by_op = dict(zip(group["op"], group["score"], strict=True))
+        cells = [_number(by_op.get(op), ".6g") for op in operations]
+        table.add_row(
+            str(policy), "-" if str(seed) in {"<NA>", "nan"} else str(seed), str(edge), *cells
+        )
+    return table
+
+
+def _number(value: object, form: str) -> str:
+    if not isinstance(value, int | float) or math.isnan(value):
+        return "-"
+    return format(value, form)

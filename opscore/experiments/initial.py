@@ -1,0 +1,168 @@
+"""Initial scoring: f(A_0, e, o) for every operation of every edge (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore import schema
+from opscore._version import __version__
+from opscore.data.files import file_hash
+from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings
+from opscore.images import Batch, load_images
+from opscore.oracles import Oracle, load_oracle
+from opscore.policies import Policy, find_family, make_policy
+from opscore.proxies import Meaning
+from opscore.spaces import SearchSpace, get_space
+from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest piece of an experiment that is computed and stored: one policy, one seed.
+
+    Attributes:
+        settings: resolved settings of the experiment.
+        policy: the policy's name.
+        seed: the run seed; None for a policy that draws nothing.
+    """
+
+    settings: ScoringSettings
+    policy: str
+    seed: int | None
+
+    def key(self) -> dict[str, Any]:
+        """What the unit's scores depend on, as plain values; its hash names the run."""
+        uses = find_family(self.policy)[0].policy.uses
+        settings = self.settings
+        key: dict[str, Any] = {
+            "kind": "initial",
+            "opscore": __version__,
+            "schema": schema.SCHEMA_VERSION,
+            "space": settings.space,
+            "policy": self.policy,
+            "seed": self.seed,
+        }
+        if "oracle" in uses:
+            oracle = ScoringContext(settings, 0).oracle
+            key["oracle"] = {**asdict(settings.oracle), "table": oracle.describe()}
+        if "supernet" in uses:
+            key |= {
+                "size": settings.size if settings.checkpoint is None else None,
+                "checkpoint": _hash_if_given(settings.checkpoint),
+                "meaning": settings.meaning,
+                "dtype": settings.dtype,
+                "device": settings.device.partition(":")[0],
+            }
+        if "batch" in uses:
+            drawn = settings.batch_file is None
+            key |= {
+                "images": settings.images if drawn else None,
+                "batch_size": settings.batch_size if drawn else None,
+                "batch_file": _hash_if_given(settings.batch_file),
+            }
+            if drawn:
+                key["pixels"] = image_fingerprint(settings.images, settings.data_dir)
+        return key
+
+
+@dataclass(frozen=True)
+class ScoringContext:
+    """Supernet, minibatch and oracle of one seed; each is made when it is first asked for."""
+
+    settings: ScoringSettings
+    seed: int
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return get_space(self.settings.space)
+
+    @property
+    def meaning(self) -> Meaning:
+        """'faithful' or 'clean'."""
+        return self.settings.meaning
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """The truth."""
+        return _load_oracle(self.settings.space, self.settings.oracle, self.settings.data_dir)
+
+    @cached_property
+    def supernet(self) -> Supernet:
+        """The checkpoint if one was given, else a fresh supernet of this seed."""
+        if self.settings.checkpoint is not None:
+            supernet = load_checkpoint(self.settings.checkpoint).eval()
+        else:
+            supernet = build_supernet(self.settings.space, self.settings.size, seed=self.seed)
+        return supernet.to(self.settings.device, DTYPES[self.settings.dtype])
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The minibatch file if one was given, else a draw of this seed."""
+        if self.settings.batch_file is not None:
+            batch = load_batch(self.settings.batch_file)
+        else:
+            images = load_images(self.settings.images, self.settings.data_dir)
+            batch = images.minibatch(self.settings.batch_size, self.seed, "initial")
+        return batch.to(self.settings.device, DTYPES[self.settings.dtype])
+
+
+def units(settings: ScoringSettings) -> list[Unit]:
+    """The units of an experiment: every policy with every seed, or once if it draws nothing."""
+    found = []
+    for policy in settings.policies:
+        seeded = "seed" in find_family(policy)[0].policy.uses
+        seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
+        found.extend(Unit(settings, policy, seed) for seed in seeds)
+    return found
+
+
+def score_unit(unit: Unit) -> pd.DataFrame:
+    """The score table of one unit (schema SCORES), computed here and now."""
+    context = ScoringContext(unit.settings, unit.seed or 0)
+    policy = make_policy(unit.policy, context)
+    return score_table(policy, context.space, unit.seed)
+
+
+def score_table(policy: Policy, space: SearchSpace, seed: int | None) -> pd.DataFrame:
+    """Scores of all operations of A_0 by one policy (schema SCORES)."""
+    state = space.initial_state()
+    by_edge = policy.scores(state, state.open_edges)
+    rows = [
+        {
+            "policy": policy.name,
+            "seed": pd.NA if seed is None else seed,
+            "iteration": 0,
+            "edge": edge,
+            "op": space.operations[edge][op],
+            "score": score.value,
+            "strength": policy.strength(score),
+            "status": score.status,
+            "seconds": score.seconds,
+        }
+        for edge, scores in by_edge.items()
+        for op, score in zip(state.remaining(edge), scores, strict=True)
+    ]
+    return schema.conform(pd.DataFrame(rows), "scores")
+
+
+@lru_cache(maxsize=8)
+def _load_oracle(space: str, settings: OracleSettings, data_dir: Path | None) -> Oracle:
+    return load_oracle(space, **asdict(settings), data_dir=data_dir)
+
+
+@lru_cache(maxsize=8)
+def image_fingerprint(name: str, data_dir: Path | None) -> str:
+    """A hash of the first pixels that an image set gives: which images these were."""
+    batch = load_images(name, data_dir).minibatch(16, 0, "fingerprint", augment=False)
+    return hashlib.sha256(batch.images.numpy().tobytes()).hexdigest()[:16]
+
+
+def _hash_if_given(path: Path | None) -> str | None:
+    return None if path is None else file_hash(path)

@@ -1,0 +1,112 @@
+"""What a scoring experiment is made of, in small frozen objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from opscore.errors import UserError, unknown
+from opscore.images import resolve_images
+from opscore.policies import find_family
+from opscore.proxies import Meaning, check_meaning
+from opscore.spaces import get_space
+from opscore.supernets import SUPERNETS
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class OracleSettings:
+    """Which table is the truth; the defaults are those of the published best-acc.
+
+    Attributes:
+        dataset: 'cifar10', 'cifar100' or 'imagenet16-120'.
+        split: 'test' (published) or 'valid' (Eq. 1 read literally).
+        epochs: length of the benchmark's training.
+        seeds: how an architecture's training seeds are reduced: 'max' (published), 'mean', or
+            the index of one.
+        source: 'auto' takes the best table that is found.
+    """
+
+    dataset: str = "cifar10"
+    split: str = "test"
+    epochs: int = 200
+    seeds: str | int = "max"
+    source: str = "auto"
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """Everything that initial scores depend on, for any number of policies and seeds.
+
+    Attributes:
+        policies: policy names, as the paper writes them.
+        seeds: run seeds; each has its own supernet and minibatch.
+        space: name of the search space.
+        size: of the supernet: 'paper', 'cpu' or 'smoke'.
+        batch_size: images in the minibatch.
+        images: image set; 'auto' is CIFAR-10 where it is found, else digits.
+        meaning: 'faithful' or 'clean' (docs/faithful.md).
+        dtype: 'float32' or 'float64'.
+        device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
+        oracle: the truth for best-acc and avg-acc.
+        checkpoint: a supernet to score instead of a fresh one.
+        batch_file: a minibatch to score on instead of a drawn one.
+        data_dir: where data is looked for first.
+    """
+
+    policies: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    space: str = "nasbench201"
+    size: str = "paper"
+    batch_size: int = 256
+    images: str = "auto"
+    meaning: Meaning = "faithful"
+    dtype: str = "float32"
+    device: str = "auto"
+    oracle: OracleSettings = field(default_factory=OracleSettings)
+    checkpoint: Path | None = None
+    batch_file: Path | None = None
+    data_dir: Path | None = None
+
+    def resolved(self) -> ScoringSettings:
+        """The same settings with every 'auto' decided and every name checked.
+
+        Raises UserError for the first thing that is wrong.
+        """
+        get_space(self.space)
+        SUPERNETS[self.space].size(self.size)
+        check_meaning(self.meaning)
+        if not self.policies:
+            raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
+        for policy in self.policies:
+            find_family(policy)
+        if not self.seeds:
+            raise UserError("no seed was asked for; for instance 0-3")
+        if min(self.seeds) < 0:
+            raise UserError(f"seeds are 0 or more, got {min(self.seeds)}")
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
+        if self.batch_size < 2:
+            raise UserError(f"a batch needs at least two images, got {self.batch_size}")
+        return replace(
+            self,
+            policies=tuple(dict.fromkeys(self.policies)),
+            seeds=tuple(dict.fromkeys(self.seeds)),
+            images=resolve_images(self.images, self.data_dir),
+            device=resolve_device(self.device),
+        )
+
+
+def resolve_device(name: str) -> str:
+    """'auto' is a GPU if there is one; UserError for a device that this machine lacks."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):
+        have = "cpu, cuda" if torch.cuda.is_available() else "cpu"
+        raise UserError(f"device '{name}' is not available here; available: {have}") from None
+    return name

@@ -1,0 +1,151 @@
+"""What a policy is: a score for each operation of an edge, given a state (paper, section 3.1)."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from opscore.errors import UserError
+from opscore.images import Batch
+from opscore.oracles import Oracle
+from opscore.proxies import Meaning, Score
+from opscore.registry import Registry
+from opscore.spaces import SearchSpace, State
+from opscore.supernets import Supernet
+
+#: Scores by edge index: one for each remaining operation, in the order of ``state.remaining``.
+EdgeScores = dict[int, list[Score]]
+
+
+class Context(Protocol):
+    """What a policy may use. Parts are made when they are first asked for."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        ...
+
+    @property
+    def meaning(self) -> Meaning:
+        """'faithful' or 'clean'."""
+        ...
+
+    @property
+    def oracle(self) -> Oracle:
+        """The truth."""
+        ...
+
+    @property
+    def supernet(self) -> Supernet:
+        """The supernet of this seed."""
+        ...
+
+    @property
+    def batch(self) -> Batch:
+        """The minibatch of this seed, on the supernet's device."""
+        ...
+
+
+class Policy(ABC):
+    """A scoring function f(A_t, e, o) and the direction that wins.
+
+    Attributes:
+        name: as the paper names it, argument included.
+        higher_is_better: whether the largest score marks the operation to keep, or the smallest.
+    """
+
+    #: Which parts of the context the scores depend on: of 'oracle', 'supernet', 'batch', 'seed'.
+    uses: ClassVar[frozenset[str]] = frozenset()
+
+    name: str
+    higher_is_better: bool
+
+    @abstractmethod
+    def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
+        """Scores of the remaining operations of each given edge, all for the same state."""
+
+    def strength(self, score: Score) -> float:
+        """The score turned so that larger means 'keep this operation'; NaN for a failure."""
+        return score.value if self.higher_is_better else -score.value
+
+    def choose(self, state: State, edge: int) -> int:
+        """pi(A_t, e): the operation to keep, the first one on ties.
+
+        UserError when no operation of the edge could be scored.
+        """
+        strengths = [self.strength(score) for score in self.scores(state, [edge])[edge]]
+        if np.isnan(strengths).all():
+            raise UserError(
+                f"{self.name} has no score for any operation of edge {state.space.edges[edge]}"
+            )
+        return state.remaining(edge)[int(np.nanargmax(strengths))]
+
+
+@dataclass(frozen=True)
+class PolicyFamily:
+    """A kind of policy in the registry.
+
+    Attributes:
+        build: makes the policy from a context and the text between the parentheses of its name.
+        policy: the class, for what its scores depend on.
+        summary: one line for lists.
+        check_argument: raises UserError for a bad argument; None when the family takes none.
+    """
+
+    build: Callable[[Context, str], Policy]
+    policy: type[Policy]
+    summary: str
+    check_argument: Callable[[str], object] | None = None
+
+
+#: Policy families by name; other packages add theirs through the entry-point group.
+POLICIES: Registry[PolicyFamily] = Registry("policy", entry_points="opscore.policies")
+
+_NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
+
+
+def find_family(name: str) -> tuple[PolicyFamily, str]:
+    """The family and the argument of a policy name such as 'zc-pt(nwot)'.
+
+    UserError when the family or its argument is unknown, missing, or not wanted.
+    """
+    match = _NAME.fullmatch(name.strip())
+    if match is None:
+        raise UserError(f"bad policy name '{name}'; the form is FAMILY or FAMILY(PROXY)")
+    family, argument = POLICIES[match[1]], match[2]
+    if family.check_argument is None:
+        if argument is not None:
+            raise UserError(f"policy '{match[1]}' takes no argument, got '{name}'")
+    elif not argument:
+        raise UserError(f"policy '{match[1]}' needs a proxy, as in '{match[1]}(nwot)'")
+    else:
+        family.check_argument(argument)
+    return family, argument or ""
+
+
+def split_names(text: str) -> list[str]:
+    """Policy names from a comma-separated list; commas between parentheses do not separate."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def make_policy(name: str, context: Context) -> Policy:
+    """The policy of this name over a context; UserError for a bad name."""
+    family, argument = find_family(name)
+    return family.build(context, argument)

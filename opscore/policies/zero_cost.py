@@ -1,0 +1,86 @@
+"""disc-zc (Eq. 6) and zc-pt (Eq. 7): a zero-cost proxy S of the discretized or perturbed model.
+
+    disc-zc:  argmax_o S(A_t + (e, o))        zc-pt:  argmin_o S(A_t - (e, o))
+
+for a proxy whose larger values are better; for the others (a condition number) both turn round.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.proxies import Proxy, get_proxy
+from opscore.spaces import State
+
+
+class ZeroCostPolicy(Policy):
+    """A proxy's value of one changed state for each operation, on one minibatch."""
+
+    uses = frozenset({"supernet", "batch", "seed"})
+    family: str
+
+    def __init__(self, proxy: Proxy, context: Context) -> None:
+        self.proxy = proxy
+        self.context = context
+        self.name = f"{self.family}({proxy.name})"
+
+    @abstractmethod
+    def changed(self, state: State, edge: int, op: int) -> State:
+        """The state whose score stands for the operation."""
+
+    def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
+        """Scores of all edges in one call, so that the engine may share work between states."""
+        asked = [(edge, op) for edge in edges for op in state.remaining(edge)]
+        values = self.proxy.scores(
+            self.context.supernet,
+            [self.changed(state, edge, op) for edge, op in asked],
+            self.context.batch,
+            meaning=self.context.meaning,
+        )
+        result: EdgeScores = {edge: [] for edge in edges}
+        for (edge, _), value in zip(asked, values, strict=True):
+            result[edge].append(value)
+        return result
+
+
+class DiscretizationPolicy(ZeroCostPolicy):
+    """Eq. 6: S(A_t + (e, o))."""
+
+    family = "disc-zc"
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """As the proxy's."""
+        return self.proxy.higher_is_better
+
+    def changed(self, state: State, edge: int, op: int) -> State:
+        """A_t + (e, o)."""
+        return state.discretize(edge, op)
+
+
+class PerturbationPolicy(ZeroCostPolicy):
+    """Eq. 7: S(A_t - (e, o)); the operation whose removal hurts the proxy most is kept."""
+
+    family = "zc-pt"
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """The opposite of the proxy's."""
+        return not self.proxy.higher_is_better
+
+    def changed(self, state: State, edge: int, op: int) -> State:
+        """A_t - (e, o)."""
+        return state.perturb(edge, op)
+
+
+def _add(policy: type[ZeroCostPolicy], summary: str) -> None:
+    def build(context: Context, argument: str) -> Policy:
+        return policy(get_proxy(argument), context)
+
+    POLICIES.add(policy.family, PolicyFamily(build, policy, summary, check_argument=get_proxy))
+
+
+_add(DiscretizationPolicy, "Eq. 6: a zero-cost proxy of the model with the edge discretized")
+_add(PerturbationPolicy, "Eq. 7: a zero-cost proxy of the model with the operation removed")

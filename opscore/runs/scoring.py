@@ -1,0 +1,130 @@
+"""``opscore.initial``: initial operation scoring over policies and seeds, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore.analysis import Correlation, Selection, correlation_matrix, save_figure
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
+from opscore.images import load_images
+from opscore.oracles import load_oracles
+from opscore.runs.grid import OnDone, run_units
+from opscore.runs.store import RunStore, provenance
+
+#: The truth; always scored, since every correlation is against one of them.
+ORACLE_POLICIES = ("best-acc", "avg-acc")
+
+
+@dataclass(frozen=True)
+class InitialResult:
+    """Scores of A_0 by several policies, and what follows from them.
+
+    Attributes:
+        settings: the settings, with every 'auto' decided.
+        scores: the score table (schema SCORES).
+    """
+
+    settings: ScoringSettings
+    scores: pd.DataFrame
+
+    @cached_property
+    def correlation(self) -> pd.DataFrame:
+        """Mean Spearman of every ordered pair of policies (schema CORRELATION)."""
+        return Correlation()(self.scores)
+
+    @cached_property
+    def selection(self) -> pd.DataFrame:
+        """The architecture that each policy picks edge by edge, as in Table 1."""
+        oracles = load_oracles(
+            self.settings.space,
+            source=self.settings.oracle.source,
+            data_dir=self.settings.data_dir,
+        )
+        return Selection()(self.scores, oracles)
+
+    def against(self, reference: str = "best-acc") -> pd.DataFrame:
+        """The correlation table's rows for one reference, strongest first."""
+        rows = self.correlation[self.correlation["reference"] == reference]
+        return rows.sort_values("rho", ascending=False, ignore_index=True)
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each: images, supernet, truth."""
+        settings = self.settings
+        seeds = f"{len(settings.seeds)} seed{'s' if len(settings.seeds) > 1 else ''}"
+        if settings.batch_file is None:
+            described = load_images(settings.images, settings.data_dir).describe()
+            images = f"images: {described}; batch {settings.batch_size}"
+        else:
+            images = f"images: {settings.batch_file.name}"
+        size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size"
+        supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores, {seeds}"
+        return [images, supernet, f"truth: {ScoringContext(settings, 0).oracle.describe()}"]
+
+    def record(self) -> dict[str, Any]:
+        """Settings and provenance as plain values, for JSON."""
+        return {**asdict(self.settings), "notes": self.notes(), **provenance()}
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in ("scores", "correlation", "selection"):
+            getattr(self, name).to_parquet(target / f"{name}.parquet", index=False)
+        return [*target.glob("*.parquet"), *self.figure(target / "figure2_left")]
+
+    def figure(self, stem: Path | str) -> list[Path]:
+        """Write the correlation matrix as PNG, PDF and CSV under this path without suffix."""
+        note = "measured; " + "; ".join(self.notes()[:2])
+        axes = correlation_matrix(self.correlation, note=note)
+        return save_figure(axes.figure, Path(stem), self.correlation)
+
+
+def initial(
+    policies: Sequence[str] = ("zc-pt(nwot)",),
+    seeds: Sequence[int] = (0,),
+    *,
+    store: RunStore | Path | str | None = None,
+    jobs: int = 1,
+    on_done: OnDone | None = None,
+    oracle: OracleSettings | None = None,
+    **settings: Any,
+) -> InitialResult:
+    """Score every operation of every edge of A_0, for each policy and seed.
+
+    ::
+
+        result = opscore.initial(["zc-pt(nwot)", "disc-zc(nwot)"], seeds=range(4))
+        result.against("best-acc")   # Spearman with intervals and exact p-values
+        result.selection             # the architectures picked, their error and rank
+
+    Args:
+        policies: policy names as the paper writes them; best-acc and avg-acc are added.
+        seeds: run seeds; each has its own supernet and minibatch.
+        store: folder of finished runs, or None to keep nothing.
+        jobs: worker processes.
+        on_done: called as each (policy, seed) comes in.
+        oracle: which table is the truth.
+        **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
+
+    Raises:
+        UserError: a name is unknown, a file is missing, a number is out of range.
+    """
+    resolved = ScoringSettings(
+        policies=(*ORACLE_POLICIES, *policies),
+        seeds=tuple(seeds),
+        oracle=oracle or OracleSettings(),
+        **settings,
+    ).resolved()
+    if store is not None and not isinstance(store, RunStore):
+        store = RunStore(store)
+    tables = run_units(units(resolved), store, jobs=jobs, on_done=on_done)
+    return InitialResult(resolved, pd.concat(tables, ignore_index=True))
+
+
+__all__ = ["ORACLE_POLICIES", "InitialResult", "Unit", "initial"]
