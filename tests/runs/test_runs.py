@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import opscore
+from opscore.errors import UserError
+from opscore.proxies import PROXIES, register_proxy
+from opscore.runs import RunStore
+from opscore.runs.store import run_name
+
+SMALL = {"size": "smoke", "batch_size": 16, "images": "digits"}
+POLICIES = ("zc-pt(nwot)", "disc-zc(nwot)", "random")
+
+
+def scores_of(result):
+    return result.scores.drop(columns="seconds")
+
+
+def test_initial_gives_one_row_for_each_policy_seed_edge_and_operation():
+    result = opscore.initial(POLICIES, seeds=(0, 1), **SMALL)
+    sizes = result.scores.groupby("policy", sort=False).size()
+    assert sizes.to_dict() == {
+        "best-acc": 30, "avg-acc": 30, "zc-pt(nwot)": 60, "disc-zc(nwot)": 60, "random": 60,
+    }  # fmt: skip
+    assert result.scores.loc[result.scores.policy == "best-acc", "seed"].isna().all()
+    assert (result.scores.status == "ok").all()
+    assert set(result.selection.policy) == set(sizes.index)
+    assert result.against("best-acc").policy.tolist()[0]
+    assert result.settings.device in {"cpu", "cuda"}
+    json.dumps(opscore.schema.records(result.correlation))
+
+
+def test_the_result_does_not_depend_on_the_number_of_jobs(tmp_path):
+    alone = opscore.initial(POLICIES, seeds=(0, 1), **SMALL)
+    together = opscore.initial(POLICIES, seeds=(0, 1), jobs=2, store=tmp_path, **SMALL)
+    pd.testing.assert_frame_equal(scores_of(alone), scores_of(together), check_exact=True)
+
+
+def test_a_finished_run_is_found_and_not_redone(tmp_path):
+    calls = []
+
+    @register_proxy("test_counted", higher_is_better=True, source="this test")
+    def counted(network, batch):
+        calls.append(1)
+        return float(len(calls))
+
+    try:
+        first = opscore.initial(["zc-pt(test_counted)"], store=tmp_path, **SMALL)
+        made = len(calls)
+        again = opscore.initial(["zc-pt(test_counted)"], store=tmp_path, **SMALL)
+        assert made == len(calls) > 0
+        pd.testing.assert_frame_equal(first.scores, again.scores)
+        opscore.initial(["zc-pt(test_counted)"], seeds=(0, 1), store=tmp_path, **SMALL)
+        assert len(calls) == 2 * made, "seed 0 was found, seed 1 was not"
+    finally:
+        PROXIES.remove("test_counted")
+
+
+@pytest.mark.parametrize("change", [{"size": "cpu"}, {"batch_size": 8}, {"meaning": "clean"}])
+def test_other_settings_are_another_run(change):
+    from opscore.experiments import ScoringSettings, units
+
+    base = ScoringSettings(policies=("zc-pt(nwot)",), **SMALL).resolved()
+    other = ScoringSettings(policies=("zc-pt(nwot)",), **(SMALL | change)).resolved()
+    assert run_name(units(base)[0].key()) != run_name(units(other)[0].key())
+
+
+def test_a_policy_that_draws_nothing_is_one_unit():
+    from opscore.experiments import ScoringSettings, units
+
+    settings = ScoringSettings(policies=("best-acc", "random"), seeds=(0, 1, 2), **SMALL)
+    assert [(u.policy, u.seed) for u in units(settings.resolved())] == [
+        ("best-acc", None), ("random", 0), ("random", 1), ("random", 2),
+    ]  # fmt: skip
+
+
+def test_a_failed_proxy_is_a_status_and_is_counted():
+    @register_proxy("test_failing", higher_is_better=True, source="this test")
+    def failing(network, batch):
+        if network.weights[0, 3] == 0:
+            raise ZeroDivisionError("no such luck")
+        return float("nan") if network.weights[1, 2] == 0 else float(network.weights.sum())
+
+    try:
+        result = opscore.initial(["zc-pt(test_failing)"], **SMALL)
+    finally:
+        PROXIES.remove("test_failing")
+    rows = result.scores[result.scores.policy == "zc-pt(test_failing)"]
+    failed = rows[rows.status != "ok"]
+    assert failed.status.tolist() == ["ZeroDivisionError: no such luck", "not finite (nan)"]
+    assert failed.score.isna().all()
+
+
+def test_store_writes_whole_runs_and_says_what_it_cannot_read(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    result = opscore.initial(["random"], **SMALL)
+    key = {"kind": "test", "a": 1}
+    assert store.load(key) is None
+    folder = store.save(key, result.scores)
+    assert folder.name == run_name(key)
+    pd.testing.assert_frame_equal(store.load(key), result.scores)
+    store.save(key, result.scores)
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == [folder.name], "nothing left over"
+    record = json.loads((folder / "run.json").read_text())
+    assert record["key"] == key
+    assert {"versions", "date", "machine"} <= set(record)
+    (folder / "scores.parquet").write_bytes(b"broken")
+    with pytest.raises(UserError, match="cannot be read"):
+        store.load(key)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path):
+    store = RunStore(tmp_path)
+    with pytest.raises(AttributeError):
+        store.save({"kind": "test"}, None)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+SCRIPT = """
+import opscore, sys
+opscore.initial(["zc-pt(nwot)"], seeds=range(40), store=sys.argv[1], size="cpu", batch_size=64,
+                images="digits")
+"""
+
+
+def test_a_killed_run_keeps_what_was_finished_and_goes_on(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)])
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("initial-*"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {path.name for path in tmp_path.glob("initial-*")}
+    assert 4 <= len(finished) < 42
+    for name in finished:
+        assert (tmp_path / name / "run.json").stat().st_size > 0
+    dates = {name: (tmp_path / name / "run.json").stat().st_mtime_ns for name in finished}
+    small = {"size": "cpu", "batch_size": 64, "images": "digits"}
+    resumed = opscore.initial(["zc-pt(nwot)"], seeds=range(3), store=tmp_path, **small)
+    fresh = opscore.initial(["zc-pt(nwot)"], seeds=range(3), **small)
+    pd.testing.assert_frame_equal(scores_of(resumed), scores_of(fresh))
+    for name, date in dates.items():
+        assert (tmp_path / name / "run.json").stat().st_mtime_ns == date, "not redone"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": "larg"}, "unknown size"),
+        ({"images": "cifar"}, "unknown image set 'cifar'; did you mean cifar10"),
+        ({"meaning": "clear"}, "unknown meaning 'clear'; did you mean clean"),
+        ({"dtype": "float16"}, "unknown dtype 'float16'; did you mean"),
+        ({"device": "tpu9"}, "device 'tpu9' is not available here"),
+        ({"batch_size": 1}, "at least two images"),
+        ({"seeds": ()}, "no seed was asked for"),
+        ({"jobs": 0}, "the number of jobs is 1 or more"),
+        ({"space": "nasbench102"}, "unknown space"),
+        ({"checkpoint": Path("nowhere.npz")}, "no such file"),
+    ],
+)
+def test_bad_settings_are_one_line(settings, message):
+    with pytest.raises(UserError) as caught:
+        opscore.initial(["zc-pt(nwot)"], **(SMALL | settings))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_results_are_saved_as_tables_and_a_figure(tmp_path):
+    result = opscore.initial(POLICIES, seeds=(0,), **SMALL)
+    names = {path.name for path in result.save(tmp_path)}
+    assert names == {
+        "scores.parquet", "correlation.parquet", "selection.parquet", "figure2_left.png",
+        "figure2_left.pdf", "figure2_left.csv",
+    }  # fmt: skip
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), result.scores)
