@@ -1,0 +1,29 @@
+"""From score tables to findings: correlations with intervals, selections, figures.
+
+Every analysis is a small set of parameters that turns a frame into a frame; plots compute
+nothing. Nothing here needs torch.
+"""
+
+from opscore.analysis.correlation import Correlation, edge_correlations
+from opscore.analysis.differences import paired_differences
+from opscore.analysis.exact import permutation_p_value, sign_flip_test
+from opscore.analysis.figures import (
+    correlation_bars,
+    correlation_lines,
+    correlation_matrix,
+    save_figure,
+)
+from opscore.analysis.selection import Selection
+
+__all__ = [
+    "Correlation",
+    "Selection",
+    "correlation_bars",
+    "correlation_lines",
+    "correlation_matrix",
+    "edge_correlations",
+    "paired_differences",
+    "permutation_p_value",
+    "save_figure",
+    "sign_flip_test",
+]

@@ -115,7 +115,7 @@ class ScoringContext:
 
 def units(settings: ScoringSettings) -> list[Unit]:
     """The units of an experiment: every policy with every seed, or once if it draws nothing."""
-    found = []
+    found: list[Unit] = []
     for policy in settings.policies:
         seeded = "seed" in find_family(policy)[0].policy.uses
         seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ STD = (0.24703233, 0.24348505, 0.26158768)
 #: Scoring draws from the first half of the official training set.
 FIRST_HALF = 25_000
 
-#: What a NumPy array needs to come out of the archive's pickles, and nothing else.
+#: What a NumPy array needs to come out of the archive's pickles, under the names of Python 2 and 3.
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
 _ARRAY_GLOBALS: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): codecs.encode,
 }
 
 

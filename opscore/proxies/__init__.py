@@ -1,6 +1,19 @@
 """Zero-cost proxies S: one short file each, found through one registry."""
 
-from opscore.proxies import nwot, synflow
+from opscore.proxies import (
+    epe_nas,
+    fisher,
+    flops,
+    grad_norm,
+    grasp,
+    jacob_cov,
+    l2_norm,
+    nwot,
+    params,
+    plain,
+    snip,
+    synflow,
+)
 from opscore.proxies.base import (
     MEANINGS,
     PROXIES,
@@ -10,6 +23,7 @@ from opscore.proxies.base import (
     check_meaning,
     register_proxy,
 )
+from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 
 
 def list_proxies() -> list[str]:
@@ -18,20 +32,36 @@ def list_proxies() -> list[str]:
 
 
 def get_proxy(name: str) -> Proxy:
-    """The proxy of this name; UserError with the near names when there is none."""
-    return PROXIES[name]
+    """The proxy of this name, or the combination, such as 'vote(nwot,synflow)'.
+
+    UserError with the near names when there is none.
+    """
+    return parse_combination(name) or PROXIES[name]
 
 
 __all__ = [
+    "ALIASES",
+    "COMBINATIONS",
     "MEANINGS",
     "PROXIES",
+    "Combination",
     "Meaning",
     "Proxy",
     "Score",
     "check_meaning",
+    "epe_nas",
+    "fisher",
+    "flops",
     "get_proxy",
+    "grad_norm",
+    "grasp",
+    "jacob_cov",
+    "l2_norm",
     "list_proxies",
     "nwot",
+    "params",
+    "plain",
     "register_proxy",
+    "snip",
     "synflow",
 ]

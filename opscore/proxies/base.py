@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -24,7 +24,8 @@ MEANINGS: tuple[Meaning, ...] = ("faithful", "clean")
 
 Mode = Literal["eval", "train"]
 ProxyFunction = Callable[[nn.Module, Batch], float]
-EngineFunction = Callable[[Supernet, Sequence[State], Batch, Meaning], "list[float]"]
+#: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path.
+EngineFunction = Callable[[Supernet, Sequence[State], Batch, Meaning], "list[float] | None"]
 
 OK = "ok"
 
@@ -61,12 +62,15 @@ class Proxy:
         higher_is_better: whether a larger value predicts a better network.
         source: the paper or code that defines it.
         mode: the mode that the network is in when the function is called.
-        needs: what it uses, of 'labels', 'gradients', 'double'.
+        needs: what it uses, of 'labels', 'gradients', 'per-sample gradients', 'double'.
         clean: the function of the clean meaning, where that differs.
         renormalize: whether, in the faithful meaning, an edge that lost operations is scaled back
             to a sum of one (only the published synflow scores do that).
         engine: a fast path over many states at once that gives the same numbers, if there is one.
+        grouped: whether states that are asked for together are ranked against each other.
     """
+
+    grouped: ClassVar[bool] = False
 
     name: str
     function: ProxyFunction
@@ -110,9 +114,8 @@ class Proxy:
         Equal states are scored once; where work is shared its time is split evenly.
         """
         distinct = list(dict.fromkeys(states))
-        if fast and self.engine is not None:
-            found = self._engine_scores(supernet, distinct, batch, meaning)
-        else:
+        found = self._engine_scores(supernet, distinct, batch, meaning) if fast else None
+        if found is None:
             found = [self._plain_score(supernet, state, batch, meaning) for state in distinct]
         by_state = dict(zip(distinct, found, strict=True))
         return [by_state[state] for state in states]
@@ -127,10 +130,13 @@ class Proxy:
 
     def _engine_scores(
         self, supernet: Supernet, states: list[State], batch: Batch, meaning: Meaning
-    ) -> list[Score]:
-        assert self.engine is not None
+    ) -> list[Score] | None:
+        if self.engine is None:
+            return None
         start = time.perf_counter()
         values = self.engine(supernet, states, batch, meaning)
+        if values is None:
+            return None
         seconds = _since(start) / max(len(states), 1)
         return [Score.of(value, seconds) for value in values]
 

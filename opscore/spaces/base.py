@@ -85,7 +85,7 @@ class SearchSpace:
         return _index("operation", operation, self.operations[self.edge_index(edge)])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class State:
     """A_t, a partially discretized model: for every edge, which operations remain.
 
@@ -166,6 +166,9 @@ class State:
 
     def _with_row(self, edge: int, row: tuple[bool, ...]) -> State:
         return State(self.space, (*self.mask[:edge], row, *self.mask[edge + 1 :]))
+
+    def __repr__(self) -> str:
+        return f"<State of {self.space.name}: {self}>"
 
     def __str__(self) -> str:
         if self.is_architecture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +66,43 @@ class Supernet(nn.Module):
         if renormalize:
             kept = kept / kept.sum(dim=1, keepdim=True)
         return torch.where(discretized, mask.to(kept.dtype), kept)
+
+    def activation_kernels(
+        self,
+        weights: Sequence[Tensor],
+        images: Tensor,
+        *,
+        run_removed: bool,
+        dtype: torch.dtype | None = None,
+    ) -> Iterator[tuple[list[int], Tensor]] | None:
+        """A fast way to the activation kernels of many weightings at once, in eval mode.
+
+        K_ij counts the rectifier inputs whose signs agree between images i and j. With
+        ``run_removed`` it counts what the authors' hooks count: the inputs of all modules whose
+        name contains 'ReLU', removed operations included.
+
+        Args:
+            weights: tables [edges, operations].
+            images: [N, channels, height, width].
+            run_removed: see above.
+            dtype: precision of the forward pass; that of the images when None.
+
+        Yields each distinct kernel, float64 [N, N], with the positions in ``weights`` that it
+        belongs to. None when this supernet has no fast way.
+        """
+        return None
+
+    def synaptic_flows(
+        self, weights: Sequence[Tensor], image_shape: Sequence[int]
+    ) -> list[float] | None:
+        """A fast way to synflow's sums of many weightings at once.
+
+            R = 1^T f_|theta|(1),    S = sum over conv and linear weights of |theta * dR/dtheta|
+
+        without batch norm, in double precision. image_shape: [channels, height, width]. None when
+        this supernet has no fast way.
+        """
+        return None
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights, and then the alphas, anew."""

@@ -6,7 +6,7 @@ stand-alone network's parameters have the names that they have in the supernet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets.base import Supernet, SupernetSize
+from opscore.supernets.nasbench201_engine import activation_kernels
+from opscore.supernets.nasbench201_flow import synaptic_flows
+from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction
 
 SIZES = {
     "paper": SupernetSize(channels=16, cells=5),
@@ -193,6 +196,31 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
             for e, row in enumerate(removed)
         ]
         return self.head(self.features(images, rows, run_removed))
+
+    def activation_kernels(
+        self,
+        weights: Sequence[Tensor],
+        images: Tensor,
+        *,
+        run_removed: bool,
+        dtype: torch.dtype | None = None,
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """See :meth:`Supernet.activation_kernels`."""
+        return activation_kernels(self, weights, images, run_removed=run_removed, dtype=dtype)
+
+    def synaptic_flows(self, weights: Sequence[Tensor], image_shape: Sequence[int]) -> list[float]:
+        """See :meth:`Supernet.synaptic_flows`."""
+        return synaptic_flows(self, weights, image_shape)
+
+    def folded_blocks(self, fold: Fold, dtype: torch.dtype) -> list[FoldedCell | FoldedReduction]:
+        """Cells and residual blocks in order, their convolutions folded."""
+        found: list[FoldedCell | FoldedReduction] = []
+        for block in self.cells:
+            if isinstance(block, Cell):
+                found.append(FoldedCell.of(block, fold))
+            elif isinstance(block, ResidualBlock):
+                found.append(FoldedReduction(block, fold, dtype))
+        return found
 
 
 class NASBench201Network(MacroSkeleton):

@@ -1,0 +1,179 @@
+"""Cells: two policies' strengths of the operations of one edge, matched and ranked.
+
+Everything in this room that compares policies stands on cells. A cell belongs to one seed, one
+iteration and one edge, and holds the operations that both policies scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from opscore.errors import UserError, unknown
+
+Array = NDArray[np.float64]
+
+#: (seed, iteration, edge); the seed is None where a policy draws nothing or its seed is unknown.
+_Key = tuple[int | None, int, int]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One edge of one seed at one iteration, seen by two policies.
+
+    Attributes:
+        seed: the seed both belong to; None when neither policy has one.
+        iteration: the first policy's iteration.
+        edge: index of the edge.
+        operations: names of the operations that both policies scored, sorted.
+        x: the first policy's strengths of these operations, shape (n,).
+        y: the second policy's strengths, shape (n,).
+    """
+
+    seed: int | None
+    iteration: int
+    edge: int
+    operations: tuple[str, ...]
+    x: Array
+    y: Array
+
+    @property
+    def defined(self) -> bool:
+        """Whether a rank correlation exists: two operations at least, neither row constant."""
+        return is_rankable(self.x) and is_rankable(self.y)
+
+    @property
+    def rho(self) -> float:
+        """Spearman's rho with average ranks for ties; NaN where it is undefined."""
+        if not self.defined:
+            return float("nan")
+        return without_noise(float(unit_ranks(self.x) @ unit_ranks(self.y)))
+
+
+def without_noise(value: float) -> float:
+    """A value without its rounding error, so that 0.9 is 0.9 and nothing is 2e-17."""
+    return round(value, 12) + 0.0
+
+
+def is_rankable(row: Array) -> bool:
+    """Whether a row has two different values at least."""
+    return row.size > 1 and bool((row != row[0]).any())
+
+
+def unit_ranks(row: Array) -> Array:
+    """Average ranks of a row, centred and of length one: Spearman's rho is their dot product."""
+    ranks = rankdata(row)
+    ranks -= ranks.mean()
+    return np.asarray(ranks / np.sqrt((ranks**2).sum()), dtype=np.float64)
+
+
+class Strengths:
+    """A score table as one row of strengths per (policy, seed, iteration, edge).
+
+    Args:
+        scores: a score table (schema SCORES). Rows whose status is not 'ok' are kept as missing.
+
+    Raises:
+        UserError: an operation has two rows for the same policy, seed, iteration and edge.
+    """
+
+    def __init__(self, scores: pd.DataFrame) -> None:
+        #: Policy names in the order in which the table has them.
+        self.policies: list[str] = list(dict.fromkeys(scores["policy"].astype(str)))
+        self._operations = sorted({str(op) for op in scores["op"]})
+        self._rows: dict[str, dict[_Key, Array]] = {policy: {} for policy in self.policies}
+        columns = [scores[name].tolist() for name in ("policy", "seed", "iteration", "edge", "op")]
+        usable = (scores["status"] == "ok").tolist()
+        strengths = scores["strength"].astype("float64").tolist()
+        index = {op: place for place, op in enumerate(self._operations)}
+        seen: set[tuple[object, ...]] = set()
+        for policy, seed, iteration, edge, op, ok, strength in zip(
+            *columns, usable, strengths, strict=True
+        ):
+            key = (None if pd.isna(seed) else int(seed), int(iteration), int(edge))
+            if (policy, key, op) in seen:
+                raise UserError(
+                    f"the score table has '{op}' twice for policy '{policy}', seed {key[0]}, "
+                    f"iteration {key[1]}, edge {key[2]}"
+                )
+            seen.add((policy, key, op))
+            row = self._rows[policy].setdefault(key, np.full(len(index), np.nan))
+            row[index[op]] = strength if ok else np.nan
+
+    def check(self, policy: str) -> str:
+        """The name itself; UserError with the near names when the table does not have it."""
+        if policy not in self._rows:
+            raise unknown("policy", policy, self.policies)
+        return policy
+
+    def cells(
+        self, policy: str, reference: str, reference_iteration: int | None = None
+    ) -> list[Cell]:
+        """The matched cells of two policies, in the order of iteration, seed and edge.
+
+        Policies that both have seeds are matched by seed. One without is matched with every seed
+        of the other. An edge that only one of them has gives no cell.
+
+        Args:
+            policy: the first policy; cells carry its iteration.
+            reference: the second policy.
+            reference_iteration: take the reference's rows of this iteration, whatever the
+                policy's; None takes those of the same iteration.
+        """
+        own, other = self._rows[self.check(policy)], self._rows[self.check(reference)]
+        found = []
+        for seed, seed_of_own, seed_of_other in _matched_seeds(own, other):
+            for (row_seed, iteration, edge), x in own.items():
+                wanted = iteration if reference_iteration is None else reference_iteration
+                y = other.get((seed_of_other, wanted, edge))
+                if row_seed == seed_of_own and y is not None:
+                    found.append(self._cell(seed, iteration, edge, x, y))
+        found.sort(key=lambda cell: (cell.iteration, _seed_order(cell.seed), cell.edge))
+        return found
+
+    def _cell(self, seed: int | None, iteration: int, edge: int, x: Array, y: Array) -> Cell:
+        common = ~np.isnan(x) & ~np.isnan(y)
+        names = tuple(op for op, kept in zip(self._operations, common, strict=True) if kept)
+        return Cell(seed, iteration, edge, names, x[common], y[common])
+
+
+def _matched_seeds(
+    own: dict[_Key, Array], other: dict[_Key, Array]
+) -> Iterator[tuple[int | None, int | None, int | None]]:
+    """Triples (seed of the cell, seed of the first policy, seed of the second)."""
+    seeds, others = {key[0] for key in own}, {key[0] for key in other}
+    if seeds == {None}:
+        matched: Sequence[tuple[int | None, int | None, int | None]]
+        matched = [(seed, None, seed) for seed in others]
+    elif others == {None}:
+        matched = [(seed, seed, None) for seed in seeds]
+    else:
+        matched = [(seed, seed, seed) for seed in seeds & others]
+    yield from sorted(matched, key=lambda triple: _seed_order(triple[0]))
+
+
+def _seed_order(seed: int | None) -> int:
+    return -1 if seed is None else seed
+
+
+def by_iteration(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
+    """Cells grouped by iteration, in ascending order."""
+    groups: dict[int, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.iteration):
+        groups.setdefault(cell.iteration, []).append(cell)
+    return groups
+
+
+def rho_matrix(cells: Sequence[Cell]) -> Array:
+    """Rho of each (seed, edge), shape (seeds, edges); NaN where undefined or not there."""
+    seeds = {seed: i for i, seed in enumerate(dict.fromkeys(cell.seed for cell in cells))}
+    edges = {edge: i for i, edge in enumerate(sorted({cell.edge for cell in cells}))}
+    matrix = np.full((len(seeds), len(edges)), np.nan)
+    for cell in cells:
+        matrix[seeds[cell.seed], edges[cell.edge]] = cell.rho
+    return matrix

@@ -1,0 +1,143 @@
+"""How well policies agree: Spearman within each edge, averaged (paper, section 3.2, Figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from opscore import schema
+from opscore.analysis.cells import Cell, Strengths, by_iteration, rho_matrix
+from opscore.analysis.exact import permutation_p_value
+from opscore.analysis.intervals import bootstrap_interval, cell_weights, mean_over_cells
+from opscore.errors import UserError
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Mean Spearman between policies, with a bootstrap interval and an exact p-value.
+
+    Attributes:
+        n_bootstrap: replicates of the bootstrap.
+        confidence: coverage of the interval.
+        seed: seed of the bootstrap; results do not depend on the order of rows.
+        reference_iteration: compare every iteration of a policy with this iteration of the
+            reference; 0 is the paper's way in Figure 2 (right). None compares the same iterations.
+    """
+
+    n_bootstrap: int = 2000
+    confidence: float = 0.95
+    seed: int = 0
+    reference_iteration: int | None = None
+
+    def __post_init__(self) -> None:
+        check_interval(self.n_bootstrap, self.confidence)
+
+    def __call__(
+        self, scores: pd.DataFrame, references: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Correlate every policy with every reference, per iteration.
+
+        Within each edge: Spearman's rho (average ranks) between the strengths of the operations
+        that both scored. Then the mean over edges, then over seeds. Policies that both have seeds
+        are matched by seed; one without is matched with every seed of the other. An undefined rho
+        (a constant row, or fewer than two common operations) is left out and counted in
+        ``n_excluded``.
+
+        Args:
+            scores: a score table (schema SCORES).
+            references: policies to compare with; all of them by default.
+
+        Returns:
+            A frame (schema CORRELATION), one row per ordered pair of different policies and
+            iteration at which they meet.
+
+        Raises:
+            UserError: a reference is not in the table, or an operation has two rows.
+        """
+        strengths = Strengths(scores)
+        wanted = strengths.policies if references is None else list(references)
+        rows = [
+            self._row(policy, strengths.check(reference), iteration, cells)
+            for policy in strengths.policies
+            for reference in wanted
+            if policy != reference
+            for iteration, cells in by_iteration(
+                strengths.cells(policy, reference, self.reference_iteration)
+            ).items()
+        ]
+        if not rows:
+            return schema.empty("correlation")
+        return schema.conform(pd.DataFrame(rows), "correlation")
+
+    def _row(
+        self, policy: str, reference: str, iteration: int, cells: Sequence[Cell]
+    ) -> dict[str, object]:
+        matrix = rho_matrix(cells)
+        low, high = bootstrap_interval(
+            matrix, n_bootstrap=self.n_bootstrap, confidence=self.confidence, seed=self.seed
+        )
+        valid = ~np.isnan(matrix)
+        return {
+            "policy": policy,
+            "reference": reference,
+            "iteration": iteration,
+            "rho": mean_over_cells(matrix),
+            "ci_low": low,
+            "ci_high": high,
+            "p_value": _p_value(cells),
+            "n_seeds": int(valid.any(axis=1).sum()),
+            "n_edges": int(valid.sum(axis=1).max()),
+            "n_excluded": sum(not cell.defined for cell in cells),
+        }
+
+
+def check_interval(n_bootstrap: int, confidence: float) -> None:
+    """UserError unless there are replicates and the confidence lies between 0 and 1."""
+    if n_bootstrap < 1:
+        raise UserError(f"n_bootstrap must be at least 1, got {n_bootstrap}")
+    if not 0 < confidence < 1:
+        raise UserError(f"confidence must lie between 0 and 1, got {confidence}")
+
+
+def _p_value(cells: Sequence[Cell]) -> float:
+    """Exact p-value of the mean: seeds that scored the same operations are permuted together."""
+    defined = [cell for cell in cells if cell.defined]
+    weights = cell_weights(rho_matrix(cells))
+    return permutation_p_value(
+        [cell.x for cell in defined],
+        [cell.y for cell in defined],
+        # Rows of the matrix are seeds and columns edges, both in the order of the sorted cells.
+        weights=weights[weights > 0].tolist(),
+        blocks=[(cell.edge, cell.operations) for cell in defined],
+    )
+
+
+def edge_correlations(
+    scores: pd.DataFrame, policy: str, reference: str, reference_iteration: int | None = None
+) -> pd.DataFrame:
+    """Spearman between two policies, cell by cell: what the means of :class:`Correlation` rest on.
+
+    Args:
+        scores: a score table (schema SCORES).
+        policy: the first policy.
+        reference: the second policy.
+        reference_iteration: see :class:`Correlation`.
+
+    Returns:
+        A frame with columns seed, iteration, edge, rho (NaN where undefined) and n_ops, the number
+        of operations that both scored.
+
+    Raises:
+        UserError: a policy is not in the table, or an operation has two rows.
+    """
+    cells = Strengths(scores).cells(policy, reference, reference_iteration)
+    frame = pd.DataFrame(
+        [(cell.seed, cell.iteration, cell.edge, cell.rho, len(cell.operations)) for cell in cells],
+        columns=["seed", "iteration", "edge", "rho", "n_ops"],
+    )
+    return frame.astype(
+        {"seed": "Int64", "iteration": "int64", "edge": "int64", "rho": "float64", "n_ops": "int64"}
+    )

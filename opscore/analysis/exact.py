@@ -1,0 +1,193 @@
+"""Exact tests: permutation of operations within edges, and sign flips of paired differences.
+
+Both statistics are sums of independent discrete parts (one per edge, or one per difference), so
+their null distribution is the convolution of the parts' distributions. Nothing is simulated, with
+two documented exceptions that no space of this package meets: an edge with more than
+``MAX_ENUMERATED`` operations, and sums with more than ``MAX_VALUES`` different values.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.signal import fftconvolve
+
+from opscore.analysis.cells import is_rankable, unit_ranks
+from opscore.errors import OpscoreError
+from opscore.rng import numpy_generator
+
+Array = NDArray[np.float64]
+
+#: Rows up to this length are permuted in all ways; longer ones by MONTE_CARLO draws.
+MAX_ENUMERATED = 8
+MONTE_CARLO = 20_000
+#: Sums are kept apart up to this many; more are rounded to a grid of as many points.
+MAX_VALUES = 2_000_000
+
+#: Values nearer than this are one value: far above rounding errors, far below steps of a mean rho.
+_MERGE = 1e-11
+_SLACK = 1e-8
+
+
+@dataclass(frozen=True)
+class _Law:
+    """A discrete distribution: values and their probabilities, both of shape (n,)."""
+
+    values: Array
+    probabilities: Array
+
+    def merged(self) -> _Law:
+        """The same distribution with equal values (up to rounding errors) put together."""
+        kept, inverse = np.unique(np.round(self.values / _MERGE), return_inverse=True)
+        return _Law(kept * _MERGE, _masses(inverse, self.probabilities))
+
+    def on_grid(self, grid: float) -> Array:
+        """Probabilities at the smallest value, one grid step above it, and so on."""
+        steps = np.round((self.values - self.values.min()) / grid).astype(np.int64)
+        return _masses(steps, self.probabilities)
+
+    def __add__(self, other: _Law) -> _Law:
+        """The distribution of the sum of two independent parts."""
+        values = np.add.outer(self.values, other.values).ravel()
+        probabilities = np.multiply.outer(self.probabilities, other.probabilities).ravel()
+        return _Law(values, probabilities).merged()
+
+
+def _masses(places: NDArray[np.int64], probabilities: Array) -> Array:
+    """Total probability at each of the places 0, 1, ..."""
+    return np.asarray(np.bincount(places, weights=probabilities), dtype=np.float64)
+
+
+def permutation_p_value(
+    x: Sequence[ArrayLike],
+    y: Sequence[ArrayLike],
+    *,
+    weights: Sequence[float] | None = None,
+    blocks: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> float:
+    """Exact two-sided p-value of a weighted mean of Spearman's rhos.
+
+    Under the null hypothesis the operations of an edge could be exchanged in one policy's ranking
+    against the other's. Every permutation of the operations is counted, so ties are handled
+    exactly: permutations that give the same ranking are counted as often as they occur.
+
+    Args:
+        x: one row of values per cell; row i has shape (n_i,).
+        y: as many rows, of the same shapes.
+        weights: weight of each cell in the mean; equal by default.
+        blocks: cells with the same label are permuted together, by the same permutation: the
+            seeds of one edge are not independent evidence, since the policy may prefer the same
+            operations with every seed. By default each cell is a block of its own.
+        seed: seed of the Monte Carlo draws, used for rows longer than ``MAX_ENUMERATED`` only.
+
+    Returns:
+        P(|mean rho| >= |observed|), the observed order included; NaN without cells.
+
+    Raises:
+        OpscoreError: a row is constant or has fewer than two values, so that rho is undefined.
+    """
+    rows = [
+        (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+        for a, b in zip(x, y, strict=True)
+    ]
+    if not rows:
+        return float("nan")
+    if not all(is_rankable(a) and is_rankable(b) for a, b in rows):
+        raise OpscoreError("a constant row has no rank correlation; leave its cell out")
+    scale = [1 / len(rows)] * len(rows) if weights is None else list(weights)
+    labels: Sequence[Hashable] = range(len(rows)) if blocks is None else blocks
+    products: dict[Hashable, Array] = {}
+    for (a, b), weight, label in zip(rows, scale, labels, strict=True):
+        product = weight * np.outer(unit_ranks(a), unit_ranks(b))
+        products[label] = products[label] + product if label in products else product
+    observed = sum(float(np.trace(product)) for product in products.values())
+    laws = [_permutation_law(product, seed) for product in products.values()]
+    return _two_sided(laws, observed)
+
+
+def sign_flip_test(differences: ArrayLike) -> float:
+    """Exact two-sided sign-flip test of paired differences.
+
+    Under the null hypothesis each difference is as likely to have the other sign. All 2^n signs
+    are counted, by sorting the sums of two halves, up to n = 40 at least. Beyond that the sums are
+    rounded to a grid of 5e-7 of their range when too few of them are equal.
+
+    Args:
+        differences: the differences, shape (n,); NaN is left out.
+
+    Returns:
+        P(|mean| >= |observed mean|), the observed signs included; NaN without differences.
+    """
+    values = np.asarray(differences, dtype=np.float64).ravel()
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return float("nan")
+    total = np.abs(values).sum()
+    if total == 0:
+        return 1.0
+    values = values / total
+    laws = [_Law(np.array([-v, v]), np.array([0.5, 0.5])) for v in values[values != 0]]
+    return _two_sided(laws, float(values.sum()))
+
+
+def _permutation_law(product: Array, seed: int) -> _Law:
+    """Law of sum_i product[i, pi(i)] over the permutations pi; ``product`` has shape (n, n)."""
+    n = len(product)
+    orders = _permutations(n) if n <= MAX_ENUMERATED else _random_orders(n, seed)
+    values = product[np.arange(n), orders].sum(axis=1)
+    return _Law(values, np.full(len(values), 1 / len(values))).merged()
+
+
+@lru_cache(maxsize=MAX_ENUMERATED)
+def _permutations(n: int) -> NDArray[np.int64]:
+    return np.array(list(itertools.permutations(range(n))), dtype=np.int64)
+
+
+def _random_orders(n: int, seed: int) -> NDArray[np.int64]:
+    """The identity and random permutations, so that a p-value is never zero."""
+    generator = numpy_generator(seed, "permutations", n)
+    drawn = generator.permuted(np.tile(np.arange(n), (MONTE_CARLO, 1)), axis=1)
+    drawn[0] = np.arange(n)
+    return drawn
+
+
+def _two_sided(laws: Sequence[_Law], observed: float) -> float:
+    """P(|sum| >= |observed|) for a sum of independent parts."""
+    bound = abs(observed) - _SLACK
+    if bound <= 0:
+        return 1.0
+    first, second = _two_halves(laws)
+    order = np.argsort(second.values)
+    sorted_values = second.values[order]
+    below = np.concatenate([[0.0], np.cumsum(second.probabilities[order])])
+    above = np.concatenate([np.cumsum(second.probabilities[order][::-1])[::-1], [0.0]])
+    right = above[np.searchsorted(sorted_values, bound - first.values, side="left")]
+    left = below[np.searchsorted(sorted_values, -bound - first.values, side="right")]
+    return float(min(1.0, first.probabilities @ (left + right)))
+
+
+def _two_halves(laws: Sequence[_Law]) -> tuple[_Law, _Law]:
+    """Two laws whose sum is the sum of all: the last and largest convolution is never built."""
+    halves = [_Law(np.zeros(1), np.ones(1)), _Law(np.zeros(1), np.ones(1))]
+    for law in sorted(laws, key=lambda part: len(part.values), reverse=True):
+        place = int(len(halves[1].values) < len(halves[0].values))
+        halves[place] = _convolve(halves[place], law)
+    return halves[0], halves[1]
+
+
+def _convolve(first: _Law, second: _Law) -> _Law:
+    """The sum of two parts: exact while it is small, else on a grid of MAX_VALUES points."""
+    if len(first.values) * len(second.values) <= MAX_VALUES:
+        return first + second
+    low = first.values.min() + second.values.min()
+    reach = first.values.max() + second.values.max() - low
+    grid = float(reach) / MAX_VALUES
+    masses = fftconvolve(first.on_grid(grid), second.on_grid(grid))
+    kept = masses > 0
+    return _Law(low + np.flatnonzero(kept) * grid, masses[kept])

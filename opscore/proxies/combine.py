@@ -1,0 +1,140 @@
+"""Combinations of proxies: vote(P1,P2,...) and rank-mean(P1,P2,...).
+
+A combination ranks a set of candidates, such as the operations of an edge. It has no value for a
+single network, so all the states that are asked for together are one set of candidates, and
+``grouped`` tells policies to ask edge by edge.
+
+    rank-mean:  S(i) = mean over proxies P of rank_P(i),  1 = worst; ties share their mean rank
+    vote:       S(i) = number of candidates j that most proxies find worse than i
+                       + 1/2 for each j on which they are divided equally
+
+(rank-mean: Chen et al. 2021, who add the ranks of two; vote: the majority vote between two networks
+of Abdelfattah et al. 2021, section 4.2, over all pairs.) Larger is better; each proxy's own sign is
+taken care of. Both are turned round exactly when all the rankings are, so they mean the same in
+zc-pt, where the smallest S marks the operation to keep.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import nn
+
+from opscore.errors import UserError, unknown
+from opscore.images import Batch
+from opscore.proxies.base import PROXIES, Meaning, Proxy, Score
+from opscore.spaces import State
+from opscore.supernets import Supernet
+
+Array = NDArray[np.float64]
+
+
+def _no_single_value(network: nn.Module, batch: Batch) -> float:
+    raise UserError("a combination ranks candidates; it has no value for a single network")
+
+
+@dataclass(frozen=True)
+class Combination(Proxy):
+    """Several proxies that rank candidates together.
+
+    Attributes:
+        proxies: what is combined.
+        combine: strengths [proxies, candidates] to one score for each candidate.
+    """
+
+    grouped: ClassVar[bool] = True
+
+    proxies: tuple[Proxy, ...] = ()
+    combine: Callable[[Array], Array] = field(default=lambda strengths: strengths[0])
+
+    def scores(
+        self,
+        supernet: Supernet,
+        states: Sequence[State],
+        batch: Batch,
+        *,
+        meaning: Meaning = "faithful",
+        fast: bool = True,
+    ) -> list[Score]:
+        """One score for each state, relative to the other states of this call.
+
+        A candidate that one of the proxies cannot score has no score, and the others are ranked
+        without it.
+        """
+        found = [
+            proxy.scores(supernet, states, batch, meaning=meaning, fast=fast)
+            for proxy in self.proxies
+        ]
+        signs = np.array([[1.0 if proxy.higher_is_better else -1.0] for proxy in self.proxies])
+        strengths = signs * np.array([[score.value for score in row] for row in found])
+        return self._scores(found, strengths)
+
+    def _scores(self, found: list[list[Score]], strengths: Array) -> list[Score]:
+        usable = np.isfinite(strengths).all(axis=0)
+        combined = iter(self.combine(strengths[:, usable]).tolist() if usable.any() else [])
+        scores = []
+        for candidate, good in zip(zip(*found, strict=True), usable, strict=True):
+            seconds = sum(score.seconds for score in candidate)
+            if good:
+                scores.append(Score.of(next(combined), seconds))
+            else:
+                scores.append(Score(math.nan, self._reason(candidate), seconds))
+        return scores
+
+    def _reason(self, candidate: tuple[Score, ...]) -> str:
+        pairs = zip(self.proxies, candidate, strict=True)
+        return "; ".join(f"{p.name}: {s.status}" for p, s in pairs if s.status != "ok")
+
+
+def rank_mean(strengths: Array) -> Array:
+    """Mean over rows of the ranks within a row; 1 is the smallest strength."""
+    return np.asarray(rankdata(strengths, axis=1).mean(axis=0))
+
+
+def vote(strengths: Array) -> Array:
+    """Number of candidates (columns) that a majority of the rows puts below each one."""
+    majority = np.sign(strengths[:, :, None] - strengths[:, None, :]).sum(axis=0)
+    # A candidate is level with itself, which adds one half to every one.
+    return np.asarray((np.sign(majority) + 1).sum(axis=1) / 2 - 0.5)
+
+
+COMBINATIONS: dict[str, Callable[[Array], Array]] = {"rank-mean": rank_mean, "vote": vote}
+
+#: Short names of combinations that have one. TE-NAS adds the ranks of the two.
+ALIASES = {"tenas": "rank-mean(ntk,linear_regions)"}
+
+
+def parse_combination(name: str) -> Combination | None:
+    """The combination of this name; None when the name is not of that form.
+
+    UserError when it is, but the kind or one of the proxies is unknown, or there are fewer than
+    two proxies.
+    """
+    text = ALIASES.get(name, name)
+    kind, opened, inside = text.partition("(")
+    if not opened:
+        return None
+    if kind not in COMBINATIONS:
+        raise unknown("combination", kind, COMBINATIONS)
+    if not inside.endswith(")"):
+        raise UserError(f"bad combination '{name}'; the form is {kind}(P1,P2,...)")
+    names = [part.strip() for part in inside[:-1].split(",") if part.strip()]
+    if len(dict.fromkeys(names)) < 2:
+        raise UserError(f"'{name}' combines fewer than two proxies")
+    proxies = tuple(PROXIES[part] for part in dict.fromkeys(names))
+    shown = name if name in ALIASES else f"{kind}({','.join(p.name for p in proxies)})"
+    return Combination(
+        name=shown,
+        function=_no_single_value,
+        higher_is_better=True,
+        source="; ".join(dict.fromkeys(proxy.source for proxy in proxies)),
+        needs=frozenset[str]().union(*(proxy.needs for proxy in proxies)),
+        proxies=proxies,
+        combine=COMBINATIONS[kind],
+    )

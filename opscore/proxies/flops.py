@@ -1,0 +1,39 @@
+"""flops: multiplications for one image.
+
+    S = sum over convolution and linear layers of
+        (outputs) x (input channels / groups) x (kernel area)
+
+(counted; the cost baseline of every comparison). Larger is better. Needs no data: one image runs
+through the network to see what runs, and at which resolution.
+
+One multiplication with its addition counts once. Batch norm, pooling, activations, biases and
+additions do not count; NAS-Bench-201's tables count some of them, which adds 1 to 7 %. In a supernet's state the removed operations do not
+run, so they do not count; a layer that runs twice counts twice.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from opscore.images import Batch
+from opscore.proxies.base import register_proxy
+from opscore.proxies.common import counted_layers, hooked, skip_removed
+
+
+@register_proxy("flops", higher_is_better=True, source="counted")
+@torch.no_grad()
+def flops(network: nn.Module, batch: Batch) -> float:
+    """S of a network."""
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        total += output[0].numel() * weight[0].numel()
+
+    skip_removed(network)
+    with hooked([layer.register_forward_hook(count) for layer in counted_layers(network)]):
+        network(batch.images[:1])
+    return float(total)

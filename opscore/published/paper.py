@@ -1,0 +1,121 @@
+"""The paper's own numbers, as data with their source, to be set beside measured ones.
+
+Every frame has a ``source`` column: the place in the paper (Xiang et al., AAAI 2023), or the
+notebook in the authors' repository (zerocostptnas/zerocost_operation_score, commit 48f48c9).
+Errors are test errors in percent on NAS-Bench-201.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import pandas as pd
+
+_NOTEBOOK = "authors' notebook op_strength.ipynb, mean over 6 edges"
+
+
+def table1() -> pd.DataFrame:
+    """Table 1: the architecture that each policy picks edge by edge.
+
+    Returns:
+        A frame with columns policy, error (percent, CIFAR-10), rank (of 15,625), source.
+    """
+    return _table("table1", "paper, Table 1")
+
+
+def table2() -> pd.DataFrame:
+    """Table 2: Zero-Cost-PT with several proxies, and baselines.
+
+    Returns:
+        A frame with columns group, method, then error and standard deviation over four seeds for
+        cifar10, cifar100 and imagenet16 (``cifar10``, ``cifar10_std``, ...), source.
+    """
+    return _table("table2", "paper, Table 2")
+
+
+def table5() -> pd.DataFrame:
+    """Table 5: Zero-Cost-PT (nwot, N=10, V=100) with several edge orders.
+
+    Returns:
+        A frame with columns order, perturbations (their number, as a formula), then error and
+        standard deviation as in :func:`table2`, source.
+    """
+    return _table("table5", "paper, Table 5")
+
+
+def stated_correlations() -> pd.DataFrame:
+    """The correlations that the paper's text gives in numbers (section 3.2).
+
+    Returns:
+        A frame with columns policy, reference, iteration, rho (two digits at most), source.
+    """
+    return _table("stated_correlations", "paper, section 3.2, text")
+
+
+def correlation_matrix() -> pd.DataFrame:
+    """Figure 2 (left) in numbers, from the notebook that drew it.
+
+    Returns:
+        A frame with columns policy, reference, rho (three digits), source; one row per ordered
+        pair of different policies. ``darts`` is alpha at epoch 60, as in the figure.
+    """
+    square = _read("correlation_matrix")
+    long = square.melt(id_vars="policy", var_name="reference", value_name="rho")
+    long = long[long["policy"] != long["reference"]].reset_index(drop=True)
+    return long.assign(source=f"Figure 2 (left); {_NOTEBOOK}")
+
+
+def other_correlations() -> pd.DataFrame:
+    """Correlations of score rows that Figure 2 does not show, from the same notebook and sheet.
+
+    Returns:
+        A frame with columns policy, reference, rho (three digits), source.
+    """
+    return _table("other_correlations", _NOTEBOOK)
+
+
+def progressive_correlations() -> pd.DataFrame:
+    """Figure 2 (right) in numbers: progressive scores against the initial best-acc.
+
+    Returns:
+        A frame with columns policy, iteration, rho (mean over seeds), std (sample standard
+        deviation over seeds; missing for one seed), n_seeds, source. ``disc-acc`` is retrained for
+        25 epochs, as drawn; ``tenas`` and the reruns are in the logs but not in the figure.
+    """
+    return _table("progressive", "Figure 2 (right); authors' logs and notebook")
+
+
+def disc_acc_scores() -> pd.DataFrame:
+    """Initial disc-acc scores after 5 epochs of retraining: supernet accuracies in percent.
+
+    The authors' notebook uses seed 1 of these for Figure 2 (left) and Table 1 in place of the row
+    in their score sheet.
+
+    Returns:
+        A frame with columns seed, edge, op, score, source.
+    """
+    wide = _read("disc_acc")
+    long = wide.melt(id_vars=["seed", "edge"], var_name="op", value_name="score")
+    return long.assign(source="authors' notebooks parse_log_iterative.ipynb, op_strength.ipynb")
+
+
+def published_initial(reference: str = "best-acc") -> dict[str, float]:
+    """Published rho to a reference at iteration 0, by policy; empty for an unknown reference."""
+    frame = pd.concat([correlation_matrix(), other_correlations()])
+    rows = frame[frame["reference"] == reference]
+    return dict(zip(rows["policy"].astype(str), rows["rho"].astype(float), strict=True))
+
+
+def _table(name: str, source: str) -> pd.DataFrame:
+    return _read(name).assign(source=source)
+
+
+def _read(name: str) -> pd.DataFrame:
+    return _cached(name).copy()
+
+
+@cache
+def _cached(name: str) -> pd.DataFrame:
+    with (resources.files("opscore.published") / f"{name}.csv").open("rb") as file:
+        return pd.read_csv(file)

@@ -1,0 +1,158 @@
+"""NAS-Bench-201 cells and residual blocks with batch norm folded into their convolutions.
+
+Node t of a cell is, over its sources s and under the weights w that a state gives to the
+operations of edge s->t,
+
+    x_t = sum_s conv(relu(x_s), W_st) + b_st + skip_st x_s + pool_st avg(x_s),
+    W_st = w_1x1 W'_1x1 (padded) + w_3x3 W'_3x3:
+
+one convolution for an edge instead of two convolutions and two batch norms. Rectified and pooled
+nodes are shared by the edges that read them. Operations of weight zero leave nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from opscore.spaces.nasbench201 import NODES, OPERATIONS
+from opscore.supernets.engine import AveragePool, Convolution, widen
+
+if TYPE_CHECKING:
+    from opscore.supernets.nasbench201 import Cell, ResidualBlock
+
+NONE, SKIP, CONV1, CONV3, POOL = range(len(OPERATIONS))
+
+#: One row of operation weights for each edge, as exact numbers: what makes two networks equal.
+Rows = tuple[tuple[float, ...], ...]
+
+#: How a convolution and the batch norm after it, if there is one, become one.
+Fold = Callable[[nn.Module, nn.Module | None], Convolution]
+
+
+def distinct_rows(weights: Sequence[Tensor]) -> dict[Rows, list[int]]:
+    """Networks that differ, with the positions of the weight tables [6, 5] that make each.
+
+    The weight of 'none' plays no part. Sorted, so that neighbours share their first edges.
+    """
+    found: dict[Rows, list[int]] = {}
+    for position, table in enumerate(weights):
+        rows = tuple((0.0, *row[1:]) for row in table.tolist())
+        found.setdefault(rows, []).append(position)
+    return dict(sorted(found.items()))
+
+
+def rows_into(rows: Rows, node: int) -> Rows:
+    """The rows of the edges that a node depends on."""
+    return tuple(row for row, (_, target) in zip(rows, NODES, strict=True) if target <= node)
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """How the nodes of a cell follow from each other, under one state.
+
+    Attributes:
+        convolutions: by target, (source, the edge's convolution).
+        linear: by target, (source, SKIP or POOL, weight).
+    """
+
+    convolutions: dict[int, list[tuple[int, Convolution]]] = field(default_factory=dict)
+    linear: dict[int, list[tuple[int, int, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FoldedCell:
+    """The 1x1 and the 3x3 convolution of each edge of a cell, batch norm folded."""
+
+    edges: tuple[tuple[Convolution, Convolution], ...]
+
+    @classmethod
+    def of(cls, cell: Cell, fold: Fold) -> FoldedCell:
+        """Fold a cell of the supernet."""
+        edges = []
+        for source, target in NODES:
+            operations = cell.edges[f"{target}<-{source}"]
+            assert isinstance(operations, nn.ModuleDict)
+            one, three = (layers(operations[str(op)]) for op in (CONV1, CONV3))
+            edges.append((fold(one[1], one[2]), fold(three[1], three[2])))
+        return cls(tuple(edges))
+
+    def plan(self, rows: Rows, dtype: torch.dtype) -> CellPlan:
+        """What computes the nodes under the weights of a state."""
+        plan = CellPlan({node: [] for node in range(1, 4)}, {node: [] for node in range(1, 4)})
+        for (source, target), row, pair in zip(NODES, rows, self.edges, strict=True):
+            weighted = [(w, c) for w, c in zip((row[CONV1], row[CONV3]), pair, strict=True) if w]
+            if weighted:
+                plan.convolutions[target].append((source, combine(weighted).to(dtype)))
+            plan.linear[target] += [(source, op, row[op]) for op in (SKIP, POOL) if row[op]]
+        return plan
+
+
+def layers(block: nn.Module) -> nn.Sequential:
+    """The ReLU, convolution and batch norm of a ReLUConvBN."""
+    assert isinstance(block.op, nn.Sequential)
+    return block.op
+
+
+def combine(weighted: Sequence[tuple[float, Convolution]]) -> Convolution:
+    """The weighted sum of convolutions of the same input, as one of the largest kernel size."""
+    size = max(conv.weight.shape[-1] for _, conv in weighted)
+    weight = torch.stack([w * widen(conv.weight, size) for w, conv in weighted]).sum(dim=0)
+    return Convolution(weight, torch.stack([w * conv.bias for w, conv in weighted]).sum(dim=0))
+
+
+class Nodes:
+    """The nodes of a cell for one piece of the batch; shared forms are made when first used.
+
+    Args:
+        known: the leading nodes, [n, C, H, W] each.
+        pool: the average pooling of this shape.
+    """
+
+    def __init__(self, known: Sequence[Tensor], pool: AveragePool) -> None:
+        self.values = list(known)
+        self._pool = pool
+        self._convolved: dict[int, Tensor] = {}
+        self._pooled: dict[int, Tensor] = {}
+
+    def convolved(self, node: int) -> Tensor:
+        """What the convolutions that leave a node see: relu(x_node)."""
+        if node not in self._convolved:
+            self._convolved[node] = self.before_convolution(self.values[node])
+        return self._convolved[node]
+
+    def before_convolution(self, x: Tensor) -> Tensor:
+        """What stands between a node and its convolutions."""
+        return x.relu()
+
+    def pooled(self, node: int) -> Tensor:
+        """The 3x3 average of x_node."""
+        if node not in self._pooled:
+            self._pooled[node] = self._pool(self.values[node])
+        return self._pooled[node]
+
+    def complete(self, plan: CellPlan) -> Tensor:
+        """Compute the nodes that are not known yet; the last one is the cell's output."""
+        for node in range(len(self.values), 4):
+            total: Tensor | None = None
+            for source, convolution in plan.convolutions[node]:
+                part = convolution(self.convolved(source))
+                total = part if total is None else total.add_(part)
+            for source, op, weight in plan.linear[node]:
+                value = self.values[source] if op == SKIP else self.pooled(source)
+                total = value * weight if total is None else total.add_(value, alpha=weight)
+            self.values.append(torch.zeros_like(self.values[0]) if total is None else total)
+        return self.values[3]
+
+
+class FoldedReduction:
+    """A residual block with its batch norms folded: two convolutions and a 1x1 shortcut."""
+
+    def __init__(self, block: ResidualBlock, fold: Fold, dtype: torch.dtype) -> None:
+        parts = [layers(part) for part in (block.conv_a, block.conv_b)]
+        self.first, self.second = (fold(part[1], part[2]).to(dtype) for part in parts)
+        self.shortcut = fold(block.downsample[1], None).to(dtype)

@@ -1,0 +1,173 @@
+"""The fast path gives the plain path's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from opscore.images import Batch, NoiseImages
+from opscore.proxies import MEANINGS, PROXIES, get_proxy, list_proxies
+from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
+from opscore.spaces import NASBENCH201, State
+from opscore.supernets import StateNetwork, build_supernet, engine, load_batch, load_checkpoint
+
+EDGES, OPS = 6, 5
+A0 = NASBENCH201.initial_state()
+PERTURBATIONS = [A0.perturb(edge, op) for edge in range(EDGES) for op in range(OPS)]
+
+rows = st.lists(st.booleans(), min_size=OPS, max_size=OPS).filter(any).map(tuple)
+states = st.lists(rows, min_size=EDGES, max_size=EDGES).map(
+    lambda mask: State(NASBENCH201, tuple(mask))
+)
+
+
+def trained(size: str, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.nn.Module:
+    """A supernet whose batch norms look as after training."""
+    supernet = build_supernet(size=size, seed=seed)
+    draw = torch.Generator().manual_seed(seed)
+    for module in supernet.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=draw)
+            module.running_var.uniform_(0.3, 2, generator=draw)
+            for parameter in module.parameters():
+                parameter.data.uniform_(-0.5, 1.5, generator=draw)
+    supernet.alphas.normal_(generator=draw)
+    return supernet.to(dtype)
+
+
+def images(count: int, dtype: torch.dtype = torch.float64, side: int = 32) -> Batch:
+    batch = NoiseImages().minibatch(count, 0, "engine").to("cpu", dtype)
+    return Batch(batch.images[:, :, :side, :side].contiguous(), batch.labels, batch.source)
+
+
+def fast_kernels(supernet, tables, x, run_removed):
+    found = [torch.empty(0)] * len(tables)
+    kernels = supernet.activation_kernels(tables, x, run_removed=run_removed)
+    assert isinstance(kernels, Iterator)
+    for positions, kernel in kernels:
+        for position in positions:
+            found[position] = kernel.clone()
+    return found
+
+
+def plain_kernel(supernet, table, x, run_removed):
+    network = StateNetwork(supernet, table, run_removed=run_removed)
+    return activation_kernel(network, x, hooked_by_the_authors if run_removed else is_relu)
+
+
+@pytest.mark.parametrize("run_removed", [True, False])
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@given(asked=st.lists(states, min_size=1, max_size=4), seed=st.integers(0, 3))
+@example(asked=[NASBENCH201.architecture(["none"] * EDGES)], seed=0)
+@example(asked=[NASBENCH201.architecture(["nor_conv_1x1"] * EDGES), A0], seed=1)
+def test_kernels_of_random_states_are_equal_in_double_precision(run_removed, asked, seed):
+    supernet, x = trained("smoke", seed), images(5, side=16).images
+    tables = [supernet.weights(state) for state in asked]
+    for table, fast in zip(tables, fast_kernels(supernet, tables, x, run_removed), strict=True):
+        assert torch.equal(fast, plain_kernel(supernet, table, x, run_removed))
+
+
+@pytest.mark.parametrize("run_removed", [True, False])
+@pytest.mark.parametrize("size", ["smoke", "cpu"])
+def test_kernels_in_single_precision_differ_by_a_few_signs_at_most(monkeypatch, size, run_removed):
+    # Pieces of 3 images in the first stage, 6 and 12 later: none divides the batch.
+    channels = {"smoke": 4, "cpu": 8}[size]
+    monkeypatch.setitem(engine.PIECE_BYTES, "cpu", 3 * channels * 32 * 32 * 4)
+    supernet = trained(size, dtype=torch.float32)
+    x = images(17, torch.float32).images
+    asked = [A0, A0.perturb(0, 3), A0.discretize(2, 4).perturb(5, 1)]
+    tables = [supernet.weights(state) for state in asked]
+    for table, fast in zip(tables, fast_kernels(supernet, tables, x, run_removed), strict=True):
+        plain = plain_kernel(supernet, table, x, run_removed)
+        assert torch.equal(fast.diagonal(), plain.diagonal())
+        # Activations within rounding of zero may turn; each moves an entry by its multiplicity.
+        assert (fast - plain).abs().max() <= 24
+
+
+def test_mixed_weights_of_any_value():
+    supernet, x = trained("smoke"), images(4, side=16).images
+    table = torch.rand(EDGES, OPS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    table[1, 2], table[4] = 0, 0
+    (fast,) = fast_kernels(supernet, [table], x, True)
+    assert torch.equal(fast, plain_kernel(supernet, table, x, True))
+
+
+def test_equal_networks_are_computed_once():
+    supernet, x = trained("smoke"), images(4, side=16).images
+    tables = [supernet.weights(state) for state in [A0, *PERTURBATIONS]]
+    found = list(supernet.activation_kernels(tables, x, run_removed=True))
+    # Removing 'none' changes nothing: 24 perturbations are left, and the network itself.
+    assert len(found) == 25
+    assert sorted(position for positions, _ in found for position in positions) == list(range(31))
+    assert max(len(positions) for positions, _ in found) == 7
+
+
+@pytest.mark.parametrize("name", [n for n in list_proxies() if PROXIES[n].engine is not None])
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("size", ["smoke", "cpu"])
+def test_scores_equal_the_plain_path(name, meaning, size):
+    supernet, batch = trained(size), images(6, side=16)
+    asked = [A0, *PERTURBATIONS[::4], A0.discretize(0, 1), NASBENCH201.architecture([1, 2, 3] * 2)]
+    fast = get_proxy(name).scores(supernet, asked, batch, meaning=meaning)
+    plain = get_proxy(name).scores(supernet, asked, batch, meaning=meaning, fast=False)
+    assert [score.status for score in fast] == [score.status for score in plain]
+    values = np.array([[score.value for score in scores] for scores in (fast, plain)])
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@given(state=states, meaning=st.sampled_from(MEANINGS))
+def test_synflow_of_random_states(state, meaning):
+    supernet, batch = trained("smoke", dtype=torch.float32), images(1, torch.float32, side=16)
+    fast, plain = (
+        get_proxy("synflow").scores(supernet, [state], batch, meaning=meaning, fast=way)[0]
+        for way in (True, False)
+    )
+    assert fast.status == plain.status
+    if plain.status == "ok":
+        assert math.exp(fast.value - plain.value) == pytest.approx(1, abs=1e-9)
+
+
+def test_scoring_leaves_the_supernet_and_the_batch_alone():
+    supernet, batch = trained("smoke").train(), images(4, side=16)
+    before = {name: value.clone() for name, value in supernet.state_dict().items()}
+    pixels = batch.images.clone()
+    for name in list_proxies():
+        if PROXIES[name].engine is not None:
+            get_proxy(name).scores(supernet, PERTURBATIONS[:3], batch)
+    assert supernet.training
+    assert torch.equal(batch.images, pixels)
+    for name, value in supernet.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_proxy_without_a_fast_way_for_a_supernet_takes_the_plain_path(monkeypatch):
+    supernet, batch = trained("smoke"), images(4, side=16)
+    expected = get_proxy("nwot").scores(supernet, [A0], batch)[0].value
+    monkeypatch.setattr(type(supernet), "activation_kernels", lambda *_, **__: None)
+    assert get_proxy("nwot").scores(supernet, [A0], batch)[0].value == pytest.approx(expected)
+
+
+def test_bfloat16_is_close():
+    supernet, batch = build_supernet(size="cpu"), images(32, torch.float32)
+    from opscore.proxies.nwot import fast_nwot
+
+    exact = fast_nwot(supernet, PERTURBATIONS, batch, "faithful")
+    rough = fast_nwot(supernet, PERTURBATIONS, batch, "faithful", dtype=torch.bfloat16)
+    np.testing.assert_allclose(rough, exact, rtol=0.01)
+
+
+def test_the_authors_thirty_scores(data_dir):
+    path = data_dir / "golden" / "nasbench201_seed0.npz"
+    supernet, batch = load_checkpoint(path), load_batch(path)
+    scores = get_proxy("nwot").scores(supernet, PERTURBATIONS, batch)
+    published = np.load(path)["score_zcpt_nwot"].ravel()
+    found = np.array([score.value for score in scores])
+    np.testing.assert_allclose(found, published, rtol=1e-6)
+    assert (np.argsort(found, kind="stable") == np.argsort(published, kind="stable")).all()

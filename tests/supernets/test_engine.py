@@ -1,0 +1,77 @@
+"""The general pieces of the fast path, each against its definition."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from opscore.supernets import engine
+from opscore.supernets.base import Supernet
+
+
+def kernel_by_definition(codes):
+    agree = codes[:, None, :] == codes[None, :, :]
+    return agree.sum(dim=2).double()
+
+
+@pytest.mark.parametrize("integer", [True, False])
+@pytest.mark.parametrize("shape", [(1, 7), (5, 64), (131, 300)])
+def test_the_sign_kernel_is_exact(monkeypatch, integer, shape):
+    monkeypatch.setattr(engine, "_has_fast_int8", lambda: integer)
+    monkeypatch.setattr(engine, "CHUNK", 100)  # several chunks
+    codes = torch.rand(shape, generator=torch.Generator().manual_seed(0)) > 0.4
+    kernel = engine.SignKernel(shape[0], torch.device("cpu"))
+    kernel.add(codes, 3)
+    kernel.add_constant(11)
+    assert torch.equal(kernel.value, 3 * kernel_by_definition(codes) + 11)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_folding_gives_the_same_function(affine, kernel, stride):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(4, 6, kernel, stride, padding=kernel // 2, bias=False)
+    norm = nn.BatchNorm2d(6, affine=affine)
+    for value in [norm.running_mean, norm.running_var, *norm.parameters()]:
+        value.data.uniform_(0.5, 2)
+    both = nn.Sequential(conv, norm).double().eval()
+    x = torch.randn(3, 4, 9, 9, dtype=torch.float64)
+    folded = engine.fold_batch_norm(both[0], both[1])
+    torch.testing.assert_close(folded(x, stride), both(x), rtol=1e-12, atol=1e-12)
+
+
+def test_a_widened_kernel_is_the_same_convolution():
+    x, weight = torch.randn(2, 3, 5, 5), torch.randn(4, 3, 1, 1)
+    wide = functional.conv2d(x, engine.widen(weight, 3), padding=1)
+    torch.testing.assert_close(wide, functional.conv2d(x, weight))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("height", [1, 2, 3, 8])
+def test_average_pool(dtype, height):
+    x = torch.randn(2, 3, height, 5, dtype=dtype)
+    pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+    torch.testing.assert_close(engine.AveragePool(x)(x), pool(x))
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 2**12))
+def test_pieces_are_all_images_in_order(lengths, budget):
+    parts = [torch.randn(length, 2, 4, 4) for length in lengths]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(engine.PIECE_BYTES, "cpu", budget)
+        pieces = engine.in_pieces(parts)
+    assert torch.equal(torch.cat(pieces), torch.cat(parts))
+    assert all(len(piece) == 1 or piece.nbytes <= budget for piece in pieces)
+
+
+def test_a_supernet_without_a_fast_way_says_so():
+    from opscore.spaces import NASBENCH201
+
+    supernet = Supernet(NASBENCH201)
+    assert supernet.activation_kernels([], torch.zeros(1, 3, 8, 8), run_removed=True) is None
+    assert supernet.synaptic_flows([], (3, 8, 8)) is None
