@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import codecs
+import collections
 import pickle
 from collections.abc import Mapping
 from typing import IO, Any
 
+import numpy as np
+
 from opscore.errors import UserError
+
+Globals = Mapping[tuple[str, str], Any]
+
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
+_SCALAR = np.float64(0).__reduce__()[0]
+
+#: Containers and NumPy values, under the names that old and new versions write. None of these
+#: runs code of the file's choosing.
+PLAIN_GLOBALS: Globals = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("collections", "defaultdict"): collections.defaultdict,
+    ("_codecs", "encode"): codecs.encode,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    **{
+        (f"numpy.{core}.multiarray", name): value
+        for core in ("core", "_core")
+        for name, value in (("_reconstruct", _RECONSTRUCT), ("scalar", _SCALAR))
+    },
+    **{("builtins", kind.__name__): kind for kind in (list, dict, set, frozenset, int, float)},
+}
 
 
 class _Restricted(pickle.Unpickler):
-    def __init__(
-        self, file: IO[bytes], allowed: Mapping[tuple[str, str], Any], encoding: str
-    ) -> None:
+    def __init__(self, file: IO[bytes], allowed: Globals, encoding: str) -> None:
         super().__init__(file, encoding=encoding)
         self._allowed = allowed
 
@@ -24,10 +47,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def load_restricted(
-    file: IO[bytes],
-    allowed: Mapping[tuple[str, str], Any] | None = None,
-    *,
-    encoding: str = "ASCII",
+    file: IO[bytes], allowed: Globals | None = None, *, encoding: str = "ASCII"
 ) -> Any:
     """The object in a pickle made of plain values and of the globals in ``allowed`` only.
 
@@ -41,5 +61,14 @@ def load_restricted(
     """
     try:
         return _Restricted(file, allowed or {}, encoding).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError) as error:
-        raise UserError(f"not a readable pickle ({error})") from None
+    except UserError:
+        raise
+    except OSError:
+        raise  # the file, not its content
+    except Exception as error:
+        # A damaged stream can raise nearly anything: UnpicklingError, EOFError, TypeError, ...
+        raise UserError(f"not a readable pickle ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

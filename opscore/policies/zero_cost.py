@@ -31,7 +31,17 @@ class ZeroCostPolicy(Policy):
         """The state whose score stands for the operation."""
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
-        """Scores of all edges in one call, so that the engine may share work between states."""
+        """Scores of all edges in one call, so that the engine may share work between states.
+
+        A combination ranks the states it is given against each other: it gets an edge at a time.
+        """
+        groups = [[edge] for edge in edges] if self.proxy.grouped else [list(edges)]
+        result: EdgeScores = {}
+        for group in groups:
+            result |= self._score_together(state, group)
+        return result
+
+    def _score_together(self, state: State, edges: Sequence[int]) -> EdgeScores:
         asked = [(edge, op) for edge in edges for op in state.remaining(edge)]
         values = self.proxy.scores(
             self.context.supernet,

@@ -56,14 +56,13 @@ class InitialResult:
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each: images, supernet, truth."""
         settings = self.settings
-        seeds = f"{len(settings.seeds)} seed{'s' if len(settings.seeds) > 1 else ''}"
         if settings.batch_file is None:
             described = load_images(settings.images, settings.data_dir).describe()
             images = f"images: {described}; batch {settings.batch_size}"
         else:
             images = f"images: {settings.batch_file.name}"
         size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size"
-        supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores, {seeds}"
+        supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores"
         return [images, supernet, f"truth: {ScoringContext(settings, 0).oracle.describe()}"]
 
     def record(self) -> dict[str, Any]:

@@ -120,12 +120,12 @@ def test_a_constant_row_is_refused():
         permutation_p_value([[1, 1, 1]], [[1, 2, 3]])
 
 
-def test_a_grid_of_sums_gives_almost_the_same(monkeypatch):
-    generator = np.random.default_rng(0)
-    differences = generator.normal(0.3, size=20)
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_on_a_grid_give_an_upper_bound_that_is_near(monkeypatch, seed):
+    differences = np.random.default_rng(seed).normal(0.3, size=20)
     whole = sign_flip_test(differences)
     monkeypatch.setattr(exact, "MAX_VALUES", 900)
-    assert sign_flip_test(differences) == pytest.approx(whole, abs=0.01)
+    assert whole - 1e-12 <= sign_flip_test(differences) <= whole + 2e-4
 
 
 @settings(max_examples=40, deadline=None)

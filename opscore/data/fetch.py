@@ -1,0 +1,122 @@
+"""Downloading a known file: verified, and whole or not there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from opscore.data.catalogue import FILES, DataFile
+from opscore.data.files import atomic_write
+from opscore.data.locate import destination, find
+from opscore.data.verify import Corrupted, check
+from opscore.errors import UserError
+
+#: Called with how much is done and how much there is (bytes or architectures).
+Progress = Callable[[int, int], None]
+
+_CHUNK = 1 << 16
+_TIMEOUT = 30  # seconds without a byte
+
+
+def fetch(
+    file: str | DataFile,
+    *,
+    url: str | None = None,
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Download a file unless an intact one is there.
+
+    It is checked before it takes its name, so an interrupted, cut-off or damaged download leaves
+    nothing behind, and the next call starts again.
+
+    Args:
+        file: the short name of a known file, or a description of another one.
+        url: where to download it from instead (a mirror).
+        data_dir: the folder that it goes to; without it the user cache.
+        progress: called with the bytes that are there and the bytes to come.
+
+    Returns:
+        The path of the intact file.
+
+    Raises:
+        UserError: it has no download, cannot be reached, or does not arrive intact; the message
+            says what to do.
+    """
+    entry = FILES[file] if isinstance(file, str) else file
+    source = url or entry.url
+    if source is None:
+        raise UserError(f"{entry.name} cannot be fetched; {entry.how}")
+    target = destination(data_dir) / entry.path
+    for path in (target, find(entry.path, data_dir)):
+        if path is not None and path.is_file() and _intact(entry, path):
+            return path
+    try:
+        with atomic_write(target) as temporary:
+            _download(source, temporary, progress)
+            check(entry, temporary)
+    except Corrupted as error:
+        raise UserError(
+            f"what {source} sent is not {entry.name}: {error}; nothing was kept, try again, or "
+            f"{_by_hand(entry)}"
+        ) from None
+    except _UnreachableError as error:
+        raise UserError(f"could not download {source} ({error}); {_by_hand(entry)}") from None
+    return target
+
+
+class _UnreachableError(Exception):
+    pass
+
+
+class _Bar:
+    """What pooch's downloader wants of a progress bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.total = 0
+        self._done = 0
+        self._progress = progress
+
+    def update(self, amount: int) -> None:
+        self._done = min(self._done + amount, self.total)
+        self._progress(self._done, self.total)
+
+    def reset(self) -> None:
+        self._done = 0
+
+    def close(self) -> None:
+        pass
+
+
+def _download(url: str, path: Path, progress: Progress | None) -> None:
+    import requests
+    from pooch import HTTPDownloader
+
+    bar: Any = _Bar(progress) if progress is not None else False
+    downloader = HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)
+    try:
+        downloader(url, str(path), None)
+    except requests.HTTPError as error:
+        raise _UnreachableError(f"HTTP status {error.response.status_code}") from None
+    except requests.exceptions.ChunkedEncodingError:
+        raise _UnreachableError("the connection broke half-way; nothing was kept") from None
+    except requests.Timeout:
+        raise _UnreachableError(f"no answer within {_TIMEOUT} seconds") from None
+    except requests.ConnectionError:
+        raise _UnreachableError("no connection") from None
+    except requests.RequestException as error:
+        raise _UnreachableError(type(error).__name__) from None
+
+
+def _intact(file: DataFile, path: Path) -> bool:
+    try:
+        return check(file, path) is not None
+    except Corrupted:
+        return False
+
+
+def _by_hand(file: DataFile) -> str:
+    return (
+        f"download {file.url or file.name} on a machine that can, and run 'opscore data add FILE'"
+    )

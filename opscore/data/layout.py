@@ -1,0 +1,121 @@
+"""The layout of a NAS-Bench-201 table: one row per architecture, percent accuracies.
+
+``arch_str`` is the official string. Accuracies of single trainings stand in float64 columns named
+
+    {dataset}_{split}_{epochs}ep_seed{seed}      cifar10_test_200ep_seed777
+    {dataset}_{split}_{epochs}ep_trial{number}   the same where the seed is unknown
+
+with dataset one of cifar10, cifar100, imagenet16 (short for ImageNet16-120) and split one of test,
+valid; NaN where there was no such training. Column order is the order of the trials. Any other
+column is left alone. The file's metadata say what the table was made of.
+
+Columns of tables that people pass around are read too: ``cifar10_test_seed0`` (one training, 200
+epochs), ``cifar100_test_mean`` (a mean over trainings, 200 epochs), ``cifar100_val_200ep``,
+``cifar10_12ep_test`` (one value each).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opscore.data.catalogue import TABLE
+from opscore.data.files import atomic_write
+
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+SPLITS = ("test", "valid")
+
+_SHORT = {"imagenet16-120": "imagenet16"}
+_DATASET = r"(?P<dataset>cifar10|cifar100|imagenet16)"
+_PATTERNS = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        (
+            "trial",
+            rf"{_DATASET}_(?P<split>test|valid)_(?P<epochs>\d+)ep_(seed|trial)(?P<trial>\w+)",
+        ),
+        ("trial", rf"{_DATASET}_(?P<split>test|valid)_seed(?P<trial>\d+)"),
+        ("mean", rf"{_DATASET}_(?P<split>test|valid)_mean"),
+        ("value", rf"{_DATASET}_(?P<split>val)_(?P<epochs>\d+)ep"),
+        ("value", rf"{_DATASET}_(?P<epochs>\d+)ep_(?P<split>test|val)"),
+    )
+)
+_PREFIX = b"opscore."
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of accuracies holds.
+
+    ``kind`` is 'trial' (one training), 'mean' (over trainings) or 'value' (one value, not said
+    which).
+    """
+
+    dataset: str
+    split: str
+    epochs: int
+    kind: str
+
+
+def column_name(dataset: str, split: str, epochs: int, trial: str) -> str:
+    """The column of a training; ``trial`` is such as 'seed777' or 'trial0'."""
+    return f"{_SHORT.get(dataset, dataset)}_{split}_{epochs}ep_{trial}"
+
+
+def parse_column(name: str) -> Column | None:
+    """What a column holds; None for a column of something else."""
+    for kind, pattern in _PATTERNS:
+        match = pattern.fullmatch(name)
+        if match is not None:
+            found = match.groupdict()
+            short = found["dataset"]
+            dataset = next((long for long, s in _SHORT.items() if s == short), short)
+            split = {"val": "valid"}.get(found["split"], found["split"])
+            return Column(dataset, split, int(found.get("epochs") or 200), kind)
+    return None
+
+
+def write_table(
+    path: Path,
+    strings: Sequence[str],
+    columns: Mapping[str, Sequence[float]],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write a table in this layout, whole or not at all, with page checksums."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays: dict[str, Any] = {"arch_str": pa.array(list(strings), pa.string())}
+    arrays.update({name: pa.array(values, pa.float64()) for name, values in columns.items()})
+    table = pa.table(arrays).replace_schema_metadata(
+        {_PREFIX + key.encode(): value.encode() for key, value in metadata.items()}
+    )
+    with atomic_write(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a table of this layout says about itself; empty for a table made elsewhere."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_schema(path).metadata or {}
+    return {
+        key.removeprefix(_PREFIX).decode(): value.decode()
+        for key, value in found.items()
+        if key.startswith(_PREFIX)
+    }
+
+
+__all__ = [
+    "DATASETS",
+    "SPLITS",
+    "TABLE",
+    "Column",
+    "column_name",
+    "parse_column",
+    "read_metadata",
+    "write_table",
+]
