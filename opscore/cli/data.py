@@ -1,153 +1,149 @@
-"""``opscore data``: the files behind the numbers."""
+"""``opscore data``: which files there are, and getting, adding and checking them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
-from opscore.cli.common import (
-    DataDirOption,
-    JsonOption,
-    console,
-    print_json,
-    progress_console,
-)
-from opscore.errors import UserError
+from opscore.cli.common import DataDirOption, JsonOption, console, print_json, progress_console
 
 if TYPE_CHECKING:
-    from opscore.data.catalogue import DataFile
+    from opscore.data import Added
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="List, check, fetch and add data files. They are looked for in --data-dir, "
-    "$OPSCORE_DATA, ./data and the user cache.",
-)
+app = typer.Typer(no_args_is_help=True, help="Data files: list, verify, fetch, add.")
+
+_STYLES = {"ok": "green", "missing": "dim", "unchecked": "yellow", "corrupted": "red"}
 
 
-@app.command("list")
-def list_files(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """What there is: purpose, size, licence, and whether it is here."""
-    rows = _rows(data_dir)
+@app.command(name="list")
+def list_(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+    """The files that opscore knows, what each is for, and where they are."""
+    from opscore.data import FILES, find, search_path
+
+    found = {name: find(name, data_dir) for name in FILES}
     if as_json:
-        print_json({"files": rows})
+        print_json(
+            {
+                "files": [{**asdict(FILES[name]), "found": found[name]} for name in FILES],
+                "search_path": search_path(data_dir),
+            }
+        )
         return
-    table = Table("name", "here", "size", "licence", "purpose", "how to get it")
-    for row in rows:
-        size = f"{row['size'] / 1e6:,.1f} MB" if row["size"] else "-"
-        how = row["advice"] if row["url"] is None else f"opscore data fetch {row['name']}"
-        here = "no" if row["status"] == "missing" else "yes"
-        table.add_row(row["name"], here, size, row["licence"], row["purpose"], how)
+    table = Table("name", "here", show_lines=True)
+    table.add_column("what for, licence, how to get it", overflow="fold")
+    for name in FILES:
+        file = FILES[name]
+        here = "[green]yes[/green]" if found[name] else "no"
+        how = "" if found[name] else f"\n[cyan]{file.how}[/cyan]"
+        table.add_row(name, here, f"{file.purpose}\n[dim]licence: {file.licence}[/dim]{how}")
     console.print(table)
+    folders = ", ".join(str(folder) for folder in search_path(data_dir))
+    console.print(f"looked in: {folders}", style="dim", highlight=False, markup=False)
 
 
 @app.command()
-def verify(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Check the sha256 of every file that is here; exit code 2 if one is corrupted."""
-    rows = _rows(data_dir)
+def verify(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+    """Check the files that are here; exit code 1 if one is corrupted."""
+    from opscore import data
+
+    frame = data.verify(data_dir)
     if as_json:
-        print_json({"files": rows})
+        print_json({"files": frame})
     else:
-        table = Table("name", "status", "file")
-        for row in rows:
-            table.add_row(row["name"], row["status"], row["found"] or "-")
+        table = Table("name", "status")
+        table.add_column("detail", overflow="fold")
+        table.add_column("path", overflow="fold")
+        rows = frame.astype(object).where(frame.notna(), "")
+        for name, status, detail, path in rows[["name", "status", "detail", "path"]].to_numpy():
+            style = _STYLES[status]
+            table.add_row(name, f"[{style}]{status}[/{style}]", detail, path)
         console.print(table)
-    corrupted = [row["name"] for row in rows if row["status"] == "corrupted"]
-    if corrupted:
-        raise UserError(f"corrupted: {', '.join(corrupted)}; delete the file and fetch it again")
+    if (frame["status"] == "corrupted").any():
+        raise typer.Exit(1)
 
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="A name from 'opscore data list'.")],
-    data_dir: DataDirOption = None,
+    name: Annotated[str, typer.Argument(help="Short name of a file; see 'opscore data list'.")],
+    url: Annotated[str | None, typer.Option(help="Download it from here instead.")] = None,
     as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """Download a file, verified; a benchmark table is converted at once."""
-    from opscore.data.catalogue import DATA_FILES
-    from opscore.data.fetch import fetch as fetch_file
+    """Download a file, check it, and make it ready for use."""
+    from opscore import data
 
-    with _DownloadBar(DATA_FILES[name]) as progress:
-        path = fetch_file(name, data_dir, progress=progress)
-    _say_where(path, as_json)
+    file = data.get_file(name)
+    with _progress(f"fetching {name}", DownloadColumn(binary_units=True)) as progress:
+        path = data.fetch(name, url=url, data_dir=data_dir, progress=progress)
+    added = None
+    if file.source_only and data.find("nasbench201", data_dir) is None:
+        added = data.add(path, data_dir=data_dir)
+    if as_json:
+        print_json({"name": name, "path": path, "added": asdict(added) if added else None})
+        return
+    console.print(f"{name}: {path}", highlight=False, markup=False, soft_wrap=True)
+    if added is not None:
+        _report(added)
 
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A benchmark file or folder that you have.")],
-    data_dir: DataDirOption = None,
+    file: Annotated[Path, typer.Argument(help="A file or folder that you have.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a table made of another file.")
+    ] = False,
     as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """Take in a file that you have; official benchmark files become one small table."""
-    from opscore.data.convert import add as add_file
+    """Recognise a file that you have, and convert or copy it once and for all.
 
-    _say_where(add_file(file, data_dir), as_json)
+    Known are the official NAS-Bench-201 file, NATS-Bench's topology file or folder, the authors'
+    accuracy table, the CIFAR-10 python archive, and a nasbench201.parquet.
+    """
+    from opscore import data
 
-
-def _say_where(path: Path, as_json: bool) -> None:
+    with _progress(f"reading {file.name}", MofNCompleteColumn()) as progress:
+        added = data.add(file, data_dir=data_dir, overwrite=overwrite, progress=progress)
     if as_json:
-        print_json({"file": str(path)})
+        print_json(asdict(added))
     else:
-        console.print(f"ready: {path}", highlight=False)
+        _report(added)
 
 
-def _rows(data_dir: Path | None) -> list[dict[str, Any]]:
-    from opscore.data import find
-    from opscore.data.catalogue import DATA_FILES
-
-    rows = []
-    for name in DATA_FILES:
-        file = DATA_FILES[name]
-        found = find(file.path, data_dir)
-        rows.append(
-            {
-                "name": name,
-                "status": file.status(data_dir),
-                "found": None if found is None else str(found),
-                "purpose": file.purpose,
-                "licence": file.licence,
-                "size": file.size,
-                "sha256": file.sha256,
-                "url": file.url,
-                "advice": file.advice,
-            }
-        )
-    return rows
+def _report(added: Added) -> None:
+    what = "" if added.n_architectures is None else f" ({added.n_architectures:,} architectures)"
+    line = f"{added.kind} -> {added.path}{what}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if added.columns:
+        console.print(f"columns: {', '.join(added.columns)}", style="dim", highlight=False)
+    if added.note:
+        console.print(added.note, style="yellow", highlight=False, markup=False)
 
 
-class _DownloadBar:
-    """What pooch wants of a progress bar, drawn by rich on stderr; silent off a terminal."""
-
-    def __init__(self, file: DataFile) -> None:
-        self.total = file.size or 0
-        self._bar = Progress(
-            TextColumn(file.name),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=progress_console,
-            transient=True,
-            disable=not progress_console.is_terminal,
-        )
-        self._task = self._bar.add_task(file.name, total=file.size)
-
-    def __enter__(self) -> _DownloadBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._bar.stop()
-
-    def update(self, count: int) -> None:
-        """``count`` more bytes have come."""
-        self._bar.advance(self._task, count)
-
-    def reset(self) -> None:
-        """Pooch calls this before its last update."""
-        self._bar.reset(self._task)
-
-    def close(self) -> None:
-        """The download has ended."""
+@contextmanager
+def _progress(what: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr; silent when stderr is not a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(
+        *columns,
+        console=progress_console,
+        transient=True,
+        disable=not progress_console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

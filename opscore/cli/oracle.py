@@ -1,50 +1,110 @@
-"""``opscore oracle``: what is true of each operation."""
+"""``opscore oracle``: the truth, per edge and operation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 from opscore.cli.common import DataDirOption, JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from opscore.oracles import Oracle, OracleNoise
 
 
 def oracle(
     space: Annotated[str, typer.Argument(help="Search space.")] = "nasbench201",
     dataset: Annotated[str, typer.Option(help="cifar10, cifar100 or imagenet16-120.")] = "cifar10",
-    split: Annotated[str, typer.Option(help="test (published) or valid (Eq. 1).")] = "test",
-    epochs: Annotated[int, typer.Option(help="Length of the benchmark's training.")] = 200,
+    split: Annotated[
+        str, typer.Option(help="test (as published) or valid (Eq. 1 read literally).")
+    ] = "test",
+    epochs: Annotated[int, typer.Option(help="Length of the trainings: 200 or 12.")] = 200,
     oracle_seeds: Annotated[
-        str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
+        str, typer.Option(help="How trainings are reduced: max (as published), mean, an index.")
     ] = "max",
-    source: Annotated[str, typer.Option(help="auto, table or anb.")] = "auto",
+    source: Annotated[
+        str, typer.Option(help="table, anb (the package analog-nasbench), or auto.")
+    ] = "auto",
     noise: Annotated[
-        bool, typer.Option("--noise", help="Also say how well the table agrees with itself.")
+        bool, typer.Option("--noise", help="Also how well the table agrees with itself over seeds.")
     ] = False,
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """Best and mean accuracy of each operation of A_0 (Eq. 1 and Eq. 2)."""
-    from opscore.oracles import load_oracle, oracle_noise
+    """Best accuracy (Eq. 1) and mean accuracy (Eq. 2) of each operation on each edge."""
+    from opscore.oracles import load_oracle
 
-    seeds = int(oracle_seeds) if oracle_seeds.isdigit() else oracle_seeds
-    found = load_oracle(space, dataset, split, epochs, seeds, source, data_dir)
-    table = found.table()
-    agreement = asdict(oracle_noise(found)) if noise else None
+    truth = load_oracle(
+        space,
+        dataset=dataset,
+        split=split,
+        epochs=epochs,
+        seeds=int(oracle_seeds) if oracle_seeds.isdigit() else oracle_seeds,
+        source=source,
+        data_dir=data_dir,
+    )
+    measured = truth.noise() if noise else None
     if as_json:
-        settings = {"space": space, "dataset": dataset, "split": split, "epochs": epochs}
-        settings |= {"seeds": seeds, "source": found.describe(), "sha256": found.sha256}
-        payload = {"oracle": table, "settings": settings}
-        print_json(payload if agreement is None else {**payload, "noise": agreement})
+        extra = {} if measured is None else {"noise": asdict(measured)}
+        print_json({"oracle": truth.table(), "settings": _settings(truth), **extra})
         return
-    console.print(found.describe(), style="dim", highlight=False)
-    for column, title in (("best", "best-acc (Eq. 1), %"), ("mean", "avg-acc (Eq. 2), %")):
-        wide = table.pivot_table(index="edge", columns="op", values=column, sort=False)
-        shown = Table("edge", *map(str, wide.columns), title=title)
-        for edge, row in zip(wide.index, wide.to_numpy(), strict=True):
-            shown.add_row(found.space.edges[int(edge)], *(f"{value:.2f}" for value in row))
-        console.print(shown)
-    for name, value in (agreement or {}).items():
-        console.print(f"{name}: {value:,.3f}" if isinstance(value, float) else f"{name}: {value:,}")
+    console.print(_table(truth))
+    console.print(truth.describe(), style="dim", highlight=False, markup=False)
+    if measured is not None:
+        console.print(_noise_table(measured))
+
+
+def _settings(truth: Oracle) -> dict[str, object]:
+    return {
+        "space": truth.space.name,
+        "dataset": truth.dataset,
+        "split": truth.split,
+        "epochs": truth.epochs,
+        "oracle_seeds": truth.seeds,
+        "n_trials": truth.n_trials,
+        "note": truth.note,
+        "source": truth.source,
+        "sha256": truth.sha256,
+        "description": truth.describe(),
+    }
+
+
+def _table(truth: Oracle) -> Table:
+    """One row per edge and statistic, the best operation in bold."""
+    frame = truth.table()
+    operations = list(dict.fromkeys(frame["op"]))
+    title = f"Accuracy of the operations of {truth.space.name}, %"
+    table = Table("edge", "", title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True  # it fits into 80 columns
+    for name in operations:
+        table.add_column(name, justify="right")
+    for edge, rows in frame.groupby("edge"):
+        name = truth.space.edges[int(str(edge))]
+        for statistic in ("best", "mean"):
+            values = dict(zip(rows["op"], rows[statistic], strict=True))
+            cells = [_cell(values.get(op), float(rows[statistic].max())) for op in operations]
+            label = name if statistic == "best" else ""
+            table.add_row(label, statistic, *cells, end_section=statistic == "mean")
+    return table
+
+
+def _cell(value: float | None, best: float) -> str:
+    if value is None:
+        return ""
+    return f"[bold]{value:.2f}[/bold]" if value == best else f"{value:.2f}"
+
+
+def _noise_table(noise: OracleNoise) -> Table:
+    table = Table("agreement of the table with itself over seeds", "")
+    table.add_row("architectures trained at least twice", f"{noise.n_repeated:,}")
+    table.add_row("standard deviation over seeds, percentage points", f"{noise.std:.3f}")
+    table.add_row("Spearman between two trainings", f"{noise.spearman:.3f}")
+    table.add_row(f"the same among the best {noise.top:,}", f"{noise.spearman_top:.3f}")
+    table.add_row(
+        "best-acc from one training against another, Spearman per edge",
+        f"{noise.best_acc_rho:.3f}",
+    )
+    return table

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pickle
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from opscore.data.catalogue import FILES, TABLE, with_hash
 from opscore.data.fetch import Progress
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.layout import column_name, parse_column, read_metadata, write_table
-from opscore.data.locate import destination
+from opscore.data.locate import destination, find
 from opscore.data.official import (
     Benchmark,
     is_nats_folder,
@@ -95,7 +94,7 @@ def add(
                 f"{target} is there already and was not made of {file.name}; use --overwrite to "
                 "replace it, or --data-dir to keep both"
             )
-        return _describe(kind, target, "it was there already")
+        return _describe(kind, target, data_dir, "it was there already")
     if kind == "nasbench201":
         _copy(kind, file, target, "")
     elif kind == "nasbench201-authors":
@@ -107,7 +106,7 @@ def add(
             "nats-tss-simple": load_nats_folder,
         }[kind]
         _convert_benchmark(load(file), target, _metadata(file, kind, sha256), progress)
-    return _describe(kind, target, "")
+    return _describe(kind, target, data_dir)
 
 
 def recognise(file: Path, sha256: str | None = None) -> str:
@@ -211,15 +210,19 @@ def _metadata(file: Path, kind: str, sha256: str | None) -> dict[str, str]:
     return {"source": file.name, "kind": kind, **({"source_sha256": sha256} if sha256 else {})}
 
 
-def _describe(kind: str, target: Path, note: str) -> Added:
+def _describe(kind: str, target: Path, data_dir: Path | None, note: str = "") -> Added:
     import pandas as pd
+
+    first = find(TABLE, data_dir) or target
+    hidden = "" if first.samefile(target) else f"{first} is found before it, and used instead"
 
     frame = pd.read_parquet(target)
     columns = [name for name in frame.columns if parse_column(str(name))]
     known = int(frame.loc[frame[columns].notna().any(axis=1), "arch_str"].nunique())
     missing = NASBENCH201.size - known
-    notes: Iterable[Any] = (
+    notes = (
         note,
+        hidden,
         f"{missing:,} of {NASBENCH201.size:,} architectures have no accuracy" if missing else "",
     )
     return Added(

@@ -127,7 +127,7 @@ _KNOWN = (
         path="analognasbench/data.anb",
         purpose="CIFAR-10 accuracies of the same architectures, trained once each by another "
         "group: the truth where no NAS-Bench-201 table is found",
-        licence="MIT",
+        licence="none stated in the package",
         how="run 'pip install analog-nasbench'",
         package="analog-nasbench",
     ),

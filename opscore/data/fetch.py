@@ -17,6 +17,7 @@ Progress = Callable[[int, int], None]
 
 _CHUNK = 1 << 16
 _TIMEOUT = 30  # seconds without a byte
+_BY_HAND = "download it by hand where that works, and run 'opscore data add FILE'"
 
 
 def fetch(
@@ -58,11 +59,11 @@ def fetch(
             check(entry, temporary)
     except Corrupted as error:
         raise UserError(
-            f"what {source} sent is not {entry.name}: {error}; nothing was kept, try again, or "
-            f"{_by_hand(entry)}"
+            f"what {source} sent is not {entry.name}: {error}; nothing was kept; try again, or "
+            f"{_BY_HAND}"
         ) from None
     except _UnreachableError as error:
-        raise UserError(f"could not download {source} ({error}); {_by_hand(entry)}") from None
+        raise UserError(f"could not download {source} ({error}); {_BY_HAND}") from None
     return target
 
 
@@ -98,7 +99,7 @@ def _download(url: str, path: Path, progress: Progress | None) -> None:
     try:
         downloader(url, str(path), None)
     except requests.HTTPError as error:
-        raise _UnreachableError(f"HTTP status {error.response.status_code}") from None
+        raise _UnreachableError(str(error).partition(" for url")[0]) from None
     except requests.exceptions.ChunkedEncodingError:
         raise _UnreachableError("the connection broke half-way; nothing was kept") from None
     except requests.Timeout:
@@ -114,9 +115,3 @@ def _intact(file: DataFile, path: Path) -> bool:
         return check(file, path) is not None
     except Corrupted:
         return False
-
-
-def _by_hand(file: DataFile) -> str:
-    return (
-        f"download {file.url or file.name} on a machine that can, and run 'opscore data add FILE'"
-    )

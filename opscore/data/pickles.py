@@ -14,11 +14,16 @@ from opscore.errors import UserError
 
 Globals = Mapping[tuple[str, str], Any]
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-_SCALAR = np.float64(0).__reduce__()[0]
+_BUILTINS = (list, dict, set, frozenset, int, float, complex)
+#: NumPy's helpers for its own pickles.
+_NUMPY = {
+    ("multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("multiarray", "scalar"): np.float64(0).__reduce__()[0],
+    ("numeric", "_frombuffer"): np.empty(1).__reduce_ex__(5)[0],
+}
 
-#: Containers and NumPy values, under the names that old and new versions write. None of these
-#: runs code of the file's choosing.
+#: Containers and NumPy values, under the names that old and new versions of Python and NumPy
+#: write. None of these runs code of the file's choosing.
 PLAIN_GLOBALS: Globals = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("collections", "defaultdict"): collections.defaultdict,
@@ -26,11 +31,15 @@ PLAIN_GLOBALS: Globals = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     **{
-        (f"numpy.{core}.multiarray", name): value
+        (f"numpy.{core}.{module}", name): value
         for core in ("core", "_core")
-        for name, value in (("_reconstruct", _RECONSTRUCT), ("scalar", _SCALAR))
+        for (module, name), value in _NUMPY.items()
     },
-    **{("builtins", kind.__name__): kind for kind in (list, dict, set, frozenset, int, float)},
+    **{
+        (module, kind.__name__): kind
+        for module in ("builtins", "__builtin__")
+        for kind in _BUILTINS
+    },
 }
 
 

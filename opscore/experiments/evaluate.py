@@ -6,22 +6,30 @@ own with fresh weights, scored once, and the scores are correlated with accuracy
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, rankdata
 from torch import nn
 
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
 from opscore.experiments.settings import resolve_device
 from opscore.images import Batch, load_images, resolve_images
+from opscore.oracles import Oracle
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy
+from opscore.rng import numpy_generator
 from opscore.spaces import State, get_space
 from opscore.supernets import SUPERNETS, build_network
+
+Array = NDArray[np.float64]
 
 #: One row per (architecture, proxy), and what the value depends on.
 COLUMNS = {
@@ -179,3 +187,120 @@ def _resolve_proxies(proxies: Sequence[str | Proxy]) -> list[Proxy]:
 
 def _conform(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """How two rows of numbers agree: Spearman and Kendall with bootstrap intervals.
+
+    Attributes:
+        n_bootstrap: number of resamples of the architectures.
+        confidence: coverage aimed at.
+        seed: of the resampling.
+    """
+
+    n_bootstrap: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __call__(self, x: Array, y: Array, given: Array | None = None) -> dict[str, float]:
+        """The statistics of :data:`STATISTICS`, each with the ends of its interval.
+
+        ``partial`` is Spearman's rho of what the ranks of ``given`` do not explain, NaN without
+        it. All are NaN for fewer than three pairs.
+        """
+        columns = [x, y] if given is None else [x, y, given]
+        data = np.stack(columns).astype(np.float64)
+        count = data.shape[1]
+        if count < 3:
+            return {name + end: math.nan for name in STATISTICS for end in ("", "_low", "_high")}
+        draw = numpy_generator(self.seed, "bootstrap")
+        every = draw.integers(count, size=(self.n_bootstrap + 1, count))
+        every[0] = np.arange(count)  # the first row is the estimate itself
+        ranks = rankdata(data[:, every], axis=2)
+        found = {
+            "spearman": _pearson(ranks[0], ranks[1]),
+            "kendall": np.array([kendalltau(x[draw], y[draw]).statistic for draw in every]),
+            "partial": _partial(*ranks) if len(ranks) == 3 else np.full(len(every), math.nan),
+        }
+        result = {}
+        tail = (1 - self.confidence) / 2
+        for name, (estimate, *replicates) in found.items():
+            usable = np.array([r for r in replicates if not np.isnan(r)])
+            low, high = np.quantile(usable, [tail, 1 - tail]) if len(usable) else (np.nan, np.nan)
+            result |= {name: float(estimate), f"{name}_low": low, f"{name}_high": high}
+        return result
+
+
+#: What :class:`RankCorrelation` computes.
+STATISTICS = ("spearman", "kendall", "partial")
+
+
+def proxy_correlations(
+    values: pd.DataFrame,
+    accuracy: Mapping[str, float] | Oracle,
+    *,
+    given: str = "params",
+    top: Sequence[float] = (10,),
+    correlation: RankCorrelation | None = None,
+) -> pd.DataFrame:
+    """How well each proxy ranks architectures, among all and among the best.
+
+    Args:
+        values: what :func:`evaluate_proxies` returned, for one setting.
+        accuracy: accuracy by the architecture's string, or an oracle (mean over its trials).
+        given: the proxy to hold fixed in the partial correlation; left out when not in values.
+        top: also correlate within the best so many percent of these architectures by accuracy.
+        correlation: numbers of resamples and confidence.
+
+    Returns:
+        One row per (proxy, subset): 'n' architectures that count, 'n_excluded' without a value,
+        and :data:`STATISTICS` with the ends of their intervals.
+    """
+    compute = correlation or RankCorrelation()
+    table = values.pivot(index="architecture", columns="proxy", values="strength")
+    known = _accuracies(values, accuracy).reindex(table.index).dropna()
+    table = table.loc[known.index]
+    rows = []
+    for subset, chosen in _subsets(known, top).items():
+        for proxy in table.columns:
+            pair = pd.DataFrame({"x": table[proxy], "y": known})[chosen]
+            control = given in table.columns and proxy != given
+            if control:
+                pair["given"] = table[given]
+            kept = pair.dropna()
+            statistics = compute(*(kept[name].to_numpy() for name in kept.columns))
+            counts = {"n": len(kept), "n_excluded": len(pair) - len(kept)}
+            rows.append({"proxy": proxy, "subset": subset, **counts, **statistics})
+    return pd.DataFrame(rows)
+
+
+def _accuracies(values: pd.DataFrame, accuracy: Mapping[str, float] | Oracle) -> pd.Series[float]:
+    names = values["architecture"].unique().tolist()
+    if isinstance(accuracy, Oracle):
+        return pd.Series({name: accuracy.accuracy(accuracy.space.parse(name)) for name in names})
+    return pd.Series({name: accuracy.get(name, math.nan) for name in names}, dtype=np.float64)
+
+
+def _subsets(accuracy: pd.Series[float], top: Sequence[float]) -> dict[str, pd.Series[bool]]:
+    """A mask for all architectures, and for those within the top x percent by accuracy."""
+    found = {"all": accuracy.notna()}
+    for percent in top:
+        if not 0 < percent <= 100:
+            raise UserError(f"the top x percent has x in (0, 100], got {percent}")
+        found[f"top {percent:g} %"] = accuracy >= accuracy.quantile(1 - percent / 100)
+    return found
+
+
+def _pearson(x: Array, y: Array) -> Array:
+    """Correlation of each row of x with that row of y; NaN where a row is constant."""
+    x, y = (part - part.mean(axis=-1, keepdims=True) for part in (x, y))
+    scale = np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((x * y).sum(axis=-1) / scale)
+
+
+def _partial(x: Array, y: Array, given: Array) -> Array:
+    xy, xg, yg = _pearson(x, y), _pearson(x, given), _pearson(y, given)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((xy - xg * yg) / np.sqrt((1 - xg**2) * (1 - yg**2)))

@@ -18,6 +18,7 @@ from opscore.images import Batch, load_images
 from opscore.oracles import Oracle, load_oracle
 from opscore.policies import Policy, find_family, make_policy
 from opscore.proxies import Meaning
+from opscore.rng import derive_seed
 from opscore.spaces import SearchSpace, get_space
 from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
 
@@ -101,6 +102,24 @@ class ScoringContext:
         else:
             supernet = build_supernet(self.settings.space, self.settings.size, seed=self.seed)
         return supernet.to(self.settings.device, DTYPES[self.settings.dtype])
+
+    @cached_property
+    def thin_supernet(self) -> Supernet:
+        """A fresh supernet of this seed with one input channel."""
+        thin = build_supernet(
+            self.settings.space,
+            self.settings.size,
+            seed=derive_seed(self.seed, "thin"),
+            in_channels=1,
+        )
+        return thin.to(self.settings.device, DTYPES[self.settings.dtype])
+
+    @cached_property
+    def patches(self) -> Batch:
+        """3,000 patches of the image set, as the authors' tenas counts linear regions on."""
+        images = load_images(self.settings.images, self.settings.data_dir)
+        patches = images.patches(3000, self.seed, "patches")
+        return patches.to(self.settings.device, DTYPES[self.settings.dtype])
 
     @cached_property
     def batch(self) -> Batch:

@@ -95,9 +95,16 @@ class ScoringSettings:
             self,
             policies=tuple(dict.fromkeys(self.policies)),
             seeds=tuple(dict.fromkeys(self.seeds)),
-            images=resolve_images(self.images, self.data_dir),
+            images=resolve_images(self.images, _path(self.data_dir)),
             device=resolve_device(self.device),
+            checkpoint=_path(self.checkpoint),
+            batch_file=_path(self.batch_file),
+            data_dir=_path(self.data_dir),
         )
+
+
+def _path(value: Path | str | None) -> Path | None:
+    return None if value is None else Path(value)
 
 
 def resolve_device(name: str) -> str:

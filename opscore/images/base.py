@@ -16,6 +16,9 @@ from opscore.rng import numpy_generator
 #: Padding of the random crop (paper, appendix A.3; DARTS's CIFAR-10 training transform).
 CROP_PADDING = 4
 
+#: Side of the patches that linear regions are counted on (TE-NAS).
+PATCH = 3
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -54,6 +57,10 @@ class ImageSet(Protocol):
 
     def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
         """``size`` images drawn for one purpose of one run, on the CPU."""
+        ...
+
+    def patches(self, count: int, seed: int, *purpose: str | int) -> Batch:
+        """``count`` patches of one channel, [count, 1, 3, 3], on the CPU."""
         ...
 
     def describe(self) -> str:
@@ -108,6 +115,32 @@ class PixelImages:
             self.name,
         )
 
+    def patches(self, count: int, seed: int, *purpose: str | int) -> Batch:
+        """Random 3x3 crops of the padded images, each of one random channel, [count, 1, 3, 3].
+
+        What TE-NAS counts linear regions on: drawn from all images, with replacement only when
+        there are fewer images than patches; no flip.
+        """
+        draw = numpy_generator(seed, "patches", *purpose)
+        chosen = draw.choice(len(self.pixels), count, replace=count > len(self.pixels))
+        pad = CROP_PADDING
+        padded = np.pad(self.pixels[chosen], ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        side = padded.shape[1] - PATCH + 1
+        rows = draw.integers(0, side, size=(count, 1)) + np.arange(PATCH)
+        columns = draw.integers(0, side, size=(count, 1)) + np.arange(PATCH)
+        channel = draw.integers(0, 3, size=count)
+        crops = padded[
+            np.arange(count)[:, None, None],
+            rows[:, :, None],
+            columns[:, None, :],
+            channel[:, None, None],
+        ]
+        mean = np.asarray(self.mean, np.float32)[channel, None, None]
+        std = np.asarray(self.std, np.float32)[channel, None, None]
+        images = (crops.astype(np.float32) / 255 - mean) / std
+        labels = torch.from_numpy(self.labels[chosen].astype(np.int64))
+        return Batch(torch.from_numpy(images[:, None]), labels, self.name)
+
     def describe(self) -> str:
         """One line: what these images are."""
         return self.description
@@ -127,6 +160,13 @@ class NoiseImages:
         draw = numpy_generator(seed, "images", *purpose)
         images = draw.standard_normal((size, 3, 32, 32), dtype=np.float32)
         labels = draw.integers(self.n_classes, size=size)
+        return Batch(torch.from_numpy(images), torch.from_numpy(labels), self.name)
+
+    def patches(self, count: int, seed: int, *purpose: str | int) -> Batch:
+        """N(0, 1) patches, [count, 1, 3, 3]."""
+        draw = numpy_generator(seed, "patches", *purpose)
+        images = draw.standard_normal((count, 1, PATCH, PATCH), dtype=np.float32)
+        labels = draw.integers(self.n_classes, size=count)
         return Batch(torch.from_numpy(images), torch.from_numpy(labels), self.name)
 
     def describe(self) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
 from opscore.errors import UserError
 from opscore.oracles import nasbench201
 from opscore.oracles.base import Oracle
-from opscore.oracles.nasbench201 import Accuracies
 from opscore.oracles.noise import OracleNoise, oracle_noise
+from opscore.oracles.tables import Accuracies
 from opscore.registry import Registry
 from opscore.spaces import NASBENCH201, get_space
 
@@ -35,6 +35,8 @@ def load_oracle(
     seeds: str | int = "max",
     source: str = "auto",
     data_dir: Path | None = None,
+    *,
+    allow_partial: bool = False,
 ) -> Oracle:
     """The table of a space; the defaults are those of the published best-acc.
 
@@ -46,19 +48,16 @@ def load_oracle(
         seeds: 'max' (published), 'mean', or the index of one training.
         source: 'auto' (the best that is found), 'table' or 'anb'.
         data_dir: where files are looked for first.
+        allow_partial: leave out architectures that the table lacks.
 
     Raises:
-        UserError: there is no such table; the message lists what there is.
+        UserError: there is no such table, and the message lists what there is; or it lacks
+            architectures.
     """
     accuracies = ORACLES[space](source, data_dir)
-    key = (dataset, split, epochs)
-    if key not in accuracies.arrays:
-        have = "; ".join(f"{d} {s} {e} epochs" for d, s, e in accuracies.arrays)
-        raise UserError(
-            f"no {dataset} {split} accuracies at {epochs} epochs in {accuracies.source}; it has: "
-            f"{have}"
-        )
-    return _oracle(space, key, seeds, accuracies)
+    return accuracies.oracle(
+        get_space(space), (dataset, split, epochs), seeds, allow_partial=allow_partial
+    )
 
 
 def load_oracles(
@@ -68,35 +67,55 @@ def load_oracles(
     source: str = "auto",
     data_dir: Path | None = None,
 ) -> dict[str, Oracle]:
-    """An oracle for every dataset that the source has whole at this split and length."""
+    """An oracle for every dataset that the source has whole at this split and length.
+
+    Seeds are reduced by 'mean'. UserError when there is no such dataset.
+    """
     accuracies = ORACLES[space](source, data_dir)
-    return {
-        key[0]: _oracle(space, key, "mean", accuracies)
-        for key, array in accuracies.arrays.items()
-        if key[1:] == (split, epochs) and not np.isnan(array).all(axis=-1).any()
+    this = get_space(space)
+    found = {
+        key[0]: accuracies.oracle(this, key, "mean")
+        for key in accuracies
+        if key[1:] == (split, epochs) and accuracies.n_known(key) == this.size
     }
+    if not found:
+        raise UserError(
+            f"no {split} accuracies of all architectures at {epochs} epochs in {accuracies.source}"
+        )
+    return found
 
 
-def _oracle(
-    space: str, key: tuple[str, str, int], seeds: str | int, accuracies: Accuracies
-) -> Oracle:
-    dataset, split, epochs = key
-    return Oracle(
-        space=get_space(space),
-        trials=accuracies.arrays[key],
-        dataset=dataset,
-        split=split,
-        epochs=epochs,
-        seeds=seeds,
-        source=accuracies.source,
-        sha256=accuracies.sha256,
+def available_oracles(
+    space: str = "nasbench201", data_dir: Path | None = None, source: str = "auto"
+) -> pd.DataFrame:
+    """What a source has.
+
+    Returns:
+        A frame, one row per table: dataset, split, epochs, trials (the most trainings of an
+        architecture), architectures (how many have an accuracy), note (what one value is, where
+        it is not one training), source.
+    """
+    accuracies = ORACLES[space](source, data_dir)
+    return pd.DataFrame(
+        {
+            "dataset": key[0],
+            "split": key[1],
+            "epochs": key[2],
+            "trials": accuracies.arrays[key].shape[-1],
+            "architectures": accuracies.n_known(key),
+            "note": accuracies.notes.get(key, ""),
+            "source": accuracies.source,
+        }
+        for key in accuracies
     )
 
 
 __all__ = [
     "ORACLES",
+    "Accuracies",
     "Oracle",
     "OracleNoise",
+    "available_oracles",
     "list_oracles",
     "load_oracle",
     "load_oracles",

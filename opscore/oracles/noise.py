@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import ConstantInputWarning, spearmanr
 
 from opscore.errors import UserError
 from opscore.oracles.base import Array, Oracle
@@ -16,19 +17,25 @@ from opscore.oracles.base import Array, Oracle
 class OracleNoise:
     """Agreement between trainings of the same architectures from different seeds.
 
+    A correlation that no pair of trials defines is NaN.
+
     Attributes:
         n_repeated: architectures with at least two trials.
-        std: mean over them of the standard deviation over trials, percent.
+        std: mean over them of the standard deviation over trials (n - 1), percentage points.
         spearman: between two trials, over the architectures that have both; mean over pairs.
-        spearman_top: the same within the best 1,000 architectures by mean accuracy.
+        spearman_top: the same among the ``top`` best architectures by mean accuracy.
+        top: how many these are.
         best_acc_rho: mean over edges of the Spearman between best-acc computed from one trial and
-            from another, with architectures that lack either left out; mean over pairs.
+            from another, with architectures that lack either left out; mean over pairs of trials.
+            A policy that knew one training of every architecture would score this against
+            another: the ceiling of a policy's correlation with best-acc of one trial.
     """
 
     n_repeated: int
     std: float
     spearman: float
     spearman_top: float
+    top: int
     best_acc_rho: float
 
 
@@ -37,30 +44,49 @@ def oracle_noise(oracle: Oracle, top: int = 1000) -> OracleNoise:
     flat = oracle.trials.reshape(-1, oracle.n_trials)
     repeated = (~np.isnan(flat)).sum(axis=1) >= 2
     if not repeated.any():
-        raise UserError(f"this table has one training of each architecture ({oracle.source})")
-    best = np.zeros(len(flat), dtype=bool)
-    best[np.argsort(-oracle.mean_accuracy, axis=None, kind="stable")[:top]] = True
-    pairs = [(a, b) for a, b in permutations(range(oracle.n_trials), 2) if a < b]
+        what = oracle.note or "one training"
+        raise UserError(
+            f"noise over seeds needs two trainings of an architecture; this table has {what} of "
+            f"each ({oracle.source})"
+        )
+    best = np.argsort(-oracle.mean_accuracy, axis=None, kind="stable")[:top]
+    pairs = list(combinations(range(oracle.n_trials), 2))
     return OracleNoise(
         n_repeated=int(repeated.sum()),
         std=float(np.nanstd(flat[repeated], axis=1, ddof=1).mean()),
-        spearman=float(np.mean([_spearman(flat, a, b) for a, b in pairs])),
-        spearman_top=float(np.mean([_spearman(flat[best], a, b) for a, b in pairs])),
-        best_acc_rho=float(np.mean([_best_acc_rho(oracle, a, b) for a, b in pairs])),
+        spearman=_mean([_spearman_of_pair(flat, pair) for pair in pairs]),
+        spearman_top=_mean([_spearman_of_pair(flat[best], pair) for pair in pairs]),
+        top=min(top, len(flat)),
+        best_acc_rho=_mean([_best_acc_rho(oracle, pair) for pair in pairs]),
     )
 
 
-def _spearman(flat: Array, a: int, b: int) -> float:
-    both = ~np.isnan(flat[:, [a, b]]).any(axis=1)
-    return float(spearmanr(flat[both, a], flat[both, b]).statistic)
+def _spearman_of_pair(flat: Array, pair: tuple[int, int]) -> float:
+    chosen = flat[:, list(pair)]
+    chosen = chosen[~np.isnan(chosen).any(axis=1)]
+    return _spearman(chosen[:, 0], chosen[:, 1])
 
 
-def _best_acc_rho(oracle: Oracle, a: int, b: int) -> float:
-    pair = oracle.trials[..., [a, b]]
-    pair = np.where(np.isnan(pair).any(axis=-1, keepdims=True), -np.inf, pair)
+def _best_acc_rho(oracle: Oracle, pair: tuple[int, int]) -> float:
+    chosen = oracle.trials[..., list(pair)]
+    chosen = np.where(np.isnan(chosen).any(axis=-1, keepdims=True), np.nan, chosen)
     rhos = []
     for edge in range(len(oracle.space.edges)):
-        others = tuple(axis for axis in range(pair.ndim - 1) if axis != edge)
-        best = pair.max(axis=others)
-        rhos.append(float(spearmanr(best[:, 0], best[:, 1]).statistic))
-    return float(np.mean(rhos))
+        others = tuple(axis for axis in range(chosen.ndim - 1) if axis != edge)
+        best = np.fmax.reduce(chosen, axis=others)
+        best = best[~np.isnan(best).any(axis=1)]
+        rhos.append(_spearman(best[:, 0], best[:, 1]))
+    return _mean(rhos)
+
+
+def _spearman(first: Array, second: Array) -> float:
+    if len(first) < 2:
+        return float("nan")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)  # NaN says it
+        return float(spearmanr(first, second).statistic)
+
+
+def _mean(values: list[float]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")

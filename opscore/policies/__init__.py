@@ -1,6 +1,6 @@
 """Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
 
-from opscore.policies import oracle, random, zero_cost
+from opscore.policies import oracle, random, tenas, zero_cost
 from opscore.policies.base import (
     POLICIES,
     Context,
@@ -30,5 +30,6 @@ __all__ = [
     "oracle",
     "random",
     "split_names",
+    "tenas",
     "zero_cost",
 ]

@@ -55,6 +55,16 @@ class Context(Protocol):
         """The minibatch of this seed, on the supernet's device."""
         ...
 
+    @property
+    def thin_supernet(self) -> Supernet:
+        """A supernet of this seed with one input channel."""
+        ...
+
+    @property
+    def patches(self) -> Batch:
+        """3x3 patches of one channel, [N, 1, 3, 3], to count linear regions on."""
+        ...
+
 
 class Policy(ABC):
     """A scoring function f(A_t, e, o) and the direction that wins.

@@ -9,7 +9,7 @@ single network, so all the states that are asked for together are one set of can
                        + 1/2 for each j on which they are divided equally
 
 (rank-mean: Chen et al. 2021, who add the ranks of two; vote: the majority vote between two networks
-of Abdelfattah et al. 2021, section 4.2, over all pairs.) Larger is better; each proxy's own sign is
+of Abdelfattah et al. 2021, over all pairs.) Larger is better; each proxy's own sign is
 taken care of. Both are turned round exactly when all the rankings are, so they mean the same in
 zc-pt, where the smallest S marks the operation to keep.
 """

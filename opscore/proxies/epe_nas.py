@@ -5,7 +5,7 @@
     S = sum over classes of | E_c |                        (100 classes at most)
     S = mean over classes c of sum over c' of | E_c - E_c' |   (more; E_c then divided by |class|)
 
-(Lopes et al. 2021, eq. 3-6; NASLib). Larger is better.
+(Lopes et al. 2021: EPE-NAS; NASLib). Larger is better.
 
 A class with one image has the correlation matrix [1]. The number of classes is that of the logits.
 Correlations are taken in double precision. Train mode.
@@ -28,7 +28,7 @@ FEW_CLASSES = 100
 @register_proxy(
     "epe_nas",
     higher_is_better=True,
-    source="Lopes et al. 2021, eq. 3-6",
+    source="Lopes et al. 2021 (EPE-NAS)",
     mode="train",
     needs=("labels", "gradients"),
 )

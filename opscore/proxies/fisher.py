@@ -3,7 +3,7 @@
     t_nk = sum over positions of a_nk dL/da_nk,    f_k = 1/2 mean over n of t_nk^2
     S = sum over layers of (weights of one output channel) x sum_k f_k
 
-(Theis et al. 2018, eq. 6; Turner et al. 2020; released in zero-cost-nas). Larger is better.
+(Theis et al. 2018; Turner et al. 2020; released in zero-cost-nas). Larger is better.
 
 a is the output of a convolution or linear layer (before batch norm), n counts images and k
 channels; a linear layer has no positions. L is the mean cross-entropy of the minibatch, so t is
@@ -50,7 +50,7 @@ def clean_fisher(network: nn.Module, batch: Batch) -> float:
 @register_proxy(
     "fisher",
     higher_is_better=True,
-    source="Theis et al. 2018, eq. 6",
+    source="Theis et al. 2018",
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_fisher,

@@ -7,8 +7,9 @@
 through the network to see what runs, and at which resolution.
 
 One multiplication with its addition counts once. Batch norm, pooling, activations, biases and
-additions do not count; NAS-Bench-201's tables count some of them, which adds 1 to 7 %. In a supernet's state the removed operations do not
-run, so they do not count; a layer that runs twice counts twice.
+additions do not count; NAS-Bench-201's tables count some of them, which adds 1 to 7 %. In a
+supernet's state the removed operations do not run, so they do not count; a layer that runs twice
+counts twice.
 """
 
 from __future__ import annotations

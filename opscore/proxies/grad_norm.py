@@ -2,7 +2,7 @@
 
     S = sum over layers l of || dL/dW_l ||_2
 
-(Abdelfattah et al. 2021, section 3; the authors' zero-cost-nas). Larger is better.
+(Abdelfattah et al. 2021; the authors' zero-cost-nas). Larger is better.
 
 L is the mean cross-entropy of one minibatch. Layers are all convolution and linear weights; one
 norm for each, then the sum. Biases and batch norm do not count; a layer that plays no part adds
@@ -21,7 +21,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
 @register_proxy(
     "grad_norm",
     higher_is_better=True,
-    source="Abdelfattah et al. 2021, section 3",
+    source="Abdelfattah et al. 2021",
     mode="train",
     needs=("labels", "gradients"),
 )

@@ -36,4 +36,4 @@ def grasp(network: nn.Module, batch: Batch) -> float:
     if not product.requires_grad:  # a gradient that depends on no weight: the Hessian is zero
         return 0.0
     second = gradients(product, weights)
-    return -sum(float((w.detach() * h).sum()) for w, h in zip(weights, second, strict=True))
+    return 0.0 - sum(float((w.detach() * h).sum()) for w, h in zip(weights, second, strict=True))

@@ -3,7 +3,7 @@
     J_i = d (sum of all logits) / d x_i,    C = correlation matrix of the rows of J
     S = - sum over eigenvalues v of C of ( log(v + k) + 1 / (v + k) ),    k = 1e-5
 
-(Mellor et al. 2021, first version, eq. 6; zero-cost-nas). Larger is better: -N at best, when no two
+(Mellor et al. 2021, first version of 2020; zero-cost-nas). Larger is better: -N at best, when no two
 images are correlated. Labels are not used.
 
 The correlation is taken in double precision. Train mode: batch norm uses the minibatch's
@@ -43,7 +43,7 @@ def correlations(rows: Tensor) -> Tensor:
 @register_proxy(
     "jacob_cov",
     higher_is_better=True,
-    source="Mellor et al. 2021 (v1), eq. 6",
+    source="Mellor et al. 2021 (first version)",
     mode="train",
     needs=("gradients",),
 )

@@ -2,7 +2,7 @@
 
     S = sum over weights of | w dL/dw |
 
-(Lee et al. 2019, eq. 4, without its normalisation; summed per network as by Abdelfattah et al.
+(Lee et al. 2019, without the normalisation; summed per network as by Abdelfattah et al.
 2021). Larger is better.
 
 The saliency of a mask of ones on the weights is dL/dm = w dL/dw, so no mask is needed. Weights are
@@ -22,7 +22,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
 @register_proxy(
     "snip",
     higher_is_better=True,
-    source="Lee et al. 2019, eq. 4",
+    source="Lee et al. 2019",
     mode="train",
     needs=("labels", "gradients"),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -161,6 +163,36 @@ def test_bfloat16_is_close():
     exact = fast_nwot(supernet, PERTURBATIONS, batch, "faithful")
     rough = fast_nwot(supernet, PERTURBATIONS, batch, "faithful", dtype=torch.bfloat16)
     np.testing.assert_allclose(rough, exact, rtol=0.01)
+
+
+MEMORY = """
+import resource
+from opscore.images import NoiseImages
+from opscore.proxies import get_proxy
+from opscore.supernets import build_supernet
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MB on Linux
+
+supernet = build_supernet(size="cpu")
+state = supernet.space.initial_state()
+get_proxy("nwot").scores(supernet, [state], NoiseImages().minibatch(2, 0, "warm"))
+batch = NoiseImages().minibatch(256, 0, "memory")
+before = peak()
+states = [state.perturb(edge, op) for edge in range(2) for op in range(1, 5)]
+get_proxy("nwot").scores(supernet, states, batch)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units")
+def test_memory_stays_bounded_by_the_batch():
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True
+    )
+    # Below 0.4 MB an image at 16 channels, and proportional to them; this supernet has 8. Beside it
+    # are N x N kernels, and what the allocator and the libraries keep.
+    assert float(done.stdout) < 256 * 0.2 + 60
 
 
 def test_the_authors_thirty_scores(data_dir):

@@ -1,0 +1,290 @@
+"""The plain and the fast way to the same scores, timed side by side.
+
+    python benchmarks/scoring.py [--json] [--quick] [--out benchmarks/results]
+
+For each proxy that has a fast path: zc-pt over all 30 perturbations of the NAS-Bench-201 supernet,
+batch 64 and 256, paper size. Plain and fast runs take turns. Prints one row for each pair, and
+writes them (scoring.parquet, scoring.csv), a figure of them, and how cost grows (growth.py).
+
+plain_seconds, fast_seconds   all 30 scores, fast: the median of its runs
+gflops                        convolution arithmetic of the fast path by its whole time
+peak_gflops                   the same convolutions alone, in pieces as the fast path runs them
+max_rel_error                 largest |fast / plain - 1| of a score
+rank_agreement                Spearman's correlation of fast with plain scores
+peak_rss_mb                   peak memory of a process that only runs the fast path
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import growth
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from torch.utils.flop_counter import FlopCounterMode
+
+from opscore.images import Batch, load_images, resolve_images
+from opscore.proxies import PROXIES, Proxy, get_proxy, list_proxies
+from opscore.proxies.nwot import fast_nwot
+from opscore.spaces import State
+from opscore.supernets import Supernet, build_supernet, engine
+
+POLICY = "zc-pt"
+#: Turns that the plain path's states are dealt into; the fast path runs once after each.
+TURNS = 3
+#: Proxies whose score does not depend on the batch are timed once.
+BATCH_FREE = frozenset({"synflow"})
+
+Values = NDArray[np.float64]
+Run = Callable[[Supernet, Sequence[State], Batch], Values]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One pair of measurements; see the head of the file."""
+
+    proxy: str
+    policy: str
+    batch: int
+    size: str
+    precision: str
+    states: int
+    threads: int
+    images: str
+    plain_seconds: float
+    fast_seconds: float
+    ratio: float
+    gflops: float
+    peak_gflops: float
+    max_rel_error: float
+    rank_agreement: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is timed: a proxy on a batch, at a size of the supernet."""
+
+    proxy: str
+    batch: int
+    size: str
+    states: int = 30
+
+    def load(self) -> tuple[Supernet, list[State], Batch]:
+        """The supernet, the perturbations and the minibatch."""
+        supernet = build_supernet("nasbench201", self.size, seed=0)
+        state = supernet.space.initial_state()
+        every = [state.perturb(e, o) for e in state.open_edges for o in state.remaining(e)]
+        batch = load_images(resolve_images("auto")).minibatch(self.batch, 0, "benchmark")
+        # Fewer states are spread over all edges and operations.
+        chosen = np.linspace(0, len(every) - 1, self.states).round().astype(int)
+        return supernet, [every[i] for i in chosen], batch
+
+
+def plain_run(proxy: Proxy) -> Run:
+    """One forward of the supernet's modules for each state."""
+
+    def run(supernet: Supernet, states: Sequence[State], batch: Batch) -> Values:
+        return np.array([s.value for s in proxy.scores(supernet, states, batch, fast=False)])
+
+    return run
+
+
+def fast_run(proxy: Proxy, precision: str) -> Run:
+    """All states at once through the engine."""
+
+    def run(supernet: Supernet, states: Sequence[State], batch: Batch) -> Values:
+        if precision == "bf16":
+            values = fast_nwot(supernet, states, batch, "faithful", dtype=torch.bfloat16)
+            return np.array(values, dtype=float)
+        return np.array([s.value for s in proxy.scores(supernet, states, batch)])
+
+    return run
+
+
+def precisions(proxy: str) -> tuple[str, ...]:
+    """Precisions of the fast path to measure; the first one is the default."""
+    return {"nwot": ("f32", "bf16"), "synflow": ("f64",)}.get(proxy, ("f32",))
+
+
+def compare(case: Case) -> list[Result]:
+    """Plain and fast runs in turns; one result for each precision."""
+    supernet, states, batch = case.load()
+    proxy = get_proxy(case.proxy)
+    plain, fast = plain_run(proxy), {p: fast_run(proxy, p) for p in precisions(case.proxy)}
+    plain_values = np.full(len(states), np.nan)
+    plain_seconds = 0.0
+    fast_values: dict[str, Values] = {}
+    fast_seconds: dict[str, list[float]] = {precision: [] for precision in fast}
+    for run in fast.values():  # first calls set up libraries
+        run(supernet, states[:1], batch)
+    for turn in range(TURNS):
+        start = time.perf_counter()
+        plain_values[turn::TURNS] = plain(supernet, states[turn::TURNS], batch)
+        plain_seconds += time.perf_counter() - start
+        for precision, run in fast.items():
+            start = time.perf_counter()
+            fast_values[precision] = run(supernet, states, batch)
+            fast_seconds[precision].append(time.perf_counter() - start)
+    results = []
+    for precision, run in fast.items():
+        seconds = statistics.median(fast_seconds[precision])
+        values = fast_values[precision]
+        results.append(
+            Result(
+                proxy=case.proxy,
+                policy=POLICY,
+                batch=case.batch,
+                size=case.size,
+                precision=precision,
+                states=len(states),
+                threads=torch.get_num_threads(),
+                images=batch.source,
+                plain_seconds=plain_seconds,
+                fast_seconds=seconds,
+                ratio=plain_seconds / seconds,
+                gflops=convolution_gflop(run, supernet, states, case) / seconds,
+                peak_gflops=peak_gflops(supernet, precision),
+                max_rel_error=float(np.abs(values / plain_values - 1).max()),
+                rank_agreement=float(spearmanr(values, plain_values).statistic),
+                peak_rss_mb=peak_memory(case, precision),
+            )
+        )
+    return results
+
+
+def convolution_gflop(run: Run, supernet: Supernet, states: Sequence[State], case: Case) -> float:
+    """Arithmetic of a run's convolutions (a multiply-add is two), from a run on two images."""
+    few = min(2, case.batch)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        run(supernet, states, load_images(resolve_images("auto")).minibatch(few, 0, "count"))
+    per_run = sum(
+        count
+        for op, count in counter.get_flop_counts()["Global"].items()
+        if "convolution" in str(op)
+    )
+    images = 1 if case.proxy in BATCH_FREE else case.batch / few
+    return float(per_run) * images / 1e9
+
+
+def peak_gflops(supernet: Supernet, precision: str) -> float:
+    """Rate of one edge's 3x3 convolution, equal arithmetic in each stage, best of several."""
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f64": torch.float64}[precision]
+    width = int(supernet.get_parameter("stem.0.weight").shape[0])
+    work, seconds = 0.0, 0.0
+    for stage in range(3):
+        channels, side = width * 2**stage, 32 // 2**stage
+        sample = torch.randn(1, channels, side, side, dtype=dtype)
+        # synflow runs the signal and its derivative: two images.
+        count = 2 if precision == "f64" else engine.piece_size(sample.shape[1:], sample)
+        x = sample.repeat(count, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        weight = torch.randn(channels, channels, 3, 3, dtype=dtype)
+        convolution = engine.Convolution(weight, torch.zeros(channels, dtype=dtype)).to(dtype)
+        repeats = max(1, 64 // count)
+        best = min(_seconds(convolution, x, repeats) for _ in range(10))
+        scale = 1 / (count * repeats * channels**2 * side**2)
+        work += 2 * 9
+        seconds += best * scale
+    return work / seconds / 1e9
+
+
+def _seconds(convolution: engine.Convolution, x: torch.Tensor, repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        convolution(x)
+    return time.perf_counter() - start
+
+
+def peak_memory(case: Case, precision: str) -> float:
+    """Peak resident memory, in MB, of a fresh process that runs the fast path alone."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--measure-memory"]
+    command += [json.dumps(asdict(case)), precision]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(finished.stdout)
+
+
+def measure_memory(case: Case, precision: str) -> float:
+    """The child's part of :func:`peak_memory`."""
+    fast_run(get_proxy(case.proxy), precision)(*case.load())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def cases(quick: bool) -> list[Case]:
+    """Every proxy with a fast path, at every batch size that matters to it."""
+    size, states, batches = ("cpu", 6, (64,)) if quick else ("paper", 30, (64, 256))
+    return [
+        Case(name, batch, size, states)
+        for name in list_proxies()
+        if PROXIES[name].engine is not None
+        for batch in (batches[:1] if name in BATCH_FREE else batches)
+    ]
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Seconds for all scores by the plain and the fast path, one pair of bars for each row."""
+    figure = Figure(figsize=(7, 1 + 0.5 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(table))
+    labels = table.proxy + ", batch " + table.batch.astype(str) + ", " + table.precision
+    axes.barh(places - 0.2, table.plain_seconds, 0.4, label="plain")
+    axes.barh(places + 0.2, table.fast_seconds, 0.4, label="fast")
+    for place, seconds, ratio in zip(
+        places, table.fast_seconds.to_numpy(float), table.ratio.to_numpy(float), strict=True
+    ):
+        axes.text(seconds, place + 0.2, f" {ratio:.1f}x", va="center", fontsize=8)
+    axes.set_yticks(places, list(labels))
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    first = table.iloc[0]
+    axes.set_xlabel(f"seconds for {first.states} states ({first['size']} size, measured)")
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="small supernet, few states")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--measure-memory", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure_memory:
+        case, precision = options.measure_memory
+        print(measure_memory(Case(**json.loads(case)), precision))
+        return
+    results: list[Result] = []
+    for case in cases(options.quick):
+        results += compare(case)
+        print(f"measured: {case}", file=sys.stderr)
+    table = pd.DataFrame([asdict(result) for result in results])
+    options.out.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(options.out / "scoring.parquet", index=False)
+    table.to_csv(options.out / "scoring.csv", index=False, float_format="%.6g")
+    draw(table, options.out / "scoring.png")
+    growth.write(options.out, quick=options.quick)
+    if options.json:
+        print(json.dumps({"results": [asdict(result) for result in results]}, indent=1))
+    else:
+        print(table.round(4).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Gradients of each sample's own function, all samples together, layer by layer.
+
+Where samples do not meet (batch norm in eval mode), one backward pass gives the gradient of every
+layer's output for all samples. A sample's weight gradient follows from its own input a and output
+gradient d of the layer:
+
+    linear: d a^T        convolution: sum over positions of d (patches of a)^T
+    batch norm weight: sum over positions of d (a - mean) / sqrt(var + eps)
+
+That is one backward pass and a small product per layer, instead of one backward pass per sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from opscore.proxies.common import gradients, hooked
+
+Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
+
+
+def per_sample_gradients(
+    network: nn.Module,
+    images: Tensor,
+    objective: Callable[[Tensor], Tensor],
+    *,
+    batch_norm: bool,
+) -> Iterator[Tensor]:
+    """Weight gradients [N, size of the weight] of one layer after the other.
+
+    Args:
+        network: a network in which samples do not meet: batch norm must be in eval mode.
+        images: [N, ...].
+        objective: logits [N, classes] to one number for each sample, [N].
+        batch_norm: whether batch norm weights count, beside convolution and linear weights.
+
+    A layer that runs several times gives the sum of its uses; layers that do not run, and layers
+    that the objective does not depend on, give nothing.
+    """
+    calls: dict[Layer, list[tuple[Tensor, Tensor]]] = {}
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        # A view, so that whatever works in place after the layer leaves the output's gradient be.
+        if not output.requires_grad:
+            output.requires_grad_()
+        calls.setdefault(module, []).append((inputs[0].detach(), output))  # type: ignore[arg-type]
+        return output.view_as(output)
+
+    counted = [m for m in network.modules() if _counts(m, batch_norm)]
+    with hooked([layer.register_forward_hook(keep) for layer in counted]):
+        total = objective(network(images)).sum()
+    outputs = [output for uses in calls.values() for _, output in uses]
+    found = iter(gradients(total, outputs))
+    for layer, uses in calls.items():
+        parts = [_weight_gradient(layer, seen, next(found)) for seen, _ in uses]
+        yield parts[0] if len(parts) == 1 else torch.stack(parts).sum(dim=0)
+
+
+def freeze_batch_statistics(network: nn.Module, images: Tensor) -> None:
+    """Put batch norm in eval mode with the statistics of these images, in place.
+
+    The output for these images is that of train mode, but samples no longer meet in it.
+    """
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, nn.BatchNorm2d)
+        variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+        module.running_mean, module.running_var = mean, variance
+        module.eval()
+
+    network.eval()
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    with torch.no_grad(), hooked([norm.register_forward_pre_hook(note) for norm in norms]):
+        network(images)
+
+
+def _counts(module: nn.Module, batch_norm: bool) -> bool:
+    if isinstance(module, nn.BatchNorm2d):
+        return batch_norm and module.weight is not None
+    return isinstance(module, nn.Conv2d | nn.Linear)
+
+
+def _weight_gradient(layer: Layer, seen: Tensor, gradient: Tensor) -> Tensor:
+    """[N, size of the weight] from a layer's input and the gradient of its output."""
+    if isinstance(layer, nn.Linear):
+        return torch.einsum("n...o,n...i->noi", gradient, seen).flatten(1)
+    if isinstance(layer, nn.BatchNorm2d):
+        mean, variance = layer.running_mean, layer.running_var
+        assert mean is not None
+        assert variance is not None
+        scale = (variance + layer.eps).rsqrt()
+        sums, products = gradient.sum(dim=(2, 3)), (gradient * seen).sum(dim=(2, 3))
+        return (products - sums * mean) * scale
+    return _convolution_gradient(layer, seen, gradient)
+
+
+def _convolution_gradient(layer: nn.Conv2d, seen: Tensor, gradient: Tensor) -> Tensor:
+    count, groups = len(seen), layer.groups
+    if layer.kernel_size == (1, 1) and layer.stride == (1, 1) and layer.padding == (0, 0):
+        patches = seen.flatten(2)
+    else:
+        padding = layer.padding
+        if isinstance(padding, str):
+            raise NotImplementedError(f"padding '{padding}' of {layer}")
+        patches = functional.unfold(seen, layer.kernel_size, layer.dilation, padding, layer.stride)
+    positions = patches.shape[2]
+    patches = patches.reshape(count * groups, -1, positions)
+    own = gradient.reshape(count * groups, -1, positions)
+    return (own @ patches.mT).reshape(count, -1)

@@ -1,0 +1,216 @@
+"""Public conformance checks, for this package's proxies and for those of others.
+
+from opscore.testing import check_proxy
+
+def test_my_proxy():
+    check_proxy("my_proxy")
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from opscore.images import Batch, NoiseImages
+from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
+from opscore.proxies.base import OK
+from opscore.spaces import State
+from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
+
+#: Images in the minibatch of most checks, and other sizes that have to work.
+_BATCH, _OTHER_SIZES = 6, (5, 9)
+
+_NEEDS = frozenset({"labels", "gradients", "per-sample gradients", "double"})
+
+
+def check_proxy(proxy: str | Proxy, spaces: Sequence[str] | None = None) -> None:
+    """Check that a proxy keeps every promise of :class:`opscore.proxies.Proxy`.
+
+    On the smallest supernet and network of each space: a finite number or a failure with its
+    reason; the same number each time, alone or together with others; nothing changed in the
+    supernet, the minibatch or the global generators; any batch size, both precisions, both
+    meanings; what it declares to need is what it needs; its documentation has an equation and the
+    source.
+
+    Args:
+        proxy: a name, or a proxy.
+        spaces: names of the spaces to check on; all that have a supernet when None.
+
+    Raises AssertionError with what is wrong.
+    """
+    found = get_proxy(proxy) if isinstance(proxy, str) else proxy
+    _check_declaration(found)
+    for space in SUPERNETS if spaces is None else spaces:
+        supernet = build_supernet(space, "smoke", seed=1)
+        states = _states(supernet)
+        batch = _batch(_BATCH)
+        for meaning in MEANINGS:
+            _check_scores(found, supernet, states, batch, meaning)
+        _check_sizes_and_precision(found, supernet, states, batch)
+        _check_needs(found, supernet, states[0], batch)
+        if found.grouped:
+            _check_candidates(found, supernet, states, batch)
+        else:
+            _check_network(found, build_network(states[-1], "smoke", seed=1), batch)
+
+
+def _check_declaration(proxy: Proxy) -> None:
+    assert proxy.needs <= _NEEDS, f"{proxy.name}: unknown needs {set(proxy.needs - _NEEDS)}"
+    assert proxy.source, f"{proxy.name}: no source"
+    if proxy.grouped:
+        return
+    module = inspect.getmodule(proxy.function)
+    text = f"{module.__doc__ if module else ''} {proxy.function.__doc__ or ''}"
+    assert " = " in text, f"{proxy.name}: no equation in the documentation"
+    assert proxy.source.split()[0] in text, f"{proxy.name}: the documentation lacks the source"
+
+
+def _states(supernet: Supernet) -> list[State]:
+    """A_0, two of its neighbours, and an architecture with all kinds of operations."""
+    space = supernet.space
+    start = space.initial_state()
+    perturbed = [start.perturb(0, op) for op in (0, space.shape[0] - 2)]
+    mixed = space.architecture([(count - 1 - e) % count for e, count in enumerate(space.shape)])
+    return [start, *perturbed, mixed]
+
+
+def _batch(size: int, dtype: torch.dtype = torch.float32) -> Batch:
+    return NoiseImages(n_classes=3).minibatch(size, 0, "check").to("cpu", dtype)
+
+
+def _values(scores: Sequence[Score]) -> list[tuple[float, str]]:
+    """Scores without their times; failures compare equal by their status."""
+    return [(0.0 if np.isnan(score.value) else score.value, score.status) for score in scores]
+
+
+def _check_scores(
+    proxy: Proxy, supernet: Supernet, states: list[State], batch: Batch, meaning: Meaning
+) -> None:
+    where = f"{proxy.name} on {supernet.space.name} ({meaning})"
+    with _nothing_changes(where, supernet, batch):
+        scores = proxy.scores(supernet, states, batch, meaning=meaning)
+    assert len(scores) == len(states), f"{where}: {len(scores)} scores for {len(states)} states"
+    for score in scores:
+        _check_score(where, score)
+    assert scores[0].status == OK, f"{where}: no score of the whole supernet: {scores[0].status}"
+    again = proxy.scores(supernet, states, batch, meaning=meaning)
+    assert _values(again) == _values(scores), f"{where}: not the same number each time"
+    if not proxy.grouped:
+        alone = proxy.scores(supernet, states[-1:], batch, meaning=meaning)
+        _assert_close(f"{where}: alone and together differ", alone, scores[-1:])
+    if proxy.engine is not None:
+        plain = proxy.scores(supernet, states, batch, meaning=meaning, fast=False)
+        _assert_close(f"{where}: the fast and the plain path differ", scores, plain)
+
+
+def _check_score(where: str, score: Score) -> None:
+    if score.status == OK:
+        assert np.isfinite(score.value), f"{where}: {score.value} with status ok"
+    else:
+        assert np.isnan(score.value), f"{where}: a number beside the status '{score.status}'"
+        assert score.status.strip(), f"{where}: a failure without a reason"
+    assert score.seconds >= 0, f"{where}: no time"
+
+
+def _check_network(proxy: Proxy, network: nn.Module, batch: Batch) -> None:
+    where = f"{proxy.name} on a stand-alone network"
+    with _nothing_changes(where, network, batch):
+        score = proxy.score_network(network, batch)
+    _check_score(where, score)
+    again = proxy.score_network(network, batch)
+    assert _values([again]) == _values([score]), f"{where}: not the same number each time"
+
+
+def _check_sizes_and_precision(
+    proxy: Proxy, supernet: Supernet, states: list[State], batch: Batch
+) -> None:
+    for size in _OTHER_SIZES:
+        for score in proxy.scores(supernet, states[:2], _batch(size)):
+            _check_score(f"{proxy.name} with {size} images", score)
+    wide = build_supernet(supernet.space.name, "smoke", seed=1).double()
+    double = proxy.scores(wide, states, batch.to("cpu", torch.float64))
+    single = proxy.scores(supernet, states, batch)
+    for one, two in zip(single, double, strict=True):
+        _check_score(f"{proxy.name} in double precision", two)
+        assert one.status == OK or two.status != OK or "singular" in one.status, (
+            f"{proxy.name}: fails in single precision only ({one.status})"
+        )
+
+
+def _check_needs(proxy: Proxy, supernet: Supernet, state: State, batch: Batch) -> None:
+    if proxy.grouped:
+        return
+    score = proxy.scores(supernet, [state], batch)
+    shuffled = Batch(batch.images, batch.labels.roll(1), batch.source)
+    same = _values(proxy.scores(supernet, [state], shuffled)) == _values(score)
+    if "labels" in proxy.needs:
+        assert not same, f"{proxy.name} declares a need of labels, but they change nothing"
+    else:
+        assert same, f"{proxy.name} depends on labels, but does not declare it"
+    if "gradients" not in proxy.needs:
+        with torch.no_grad():
+            without = proxy.scores(supernet, [state], batch)
+        assert _values(without) == _values(score), (
+            f"{proxy.name} depends on gradients, but does not declare it"
+        )
+
+
+def _check_candidates(proxy: Proxy, supernet: Supernet, states: list[State], batch: Batch) -> None:
+    """A set of candidates has no order."""
+    forwards = proxy.scores(supernet, states, batch)
+    backwards = proxy.scores(supernet, states[::-1], batch)[::-1]
+    assert _values(forwards) == _values(backwards), f"{proxy.name}: depends on the order"
+
+
+def _assert_close(what: str, first: Sequence[Score], second: Sequence[Score]) -> None:
+    for a, b in zip(first, second, strict=True):
+        assert a.status == b.status, f"{what}: '{a.status}', '{b.status}'"
+        assert np.isclose(a.value, b.value, rtol=1e-4, atol=1e-7, equal_nan=True), (
+            f"{what}: {a.value}, {b.value}"
+        )
+
+
+@contextmanager
+def _nothing_changes(where: str, network: nn.Module, batch: Batch) -> Iterator[None]:
+    """AssertionError when a network, a minibatch or a global generator is not left as it was."""
+    parts: dict[str, Callable[[], Any]] = {
+        "parameters or buffers": lambda: {k: v.clone() for k, v in network.state_dict().items()},
+        "gradients": lambda: (
+            [p.requires_grad for p in network.parameters()]
+            + [p.grad is not None for p in network.parameters()]
+        ),
+        "mode": lambda: [module.training for module in network.modules()],
+        "hooks": lambda: [_hooks(module) for module in network.modules()],
+        "minibatch": lambda: [batch.images.clone(), batch.labels.clone()],
+        "torch's global generator": torch.get_rng_state,
+        "NumPy's global generator": lambda: np.random.get_state()[1:],  # noqa: NPY002
+        "Python's global generator": random.getstate,
+    }
+    before = {part: look() for part, look in parts.items()}
+    yield
+    for part, look in parts.items():
+        assert _same(before[part], look()), f"{where}: changed the {part}"
+
+
+def _hooks(module: nn.Module) -> tuple[int, ...]:
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return tuple(len(getattr(module, kind)) for kind in kinds)
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(_same(first[k], second[k]) for k in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(_same, first, second))
+    if isinstance(first, np.ndarray):
+        return np.array_equal(first, second)
+    return bool(first == second)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from opscore.data import FILES, cache_folder, destination, find, require, search_path
+from opscore.errors import UserError
+
+
+@pytest.fixture
+def folders(cache, tmp_path, monkeypatch):
+    """Four folders in the order in which they are searched."""
+    found = [tmp_path / "given", tmp_path / "named", tmp_path / "data", cache]
+    for folder in found:
+        folder.mkdir()
+    monkeypatch.setenv("OPSCORE_DATA", str(found[1]))
+    return found
+
+
+def test_folders_are_searched_in_order(folders):
+    given = folders[0]
+    for folder in reversed(folders):
+        (folder / "x.txt").write_text("")
+        assert find("x.txt", given).resolve() == folder / "x.txt"
+    assert [path.resolve() for path in search_path(given)] == folders
+
+
+def test_short_names_stand_for_files_even_beside_a_folder_of_that_name(folders):
+    (folders[1] / "cifar10").mkdir()
+    assert find("cifar10") is None
+    (folders[1] / "cifar-10-python.tar.gz").write_text("")
+    assert find("cifar10") == folders[1] / "cifar-10-python.tar.gz"
+
+
+def test_what_is_missing_where_it_looked_and_what_to_do(cache):
+    with pytest.raises(UserError, match=r"fetch cifar10") as caught:
+        require("cifar10")
+    assert "cifar-10-python.tar.gz" in str(caught.value)
+    assert str(cache) in str(caught.value)
+    with pytest.raises(UserError, match=r"data add FILE"):
+        require("nasbench201.parquet")
+    with pytest.raises(UserError, match=r"published/initial_scores\.parquet.*--data-dir"):
+        require("published/initial_scores.parquet")
+    with pytest.raises(UserError, match=r"opscore data list"):
+        require("what.txt")
+
+
+def test_folders_that_are_named_must_exist(cache, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"--data-dir names .*nowhere"):
+        find("x", tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"--data-dir"):
+        destination(tmp_path / "nowhere")
+    monkeypatch.setenv("OPSCORE_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"\$OPSCORE_DATA names .*nowhere"):
+        find("x")
+
+
+def test_the_cache_is_the_users_unless_it_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("OPSCORE_CACHE", raising=False)
+    assert cache_folder().name == "opscore"
+    monkeypatch.setenv("OPSCORE_CACHE", str(tmp_path))
+    assert cache_folder() == destination() == tmp_path
+
+
+def test_a_file_of_a_package_is_found_without_importing_it(cache):
+    path = find("analog-nasbench")
+    assert path is not None
+    assert path.name == "data.anb"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_known_file_says_what_a_user_needs(name):
+    file = FILES[name]
+    assert file.name == name
+    assert file.purpose
+    assert file.licence
+    assert file.how
+    if file.url is not None:
+        assert file.url.startswith("https://")
+        assert file.sha256 is not None
+        assert len(file.sha256) == 64
+        assert file.size
