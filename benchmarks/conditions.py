@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,10 +21,10 @@ from opscore.images import resolve_images
 POLICIES = ("zc-pt(nwot)", "disc-zc(nwot)")
 
 
-def conditions(quick: bool) -> list[dict[str, object]]:
+def conditions(quick: bool) -> list[dict[str, Any]]:
     """The combinations; larger batches on the best images only."""
     best = resolve_images("auto")
-    grid: list[dict[str, object]] = [
+    grid: list[dict[str, Any]] = [
         {"images": images, "meaning": meaning, "batch_size": 64}
         for images in dict.fromkeys([best, "digits", "noise"])
         for meaning in ("faithful", "clean")
@@ -37,7 +38,7 @@ def conditions(quick: bool) -> list[dict[str, object]]:
     return grid
 
 
-def measure(condition: dict[str, object], seeds: range, size: str) -> pd.DataFrame:
+def measure(condition: dict[str, Any], seeds: range, size: str) -> pd.DataFrame:
     """One row for each policy: its correlation with best-acc, seed by seed, and its skips."""
     result = opscore.initial(POLICIES, seeds, store="runs", size=size, **condition)
     rows = result.against("best-acc")

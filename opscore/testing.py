@@ -190,7 +190,7 @@ def _nothing_changes(where: str, network: nn.Module, batch: Batch) -> Iterator[N
         "hooks": lambda: [_hooks(module) for module in network.modules()],
         "minibatch": lambda: [batch.images.clone(), batch.labels.clone()],
         "torch's global generator": torch.get_rng_state,
-        "NumPy's global generator": lambda: np.random.get_state()[1:],  # noqa: NPY002
+        "NumPy's global generator": lambda: np.random.get_state(legacy=True),  # noqa: NPY002
         "Python's global generator": random.getstate,
     }
     before = {part: look() for part, look in parts.items()}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from opscore.cli import data, listing, oracle, proxies, replay
 from opscore.cli.initial import initial
 from opscore.errors import UserError
+
+#: Typer may carry its own copy of click, so its base error is found through a class it shows.
+_CLICK_ERRORS: tuple[type[BaseException], ...] = tuple(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     name="opscore",
@@ -49,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = app(args=arguments, standalone_mode=False)
     except UserError as error:
         _fail(str(error))
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except _CLICK_ERRORS as error:
+        _fail(error.format_message() if hasattr(error, "format_message") else str(error))
+    except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("stopped; what was finished is kept\n")
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

@@ -223,7 +223,7 @@ class RankCorrelation:
             "kendall": np.array([kendalltau(x[draw], y[draw]).statistic for draw in every]),
             "partial": _partial(*ranks) if len(ranks) == 3 else np.full(len(every), math.nan),
         }
-        result = {}
+        result: dict[str, float] = {}
         tail = (1 - self.confidence) / 2
         for name, (estimate, *replicates) in found.items():
             usable = np.array([r for r in replicates if not np.isnan(r)])

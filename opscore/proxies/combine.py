@@ -76,7 +76,7 @@ class Combination(Proxy):
         return self._scores(found, strengths)
 
     def _scores(self, found: list[list[Score]], strengths: Array) -> list[Score]:
-        usable = np.isfinite(strengths).all(axis=0)
+        usable = np.asarray(np.isfinite(strengths).all(axis=0))
         combined = iter(self.combine(strengths[:, usable]).tolist() if usable.any() else [])
         scores = []
         for candidate, good in zip(zip(*found, strict=True), usable, strict=True):

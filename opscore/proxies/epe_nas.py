@@ -39,7 +39,7 @@ def epe_nas(network: nn.Module, batch: Batch) -> float:
     with torch.no_grad():
         n_classes = network(batch.images[:2]).shape[1]
     scores = []
-    for label in batch.labels.unique():
+    for label in torch.unique(batch.labels):
         rows = jacobian[batch.labels == label]
         matrix = correlations(rows) if len(rows) > 1 else torch.ones(1, 1, dtype=torch.float64)
         entries = float((matrix.abs() + SMALL).log().sum())

@@ -16,18 +16,22 @@ meaning.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
 from opscore.proxies.common import counted_layers, gradients, hooked, loss
 
+Layer = nn.Conv2d | nn.Linear
 
-def layer_scores(network: nn.Module, batch: Batch) -> list[tuple[nn.Module, float]]:
+
+def layer_scores(network: nn.Module, batch: Batch) -> list[tuple[Layer, float]]:
     """The sum of f_k over the channels of each layer that runs."""
-    outputs: list[tuple[nn.Module, Tensor]] = []
+    outputs: list[tuple[Layer, Tensor]] = []
 
-    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def keep(module: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         outputs.append((module, output))
 
     with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
@@ -44,7 +48,7 @@ def layer_scores(network: nn.Module, batch: Batch) -> list[tuple[nn.Module, floa
 
 def clean_fisher(network: nn.Module, batch: Batch) -> float:
     """S as a plain sum over channels."""
-    return sum(score for _, score in layer_scores(network, batch))
+    return math.fsum(score for _, score in layer_scores(network, batch))
 
 
 @register_proxy(
@@ -57,7 +61,6 @@ def clean_fisher(network: nn.Module, batch: Batch) -> float:
 )
 def fisher(network: nn.Module, batch: Batch) -> float:
     """S with the released code's factor."""
-    return sum(
-        layer.weight[0].numel() * score  # type: ignore[operator, union-attr]
-        for layer, score in layer_scores(network, batch)
+    return math.fsum(
+        layer.weight[0].numel() * score for layer, score in layer_scores(network, batch)
     )

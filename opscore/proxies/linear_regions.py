@@ -58,7 +58,7 @@ def thin_crops(batch: Batch, count: int, size: int) -> Tensor:
 
 def count_regions(network: nn.Module, inputs: Tensor) -> int:
     """Number of different patterns of the rectifiers over the inputs [N, ...]."""
-    codes = [activation_codes(network, part) for part in inputs.split(_TOGETHER)]
+    codes = [activation_codes(network, part) for part in torch.split(inputs, _TOGETHER)]
     return len(np.unique(np.concatenate(codes), axis=0))
 
 

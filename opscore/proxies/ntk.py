@@ -60,7 +60,7 @@ def separate_kernel(network: nn.Module, images: Tensor) -> Tensor:
 def gram(rows: Tensor, piece: int = 1 << 16) -> Tensor:
     """rows rows^T in double precision, in pieces so that the rows are never copied whole."""
     total = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=rows.device)
-    for part in rows.split(piece, dim=1):
+    for part in torch.split(rows, piece, dim=1):
         wide = part.double()
         total.addmm_(wide, wide.T)
     return total

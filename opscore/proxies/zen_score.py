@@ -40,13 +40,13 @@ def zen_score(network: nn.Module, batch: Batch) -> float:
     first, noise = (normal_like(batch.images, draw) for _ in range(2))
     change = last_features(network, first) - last_features(network, first + MIXUP * noise)
     reaction = float(change.abs().flatten(1).sum(dim=1).mean())
-    norms = [
-        module
+    variances = [
+        float(module.running_var.mean())
         for module in modules_that_run(network.eval(), batch.images[:1])
         if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
     ]
-    scales = sum(0.5 * math.log(float(norm.running_var.mean())) for norm in norms)  # type: ignore[union-attr]
-    return (math.log(reaction) if reaction > 0 else -math.inf) + scales
+    scale = math.fsum(0.5 * math.log(variance) for variance in variances)
+    return (math.log(reaction) if reaction > 0 else -math.inf) + scale
 
 
 def gaussian_weights(network: nn.Module, draw: torch.Generator) -> None:

@@ -10,10 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from opscore.analysis import Correlation, Selection, correlation_matrix, save_figure
+from opscore.analysis import (
+    Correlation,
+    Selection,
+    correlation_bars,
+    correlation_matrix,
+    save_figure,
+)
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.images import load_images
 from opscore.oracles import load_oracles
+from opscore.published import published_initial
 from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
 
@@ -75,13 +82,27 @@ class InitialResult:
         target.mkdir(parents=True, exist_ok=True)
         for name in ("scores", "correlation", "selection"):
             getattr(self, name).to_parquet(target / f"{name}.parquet", index=False)
-        return [*target.glob("*.parquet"), *self.figure(target / "figure2_left")]
+        return [
+            *sorted(target.glob("*.parquet")),
+            *self.figure(target / "figure2_left"),
+            *self.bars(target / "best_acc"),
+        ]
 
     def figure(self, stem: Path | str) -> list[Path]:
-        """Write the correlation matrix as PNG, PDF and CSV under this path without suffix."""
-        note = "measured; " + "; ".join(self.notes()[:2])
-        axes = correlation_matrix(self.correlation, note=note)
+        """Figure 2 (left): the correlation matrix as PNG, PDF and CSV, under this path's name."""
+        axes = correlation_matrix(self.correlation, note=self._figure_note())
         return save_figure(axes.figure, Path(stem), self.correlation)
+
+    def bars(self, stem: Path | str, reference: str = "best-acc") -> list[Path]:
+        """Each policy against one reference, with intervals, beside the published values."""
+        rows = self.against(reference)
+        axes = correlation_bars(
+            rows, reference, published=published_initial(reference), note=self._figure_note()
+        )
+        return save_figure(axes.figure, Path(stem), rows)
+
+    def _figure_note(self) -> str:
+        return "measured; " + "; ".join(self.notes()[:2])
 
 
 def initial(

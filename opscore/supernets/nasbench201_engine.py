@@ -6,7 +6,7 @@ once, and so are the first cell's leading nodes when neighbouring states agree o
 
 Images do not see each other, so they go through a cell in pieces that fit the cache. Between cells
 only the activations are kept, and signs only until they are counted. At paper size and in single
-precision that is below 0.4 MB for each image, however many states there are.
+precision that is about 0.4 MB for each image, however many states there are.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class FoldedNetwork:
                 pieces = in_pieces(self._reduce(block, pieces, kernel))
             else:
                 started = [[piece] for piece in pieces]
-                pieces = [nodes[3] for nodes in self._cell(block, started, rows, kernel)]
+                (pieces,) = self._cell(block, started, rows, kernel, keep=(3,))
         scale, shift = self.last
         codes = Codes(self.n_images, pieces[0])
         for piece in pieces:
@@ -116,33 +116,42 @@ class FoldedNetwork:
                 nodes.append(value)
         cell = self.blocks[0]
         assert isinstance(cell, FoldedCell)
-        finished = self._cell(cell, started, rows, kernel)
-        self._latest = [
-            (rows_into(rows, node), [nodes[node] for nodes in finished]) for node in (1, 2)
-        ]
-        return [nodes[3] for nodes in finished]
+        self._latest = []
+        *first, last = self._cell(cell, started, rows, kernel, keep=(1, 2, 3))
+        self._latest = [(rows_into(rows, node), first[node - 1]) for node in (1, 2)]
+        return last
 
     def _cell(
-        self, cell: FoldedCell, started: list[list[Tensor]], rows: Rows, kernel: SignKernel
+        self,
+        cell: FoldedCell,
+        started: list[list[Tensor]],
+        rows: Rows,
+        kernel: SignKernel,
+        *,
+        keep: Sequence[int],
     ) -> list[list[Tensor]]:
-        """All four nodes of a cell by piece, from the leading ones; its signs are counted."""
+        """The nodes asked for, each by piece, from the leading ones; the cell's signs are counted.
+
+        started: for each piece, the nodes that are known.
+        """
         plan = cell.plan(rows, self.dtype)
         pool = AveragePool(started[0][0])
         counts = multiplicities(rows, self.run_removed)
         codes = [Codes(self.n_images, started[0][0]) for _ in counts]
-        finished = []
+        kept: list[list[Tensor]] = [[] for _ in keep]
         for known in started:
             nodes = Nodes(known, pool)
             nodes.complete(plan)
             for node, (times, _) in enumerate(counts):
                 if times:
                     codes[node].add(nodes.convolved(node))
-            finished.append(nodes.values)
+            for values, node in zip(kept, keep, strict=True):
+                values.append(nodes.values[node])
         for code, (times, constant) in zip(codes, counts, strict=True):
             if times:
                 kernel.add(code.bits, times)
             kernel.add_constant(constant * code.bits.shape[1])
-        return finished
+        return kept
 
     def _reduce(
         self, block: FoldedReduction, pieces: list[Tensor], kernel: SignKernel
