@@ -91,6 +91,9 @@ class ScoringSettings:
             raise unknown("dtype", self.dtype, DTYPES)
         if self.batch_size < 2:
             raise UserError(f"a batch needs at least two images, got {self.batch_size}")
+        for path in (self.checkpoint, self.batch_file):
+            if path is not None and not Path(path).is_file():
+                raise UserError(f"no such file: {path}")
         return replace(
             self,
             policies=tuple(dict.fromkeys(self.policies)),

@@ -59,7 +59,7 @@ def test_initial_prints_tables_and_writes_files(capsys, tmp_path):
         (["initial", "--seeds", "3-1"], "bad seeds '3-1': 3-1 runs backwards"),
         (["initial", "--seeds", "a"], "bad seeds 'a'; the form is 0-3 or 0,2,5"),
         (["initial", "--size", "pape"], "unknown size 'pape'; did you mean paper"),
-        (["initial", "--batch-size", "many"], "many"),
+        (["initial", "--batch-size", "many"], "Invalid value for '--batch-size'"),
         (["initial", "--checkpoint", "nowhere.npz"], "no such file: nowhere.npz"),
         (["initial", "--data-dir", "nowhere"], "nowhere"),
         (["initial", "--jobz", "2"], "--jobz"),

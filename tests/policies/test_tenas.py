@@ -15,7 +15,7 @@ SETTINGS = ScoringSettings(
 
 
 def test_rank_sums_by_hand():
-    # Ranks of the condition numbers: 2, 1, 3.5, 3.5, cut to integers; of the regions: 3, 1.5, 4, 1.5.
+    # Condition numbers rank 2, 1, 3.5, 3.5, cut to integers; regions rank 3, 1.5, 4, 1.5.
     assert rank_sums([20, 10, 30, 30], [7, 5, 9, 5]) == [4 - 2 + 3, 4 - 1 + 1.5, 1 + 4, 1 + 1.5]
 
 
