@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opscore.oracles import Oracle, list_oracles, load_oracle
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy
-    from opscore.runs import RunStore, initial
+    from opscore.runs import RunStore, initial, progressive
     from opscore.spaces import State, get_space, list_spaces
     from opscore.supernets import build_network, build_supernet, load_batch, load_checkpoint
 
@@ -38,6 +38,7 @@ _ROOMS = {
     "load_checkpoint": "supernets",
     "load_images": "images",
     "load_oracle": "oracles",
+    "progressive": "runs",
     "register_proxy": "proxies",
 }
 
@@ -72,5 +73,6 @@ __all__ = [
     "load_checkpoint",
     "load_images",
     "load_oracle",
+    "progressive",
     "register_proxy",
 ]

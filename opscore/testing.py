@@ -24,8 +24,9 @@ from opscore.proxies.base import OK
 from opscore.spaces import State
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
 
-#: Images in the minibatch of most checks, and other sizes that have to work.
+#: Images in the minibatch of most checks, other sizes that have to work, and their width.
 _BATCH, _OTHER_SIZES = 6, (5, 9)
+_PIXELS = 16
 
 _NEEDS = frozenset({"labels", "gradients", "per-sample gradients", "double"})
 
@@ -82,7 +83,9 @@ def _states(supernet: Supernet) -> list[State]:
 
 
 def _batch(size: int, dtype: torch.dtype = torch.float32) -> Batch:
-    return NoiseImages(n_classes=3).minibatch(size, 0, "check").to("cpu", dtype)
+    noise = NoiseImages(n_classes=3).minibatch(size, 0, "check")
+    small = noise.images[:, :, :_PIXELS, :_PIXELS].contiguous()
+    return Batch(small, noise.labels, noise.source).to("cpu", dtype)
 
 
 def _values(scores: Sequence[Score]) -> list[tuple[float, str]]:
@@ -100,10 +103,13 @@ def _check_scores(
     for score in scores:
         _check_score(where, score)
     assert scores[0].status == OK, f"{where}: no score of the whole supernet: {scores[0].status}"
-    again = proxy.scores(supernet, states, batch, meaning=meaning)
-    assert _values(again) == _values(scores), f"{where}: not the same number each time"
-    if not proxy.grouped:
+    if proxy.grouped:
+        again = proxy.scores(supernet, states, batch, meaning=meaning)
+        assert _values(again) == _values(scores), f"{where}: not the same numbers each time"
+    else:
         alone = proxy.scores(supernet, states[-1:], batch, meaning=meaning)
+        again = proxy.scores(supernet, states[-1:], batch, meaning=meaning)
+        assert _values(again) == _values(alone), f"{where}: not the same number each time"
         _assert_close(f"{where}: alone and together differ", alone, scores[-1:])
     if proxy.engine is not None:
         plain = proxy.scores(supernet, states, batch, meaning=meaning, fast=False)
@@ -132,11 +138,11 @@ def _check_sizes_and_precision(
     proxy: Proxy, supernet: Supernet, states: list[State], batch: Batch
 ) -> None:
     for size in _OTHER_SIZES:
-        for score in proxy.scores(supernet, states[:2], _batch(size)):
+        for score in proxy.scores(supernet, states[:1], _batch(size)):
             _check_score(f"{proxy.name} with {size} images", score)
     wide = build_supernet(supernet.space.name, "smoke", seed=1).double()
-    double = proxy.scores(wide, states, batch.to("cpu", torch.float64))
-    single = proxy.scores(supernet, states, batch)
+    double = proxy.scores(wide, states[:2], batch.to("cpu", torch.float64))
+    single = proxy.scores(supernet, states[:2], batch)
     for one, two in zip(single, double, strict=True):
         _check_score(f"{proxy.name} in double precision", two)
         assert one.status == OK or two.status != OK or "singular" in one.status, (
@@ -148,8 +154,12 @@ def _check_needs(proxy: Proxy, supernet: Supernet, state: State, batch: Batch) -
     if proxy.grouped:
         return
     score = proxy.scores(supernet, [state], batch)
-    shuffled = Batch(batch.images, batch.labels.roll(1), batch.source)
-    same = _values(proxy.scores(supernet, [state], shuffled)) == _values(score)
+    # Other groups of images, and other names for the same groups.
+    others = (batch.labels.roll(1), (batch.labels + 1) % 10)
+    same = all(
+        _values(proxy.scores(supernet, [state], Batch(batch.images, labels, ""))) == _values(score)
+        for labels in others
+    )
     if "labels" in proxy.needs:
         assert not same, f"{proxy.name} declares a need of labels, but they change nothing"
     else:

@@ -9,6 +9,7 @@ import typer
 
 from opscore.cli import data, listing, oracle, proxies, replay
 from opscore.cli.initial import initial
+from opscore.cli.progressive import progressive
 from opscore.errors import UserError
 
 #: Typer may carry its own copy of click, so its base error is found through a class it shows.
@@ -28,6 +29,7 @@ app = typer.Typer(
     "[bold]opscore proxies[/bold].",
 )
 app.command(rich_help_panel="Measure")(initial)
+app.command(rich_help_panel="Measure")(progressive)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 app.command(rich_help_panel="Look up")(oracle.oracle)
 app.command(rich_help_panel="Look up")(listing.policies)

@@ -1,15 +1,28 @@
 """What a run is made of: settings, units, and the scoring of one unit."""
 
-from opscore.experiments.initial import ScoringContext, Unit, score_table, score_unit, units
+from opscore.experiments.initial import (
+    ScoringContext,
+    Unit,
+    score_table,
+    score_unit,
+    tabulate,
+    units,
+)
+from opscore.experiments.progressive import ProgressiveUnit, Step, follow, progressive_units
 from opscore.experiments.settings import OracleSettings, ScoringSettings, resolve_device
 
 __all__ = [
     "OracleSettings",
+    "ProgressiveUnit",
     "ScoringContext",
     "ScoringSettings",
+    "Step",
     "Unit",
+    "follow",
+    "progressive_units",
     "resolve_device",
     "score_table",
     "score_unit",
+    "tabulate",
     "units",
 ]

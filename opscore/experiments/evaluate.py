@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +47,11 @@ COLUMNS = {
     "meaning": "str",
 }
 
-#: What tells one measurement from another.
+#: What tells one measurement from another, beside architecture and proxy.
 _KEY = ["space", "size", "images", "batch_size", "seed", "meaning"]
 
 #: Seconds between two writes of the results file.
 _SAVE_EVERY = 10.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What every value of one evaluation depends on, beside architecture and proxy."""
-
-    space: str
-    size: str
-    images: str
-    batch_size: int
-    seed: int
-    meaning: Meaning
 
 
 def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
@@ -98,18 +86,16 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
             settings are not computed again. It may hold several settings.
         progress: called with (done, total) after each architecture.
 
-    Returns:
-        One row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
+    Returns one row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
     """
-    settings = Settings(
-        space, size, resolve_images(images, data_dir), batch_size, seed, check_meaning(meaning)
-    )
+    source, meaning = resolve_images(images, data_dir), check_meaning(meaning)
+    settings = dict(zip(_KEY, (space, size, source, batch_size, seed, meaning), strict=True))
     SUPERNETS[space].size(size)
     states = _unique_states(space, architectures)
     chosen = _resolve_proxies(proxies)
     results = _Results(store, settings)
     where = resolve_device(device)
-    image_set = load_images(settings.images, data_dir)
+    image_set = load_images(source, data_dir)
     batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
     for done, (name, state) in enumerate(states.items(), start=1):
         missing = [proxy for proxy in chosen if (name, proxy.name) not in results.rows]
@@ -127,14 +113,14 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
 class _Results:
     """Finished rows by (architecture, proxy), and the file that keeps them."""
 
-    def __init__(self, path: Path | None, settings: Settings) -> None:
+    def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
         self.path = path
         self.settings = settings
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
         self.others = _conform(pd.DataFrame({name: [] for name in COLUMNS}))
         if path is not None and path.is_file():
             found = _conform(pd.read_parquet(path))
-            same = (found[_KEY] == pd.Series(asdict(settings))[_KEY]).all(axis=1)
+            same = (found[_KEY] == pd.Series(settings)).all(axis=1)
             self.others = found[~same]
             for row in found[same].to_dict(orient="records"):
                 self.rows[row["architecture"], row["proxy"]] = {str(k): v for k, v in row.items()}
@@ -142,9 +128,9 @@ class _Results:
 
     def add(self, architecture: str, proxy: Proxy, network: nn.Module, batch: Batch) -> None:
         """Score one network; a failed one is kept with its reason."""
-        score = proxy.score_network(network, batch, meaning=self.settings.meaning)
+        score = proxy.score_network(network, batch, meaning=self.settings["meaning"])
         self.rows[architecture, proxy.name] = {
-            **asdict(self.settings),
+            **self.settings,
             "architecture": architecture,
             "proxy": proxy.name,
             "value": score.value,
@@ -224,10 +210,10 @@ class RankCorrelation:
             "partial": _partial(*ranks) if len(ranks) == 3 else np.full(len(every), math.nan),
         }
         result: dict[str, float] = {}
-        tail = (1 - self.confidence) / 2
         for name, (estimate, *replicates) in found.items():
-            usable = np.array([r for r in replicates if not np.isnan(r)])
-            low, high = np.quantile(usable, [tail, 1 - tail]) if len(usable) else (np.nan, np.nan)
+            tail = (1 - self.confidence) / 2
+            usable = np.array([r for r in replicates if not np.isnan(r)] or [math.nan])
+            low, high = np.quantile(usable, [tail, 1 - tail])
             result |= {name: float(estimate), f"{name}_low": low, f"{name}_high": high}
         return result
 
@@ -253,12 +239,12 @@ def proxy_correlations(
         top: also correlate within the best so many percent of these architectures by accuracy.
         correlation: numbers of resamples and confidence.
 
-    Returns:
-        One row per (proxy, subset): 'n' architectures that count, 'n_excluded' without a value,
-        and :data:`STATISTICS` with the ends of their intervals.
+    Returns one row per (proxy, subset): 'n' architectures that count, 'n_excluded' without a
+    value, and :data:`STATISTICS` with the ends of their intervals.
     """
     compute = correlation or RankCorrelation()
-    table = values.pivot(index="architecture", columns="proxy", values="strength")
+    # pivot_table would average duplicates; pivot refuses them.
+    table = values.pivot(index="architecture", columns="proxy", values="strength")  # noqa: PD010
     known = _accuracies(values, accuracy).reindex(table.index).dropna()
     table = table.loc[known.index]
     rows = []

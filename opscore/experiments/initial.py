@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,16 @@ from opscore import schema
 from opscore._version import __version__
 from opscore.data.files import file_hash
 from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings
-from opscore.images import Batch, load_images
+from opscore.experiments.trained import image_fingerprint, trained_supernet
+from opscore.images import Batch, ImageSet, load_images
 from opscore.oracles import Oracle, load_oracle
-from opscore.policies import Policy, find_family, make_policy
+from opscore.policies import EdgeScores, Policy, find_family, make_policy
 from opscore.proxies import Meaning
 from opscore.rng import derive_seed
-from opscore.spaces import SearchSpace, get_space
+from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
+from opscore.supernets.measure import draw_validation
+from opscore.supernets.training import tune
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Unit:
         if "oracle" in uses:
             oracle = ScoringContext(settings, 0).oracle
             key["oracle"] = {**asdict(settings.oracle), "table": oracle.describe()}
-        if "supernet" in uses:
+        if uses & {"supernet", "trained"}:
             key |= {
                 "size": settings.size if settings.checkpoint is None else None,
                 "checkpoint": _hash_if_given(settings.checkpoint),
@@ -69,15 +71,36 @@ class Unit:
             }
             if drawn:
                 key["pixels"] = image_fingerprint(settings.images, settings.data_dir)
+        if "trained" in uses:
+            key |= {
+                "training": asdict(settings.profile),
+                "images": settings.images,
+                "pixels": image_fingerprint(settings.images, settings.data_dir),
+            }
         return key
 
 
 @dataclass(frozen=True)
 class ScoringContext:
-    """Supernet, minibatch and oracle of one seed; each is made when it is first asked for."""
+    """Supernet, minibatch and oracle of one seed; each is made when it is first asked for.
+
+    Attributes:
+        settings: resolved settings.
+        seed: the run's seed.
+        draw: names the draw of images; none is that of initial scoring.
+    """
 
     settings: ScoringSettings
     seed: int
+    draw: tuple[str | int, ...] = ()
+
+    def redrawn(self, *draw: str | int) -> ScoringContext:
+        """A context with other images and the same supernets and oracle."""
+        other = replace(self, draw=draw)
+        for part in ("images", "oracle", "supernet", "thin_supernet", "trained_supernet"):
+            if part in self.__dict__:
+                other.__dict__[part] = self.__dict__[part]
+        return other
 
     @property
     def space(self) -> SearchSpace:
@@ -88,6 +111,11 @@ class ScoringContext:
     def meaning(self) -> Meaning:
         """'faithful' or 'clean'."""
         return self.settings.meaning
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The image set that everything is drawn from."""
+        return load_images(self.settings.images, self.settings.data_dir)
 
     @cached_property
     def oracle(self) -> Oracle:
@@ -117,8 +145,7 @@ class ScoringContext:
     @cached_property
     def patches(self) -> Batch:
         """3,000 patches of the image set, as the authors' tenas counts linear regions on."""
-        images = load_images(self.settings.images, self.settings.data_dir)
-        patches = images.patches(3000, self.seed, "patches")
+        patches = self.images.patches(3000, self.seed, "patches", *self.draw)
         return patches.to(self.settings.device, DTYPES[self.settings.dtype])
 
     @cached_property
@@ -127,9 +154,32 @@ class ScoringContext:
         if self.settings.batch_file is not None:
             batch = load_batch(self.settings.batch_file)
         else:
-            images = load_images(self.settings.images, self.settings.data_dir)
-            batch = images.minibatch(self.settings.batch_size, self.seed, "initial")
+            draw = self.draw or ("initial",)
+            batch = self.images.minibatch(self.settings.batch_size, self.seed, *draw)
         return batch.to(self.settings.device, DTYPES[self.settings.dtype])
+
+    @cached_property
+    def trained_supernet(self) -> Supernet:
+        """The checkpoint if one was given, else a supernet of this seed, trained or found."""
+        return trained_supernet(self.settings, self.seed)
+
+    @cached_property
+    def validation(self) -> Batch:
+        """Images of the validation half, as many as the training profile says."""
+        batch = draw_validation(self.images, self.settings.profile, self.seed, *self.draw)
+        return batch.to(self.settings.device, DTYPES[self.settings.dtype])
+
+    def train(self, supernet: Supernet, state: State) -> pd.DataFrame:
+        """Retrain a supernet under a state, in place; batches are those of this context's draw."""
+        return tune(
+            supernet,
+            self.images,
+            self.settings.profile,
+            self.seed,
+            state=state,
+            purpose=("retraining", *self.draw),
+            measure=False,
+        )
 
 
 def units(settings: ScoringSettings) -> list[Unit]:
@@ -152,21 +202,27 @@ def score_unit(unit: Unit) -> pd.DataFrame:
 def score_table(policy: Policy, space: SearchSpace, seed: int | None) -> pd.DataFrame:
     """Scores of all operations of A_0 by one policy (schema SCORES)."""
     state = space.initial_state()
-    by_edge = policy.scores(state, state.open_edges)
+    return tabulate(policy, state, policy.scores(state, state.open_edges), seed)
+
+
+def tabulate(
+    policy: Policy, state: State, scores: EdgeScores, seed: int | None, iteration: int = 0
+) -> pd.DataFrame:
+    """A policy's scores of a state's operations as a table (schema SCORES)."""
     rows = [
         {
             "policy": policy.name,
             "seed": pd.NA if seed is None else seed,
-            "iteration": 0,
+            "iteration": iteration,
             "edge": edge,
-            "op": space.operations[edge][op],
+            "op": state.space.operations[edge][op],
             "score": score.value,
             "strength": policy.strength(score),
             "status": score.status,
             "seconds": score.seconds,
         }
-        for edge, scores in by_edge.items()
-        for op, score in zip(state.remaining(edge), scores, strict=True)
+        for edge, row in scores.items()
+        for op, score in zip(state.remaining(edge), row, strict=True)
     ]
     return schema.conform(pd.DataFrame(rows), "scores")
 
@@ -174,13 +230,6 @@ def score_table(policy: Policy, space: SearchSpace, seed: int | None) -> pd.Data
 @lru_cache(maxsize=8)
 def _load_oracle(space: str, settings: OracleSettings, data_dir: Path | None) -> Oracle:
     return load_oracle(space, **asdict(settings), data_dir=data_dir)
-
-
-@lru_cache(maxsize=8)
-def image_fingerprint(name: str, data_dir: Path | None) -> str:
-    """A hash of the first pixels that an image set gives: which images these were."""
-    batch = load_images(name, data_dir).minibatch(16, 0, "fingerprint", augment=False)
-    return hashlib.sha256(batch.images.numpy().tobytes()).hexdigest()[:16]
 
 
 def _hash_if_given(path: Path | None) -> str | None:

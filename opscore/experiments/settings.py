@@ -13,6 +13,7 @@ from opscore.policies import find_family
 from opscore.proxies import Meaning, check_meaning
 from opscore.spaces import get_space
 from opscore.supernets import SUPERNETS
+from opscore.supernets.profiles import TrainingProfile, find_profile
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -55,6 +56,10 @@ class ScoringSettings:
         checkpoint: a supernet to score instead of a fresh one.
         batch_file: a minibatch to score on instead of a drawn one.
         data_dir: where data is looked for first.
+        training: how supernets are trained, for the policies that need it: a profile, its name,
+            or 'auto' for the one that is named as the size.
+        cache: folder where trained supernets are kept, so that policies share them; scores do not
+            depend on it. None keeps the latest ones in memory.
     """
 
     policies: tuple[str, ...]
@@ -70,6 +75,15 @@ class ScoringSettings:
     checkpoint: Path | None = None
     batch_file: Path | None = None
     data_dir: Path | None = None
+    training: TrainingProfile | str = "auto"
+    cache: Path | None = None
+
+    @property
+    def profile(self) -> TrainingProfile:
+        """The training profile that :attr:`training` stands for."""
+        if isinstance(self.training, TrainingProfile):
+            return self.training
+        return find_profile(self.size if self.training == "auto" else self.training)
 
     def resolved(self) -> ScoringSettings:
         """The same settings with every 'auto' decided and every name checked.
@@ -103,6 +117,8 @@ class ScoringSettings:
             checkpoint=_path(self.checkpoint),
             batch_file=_path(self.batch_file),
             data_dir=_path(self.data_dir),
+            training=self.profile,
+            cache=_path(self.cache),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,6 +61,18 @@ class ImageSet(Protocol):
 
     def patches(self, count: int, seed: int, *purpose: str | int) -> Batch:
         """``count`` patches of one channel, [count, 1, 3, 3], on the CPU."""
+        ...
+
+    def halves(self, limit: int | None = None) -> tuple[ImageSet, ImageSet]:
+        """Two sets without an image in common: one to train weights on, one for alphas.
+
+        ``limit``: the most images in each; None is all there are.
+        """
+        ...
+
+    @property
+    def n_images(self) -> int | None:
+        """Number of images that minibatches are drawn from; None where there is no end."""
         ...
 
     def describe(self) -> str:
@@ -141,6 +153,26 @@ class PixelImages:
         labels = torch.from_numpy(self.labels[chosen].astype(np.int64))
         return Batch(torch.from_numpy(images[:, None]), labels, self.name)
 
+    def halves(self, limit: int | None = None) -> tuple[PixelImages, PixelImages]:
+        """The pool and the images outside it; a pool of everything is itself cut in two.
+
+        With all of CIFAR-10 these are the authors' halves by official index. The first ``limit``
+        images of each are taken.
+        """
+        rest = np.setdiff1d(np.arange(len(self.pixels)), self.pool)
+        middle = len(self.pool) // 2
+        train, valid = (
+            (self.pool, rest)
+            if len(rest) >= len(self.pool)
+            else (self.pool[:middle], self.pool[middle:])
+        )
+        return replace(self, pool=train[:limit]), replace(self, pool=valid[:limit])
+
+    @property
+    def n_images(self) -> int:
+        """Size of the pool."""
+        return len(self.pool)
+
     def describe(self) -> str:
         """One line: what these images are."""
         return self.description
@@ -168,6 +200,15 @@ class NoiseImages:
         images = draw.standard_normal((count, 1, PATCH, PATCH), dtype=np.float32)
         labels = draw.integers(self.n_classes, size=count)
         return Batch(torch.from_numpy(images), torch.from_numpy(labels), self.name)
+
+    def halves(self, limit: int | None = None) -> tuple[NoiseImages, NoiseImages]:
+        """The set itself, twice: each draw is new noise anyway."""
+        return self, self
+
+    @property
+    def n_images(self) -> None:
+        """Noise has no end."""
+        return
 
     def describe(self) -> str:
         """One line: what these images are."""

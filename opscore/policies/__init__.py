@@ -1,6 +1,6 @@
 """Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
 
-from opscore.policies import oracle, random, tenas, zero_cost
+from opscore.policies import oracle, random, tenas, trained, zero_cost
 from opscore.policies.base import (
     POLICIES,
     Context,
@@ -31,5 +31,6 @@ __all__ = [
     "random",
     "split_names",
     "tenas",
+    "trained",
     "zero_cost",
 ]

@@ -65,6 +65,20 @@ class Context(Protocol):
         """3x3 patches of one channel, [N, 1, 3, 3], to count linear regions on."""
         ...
 
+    @property
+    def trained_supernet(self) -> Supernet:
+        """The supernet of this seed after training, and after any retraining so far."""
+        ...
+
+    @property
+    def validation(self) -> Batch:
+        """The images that accuracies of the trained supernet are measured on."""
+        ...
+
+    def train(self, supernet: Supernet, state: State) -> object:
+        """Retrain a supernet under a state, in place, for the settings' k epochs."""
+        ...
+
 
 class Policy(ABC):
     """A scoring function f(A_t, e, o) and the direction that wins.
@@ -74,7 +88,8 @@ class Policy(ABC):
         higher_is_better: whether the largest score marks the operation to keep, or the smallest.
     """
 
-    #: Which parts of the context the scores depend on: of 'oracle', 'supernet', 'batch', 'seed'.
+    #: Which parts of the context the scores depend on: of 'oracle', 'supernet', 'batch',
+    #: 'trained' (a trained supernet), 'seed'.
     uses: ClassVar[frozenset[str]] = frozenset()
 
     name: str
@@ -93,7 +108,11 @@ class Policy(ABC):
 
         UserError when no operation of the edge could be scored.
         """
-        strengths = [self.strength(score) for score in self.scores(state, [edge])[edge]]
+        return self.pick(state, edge, self.scores(state, [edge])[edge])
+
+    def pick(self, state: State, edge: int, scores: Sequence[Score]) -> int:
+        """The operation to keep, given the scores of the edge's remaining operations."""
+        strengths = [self.strength(score) for score in scores]
         if np.isnan(strengths).all():
             raise UserError(
                 f"{self.name} has no score for any operation of edge {state.space.edges[edge]}"

@@ -31,6 +31,7 @@ from opscore.proxies.base import (
     register_proxy,
 )
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
+from opscore.proxies.sensitivity import operation_sensitivities
 
 
 def list_proxies() -> list[str]:
@@ -70,6 +71,7 @@ __all__ = [
     "meco",
     "ntk",
     "nwot",
+    "operation_sensitivities",
     "params",
     "plain",
     "register_proxy",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
+from opscore.proxies.copying import copy_network
 from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets import StateNetwork, Supernet
@@ -66,7 +66,9 @@ class Proxy:
         clean: the function of the clean meaning, where that differs.
         renormalize: whether, in the faithful meaning, an edge that lost operations is scaled back
             to a sum of one (only the published synflow scores do that).
-        engine: a fast path over many states at once that gives the same numbers, if there is one.
+        engine: a fast path over many states at once that gives the same numbers, if there is one;
+            'shared' for a function that looks at nothing but logits, convolution and linear
+            modules, so that it may be given the same network computed with less work.
         grouped: whether states that are asked for together are ranked against each other.
     """
 
@@ -80,7 +82,7 @@ class Proxy:
     needs: frozenset[str] = frozenset()
     clean: ProxyFunction | None = None
     renormalize: bool = False
-    engine: EngineFunction | None = None
+    engine: EngineFunction | Literal["shared"] | None = None
 
     def score_network(
         self, network: nn.Module, batch: Batch, *, meaning: Meaning = "faithful"
@@ -92,9 +94,11 @@ class Proxy:
         function = self.clean if meaning == "clean" and self.clean is not None else self.function
         start = time.perf_counter()
         try:
-            own = copy.deepcopy(network).train(self.mode == "train")
+            own = copy_network(network).train(self.mode == "train")
             value = function(own, batch)
-        except (ArithmeticError, torch.linalg.LinAlgError, torch.OutOfMemoryError) as error:
+        except (ArithmeticError, RuntimeError) as error:
+            if not _is_failure(error):
+                raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             return Score(math.nan, f"{type(error).__name__}: {reason}", _since(start))
         return Score.of(value, _since(start))
@@ -133,12 +137,30 @@ class Proxy:
     ) -> list[Score] | None:
         if self.engine is None:
             return None
+        if self.engine == "shared":
+            return self._shared_scores(supernet, states, batch, meaning)
         start = time.perf_counter()
         values = self.engine(supernet, states, batch, meaning)
         if values is None:
             return None
         seconds = _since(start) / max(len(states), 1)
         return [Score.of(value, seconds) for value in values]
+
+    def _shared_scores(
+        self, supernet: Supernet, states: list[State], batch: Batch, meaning: Meaning
+    ) -> list[Score] | None:
+        """The function itself on each distinct network, computed with less work."""
+        renormalize = self.renormalize and meaning == "faithful"
+        weights = [supernet.weights(state, renormalize=renormalize) for state in states]
+        networks = supernet.shared_networks(weights)
+        if networks is None:
+            return None
+        found: dict[int, Score] = {}
+        for positions, network in networks:
+            score = self.score_network(network, batch, meaning=meaning)
+            share = replace(score, seconds=score.seconds / len(positions))
+            found |= dict.fromkeys(positions, share)
+        return [found[position] for position in range(len(states))]
 
 
 #: Proxies by name; other packages add theirs through the entry-point group.
@@ -154,7 +176,7 @@ def register_proxy(
     needs: Sequence[str] = (),
     clean: ProxyFunction | None = None,
     renormalize: bool = False,
-    engine: EngineFunction | None = None,
+    engine: EngineFunction | Literal["shared"] | None = None,
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
 
@@ -195,6 +217,15 @@ def require_batch(batch: Batch, least: int) -> None:
     """UserError when a proxy is asked for with too few images."""
     if len(batch) < least:
         raise UserError(f"this proxy needs a batch of at least {least} images, got {len(batch)}")
+
+
+def _is_failure(error: Exception) -> bool:
+    """Whether an error says that there is no number, rather than that the code is wrong."""
+    if isinstance(error, ArithmeticError | torch.OutOfMemoryError):
+        return True
+    # Neither of these has a public class: a matrix that cannot be decomposed, and memory that
+    # ran out on the CPU.
+    return type(error).__name__ == "_LinAlgError" or "can't allocate memory" in str(error)
 
 
 def _since(start: float) -> float:

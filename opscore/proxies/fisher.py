@@ -58,6 +58,7 @@ def clean_fisher(network: nn.Module, batch: Batch) -> float:
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_fisher,
+    engine="shared",
 )
 def fisher(network: nn.Module, batch: Batch) -> float:
     """S with the released code's factor."""

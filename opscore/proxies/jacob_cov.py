@@ -3,8 +3,8 @@
     J_i = d (sum of all logits) / d x_i,    C = correlation matrix of the rows of J
     S = - sum over eigenvalues v of C of ( log(v + k) + 1 / (v + k) ),    k = 1e-5
 
-(Mellor et al. 2021, first version of 2020; zero-cost-nas). Larger is better: -N at best, when no two
-images are correlated. Labels are not used.
+(Mellor et al. 2021, first version of 2020; zero-cost-nas). Larger is better: -N at best, when no
+two images are correlated. Labels are not used.
 
 The correlation is taken in double precision. Train mode: batch norm uses the minibatch's
 statistics, so a row also holds what its image does to the other images' logits.

@@ -44,11 +44,11 @@ def per_sample_gradients(
     calls: dict[Layer, list[tuple[Tensor, Tensor]]] = {}
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        # A view, so that whatever works in place after the layer leaves the output's gradient be.
+        # A copy, so that what works in place after the layer leaves the output as it is.
         if not output.requires_grad:
             output.requires_grad_()
         calls.setdefault(module, []).append((inputs[0].detach(), output))  # type: ignore[arg-type]
-        return output.view_as(output)
+        return output.clone()
 
     counted = [m for m in network.modules() if _counts(m, batch_norm)]
     with hooked([layer.register_forward_hook(keep) for layer in counted]):

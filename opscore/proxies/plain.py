@@ -2,7 +2,7 @@
 
     S = sum over weights of w dL/dw
 
-(Abdelfattah et al. 2021, code; the idea is Mozer and Smolensky's of 1989). Larger is taken as better.
+(Abdelfattah et al. 2021, code; after Mozer and Smolensky 1989). Larger is taken as better.
 
 Weights are those of all convolution and linear layers; L is the mean cross-entropy of one
 minibatch. Positive and negative terms cancel, and with batch norm after every convolution most

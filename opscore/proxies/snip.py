@@ -25,6 +25,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
     source="Lee et al. 2019",
     mode="train",
     needs=("labels", "gradients"),
+    engine="shared",
 )
 def snip(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

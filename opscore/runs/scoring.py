@@ -20,6 +20,7 @@ from opscore.analysis import (
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.images import load_images
 from opscore.oracles import load_oracles
+from opscore.policies import find_family
 from opscore.published import published_initial
 from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
@@ -70,7 +71,10 @@ class InitialResult:
             images = f"images: {settings.batch_file.name}"
         size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size"
         supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores"
-        return [images, supernet, f"truth: {ScoringContext(settings, 0).oracle.describe()}"]
+        truth = f"truth: {ScoringContext(settings, 0).oracle.describe()}"
+        trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
+        training = [settings.profile.describe()] if trained else []
+        return [images, supernet, *training, truth]
 
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
@@ -102,7 +106,7 @@ class InitialResult:
         return save_figure(axes.figure, Path(stem), rows)
 
     def _figure_note(self) -> str:
-        return "measured; " + "; ".join(self.notes()[:2])
+        return "measured; " + "; ".join(self.notes()[:-1])
 
 
 def initial(
@@ -135,14 +139,16 @@ def initial(
     Raises:
         UserError: a name is unknown, a file is missing, a number is out of range.
     """
+    if store is not None and not isinstance(store, RunStore):
+        store = RunStore(store)
+    if store is not None:
+        settings.setdefault("cache", store.root / "supernets")
     resolved = ScoringSettings(
         policies=(*ORACLE_POLICIES, *policies),
         seeds=tuple(seeds),
         oracle=oracle or OracleSettings(),
         **settings,
     ).resolved()
-    if store is not None and not isinstance(store, RunStore):
-        store = RunStore(store)
     tables = run_units(units(resolved), store, jobs=jobs, on_done=on_done)
     return InitialResult(resolved, pd.concat(tables, ignore_index=True))
 

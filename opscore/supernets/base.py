@@ -104,6 +104,18 @@ class Supernet(nn.Module):
         """
         return None
 
+    def shared_networks(
+        self, weights: Sequence[Tensor]
+    ) -> Iterator[tuple[list[int], StateNetwork]] | None:
+        """The distinct networks of many weightings, each computed with less work.
+
+        For proxies that look at nothing but logits, convolution and linear modules: these are
+        called as on the plain path, and see the same numbers. The networks hold copies of this
+        supernet. Yields each with its positions in ``weights``. None when this supernet has no
+        fast way.
+        """
+        return None
+
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights, and then the alphas, anew."""
         initialize(self, generator)

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
-from opscore.supernets.base import Supernet, SupernetSize
+from opscore.supernets.base import StateNetwork, Supernet, SupernetSize
 from opscore.supernets.nasbench201_engine import activation_kernels
 from opscore.supernets.nasbench201_flow import synaptic_flows
-from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction
+from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction, distinct_rows
+from opscore.supernets.nasbench201_shared import SharedNetwork
 
 SIZES = {
     "paper": SupernetSize(channels=16, cells=5),
@@ -211,6 +212,13 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
     def synaptic_flows(self, weights: Sequence[Tensor], image_shape: Sequence[int]) -> list[float]:
         """See :meth:`Supernet.synaptic_flows`."""
         return synaptic_flows(self, weights, image_shape)
+
+    def shared_networks(
+        self, weights: Sequence[Tensor]
+    ) -> Iterator[tuple[list[int], StateNetwork]]:
+        """See :meth:`Supernet.shared_networks`."""
+        for positions in distinct_rows(weights).values():
+            yield positions, SharedNetwork(self, weights[positions[0]])
 
     def folded_blocks(self, fold: Fold, dtype: torch.dtype) -> list[FoldedCell | FoldedReduction]:
         """Cells and residual blocks in order, their convolutions folded."""

@@ -111,11 +111,10 @@ def test_equal_networks_are_computed_once():
 
 
 @pytest.mark.parametrize("name", [n for n in list_proxies() if PROXIES[n].engine is not None])
-@pytest.mark.parametrize("meaning", MEANINGS)
-@pytest.mark.parametrize("size", ["smoke", "cpu"])
+@pytest.mark.parametrize(("meaning", "size"), [("faithful", "cpu"), ("clean", "smoke")])
 def test_scores_equal_the_plain_path(name, meaning, size):
     supernet, batch = trained(size), images(6, side=16)
-    asked = [A0, *PERTURBATIONS[::4], A0.discretize(0, 1), NASBENCH201.architecture([1, 2, 3] * 2)]
+    asked = [A0, *PERTURBATIONS[::9], A0.discretize(0, 1), NASBENCH201.architecture([1, 2, 3] * 2)]
     fast = get_proxy(name).scores(supernet, asked, batch, meaning=meaning)
     plain = get_proxy(name).scores(supernet, asked, batch, meaning=meaning, fast=False)
     assert [score.status for score in fast] == [score.status for score in plain]
@@ -166,13 +165,15 @@ def test_bfloat16_is_close():
 
 
 MEMORY = """
-import resource
+from pathlib import Path
+
 from opscore.images import NoiseImages
 from opscore.proxies import get_proxy
 from opscore.supernets import build_supernet
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MB on Linux
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024  # MB
 
 supernet = build_supernet(size="cpu")
 state = supernet.space.initial_state()
@@ -185,7 +186,7 @@ print(peak() - before)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_stays_bounded_by_the_batch():
     done = subprocess.run(
         [sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True

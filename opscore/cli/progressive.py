@@ -1,0 +1,210 @@
+"""``opscore progressive``: score, discretize one edge, and so on to an architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from opscore.cli.common import (
+    DataDirOption,
+    DeviceOption,
+    JsonOption,
+    OutOption,
+    SeedsOption,
+    console,
+    parse_seeds,
+    print_json,
+    progress_bar,
+)
+from opscore.cli.initial import _number
+from opscore.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from opscore.experiments import ProgressiveUnit, Step
+    from opscore.runs import ProgressiveResult
+
+
+def progressive(
+    policies: Annotated[
+        str, typer.Option(help="Policies, as the paper names them, separated by commas.")
+    ] = "zc-pt(nwot)",
+    seeds: SeedsOption = "0",
+    order: Annotated[
+        str,
+        typer.Option(help="fixed (as published), random (drawn for each seed), or 3,0,1,2,4,5."),
+    ] = "fixed",
+    retrain_epochs: Annotated[
+        str | None,
+        typer.Option(
+            help="Epochs of retraining after each discretization: 5, or disc-acc=25,darts-pt=5; "
+            "else the training profile's."
+        ),
+    ] = None,
+    oracle: Annotated[
+        str,
+        typer.Option(
+            help="Compare with best-acc of A_0 (initial, as published) or of each policy's own "
+            "A_t (conditional, Eq. 1)."
+        ),
+    ] = "initial",
+    training: Annotated[
+        str,
+        typer.Option(help="Training profile: paper, cpu, smoke; auto has the name of the size."),
+    ] = "auto",
+    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
+    size: Annotated[str, typer.Option(help="Supernet size: paper, cpu or smoke.")] = "paper",
+    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 256,
+    images: Annotated[
+        str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
+    ] = "auto",
+    meaning: Annotated[
+        str, typer.Option(help="faithful (as published) or clean (as the equations say).")
+    ] = "faithful",
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    dataset: Annotated[str, typer.Option(help="Dataset of the oracle.")] = "cifar10",
+    split: Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")] = "test",
+    oracle_seeds: Annotated[
+        str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
+    ] = "max",
+    oracle_source: Annotated[
+        str, typer.Option(help="Which table is the oracle; auto is the best there is.")
+    ] = "auto",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Start from this supernet (.npz, .pt), not a fresh one.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    runs: Annotated[Path, typer.Option(help="Folder of finished runs.")] = Path("runs"),
+    out: OutOption = None,
+    device: DeviceOption = "auto",
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score all open edges, discretize the next one, and go on (Figure 2, right)."""
+    from opscore.experiments import OracleSettings
+    from opscore.policies import split_names
+    from opscore.runs import progressive as run_progressive
+    from opscore.spaces import get_space
+
+    names = split_names(policies)
+    if not names:
+        raise UserError("no policy was asked for; for instance --policies 'zc-pt(nwot)'")
+    seed_list = parse_seeds(seeds)
+    edges = len(get_space(space).initial_state().open_edges)
+    with progress_bar("scoring", total=edges * (len(names) * len(seed_list) + 1)) as progress:
+
+        def advance(unit: ProgressiveUnit, step: Step) -> None:
+            what = f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}"
+            progress.update(progress.task_ids[0], advance=1, description=what)
+
+        result = run_progressive(
+            names,
+            seed_list,
+            order=_parse_order(order),
+            retrain_epochs=_parse_epochs(retrain_epochs),
+            oracle_mode=oracle,
+            store=runs,
+            jobs=jobs,
+            on_step=advance,
+            oracle=OracleSettings(
+                dataset=dataset,
+                split=split,
+                seeds=int(oracle_seeds) if oracle_seeds.isdigit() else oracle_seeds,
+                source=oracle_source,
+            ),
+            training=training,
+            space=space,
+            size=size,
+            batch_size=batch_size,
+            images=images,
+            meaning=meaning,
+            dtype=dtype,
+            device=device,
+            checkpoint=checkpoint,
+            data_dir=data_dir,
+        )
+    written = [] if out is None else result.save(out)
+    if as_json:
+        print_json(
+            {
+                "correlation": result.correlation(),
+                "selection": result.architectures,
+                "decisions": result.decisions,
+                "scores": result.scores,
+                "settings": result.record(),
+            }
+        )
+        return
+    _report(result)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)
+
+
+def _parse_order(text: str) -> str | list[int | str]:
+    """A named order, or edges by index or name, separated by commas."""
+    if "," not in text:
+        return text
+    parts = [part.strip() for part in text.split(",")]
+    return [int(part) if part.isdigit() else part for part in parts if part]
+
+
+def _parse_epochs(text: str | None) -> int | dict[str, int] | None:
+    """One number of epochs, or one for each policy that is named."""
+    if text is None:
+        return None
+    if text.strip().isdigit():
+        return int(text)
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        policy, _, number = part.rpartition("=")
+        if not policy.strip() or not number.strip().isdigit():
+            raise UserError(f"bad epochs '{text}'; the form is 5 or disc-acc=25,darts-pt=5")
+        found[policy.strip()] = int(number)
+    return found
+
+
+def _report(result: ProgressiveResult) -> None:
+    from opscore.cli.initial import _selection_table
+
+    for note in result.notes():
+        console.print(note, highlight=False, style="dim")
+    console.print(_curves(result))
+    table = _selection_table(result.architectures)
+    table.title = "Architecture that each search ended on"
+    console.print(table)
+
+
+def _curves(result: ProgressiveResult) -> Table:
+    """A line of measured correlations for each policy, and the published one below it."""
+    correlation = result.correlation()
+    edges = correlation.groupby("iteration")["n_edges"].max()
+    truth = "A_0" if result.oracle_mode == "initial" else "each policy's own A_t"
+    table = Table(title=f"Spearman with best-acc of {truth}, by iteration (open edges)")
+    table.add_column("policy", no_wrap=True)
+    table.add_column("")
+    for iteration, count in edges.items():
+        table.add_column(f"{iteration} ({count})", justify="right", no_wrap=True)
+    table.add_column("seeds", justify="right")
+    left_out = int(correlation["n_excluded"].sum())
+    if left_out:
+        table.caption = f"{left_out} (seed, edge) rows left out: constant or failed; see --json"
+    for policy, rows in result.against_published().groupby("policy", sort=False):
+        by_iteration = rows.set_index("iteration").reindex(edges.index)
+        _add_curve(table, str(policy), by_iteration)
+    return table
+
+
+def _add_curve(table: Table, policy: str, rows: pd.DataFrame) -> None:
+    measured = [_number(rho, "+.2f") for rho in rows["measured"].tolist()]
+    intervals = [
+        f"{_number(low, '+.2f')}..{_number(high, '+.2f')}"
+        for low, high in zip(rows["ci_low"].tolist(), rows["ci_high"].tolist(), strict=True)
+    ]
+    published = [_number(rho, "+.2f") for rho in rows["published"].tolist()]
+    table.add_row(policy, "measured", *measured, str(int(rows["n_seeds"].max())))
+    table.add_row("", "95 %", *intervals, style="dim")
+    table.add_row("", "published", *published, end_section=True)

@@ -1,0 +1,274 @@
+"""Progressive scoring: score all open edges, discretize one, go on (paper, section 3.2).
+
+At iteration t every open edge of A_t is scored. Then the order's next edge is discretized to the
+policy's own choice, which gives A_(t+1); a policy that scores a trained supernet retrains it under
+the new state for k epochs. So it goes on until one operation is left on every edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore import schema
+from opscore.data.files import atomic_write
+from opscore.errors import UserError, unknown
+from opscore.experiments.initial import ScoringContext, Unit, tabulate
+from opscore.experiments.settings import ScoringSettings
+from opscore.policies import Policy, find_family, make_policy
+from opscore.policies.zero_cost import ZeroCostPolicy
+from opscore.rng import numpy_generator
+from opscore.spaces import SearchSpace, State, get_space
+from opscore.supernets import Supernet
+from opscore.supernets.training import tune
+
+#: Orders that have a name: the space's own, and one drawn for each seed.
+ORDERS = ("fixed", "random")
+
+#: A named order, or all edges by index or name.
+Order = str | Sequence[int | str]
+
+
+@dataclass(frozen=True)
+class ProgressiveUnit:
+    """One policy's way from A_0 to an architecture, with one seed.
+
+    Attributes:
+        settings: resolved settings; their training profile has this policy's k.
+        policy: the policy's name.
+        seed: the run seed; None for a policy that draws nothing, in an order that is not drawn.
+        order: the edges, in the order in which they are discretized.
+    """
+
+    settings: ScoringSettings
+    policy: str
+    seed: int | None
+    order: tuple[int, ...]
+
+    @property
+    def trained(self) -> bool:
+        """Whether the policy scores a trained supernet."""
+        return "trained" in find_family(self.policy)[0].policy.uses
+
+    def key(self) -> dict[str, Any]:
+        """What the unit's scores depend on, as plain values; its hash names the run."""
+        initial = Unit(self.settings, self.policy, self.seed).key()
+        return {**initial, "kind": "progressive", "order": list(self.order)}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration: the scores of A_t, and what was decided.
+
+    Attributes:
+        iteration: t.
+        state: A_t.
+        edge: the edge that is discretized.
+        op: the operation that it keeps.
+        scores: of all open edges of A_t (schema SCORES).
+    """
+
+    iteration: int
+    state: State
+    edge: int
+    op: int
+    scores: pd.DataFrame
+
+    @property
+    def after(self) -> State:
+        """A_(t+1)."""
+        return self.state.discretize(self.edge, self.op)
+
+
+#: Called after each iteration.
+OnStep = Callable[[ProgressiveUnit, Step], object]
+
+
+def resolve_order(space: SearchSpace, order: Order, seed: int | None) -> tuple[int, ...]:
+    """The open edges of A_0 in an order; UserError when it is unknown or lacks an edge."""
+    open_edges = space.initial_state().open_edges
+    if isinstance(order, str):
+        if order not in ORDERS:
+            raise unknown("order", order, ORDERS)
+        if order == "fixed":
+            return open_edges
+        drawn = numpy_generator(seed or 0, "order").permutation(len(open_edges))
+        return tuple(open_edges[int(place)] for place in drawn)
+    found = tuple(space.edge_index(edge) for edge in order)
+    if sorted(found) != list(open_edges):
+        raise UserError(
+            f"an order names each of the {len(open_edges)} edges once, got "
+            f"{', '.join(map(str, order)) or 'none'}"
+        )
+    return found
+
+
+def progressive_units(
+    settings: ScoringSettings,
+    order: Order = "fixed",
+    retrain_epochs: int | Mapping[str, int] | None = None,
+) -> list[ProgressiveUnit]:
+    """The units of a progressive experiment: every policy with every seed.
+
+    Args:
+        settings: resolved settings.
+        order: 'fixed' (the space's), 'random' (drawn for each seed), or the edges.
+        retrain_epochs: k for all policies, or by policy; the training profile's where not given.
+    """
+    if isinstance(retrain_epochs, Mapping):
+        by_policy: Mapping[str, int | None] = retrain_epochs
+    else:
+        by_policy = dict.fromkeys(settings.policies, retrain_epochs)
+    for policy in by_policy:
+        if policy not in settings.policies:
+            raise unknown("policy with retraining epochs", policy, settings.policies)
+    space = get_space(settings.space)
+    found: list[ProgressiveUnit] = []
+    for policy in settings.policies:
+        profile = settings.profile.with_tuning(by_policy.get(policy))
+        own = replace(settings, training=profile)
+        seeded = order == "random" or "seed" in find_family(policy)[0].policy.uses
+        seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
+        found.extend(
+            ProgressiveUnit(own, policy, seed, resolve_order(space, order, seed)) for seed in seeds
+        )
+    return found
+
+
+def follow(
+    unit: ProgressiveUnit, folder: Path | None = None, on_step: OnStep | None = None
+) -> list[Step]:
+    """All iterations of a unit; those that the folder has are not redone.
+
+    Args:
+        unit: what to compute.
+        folder: where each iteration is written as soon as it is finished, and the supernet after
+            each epoch of retraining; None keeps nothing.
+        on_step: called for each iteration, found or computed.
+    """
+    state = get_space(unit.settings.space).initial_state()
+    context = ScoringContext(unit.settings, unit.seed or 0)
+    supernet = _TunedSupernet(unit, context, folder)
+    steps: list[Step] = []
+    for iteration, edge in enumerate(unit.order):
+        step = _read_step(folder, iteration, state, edge)
+        if step is None:
+            if unit.trained:
+                context.__dict__["trained_supernet"] = supernet.at_state(steps)
+            step = score_step(unit, context, iteration, state)
+            _write_step(folder, step)
+        steps.append(step)
+        state = step.after
+        if on_step is not None:
+            on_step(unit, step)
+    supernet.clean_up()
+    return steps
+
+
+def score_step(
+    unit: ProgressiveUnit, context: ScoringContext, iteration: int, state: State
+) -> Step:
+    """Score the open edges of A_t and decide on the order's next edge.
+
+    Images are drawn anew in each iteration; the first draw is that of initial scoring. A zero-cost
+    policy of the faithful meaning scores its next edge once more on a minibatch of its own, and
+    that second score decides, as in the authors' runs; otherwise the scores themselves decide.
+    """
+    edge = unit.order[iteration]
+    drawn = context.redrawn("progressive", iteration) if iteration else context
+    policy = make_policy(unit.policy, drawn)
+    scores = policy.scores(state, state.open_edges)
+    if _decides_anew(policy, unit.settings):
+        again = make_policy(unit.policy, drawn.redrawn("decision", iteration))
+        op = again.choose(state, edge)
+    else:
+        op = policy.pick(state, edge, scores[edge])
+    return Step(iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration))
+
+
+def _decides_anew(policy: Policy, settings: ScoringSettings) -> bool:
+    return isinstance(policy, ZeroCostPolicy) and settings.meaning == "faithful"
+
+
+class _TunedSupernet:
+    """The trained supernet on its way through the iterations, retrained after each decision."""
+
+    def __init__(self, unit: ProgressiveUnit, context: ScoringContext, folder: Path | None) -> None:
+        self.unit = unit
+        self.context = context
+        self.folder = folder
+        self.iteration: int | None = None
+
+    @cached_property
+    def supernet(self) -> Supernet:
+        """The one object that is retrained in place."""
+        return self.context.trained_supernet
+
+    def at_state(self, steps: Sequence[Step]) -> Supernet:
+        """The supernet after retraining under the state that the steps lead to."""
+        if self.iteration is None:
+            # What is on disk holds everything: what came before it need not be done again.
+            on_disk = [t for t in range(1, len(steps) + 1) if self._is_on_disk(t)]
+            self.iteration = max(on_disk, default=1) - 1
+        for iteration in range(self.iteration + 1, len(steps) + 1):
+            tune(
+                self.supernet,
+                self.context.images,
+                self.unit.settings.profile,
+                self.context.seed,
+                state=steps[iteration - 1].after,
+                purpose=("tuning", iteration),
+                checkpoint=self._path(iteration),
+            )
+            self.iteration = iteration
+            self._remove(iteration - 1)
+        return self.supernet
+
+    def clean_up(self) -> None:
+        """Remove what was only needed to go on."""
+        for iteration in range(1, len(self.unit.order) + 1):
+            self._remove(iteration)
+
+    def _path(self, iteration: int) -> Path | None:
+        return None if self.folder is None else self.folder / f"supernet-{iteration}.pt"
+
+    def _is_on_disk(self, iteration: int) -> bool:
+        path = self._path(iteration)
+        return path is not None and path.is_file()
+
+    def _remove(self, iteration: int) -> None:
+        path = self._path(iteration)
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+def _step_path(folder: Path, iteration: int) -> Path:
+    return folder / f"iteration-{iteration}.parquet"
+
+
+def _write_step(folder: Path | None, step: Step) -> None:
+    """Scores and decision in one file, so that neither is there without the other."""
+    if folder is None:
+        return
+    frame = step.scores.assign(decided_edge=step.edge, decided_op=step.op)
+    with atomic_write(_step_path(folder, step.iteration)) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def _read_step(folder: Path | None, iteration: int, state: State, edge: int) -> Step | None:
+    if folder is None or not _step_path(folder, iteration).is_file():
+        return None
+    path = _step_path(folder, iteration)
+    try:
+        frame = pd.read_parquet(path)
+        decided, op = int(frame["decided_edge"].iloc[0]), int(frame["decided_op"].iloc[0])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+    if decided != edge or op not in state.remaining(edge):
+        raise UserError(f"{path} is of another run; delete its folder")
+    return Step(iteration, state, edge, op, schema.conform(frame, "scores"))

@@ -1,0 +1,51 @@
+"""A deep copy of a network, several times faster than ``copy.deepcopy``.
+
+A supernet has hundreds of small modules, each with a dozen settings and empty tables of hooks; a
+general copy spends its time there. Here what cannot change is shared and what is empty is made
+anew; everything else is copied as ``copy.deepcopy`` does, with its memory of what has been copied,
+so that shared weights stay shared.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import nn
+
+#: Types whose values cannot change.
+_CONSTANT = (bool, int, float, complex, str, bytes, type(None), type)
+
+
+def copy_network(network: nn.Module) -> nn.Module:
+    """An independent copy of a network."""
+    return _copy(network, {})
+
+
+def _copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    found = memo.get(id(module))
+    if isinstance(found, nn.Module):
+        return found
+    if hasattr(type(module), "__deepcopy__"):
+        copied: nn.Module = copy.deepcopy(module, memo)
+        return copied
+    own = type(module).__new__(type(module))
+    memo[id(module)] = own
+    for name, value in vars(module).items():
+        own.__dict__[name] = _children(value, memo) if name == "_modules" else _value(value, memo)
+    return own
+
+
+def _children(modules: dict[str, nn.Module | None], memo: dict[int, Any]) -> Any:
+    pairs = {name: None if m is None else _copy(m, memo) for name, m in modules.items()}
+    return type(modules)(pairs)
+
+
+def _value(value: Any, memo: dict[int, Any]) -> Any:
+    if isinstance(value, _CONSTANT):
+        return value
+    if isinstance(value, dict | set) and not value:
+        return type(value)()
+    if isinstance(value, tuple) and all(isinstance(item, _CONSTANT) for item in value):
+        return value
+    return copy.deepcopy(value, memo)

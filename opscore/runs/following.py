@@ -1,0 +1,138 @@
+"""``opscore.progressive``: scoring along searches, over policies and seeds, in one call."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import torch
+
+from opscore.data.files import atomic_write
+from opscore.errors import UserError
+from opscore.experiments import (
+    OracleSettings,
+    ProgressiveUnit,
+    ScoringSettings,
+    Step,
+    follow,
+    progressive_units,
+)
+from opscore.experiments.progressive import OnStep, Order
+from opscore.runs.progressive_result import (
+    REFERENCE,
+    ProgressiveResult,
+    check_oracle_mode,
+    decisions_table,
+)
+from opscore.runs.store import RECORD_FILE, RunStore, provenance
+
+
+def progressive(
+    policies: Sequence[str] = ("zc-pt(nwot)",),
+    seeds: Sequence[int] = (0,),
+    *,
+    order: Order = "fixed",
+    retrain_epochs: int | Mapping[str, int] | None = None,
+    oracle_mode: str = "initial",
+    store: RunStore | Path | str | None = None,
+    jobs: int = 1,
+    on_step: OnStep | None = None,
+    oracle: OracleSettings | None = None,
+    **settings: Any,
+) -> ProgressiveResult:
+    """Score all open edges, discretize the next one by the policy's choice, and so on to the end.
+
+    ::
+
+        result = opscore.progressive(["zc-pt(nwot)"], seeds=range(4))
+        result.correlation()         # Spearman per iteration, as Figure 2 (right)
+        result.architectures         # where the searches ended, their error and rank
+
+    Args:
+        policies: policy names as the paper writes them; best-acc is added.
+        seeds: run seeds; each has its own supernet and minibatches.
+        order: in which edges are discretized: 'fixed' (the space's order, as published), 'random'
+            (drawn for each seed), or all edges by index or name.
+        retrain_epochs: k, epochs of retraining after each discretization for policies that need a
+            trained supernet: one number, or one by policy; else the training profile's.
+        oracle_mode: 'initial' or 'conditional'; see :meth:`ProgressiveResult.correlation`.
+        store: folder of finished runs, or None to keep nothing. A run that was stopped goes on
+            after its last finished iteration, and within retraining after its last epoch.
+        jobs: worker processes; the result does not depend on it.
+        on_step: called for each iteration; with several workers, when its run is finished.
+        oracle: which table is the truth.
+        **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
+
+    Raises:
+        UserError: a name is unknown, a file is missing, a number is out of range.
+    """
+    check_oracle_mode(oracle_mode)
+    if jobs < 1:
+        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
+    if store is not None and not isinstance(store, RunStore):
+        store = RunStore(store)
+    if store is not None:
+        settings.setdefault("cache", store.root / "supernets")
+    resolved = ScoringSettings(
+        policies=(REFERENCE, *policies),
+        seeds=tuple(seeds),
+        oracle=oracle or OracleSettings(),
+        **settings,
+    ).resolved()
+    units = progressive_units(resolved, order, retrain_epochs)
+    found = dict(_follow_all(units, store, jobs, on_step))
+    followed = [(unit, found[place]) for place, unit in enumerate(units)]
+    return ProgressiveResult(
+        settings=resolved,
+        units=tuple(units),
+        order=order if isinstance(order, str) else tuple(order),
+        oracle_mode=oracle_mode,
+        scores=pd.concat(
+            [step.scores for _, steps in followed for step in steps], ignore_index=True
+        ),
+        decisions=decisions_table(followed),
+    )
+
+
+def _follow_all(
+    units: Sequence[ProgressiveUnit], store: RunStore | None, jobs: int, on_step: OnStep | None
+) -> Iterable[tuple[int, list[Step]]]:
+    if jobs == 1:
+        for place, unit in enumerate(units):
+            yield place, _follow(unit, store, on_step)
+        return
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    for place, steps in parallel(
+        joblib.delayed(_work)(place, unit, store, threads) for place, unit in enumerate(units)
+    ):
+        if on_step is not None:
+            for step in steps:
+                on_step(units[place], step)
+        yield place, steps
+
+
+def _work(
+    place: int, unit: ProgressiveUnit, store: RunStore | None, threads: int
+) -> tuple[int, list[Step]]:
+    torch.set_num_threads(threads)
+    return place, _follow(unit, store, None)
+
+
+def _follow(unit: ProgressiveUnit, store: RunStore | None, on_step: OnStep | None) -> list[Step]:
+    if store is None:
+        return follow(unit, None, on_step)
+    key = unit.key()
+    folder = store.path(key)
+    steps = follow(unit, folder, on_step)
+    record = folder / RECORD_FILE
+    if not record.is_file():
+        with atomic_write(record) as temporary:
+            content = {"key": key, **provenance()}
+            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    return steps

@@ -1,0 +1,229 @@
+"""What ``opscore.progressive`` returns: scores along searches, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore import schema
+from opscore.analysis import Correlation, correlation_lines, save_figure
+from opscore.errors import unknown
+from opscore.experiments import (
+    ProgressiveUnit,
+    ScoringContext,
+    ScoringSettings,
+    Step,
+    tabulate,
+)
+from opscore.experiments.progressive import Order
+from opscore.oracles import load_oracles
+from opscore.policies import make_policy
+from opscore.published import progressive_correlations, side_by_side
+from opscore.runs.scoring import InitialResult
+from opscore.runs.store import provenance
+from opscore.spaces import SearchSpace, State, get_space
+
+#: The truth; always followed as a policy too.
+REFERENCE = "best-acc"
+
+#: What scores are compared with: best-acc of A_0 (as published), or of the policy's own A_t.
+ORACLE_MODES = ("initial", "conditional")
+
+#: One row per (policy, seed, iteration).
+DECISIONS = {
+    "policy": "str",
+    "seed": "Int64",
+    "iteration": "int64",
+    "edge": "int64",  # the edge that was discretized
+    "op": "str",  # the operation that it kept
+    "state": "str",  # A_t, which the decision was taken in
+}
+
+
+@dataclass(frozen=True)
+class ProgressiveResult:
+    """Scores along the searches of several policies, and what follows from them.
+
+    Attributes:
+        settings: the settings, with every 'auto' decided.
+        units: what was computed: each policy with each seed, its order and its k.
+        order: the order that was asked for.
+        oracle_mode: what :meth:`correlation` compares with when it is not told.
+        scores: the score table (schema SCORES), all iterations.
+        decisions: a frame with columns :data:`DECISIONS`.
+    """
+
+    settings: ScoringSettings
+    units: tuple[ProgressiveUnit, ...]
+    order: Order
+    oracle_mode: str
+    scores: pd.DataFrame
+    decisions: pd.DataFrame
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return get_space(self.settings.space)
+
+    def correlation(self, oracle: str | None = None) -> pd.DataFrame:
+        """Spearman with best-acc at each iteration, over the edges that are still open.
+
+        Args:
+            oracle: 'initial' compares with best-acc of A_0, as the paper's figure does;
+                'conditional' with Eq. 1 read literally: best-acc of the policy's own A_t.
+
+        Returns a frame (schema CORRELATION) with reference best-acc.
+        """
+        mode = check_oracle_mode(oracle or self.oracle_mode)
+        if mode == "initial":
+            return Correlation(reference_iteration=0)(self.scores, references=[REFERENCE])
+        parts = [
+            Correlation()(
+                pd.concat([rows, self._conditional_truth(str(policy))], ignore_index=True),
+                references=[REFERENCE],
+            )
+            for policy, rows in self.scores.groupby("policy", sort=False)
+            if policy != REFERENCE
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else schema.empty("correlation")
+
+    def against_published(self, oracle: str | None = None) -> pd.DataFrame:
+        """The correlations with the published curve beside them; see :func:`side_by_side`."""
+        published = progressive_correlations().assign(reference=REFERENCE)
+        return side_by_side(self.correlation(oracle), REFERENCE, published)
+
+    @cached_property
+    def architectures(self) -> pd.DataFrame:
+        """The architecture that each search ended on, its error and rank (schema SELECTION)."""
+        oracles = load_oracles(
+            self.settings.space,
+            source=self.settings.oracle.source,
+            data_dir=self.settings.data_dir,
+        )
+        rows = [
+            {
+                "policy": unit.policy,
+                "seed": table_seed(unit.seed),
+                "architecture": self.space.format(states[-1]),
+                "dataset": dataset,
+                "error": truth.error(states[-1]),
+                "rank": truth.rank(states[-1]),
+                "percentile": truth.percentile(states[-1]),
+            }
+            for unit, states in self._paths()
+            for dataset, truth in oracles.items()
+        ]
+        return schema.conform(pd.DataFrame(rows), "selection")
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each."""
+        notes = InitialResult(self.settings, self.scores).notes()
+        epochs = ", ".join(f"{policy} {k}" for policy, k in self._retraining().items())
+        if epochs:
+            notes[2] = self.settings.profile.describe(epochs)
+        return notes
+
+    def record(self) -> dict[str, Any]:
+        """Settings and provenance as plain values, for JSON."""
+        return {
+            **asdict(self.settings),
+            "order": self.order,
+            "retrain_epochs": self._retraining(),
+            "oracle_mode": self.oracle_mode,
+            "notes": self.notes(),
+            **provenance(),
+        }
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write tables (Parquet), the Figure 2 (right) picture and its CSV into a folder."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        tables = {
+            "scores": self.scores,
+            "decisions": self.decisions,
+            "correlation": self.correlation(),
+            "architectures": self.architectures,
+        }
+        for name, table in tables.items():
+            table.to_parquet(target / f"{name}.parquet", index=False)
+        return [
+            *(target / f"{name}.parquet" for name in tables),
+            *self.figure(target / "figure2_right"),
+        ]
+
+    def figure(self, stem: Path | str, oracle: str | None = None) -> list[Path]:
+        """Figure 2 (right): one line per policy, as PNG, PDF and CSV, under this path's name."""
+        mode = oracle or self.oracle_mode
+        frame = self.correlation(mode)
+        truth = "best-acc of A_0" if mode == "initial" else "best-acc of each A_t"
+        note = "; ".join(["measured", f"against {truth}", *self.notes()[:-1]])
+        axes = correlation_lines(frame, REFERENCE, note=note)
+        edges = frame.groupby("iteration")["n_edges"].max()
+        axes.set_xticks(
+            edges.index.tolist(),
+            [f"{t}\n{n} edge{'' if n == 1 else 's'}" for t, n in edges.items()],
+        )
+        return save_figure(axes.figure, Path(stem), frame)
+
+    def _retraining(self) -> dict[str, int]:
+        """k of each policy that scores a trained supernet."""
+        return {
+            unit.policy: unit.settings.profile.tuning_epochs for unit in self.units if unit.trained
+        }
+
+    def _paths(self) -> list[tuple[ProgressiveUnit, list[State]]]:
+        """Each unit with A_0 ... A_|E|, from the decisions."""
+        found = []
+        for unit in self.units:
+            own = self.decisions[self.decisions["policy"] == unit.policy]
+            if unit.seed is not None:
+                own = own[own["seed"] == unit.seed]
+            states = [self.space.initial_state()]
+            for edge, op in zip(own["edge"].tolist(), own["op"].tolist(), strict=True):
+                states.append(states[-1].discretize(edge, op))
+            found.append((unit, states))
+        return found
+
+    def _conditional_truth(self, policy: str) -> pd.DataFrame:
+        truth = make_policy(REFERENCE, ScoringContext(self.settings, 0))
+        tables = [
+            tabulate(truth, state, truth.scores(state, state.open_edges), unit.seed, iteration)
+            for unit, states in self._paths()
+            if unit.policy == policy
+            for iteration, state in enumerate(states[:-1])
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+
+def check_oracle_mode(mode: str) -> str:
+    """The mode itself; UserError with the near names when there is none of this name."""
+    if mode not in ORACLE_MODES:
+        raise unknown("oracle mode", mode, ORACLE_MODES)
+    return mode
+
+
+def decisions_table(followed: Sequence[tuple[ProgressiveUnit, list[Step]]]) -> pd.DataFrame:
+    """What was decided at each iteration, a frame with columns :data:`DECISIONS`."""
+    rows = [
+        {
+            "policy": unit.policy,
+            "seed": table_seed(unit.seed),
+            "iteration": step.iteration,
+            "edge": step.edge,
+            "op": step.state.space.operations[step.edge][step.op],
+            "state": str(step.state),
+        }
+        for unit, steps in followed
+        for step in steps
+    ]
+    return pd.DataFrame(rows, columns=list(DECISIONS)).astype(DECISIONS)
+
+
+def table_seed(seed: int | None) -> Any:
+    """A seed as tables have it: missing where nothing was drawn."""
+    return pd.NA if seed is None else seed

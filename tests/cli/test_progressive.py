@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from opscore.cli.progressive import _parse_epochs, _parse_order, progressive
+from opscore.errors import UserError
+
+SMALL = ["--size", "smoke", "--batch-size", "16", "--images", "digits"]
+
+
+def run(*arguments, runs):
+    app = typer.Typer()
+    app.command()(progressive)
+    environment = {"COLUMNS": "160"}
+    return CliRunner(env=environment).invoke(app, [*SMALL, "--runs", str(runs), *arguments])
+
+
+def test_json_has_every_table(tmp_path):
+    found = run("--policies", "zc-pt(nwot)", "--seeds", "0,1", "--json", runs=tmp_path)
+    payload = json.loads(found.stdout)
+    assert set(payload) == {"correlation", "selection", "decisions", "scores", "settings"}
+    assert [row["iteration"] for row in payload["correlation"]] == [0, 1, 2, 3, 4, 5]
+    assert [row["n_edges"] for row in payload["correlation"]] == [6, 5, 4, 3, 2, 1]
+    assert payload["settings"]["order"] == "fixed"
+    assert payload["settings"]["oracle_mode"] == "initial"
+
+
+def test_the_report_sets_the_curve_beside_the_published_one(tmp_path):
+    arguments = ["--oracle", "conditional", "--order", "5,4,3,2,1,0", "--out", str(tmp_path / "o")]
+    found = run(*arguments, runs=tmp_path / "runs")
+    assert found.exit_code == 0
+    assert "best-acc of each policy's own A_t" in found.stdout
+    published = next(line for line in found.stdout.splitlines() if "published" in line)
+    assert [word for word in published.split() if word[0] in "+-" and word[1:2].isdigit()] == [
+        "+0.76",
+        "+0.70",
+        "+0.72",
+        "+0.62",
+        "+0.74",
+        "+0.70",
+    ]
+    assert "0 (6)" in found.stdout
+    assert "figure2_right.png" in found.stdout
+    assert (tmp_path / "o" / "decisions.parquet").is_file()
+
+
+def test_orders_and_epochs_are_read():
+    assert _parse_order("random") == "random"
+    assert _parse_order("3, 0->1,2") == [3, "0->1", 2]
+    assert _parse_epochs(None) is None
+    assert _parse_epochs("5") == 5
+    assert _parse_epochs("disc-acc=25, darts-pt=5") == {"disc-acc": 25, "darts-pt": 5}
+    for bad in ("five", "disc-acc=", "=5", "disc-acc=x"):
+        with pytest.raises(UserError, match="bad epochs"):
+            _parse_epochs(bad)

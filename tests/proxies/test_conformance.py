@@ -1,0 +1,124 @@
+"""The public conformance suite, over everything that is registered; and that it notices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from opscore.proxies import PROXIES, Proxy, get_proxy, list_proxies
+from opscore.proxies.base import Score
+from opscore.testing import check_proxy
+
+PAPER = {
+    "grad_norm",
+    "snip",
+    "grasp",
+    "synflow",
+    "fisher",
+    "zen_score",
+    "nwot",
+    "ntk",
+    "linear_regions",
+}
+
+
+def test_the_proxies_of_the_paper_are_all_there():
+    assert set(list_proxies()) >= PAPER
+    assert get_proxy("tenas").grouped
+
+
+@pytest.mark.parametrize("name", [*list_proxies(), "vote(nwot,synflow)"])
+def test_every_proxy_keeps_its_promises(name):
+    check_proxy(name)
+
+
+def proxy(function, **changes):
+    return Proxy(
+        **{
+            "name": "broken",
+            "function": function,
+            "higher_is_better": True,
+            "source": "S = this test",
+            **changes,
+        }
+    )
+
+
+def constant(network, batch):
+    """S = 1, says this test."""
+    return 1.0
+
+
+def changes_the_images(network, batch):
+    """S = this test."""
+    batch.images.add_(1)
+    return 1.0
+
+
+def draws_globally(network, batch):
+    """S = this test."""
+    return float(torch.rand(()))
+
+
+def uses_labels(network, batch):
+    """S = this test."""
+    return float(batch.labels[0])
+
+
+def uses_gradients(network, batch):
+    """S = this test."""
+    return float(network(batch.images).requires_grad)
+
+
+def never(network, batch):
+    """S = this test."""
+    return float("nan")
+
+
+def undocumented(network, batch):
+    return 1.0
+
+
+undocumented.__module__ = "nowhere"
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (proxy(changes_the_images), "changed the minibatch"),
+        (proxy(draws_globally), "global generator"),
+        (proxy(uses_labels), "does not declare"),
+        (proxy(constant, needs=frozenset({"labels"})), "they change nothing"),
+        (proxy(uses_gradients), "depends on gradients"),
+        (proxy(constant, needs=frozenset({"magic"})), "unknown needs"),
+        (proxy(constant, source=""), "no source"),
+        (proxy(undocumented), "no equation"),
+        (proxy(never), "no score of the whole supernet"),
+    ],
+)
+def test_what_is_broken_is_noticed(broken, message):
+    with pytest.raises(AssertionError, match=message):
+        check_proxy(broken, ["nasbench201"])
+
+
+def test_a_sound_proxy_passes():
+    check_proxy(proxy(constant), ["nasbench201"])
+    assert "broken" not in PROXIES
+
+
+def test_linear_algebra_that_fails_is_a_status():
+    def singular(network, batch):
+        return float(torch.linalg.inv(torch.zeros(2, 2)).sum())
+
+    def out_of_memory(network, batch):
+        raise torch.OutOfMemoryError("no room")
+
+    def wrong(network, batch):
+        return float((torch.zeros(2) + torch.zeros(3)).sum())
+
+    network = torch.nn.Identity()
+    score: Score = proxy(singular).score_network(network, None)
+    assert score.status.startswith("_LinAlgError")
+    assert proxy(out_of_memory).score_network(network, None).status == "OutOfMemoryError: no room"
+    with pytest.raises(RuntimeError):
+        proxy(wrong).score_network(network, None)
