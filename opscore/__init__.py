@@ -13,6 +13,7 @@ from opscore._version import __version__
 from opscore.errors import OpscoreError, UserError
 
 if TYPE_CHECKING:
+    from opscore.experiments import evaluate_proxies, proxy_correlations
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
     from opscore.policies import list_policies
@@ -27,6 +28,7 @@ _ROOMS = {
     "State": "spaces",
     "build_network": "supernets",
     "build_supernet": "supernets",
+    "evaluate_proxies": "experiments",
     "get_proxy": "proxies",
     "get_space": "spaces",
     "initial": "runs",
@@ -39,6 +41,7 @@ _ROOMS = {
     "load_images": "images",
     "load_oracle": "oracles",
     "progressive": "runs",
+    "proxy_correlations": "experiments",
     "register_proxy": "proxies",
 }
 
@@ -62,6 +65,7 @@ __all__ = [
     "__version__",
     "build_network",
     "build_supernet",
+    "evaluate_proxies",
     "get_proxy",
     "get_space",
     "initial",
@@ -74,5 +78,6 @@ __all__ = [
     "load_images",
     "load_oracle",
     "progressive",
+    "proxy_correlations",
     "register_proxy",
 ]

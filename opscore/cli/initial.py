@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from opscore.cli.common import (
     DataDirOption,
@@ -20,6 +18,7 @@ from opscore.cli.common import (
     print_json,
     progress_bar,
 )
+from opscore.cli.tables import correlation_table, score_table, selection_table
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,64 +122,6 @@ def _report(result: InitialResult, *, show_scores: bool) -> None:
     for note in result.notes():
         console.print(note, highlight=False, style="dim")
     if show_scores:
-        console.print(_score_table(result.scores))
-    console.print(_correlation_table(result.against("best-acc")))
-    console.print(_selection_table(result.selection))
-
-
-def _correlation_table(rows: pd.DataFrame) -> Table:
-    from opscore.published import published_initial
-
-    published = published_initial("best-acc")
-    table = Table(title="Spearman with best-acc: within each edge, mean over edges and seeds")
-    for heading in ("policy", "measured", "95 % interval", "p (exact)", "seeds", "published"):
-        table.add_column(heading, justify="left" if heading == "policy" else "right", no_wrap=True)
-    left_out = int(rows["n_excluded"].sum())
-    if left_out:
-        table.caption = f"{left_out} (seed, edge) rows left out: constant or failed; see the scores"
-    for row in rows.itertuples():
-        table.add_row(
-            str(row.policy),
-            _number(row.rho, "+.2f"),
-            f"{_number(row.ci_low, '+.2f')} .. {_number(row.ci_high, '+.2f')}",
-            _number(row.p_value, ".2g"),
-            str(row.n_seeds),
-            _number(published.get(str(row.policy)), "+.2f"),
-        )
-    return table
-
-
-def _selection_table(rows: pd.DataFrame) -> Table:
-    table = Table(title="Architecture picked edge by edge (Table 1)")
-    for heading in ("policy", "seed", "dataset", "error %", "rank", "better than"):
-        table.add_column(heading, justify="left" if heading in {"policy", "dataset"} else "right")
-    for row in rows.itertuples():
-        table.add_row(
-            str(row.policy),
-            "-" if str(row.seed) == "<NA>" else str(row.seed),
-            str(row.dataset),
-            _number(row.error, ".2f"),
-            f"{row.rank:,}",
-            f"{_number(row.percentile, '.1f')} %",
-        )
-    return table
-
-
-def _score_table(rows: pd.DataFrame) -> Table:
-    table = Table(title="Scores")
-    operations = list(dict.fromkeys(rows["op"]))
-    for heading in ("policy", "seed", "edge", *operations):
-        table.add_column(heading, justify="left" if heading == "policy" else "right")
-    for (policy, seed, edge), group in rows.groupby(["policy", "seed", "edge"], dropna=False):
-        by_op = dict(zip(group["op"], group["score"], strict=True))
-        cells = [_number(by_op.get(op), ".6g") for op in operations]
-        table.add_row(
-            str(policy), "-" if str(seed) in {"<NA>", "nan"} else str(seed), str(edge), *cells
-        )
-    return table
-
-
-def _number(value: object, form: str) -> str:
-    if not isinstance(value, int | float) or math.isnan(value):
-        return "-"
-    return format(value, form)
+        console.print(score_table(result.scores))
+    console.print(correlation_table(result.against("best-acc")))
+    console.print(selection_table(result.selection, result.settings.oracle.dataset))

@@ -19,7 +19,7 @@ from opscore.cli.common import (
     print_json,
     progress_bar,
 )
-from opscore.cli.initial import _number
+from opscore.cli.tables import number, selection_table
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -168,13 +168,11 @@ def _parse_epochs(text: str | None) -> int | dict[str, int] | None:
 
 
 def _report(result: ProgressiveResult) -> None:
-    from opscore.cli.initial import _selection_table
-
     for note in result.notes():
         console.print(note, highlight=False, style="dim")
     console.print(_curves(result))
-    table = _selection_table(result.architectures)
-    table.title = "Architecture that each search ended on"
+    table = selection_table(result.architectures, result.settings.oracle.dataset)
+    table.title = "Architecture that each search ended on: error %, rank on the oracle's dataset"
     console.print(table)
 
 
@@ -199,12 +197,12 @@ def _curves(result: ProgressiveResult) -> Table:
 
 
 def _add_curve(table: Table, policy: str, rows: pd.DataFrame) -> None:
-    measured = [_number(rho, "+.2f") for rho in rows["measured"].tolist()]
+    measured = [number(rho, "+.2f") for rho in rows["measured"].tolist()]
     intervals = [
-        f"{_number(low, '+.2f')}..{_number(high, '+.2f')}"
+        f"{number(low, '+.2f')}..{number(high, '+.2f')}"
         for low, high in zip(rows["ci_low"].tolist(), rows["ci_high"].tolist(), strict=True)
     ]
-    published = [_number(rho, "+.2f") for rho in rows["published"].tolist()]
+    published = [number(rho, "+.2f") for rho in rows["published"].tolist()]
     table.add_row(policy, "measured", *measured, str(int(rows["n_seeds"].max())))
     table.add_row("", "95 %", *intervals, style="dim")
     table.add_row("", "published", *published, end_section=True)

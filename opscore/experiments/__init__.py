@@ -1,5 +1,6 @@
 """What a run is made of: settings, units, and the scoring of one unit."""
 
+from opscore.experiments.evaluate import evaluate_proxies, proxy_correlations
 from opscore.experiments.initial import (
     ScoringContext,
     Unit,
@@ -18,8 +19,10 @@ __all__ = [
     "ScoringSettings",
     "Step",
     "Unit",
+    "evaluate_proxies",
     "follow",
     "progressive_units",
+    "proxy_correlations",
     "resolve_device",
     "score_table",
     "score_unit",

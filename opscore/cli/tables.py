@@ -1,0 +1,78 @@
+"""The tables that commands print for people."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def correlation_table(rows: pd.DataFrame) -> Table:
+    """Each policy against best-acc, with interval, exact p-value and the published value."""
+    from opscore.published import published_initial
+
+    published = published_initial("best-acc")
+    table = Table(title="Spearman with best-acc: within each edge, mean over edges and seeds")
+    for heading in ("policy", "measured", "95 % interval", "p (exact)", "seeds", "published"):
+        table.add_column(heading, justify="left" if heading == "policy" else "right", no_wrap=True)
+    left_out = int(rows["n_excluded"].sum())
+    if left_out:
+        table.caption = f"{left_out} (seed, edge) rows left out: constant or failed; see the scores"
+    for row in rows.itertuples():
+        table.add_row(
+            str(row.policy),
+            number(row.rho, "+.2f"),
+            f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
+            number(row.p_value, ".2g"),
+            str(row.n_seeds),
+            number(published.get(str(row.policy)), "+.2f"),
+        )
+    return table
+
+
+def selection_table(rows: pd.DataFrame, dataset: str) -> Table:
+    """One line for each (policy, seed): its error on every dataset, and its rank on one."""
+    datasets = list(dict.fromkeys(rows["dataset"]))
+    table = Table(title=f"Architecture picked edge by edge (Table 1): error %, rank on {dataset}")
+    for heading in ("policy", "seed", *datasets, "rank", "better than"):
+        table.add_column(heading, justify="left" if heading == "policy" else "right", no_wrap=True)
+    for (policy, seed), group in rows.groupby(["policy", "seed"], dropna=False, sort=False):
+        by_dataset = group.set_index("dataset")
+        ranked = by_dataset.loc[dataset if dataset in by_dataset.index else datasets[0]]
+        table.add_row(
+            str(policy),
+            seed_text(seed),
+            *(number(by_dataset.loc[name, "error"], ".2f") for name in datasets),
+            f"{ranked['rank']:,}",
+            f"{number(ranked['percentile'], '.1f')} %",
+        )
+    return table
+
+
+def score_table(rows: pd.DataFrame) -> Table:
+    """One line for each (policy, seed, edge), one column for each operation."""
+    table = Table(title="Scores")
+    operations = list(dict.fromkeys(rows["op"]))
+    for heading in ("policy", "seed", "edge", *operations):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for (policy, seed, edge), group in rows.groupby(["policy", "seed", "edge"], dropna=False):
+        by_op = dict(zip(group["op"], group["score"], strict=True))
+        cells = [number(by_op.get(op), ".6g") for op in operations]
+        table.add_row(str(policy), seed_text(seed), str(edge), *cells)
+    return table
+
+
+def seed_text(value: object) -> str:
+    """A seed, or a dash where there is none."""
+    return "-" if str(value) in {"<NA>", "nan"} else f"{float(str(value)):.0f}"
+
+
+def number(value: object, form: str) -> str:
+    """A number in this format, or a dash where there is none."""
+    if not isinstance(value, int | float) or math.isnan(value):
+        return "-"
+    return format(value, form)
