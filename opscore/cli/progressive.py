@@ -177,13 +177,15 @@ def _report(result: ProgressiveResult) -> None:
 
 
 def _curves(result: ProgressiveResult) -> Table:
-    """A line of measured correlations for each policy, and the published one below it."""
+    """Measured correlations of each policy, their interval, and the published ones below."""
     correlation = result.correlation()
     edges = correlation.groupby("iteration")["n_edges"].max()
     truth = "A_0" if result.oracle_mode == "initial" else "each policy's own A_t"
-    table = Table(title=f"Spearman with best-acc of {truth}, by iteration (open edges)")
+    table = Table(
+        title=f"Spearman with best-acc of {truth}, by iteration (open edges); 95 % interval"
+    )
     table.add_column("policy", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for iteration, count in edges.items():
         table.add_column(f"{iteration} ({count})", justify="right", no_wrap=True)
     table.add_column("seeds", justify="right")
@@ -197,12 +199,10 @@ def _curves(result: ProgressiveResult) -> Table:
 
 
 def _add_curve(table: Table, policy: str, rows: pd.DataFrame) -> None:
-    measured = [number(rho, "+.2f") for rho in rows["measured"].tolist()]
-    intervals = [
-        f"{number(low, '+.2f')}..{number(high, '+.2f')}"
-        for low, high in zip(rows["ci_low"].tolist(), rows["ci_high"].tolist(), strict=True)
-    ]
-    published = [number(rho, "+.2f") for rho in rows["published"].tolist()]
-    table.add_row(policy, "measured", *measured, str(int(rows["n_seeds"].max())))
-    table.add_row("", "95 %", *intervals, style="dim")
-    table.add_row("", "published", *published, end_section=True)
+    def line(column: str) -> list[str]:
+        return [number(value, "+.2f") for value in rows[column].tolist()]
+
+    table.add_row(policy, "measured", *line("measured"), str(int(rows["n_seeds"].max())))
+    table.add_row("", "low", *line("ci_low"), style="dim")
+    table.add_row("", "high", *line("ci_high"), style="dim")
+    table.add_row("", "published", *line("published"), end_section=True)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: Column headings where a dataset's name is long.
+_SHORT = {"imagenet16-120": "in16-120"}
+
+
 def correlation_table(rows: pd.DataFrame) -> Table:
     """Each policy against best-acc, with interval, exact p-value and the published value."""
     from opscore.published import published_initial
@@ -38,7 +42,13 @@ def selection_table(rows: pd.DataFrame, dataset: str) -> Table:
     """One line for each (policy, seed): its error on every dataset, and its rank on one."""
     datasets = list(dict.fromkeys(rows["dataset"]))
     table = Table(title=f"Architecture picked edge by edge (Table 1): error %, rank on {dataset}")
-    for heading in ("policy", "seed", *datasets, "rank", "better than"):
+    for heading in (
+        "policy",
+        "seed",
+        *(_SHORT.get(name, name) for name in datasets),
+        "rank",
+        "better than",
+    ):
         table.add_column(heading, justify="left" if heading == "policy" else "right", no_wrap=True)
     for (policy, seed), group in rows.groupby(["policy", "seed"], dropna=False, sort=False):
         by_dataset = group.set_index("dataset")
