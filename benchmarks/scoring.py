@@ -1,6 +1,6 @@
 """The plain and the fast way to the same scores, timed side by side.
 
-    python benchmarks/scoring.py [--json] [--quick] [--out benchmarks/results]
+    python benchmarks/scoring.py [--json] [--quick] [--proxies nwot ...] [--out benchmarks/results]
 
 For each proxy that has a fast path: zc-pt over all 30 perturbations of the NAS-Bench-201 supernet,
 batch 64 and 256, paper size. Plain and fast runs take turns. Prints one row for each pair, and
@@ -268,6 +268,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="small supernet, few states")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--proxies", nargs="+", help="only these")
+    parser.add_argument("--no-growth", action="store_true", help="leave out growth.py")
     parser.add_argument("--measure-memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure_memory:
@@ -275,7 +277,8 @@ def main() -> None:
         print(measure_memory(Case(**json.loads(case)), precision))
         return
     results: list[Result] = []
-    for case in cases(options.quick):
+    wanted = [c for c in cases(options.quick) if c.proxy in (options.proxies or [c.proxy])]
+    for case in wanted:
         results += compare(case)
         print(f"measured: {case}", file=sys.stderr)
     table = pd.DataFrame([asdict(result) for result in results])
@@ -283,7 +286,8 @@ def main() -> None:
     table.to_parquet(options.out / "scoring.parquet", index=False)
     table.to_csv(options.out / "scoring.csv", index=False, float_format="%.6g")
     draw(table, options.out / "scoring.png")
-    growth.write(options.out, quick=options.quick)
+    if not options.no_growth:
+        growth.write(options.out, quick=options.quick)
     if options.json:
         print(json.dumps({"results": [asdict(result) for result in results]}, indent=1))
     else:

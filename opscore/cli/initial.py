@@ -108,6 +108,7 @@ def initial(
             {
                 "correlation": result.correlation,
                 "selection": result.selection,
+                "differences": result.differences,
                 "scores": result.scores,
                 "settings": result.record(),
             }

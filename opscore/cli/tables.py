@@ -41,7 +41,7 @@ def correlation_table(rows: pd.DataFrame) -> Table:
 def selection_table(rows: pd.DataFrame, dataset: str) -> Table:
     """One line for each (policy, seed): its error on every dataset, and its rank on one."""
     datasets = list(dict.fromkeys(rows["dataset"]))
-    table = Table(title=f"Architecture picked edge by edge (Table 1): error %, rank on {dataset}")
+    table = Table(title=f"Architecture picked on each edge: error %, rank on {dataset}")
     for heading in (
         "policy",
         "seed",

@@ -15,6 +15,7 @@ from opscore.analysis import (
     Selection,
     correlation_bars,
     correlation_matrix,
+    paired_differences,
     save_figure,
 )
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
@@ -56,6 +57,11 @@ class InitialResult:
         )
         return Selection()(self.scores, oracles)
 
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """Paired differences between policies in agreement with best-acc, with exact tests."""
+        return paired_differences(self.scores)
+
     def against(self, reference: str = "best-acc") -> pd.DataFrame:
         """The correlation table's rows for one reference, strongest first."""
         rows = self.correlation[self.correlation["reference"] == reference]
@@ -84,7 +90,7 @@ class InitialResult:
         """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        for name in ("scores", "correlation", "selection"):
+        for name in ("scores", "correlation", "differences", "selection"):
             getattr(self, name).to_parquet(target / f"{name}.parquet", index=False)
         return [
             *sorted(target.glob("*.parquet")),

@@ -177,7 +177,8 @@ def test_results_are_saved_as_tables_and_a_figure(tmp_path):
     result = opscore.initial(POLICIES, seeds=(0,), **SMALL)
     names = {path.name for path in result.save(tmp_path)}
     assert names == {
-        "scores.parquet", "correlation.parquet", "selection.parquet", "figure2_left.png",
+        "scores.parquet", "correlation.parquet", "differences.parquet", "selection.parquet",
+        "figure2_left.png",
         "figure2_left.pdf", "figure2_left.csv", "best_acc.png", "best_acc.pdf", "best_acc.csv",
     }  # fmt: skip
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), result.scores)
