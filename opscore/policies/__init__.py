@@ -1,6 +1,6 @@
 """Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
 
-from opscore.policies import oracle, random, tenas, trained, zero_cost
+from opscore.policies import first_order, oracle, random, tenas, trained, zero_cost
 from opscore.policies.base import (
     POLICIES,
     Context,
@@ -25,6 +25,7 @@ __all__ = [
     "Policy",
     "PolicyFamily",
     "find_family",
+    "first_order",
     "list_policies",
     "make_policy",
     "oracle",

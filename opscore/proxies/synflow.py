@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import Meaning, register_proxy
@@ -52,6 +52,11 @@ def log_flow(total: float) -> float:
 )
 def synflow(network: nn.Module, batch: Batch) -> float:
     """log S of a network; the network is altered."""
+    return log_flow(float(total_flow(network, batch).detach()))
+
+
+def total_flow(network: nn.Module, batch: Batch, *, create_graph: bool = False) -> Tensor:
+    """S of a network, as a tensor; the network is altered."""
     network.double()
     bypass_batch_norm(network)
     with torch.no_grad():
@@ -60,13 +65,13 @@ def synflow(network: nn.Module, batch: Batch) -> float:
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     flow = network(ones).sum()
-    gradients = torch.autograd.grad(flow, weights, allow_unused=True)
-    total = sum(
-        (weight * gradient).detach().abs().sum().item()
+    gradients = torch.autograd.grad(flow, weights, create_graph=create_graph, allow_unused=True)
+    parts = [
+        (weight.detach() * gradient).abs().sum()
         for weight, gradient in zip(weights, gradients, strict=True)
         if gradient is not None
-    )
-    return log_flow(total)
+    ]
+    return torch.stack(parts).sum()
 
 
 def bypass_batch_norm(network: nn.Module) -> None:
