@@ -6,8 +6,8 @@ A state enters a differentiable proxy through the operations' weights w, so near
     S(A_t + (e, o)) ~ S + (1 - w_eo) dS/dw_eo - sum over o' != o of w_eo' dS/dw_eo'
 
 and one double backward pass stands for all of them. A whole operation is no small step, and proxies
-made of gradients jump wherever a rectifier turns, which a slope does not see: how well the estimates
-rank is measured in docs/proxies.md, not promised.
+made of gradients jump wherever a rectifier turns, which a slope does not see: docs/proxies.md has
+how well the estimates rank.
 """
 
 from __future__ import annotations
