@@ -31,8 +31,9 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.")
 ]
 
-#: Human-readable results go to stdout, everything about progress to stderr.
-console = Console()
+#: Human-readable results go to stdout, everything about progress to stderr. Tables that go to a
+#: file or a pipe are wide enough not to be cut.
+console = Console(width=None if sys.stdout.isatty() else 120)
 progress_console = Console(stderr=True)
 
 

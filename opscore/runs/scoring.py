@@ -75,7 +75,8 @@ class InitialResult:
             images = f"images: {described}; batch {settings.batch_size}"
         else:
             images = f"images: {settings.batch_file.name}"
-        size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size"
+        reduced = "" if settings.size == "paper" else " (reduced)"
+        size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size{reduced}"
         supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores"
         truth = f"truth: {ScoringContext(settings, 0).oracle.describe()}"
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
