@@ -27,6 +27,29 @@ DeviceOption = Annotated[
     str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Run seeds, such as 0-3 or 0,2,5.")]
+SpaceOption = Annotated[str, typer.Option(help="Search space.")]
+SizeOption = Annotated[str, typer.Option(help="Supernet size: paper, cpu or smoke.")]
+BatchSizeOption = Annotated[int, typer.Option(help="Images in the minibatch.")]
+ImagesOption = Annotated[
+    str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
+]
+MeaningOption = Annotated[
+    str, typer.Option(help="faithful (as published) or clean (as the equations say).")
+]
+DtypeOption = Annotated[str, typer.Option(help="float32 or float64.")]
+DatasetOption = Annotated[str, typer.Option(help="Dataset of the oracle.")]
+SplitOption = Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")]
+OracleSeedsOption = Annotated[
+    str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
+]
+OracleSourceOption = Annotated[
+    str, typer.Option(help="Which table is the oracle; auto is the best there is.")
+]
+JobsOption = Annotated[int, typer.Option(help="Worker processes.")]
+RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.")]
+PoliciesOption = Annotated[
+    str, typer.Option(help="Policies, as the paper names them, separated by commas.")
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.")
 ]
@@ -49,6 +72,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
             raise UserError(f"bad seeds '{text}': {first}-{last} runs backwards")
         seeds.extend(range(first, last + 1))
     return tuple(dict.fromkeys(seeds))
+
+
+def parse_reduction(text: str) -> str | int:
+    """How the oracle's training seeds are reduced: a name, or the index of one."""
+    return int(text) if text.isdigit() else text
 
 
 def print_json(payload: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from opscore.cli.common import DataDirOption, JsonOption, console, print_json
+from opscore.cli.common import DataDirOption, JsonOption, console, parse_reduction, print_json
 
 if TYPE_CHECKING:
     from opscore.oracles import Oracle, OracleNoise
@@ -42,7 +42,7 @@ def oracle(
         dataset=dataset,
         split=split,
         epochs=epochs,
-        seeds=int(oracle_seeds) if oracle_seeds.isdigit() else oracle_seeds,
+        seeds=parse_reduction(oracle_seeds),
         source=source,
         data_dir=data_dir,
     )

@@ -9,12 +9,26 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
+    BatchSizeOption,
     DataDirOption,
+    DatasetOption,
     DeviceOption,
+    DtypeOption,
+    ImagesOption,
+    JobsOption,
     JsonOption,
+    MeaningOption,
+    OracleSeedsOption,
+    OracleSourceOption,
     OutOption,
+    PoliciesOption,
+    RunsOption,
     SeedsOption,
+    SizeOption,
+    SpaceOption,
+    SplitOption,
     console,
+    parse_reduction,
     parse_seeds,
     print_json,
     progress_bar,
@@ -30,9 +44,7 @@ if TYPE_CHECKING:
 
 
 def progressive(
-    policies: Annotated[
-        str, typer.Option(help="Policies, as the paper names them, separated by commas.")
-    ] = "zc-pt(nwot)",
+    policies: PoliciesOption = "zc-pt(nwot)",
     seeds: SeedsOption = "0",
     order: Annotated[
         str,
@@ -56,29 +68,21 @@ def progressive(
         str,
         typer.Option(help="Training profile: paper, cpu, smoke; auto has the name of the size."),
     ] = "auto",
-    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
-    size: Annotated[str, typer.Option(help="Supernet size: paper, cpu or smoke.")] = "paper",
-    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 256,
-    images: Annotated[
-        str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
-    ] = "auto",
-    meaning: Annotated[
-        str, typer.Option(help="faithful (as published) or clean (as the equations say).")
-    ] = "faithful",
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    dataset: Annotated[str, typer.Option(help="Dataset of the oracle.")] = "cifar10",
-    split: Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")] = "test",
-    oracle_seeds: Annotated[
-        str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
-    ] = "max",
-    oracle_source: Annotated[
-        str, typer.Option(help="Which table is the oracle; auto is the best there is.")
-    ] = "auto",
+    space: SpaceOption = "nasbench201",
+    size: SizeOption = "paper",
+    batch_size: BatchSizeOption = 256,
+    images: ImagesOption = "auto",
+    meaning: MeaningOption = "faithful",
+    dtype: DtypeOption = "float32",
+    dataset: DatasetOption = "cifar10",
+    split: SplitOption = "test",
+    oracle_seeds: OracleSeedsOption = "max",
+    oracle_source: OracleSourceOption = "auto",
     checkpoint: Annotated[
         Path | None, typer.Option(help="Start from this supernet (.npz, .pt), not a fresh one.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
-    runs: Annotated[Path, typer.Option(help="Folder of finished runs.")] = Path("runs"),
+    jobs: JobsOption = 1,
+    runs: RunsOption = Path("runs"),
     out: OutOption = None,
     device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
@@ -113,7 +117,7 @@ def progressive(
             oracle=OracleSettings(
                 dataset=dataset,
                 split=split,
-                seeds=int(oracle_seeds) if oracle_seeds.isdigit() else oracle_seeds,
+                seeds=parse_reduction(oracle_seeds),
                 source=oracle_source,
             ),
             training=training,

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from opscore.errors import UserError, unknown
+from opscore.errors import unknown
 from opscore.images import Batch
 from opscore.proxies.copying import copy_network
 from opscore.registry import Registry
@@ -211,12 +211,6 @@ def check_meaning(meaning: str) -> Meaning:
         if meaning == known:
             return known
     raise unknown("meaning", meaning, MEANINGS)
-
-
-def require_batch(batch: Batch, least: int) -> None:
-    """UserError when a proxy is asked for with too few images."""
-    if len(batch) < least:
-        raise UserError(f"this proxy needs a batch of at least {least} images, got {len(batch)}")
 
 
 def _is_failure(error: Exception) -> bool:

@@ -9,17 +9,19 @@ so that shared weights stay shared.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from torch import nn
+
+N = TypeVar("N", bound=nn.Module)
 
 #: Types whose values cannot change.
 _CONSTANT = (bool, int, float, complex, str, bytes, type(None), type)
 
 
-def copy_network(network: nn.Module) -> nn.Module:
+def copy_network(network: N) -> N:
     """An independent copy of a network."""
-    return _copy(network, {})
+    return cast(N, _copy(network, {}))
 
 
 def _copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:

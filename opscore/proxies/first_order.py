@@ -71,7 +71,6 @@ def value_and_slopes(
     compute = DIFFERENTIABLE[check_differentiable(name)]
     network = StateNetwork(supernet, supernet.weights(state))
     own = copy_network(network).train(PROXIES[name].mode == "train")
-    assert isinstance(own, StateNetwork)
     with torch.enable_grad():
         own.weights = own.weights.double().requires_grad_()
         value = compute(own, batch)

@@ -15,7 +15,6 @@ This is no proxy, which scores one state: it is a score for every operation of a
 
 from __future__ import annotations
 
-import copy
 import math
 
 import torch
@@ -24,6 +23,7 @@ from torch.nn import functional
 
 from opscore.images import Batch
 from opscore.proxies.base import Mode
+from opscore.proxies.copying import copy_network
 from opscore.spaces import State
 from opscore.supernets import Supernet
 
@@ -40,7 +40,7 @@ def operation_sensitivities(
         mode: 'train' or 'eval', for batch norm.
         signed: w dL/dw rather than its absolute value.
     """
-    own = copy.deepcopy(supernet).train(mode == "train")
+    own = copy_network(supernet).train(mode == "train")
     with torch.enable_grad():
         weights = own.weights(state).detach().requires_grad_()
         value = functional.cross_entropy(own(batch.images, weights), batch.labels)
