@@ -11,7 +11,6 @@ single precision, and gradients through fifteen cells then differ from the plain
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class SharedNetwork(StateNetwork):
-    """The network of one state; it has its own copy of the supernet."""
+    """The network of one state; like any :class:`StateNetwork` it shares the supernet's modules."""
 
     supernet: NASBench201Supernet
 
     def __init__(self, supernet: NASBench201Supernet, weights: Tensor) -> None:
-        super().__init__(copy.deepcopy(supernet), weights)
+        super().__init__(supernet, weights)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes]."""
