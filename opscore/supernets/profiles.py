@@ -105,11 +105,9 @@ def _steps(count: int | None) -> str:
 PROFILES = {
     # The authors': 100 epochs of 391 steps on the two halves of CIFAR-10's training set.
     "paper": TrainingProfile("paper", epochs=100, steps=None, images=None, validation=None),
-    # One step at cpu size takes about half a second of a core: 15 minutes for a supernet, some 40
+    # One step at cpu size takes about half a second of a core: 14 minutes for a supernet, some 22
     # more for a progressive disc-acc, whose 105 retrainings are most of the work.
-    "cpu": TrainingProfile(
-        "cpu", epochs=40, steps=40, images=None, validation=512, tuning_steps=10
-    ),
+    "cpu": TrainingProfile("cpu", epochs=40, steps=40, images=None, validation=512, tuning_steps=5),
     "smoke": TrainingProfile(
         "smoke", epochs=2, steps=4, images=256, validation=64, tuning_epochs=1, batch_size=16
     ),
