@@ -1,0 +1,248 @@
+"""What a search method is: settings in, an architecture with everything that led to it out."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from opscore.errors import UserError, unknown
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.registry import Registry
+from opscore.spaces import State
+from opscore.supernets.profiles import TrainingProfile
+
+#: Edge orders of section 4.2; the two '-once (faithful)' programs are those of the authors' code.
+ORDERS = (
+    "fixed",
+    "random",
+    "global-op-iter",
+    "global-op-once",
+    "global-edge-iter",
+    "global-edge-once",
+)
+
+#: One row per candidate architecture that a method considered at its end.
+CANDIDATES = {
+    "architecture": "str",  # the benchmark's own string
+    "proposals": "int64",  # how many proposals ended on it
+    "score": "float64",  # what the final choice compared; missing when nothing was compared
+    "status": "str",  # 'ok', or why there is no score
+    "chosen": "bool",
+}
+
+#: One row per operation that was looked at on the way.
+TRACE = {
+    "proposal": "int64",
+    "step": "int64",  # decisions taken before this one in the proposal
+    "state": "str",  # A_t that was scored
+    "edge": "int64",
+    "op": "str",
+    "score": "float64",
+    "status": "str",
+    "pass": "int64",  # 0: scores that ordered the edges; 1: scores that decided the operation
+    "decided": "bool",  # this operation was kept on this edge at this step
+}
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Everything that a search depends on, for any number of methods and seeds.
+
+    Attributes:
+        methods: method names, as the paper writes them, e.g. 'zero-cost-pt(nwot)'.
+        seeds: run seeds; each has its own networks, minibatches and draws.
+        proposals: N, walks of the proposal stage.
+        validation: V, minibatches on which each candidate is scored; 0 takes the first proposal.
+        order: edge order of the proposal stage, one of :data:`ORDERS`.
+        evaluations: networks that a sampling method may score (NASWOT, evolution).
+        space, size, batch_size, images, meaning, dtype, device, data_dir, training, cache, oracle:
+            as in :class:`opscore.experiments.ScoringSettings`.
+    """
+
+    methods: tuple[str, ...] = ("zero-cost-pt(nwot)",)
+    seeds: tuple[int, ...] = (0,)
+    proposals: int = 10
+    validation: int = 100
+    order: str = "random"
+    evaluations: int = 1000
+    space: str = "nasbench201"
+    size: str = "paper"
+    batch_size: int = 256
+    images: str = "auto"
+    meaning: str = "faithful"
+    dtype: str = "float32"
+    device: str = "auto"
+    oracle: OracleSettings = field(default_factory=OracleSettings)
+    data_dir: Path | None = None
+    training: TrainingProfile | str = "auto"
+    cache: Path | None = None
+
+    def scoring(self, policy: str = "best-acc") -> ScoringSettings:
+        """The settings of scoring by one policy, as these say."""
+        shared = ("space", "size", "batch_size", "images", "meaning", "dtype", "device")
+        more = ("oracle", "data_dir", "training", "cache")
+        return ScoringSettings(
+            policies=(policy,),
+            seeds=self.seeds,
+            **{name: getattr(self, name) for name in (*shared, *more)},
+        )
+
+    def resolved(self) -> SearchSettings:
+        """The same settings with every 'auto' decided and every name checked.
+
+        Raises UserError for the first thing that is wrong.
+        """
+        if not self.methods:
+            raise UserError("no search method was asked for; for instance 'zero-cost-pt(nwot)'")
+        for method in self.methods:
+            find_method(method)
+        if self.order not in ORDERS:
+            raise unknown("edge order", self.order, ORDERS)
+        for name, least in (("proposals", 1), ("validation", 0), ("evaluations", 1)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {least} or more, got {getattr(self, name)}")
+        scoring = self.scoring().resolved()
+        return replace(
+            self,
+            methods=tuple(dict.fromkeys(self.methods)),
+            seeds=scoring.seeds,
+            images=scoring.images,
+            device=scoring.device,
+            data_dir=scoring.data_dir,
+            training=scoring.training,
+            cache=scoring.cache,
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a search spent.
+
+    Attributes:
+        perturbations: states scored in proposal stages, A - (e, o) or A + (e, o).
+        forward_passes: evaluations of one network on one minibatch, however they were shared.
+        training_steps: minibatches that supernets were trained on.
+        queries: architectures whose true accuracy was asked for.
+        seconds: wall time here.
+    """
+
+    perturbations: int = 0
+    forward_passes: int = 0
+    training_steps: int = 0
+    queries: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.perturbations + other.perturbations,
+            self.forward_passes + other.forward_passes,
+            self.training_steps + other.training_steps,
+            self.queries + other.queries,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """Where one search with one seed ended, and how it got there.
+
+    Attributes:
+        architecture: what the method returns, one operation on every edge.
+        candidates: a frame with columns :data:`CANDIDATES`.
+        trace: a frame with columns :data:`TRACE`; empty for methods without decisions on edges.
+        cost: what was spent.
+    """
+
+    architecture: State
+    candidates: pd.DataFrame
+    trace: pd.DataFrame
+    cost: Cost
+
+
+#: Called with a line on what was just finished, and the share of the work done so far.
+OnProgress = Callable[[str, float], object]
+
+
+class Method(ABC):
+    """A search method; one object serves any number of seeds.
+
+    Attributes:
+        name: as the paper names it, argument included.
+    """
+
+    #: Fields of :class:`SearchSettings`, beside space and seed, that the result depends on;
+    #: they name the run. 'images' stands for the pixels too.
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    #: Whether the seed matters; methods without draws run once.
+    seeded: ClassVar[bool] = True
+
+    name: str
+
+    @abstractmethod
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """Search once.
+
+        Args:
+            settings: resolved settings.
+            context: networks, minibatches and oracle of the seed (``context.seed``).
+            folder: where finished pieces are kept and found, so that a search that was stopped
+                goes on; None keeps nothing.
+            progress: called as pieces are finished.
+        """
+
+    def key(self, settings: SearchSettings) -> dict[str, Any]:
+        """What the result depends on, as plain values."""
+        return {name: getattr(settings, name) for name in self.uses}
+
+
+@dataclass(frozen=True)
+class MethodFamily:
+    """A kind of search method in the registry.
+
+    Attributes:
+        build: makes the method from the text between the parentheses of its name.
+        summary: one line for lists.
+        check_argument: raises UserError for a bad argument; None when the family takes none.
+    """
+
+    build: Callable[[str], Method]
+    summary: str
+    check_argument: Callable[[str], object] | None = None
+
+
+#: Method families by name; other packages add theirs through the entry-point group.
+METHODS: Registry[MethodFamily] = Registry("search method", entry_points="opscore.search")
+
+_NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
+
+
+def find_method(name: str) -> Method:
+    """The method of a name such as 'zero-cost-pt(nwot)'.
+
+    UserError when the family or its argument is unknown, missing, or not wanted.
+    """
+    match = _NAME.fullmatch(name.strip())
+    if match is None:
+        raise UserError(f"bad method name '{name}'; the form is METHOD or METHOD(PROXY)")
+    family, argument = METHODS[match[1]], match[2]
+    if family.check_argument is None:
+        if argument is not None:
+            raise UserError(f"method '{match[1]}' takes no argument, got '{name}'")
+    elif not argument:
+        raise UserError(f"method '{match[1]}' needs a proxy, as in '{match[1]}(nwot)'")
+    else:
+        family.check_argument(argument)
+    return family.build(argument or "")
