@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy
     from opscore.runs import RunStore, initial, progressive
+    from opscore.runs.search_truth import evaluate_search
+    from opscore.runs.searching import run_search
+    from opscore.search import zero_cost_pt
     from opscore.spaces import State, get_space, list_spaces
     from opscore.supernets import build_network, build_supernet, load_batch, load_checkpoint
 
@@ -29,6 +32,7 @@ _ROOMS = {
     "build_network": "supernets",
     "build_supernet": "supernets",
     "evaluate_proxies": "experiments",
+    "evaluate_search": "runs.search_truth",
     "get_proxy": "proxies",
     "get_space": "spaces",
     "initial": "runs",
@@ -43,6 +47,8 @@ _ROOMS = {
     "progressive": "runs",
     "proxy_correlations": "experiments",
     "register_proxy": "proxies",
+    "run_search": "runs.searching",
+    "zero_cost_pt": "search",
 }
 
 
@@ -66,6 +72,7 @@ __all__ = [
     "build_network",
     "build_supernet",
     "evaluate_proxies",
+    "evaluate_search",
     "get_proxy",
     "get_space",
     "initial",
@@ -80,4 +87,6 @@ __all__ = [
     "progressive",
     "proxy_correlations",
     "register_proxy",
+    "run_search",
+    "zero_cost_pt",
 ]

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import typer
 
 from opscore.cli import data, listing, oracle, proxies, replay
+from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.progressive import progressive
+from opscore.cli.search import methods, search
+from opscore.cli.studies import retraining, toy_model
 from opscore.errors import UserError
 
 #: Typer may carry its own copy of click, so its base error is found through a class it shows.
@@ -30,9 +33,15 @@ app = typer.Typer(
 )
 app.command(rich_help_panel="Measure")(initial)
 app.command(rich_help_panel="Measure")(progressive)
+app.command(rich_help_panel="Measure")(search)
+app.command(rich_help_panel="Measure")(figure2)
+app.command(rich_help_panel="Measure")(table1)
+app.command(rich_help_panel="Measure")(retraining)
+app.command("toy-model", rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 app.command(rich_help_panel="Look up")(oracle.oracle)
 app.command(rich_help_panel="Look up")(listing.policies)
+app.command(rich_help_panel="Look up")(methods)
 app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
 app.command(rich_help_panel="Look up")(listing.spaces)
 app.add_typer(data.app, name="data", rich_help_panel="Data")

@@ -9,8 +9,10 @@ from opscore.published.paper import (
     published_initial,
     stated_correlations,
     table1,
+    table1_choices,
     table2,
     table5,
+    toy_model,
 )
 from opscore.published.replay import (
     initial_scores,
@@ -35,6 +37,8 @@ __all__ = [
     "side_by_side",
     "stated_correlations",
     "table1",
+    "table1_choices",
     "table2",
     "table5",
+    "toy_model",
 ]

@@ -100,6 +100,29 @@ def disc_acc_scores() -> pd.DataFrame:
     return long.assign(source="authors' notebooks parse_log_iterative.ipynb, op_strength.ipynb")
 
 
+def table1_choices() -> pd.DataFrame:
+    """The operations behind Table 1: what each policy picks on each edge.
+
+    The paper gives error and rank only; these come out of the authors' score sheet, and give the
+    table's errors and ranks (tenas with its tie on edge 4 broken by hand, as published).
+
+    Returns:
+        A frame with columns policy, architecture (the benchmark's string), source.
+    """
+    return _table("table1_choices", "authors' score sheet, strongest operation of each edge")
+
+
+def toy_model() -> pd.DataFrame:
+    """The toy model of section 3.2: one seed, 64 CIFAR-10 images, each rectifier counted once.
+
+    Returns:
+        A frame with columns length (edges of the chain), policy (best-nwot is the truth), rho
+        (Spearman over all 4 x length scores to best-nwot), ``rank_OP`` (mean rank of the operation
+        within its edge, 1 = strongest), skips (edges on which skip_connect wins), source.
+    """
+    return _table("toy_model", "authors' notebook toy_model.ipynb, seed 2 (paper, appendix A.4)")
+
+
 def published_initial(reference: str = "best-acc") -> dict[str, float]:
     """Published rho to a reference at iteration 0, by policy; empty for an unknown reference."""
     frame = pd.concat([correlation_matrix(), other_correlations()])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
-import torch
 
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
@@ -30,6 +27,7 @@ from opscore.runs.progressive_result import (
     decisions_table,
 )
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
+from opscore.runs.threads import in_workers
 
 
 def progressive(
@@ -106,21 +104,15 @@ def _follow_all(
         for place, unit in enumerate(units):
             yield place, _follow(unit, store, on_step)
         return
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for place, steps in parallel(
-        joblib.delayed(_work)(place, unit, store, threads) for place, unit in enumerate(units)
-    ):
+    calls = ((place, unit, store) for place, unit in enumerate(units))
+    for place, steps in in_workers(jobs, _work, calls):
         if on_step is not None:
             for step in steps:
                 on_step(units[place], step)
         yield place, steps
 
 
-def _work(
-    place: int, unit: ProgressiveUnit, store: RunStore | None, threads: int
-) -> tuple[int, list[Step]]:
-    torch.set_num_threads(threads)
+def _work(place: int, unit: ProgressiveUnit, store: RunStore | None) -> tuple[int, list[Step]]:
     return place, _follow(unit, store, None)
 
 

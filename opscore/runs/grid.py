@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
-import joblib
 import pandas as pd
-import torch
 
 from opscore.errors import UserError
 from opscore.experiments import Unit, score_unit
 from opscore.runs.store import RunStore
+from opscore.runs.threads import in_workers
 
 #: Called with each unit's table as it comes in.
 OnDone = Callable[[Unit, pd.DataFrame], None]
@@ -59,16 +57,10 @@ def _compute(
 ) -> Iterable[tuple[int, pd.DataFrame]]:
     if jobs == 1:
         return ((index, _score_and_store(todo[index], store)) for index in missing)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    results: Iterable[tuple[int, pd.DataFrame]] = parallel(
-        joblib.delayed(_work)(index, todo[index], store, threads) for index in missing
-    )
-    return results
+    return in_workers(jobs, _work, ((index, todo[index], store) for index in missing))
 
 
-def _work(index: int, unit: Unit, store: RunStore | None, threads: int) -> tuple[int, pd.DataFrame]:
-    torch.set_num_threads(threads)
+def _work(index: int, unit: Unit, store: RunStore | None) -> tuple[int, pd.DataFrame]:
     return index, _score_and_store(unit, store)
 
 

@@ -1,1 +1,37 @@
 """Zero-Cost-PT (section 4 of the paper) and the search methods that it is compared with."""
+
+# Each of these registers its methods.
+from opscore.search import evolution, pruning, reference, sampling, trained
+from opscore.search.base import (
+    CANDIDATES,
+    METHODS,
+    ORDERS,
+    TRACE,
+    Cost,
+    Method,
+    MethodFamily,
+    SearchOutcome,
+    SearchSettings,
+    find_method,
+)
+from opscore.search.zero_cost import ZeroCostSearch, zero_cost_pt
+
+__all__ = [
+    "CANDIDATES",
+    "METHODS",
+    "ORDERS",
+    "TRACE",
+    "Cost",
+    "Method",
+    "MethodFamily",
+    "SearchOutcome",
+    "SearchSettings",
+    "ZeroCostSearch",
+    "evolution",
+    "find_method",
+    "pruning",
+    "reference",
+    "sampling",
+    "trained",
+    "zero_cost_pt",
+]

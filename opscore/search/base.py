@@ -17,7 +17,7 @@ from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets.profiles import TrainingProfile
 
-#: Edge orders of section 4.2; the two '-once (faithful)' programs are those of the authors' code.
+#: Edge orders of section 4.2, defined in orders.py.
 ORDERS = (
     "fixed",
     "random",
@@ -26,6 +26,9 @@ ORDERS = (
     "global-edge-iter",
     "global-edge-once",
 )
+
+#: 'paper' orders edges as section 4.2 defines it, 'authors' as their code does.
+ORDER_MEANINGS = ("paper", "authors")
 
 #: One row per candidate architecture that a method considered at its end.
 CANDIDATES = {
@@ -45,7 +48,7 @@ TRACE = {
     "op": "str",
     "score": "float64",
     "status": "str",
-    "pass": "int64",  # 0: scores that ordered the edges; 1: scores that decided the operation
+    "pass": "int64",  # 0: scores that found the edge; 1: scores of that edge alone, to decide it
     "decided": "bool",  # this operation was kept on this edge at this step
 }
 
@@ -60,6 +63,9 @@ class SearchSettings:
         proposals: N, walks of the proposal stage.
         validation: V, minibatches on which each candidate is scored; 0 takes the first proposal.
         order: edge order of the proposal stage, one of :data:`ORDERS`.
+        orders: 'paper' orders edges as section 4.2 defines it; 'authors' as their code does, where
+            the -once orders go through the edges backwards and global-edge-iter scores the
+            chosen edge again (opscore/search/orders.py, docs/faithful.md).
         evaluations: networks that a sampling method may score (NASWOT, evolution).
         space, size, batch_size, images, meaning, dtype, device, data_dir, training, cache, oracle:
             as in :class:`opscore.experiments.ScoringSettings`.
@@ -70,6 +76,7 @@ class SearchSettings:
     proposals: int = 10
     validation: int = 100
     order: str = "random"
+    orders: str = "paper"
     evaluations: int = 1000
     space: str = "nasbench201"
     size: str = "paper"
@@ -104,6 +111,8 @@ class SearchSettings:
             find_method(method)
         if self.order not in ORDERS:
             raise unknown("edge order", self.order, ORDERS)
+        if self.orders not in ORDER_MEANINGS:
+            raise unknown("meaning of edge orders", self.orders, ORDER_MEANINGS)
         for name, least in (("proposals", 1), ("validation", 0), ("evaluations", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {least} or more, got {getattr(self, name)}")
@@ -174,7 +183,10 @@ class Method(ABC):
 
     Attributes:
         name: as the paper names it, argument included.
+        jobs: worker processes that one search may use; its result does not depend on it.
     """
+
+    jobs: int = 1
 
     #: Fields of :class:`SearchSettings`, beside space and seed, that the result depends on;
     #: they name the run. 'images' stands for the pixels too.
@@ -206,6 +218,10 @@ class Method(ABC):
     def key(self, settings: SearchSettings) -> dict[str, Any]:
         """What the result depends on, as plain values."""
         return {name: getattr(settings, name) for name in self.uses}
+
+    def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
+        """What the finished pieces in a search's folder depend on; searches that agree share it."""
+        return self.key(settings)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets.base import StateNetwork, Supernet, SupernetSize
-from opscore.supernets.nasbench201_engine import activation_kernels
+from opscore.supernets.nasbench201_engine import activation_kernels, alone_kernel
 from opscore.supernets.nasbench201_flow import synaptic_flows
 from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction, distinct_rows
 from opscore.supernets.nasbench201_shared import SharedNetwork
@@ -162,6 +162,16 @@ class MacroSkeleton(nn.Module):
         self.lastact = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(width, n_classes)
 
+    def folded_blocks(self, fold: Fold, dtype: torch.dtype) -> list[FoldedCell | FoldedReduction]:
+        """Cells and residual blocks in order, their convolutions folded."""
+        found: list[FoldedCell | FoldedReduction] = []
+        for block in self.cells:
+            if isinstance(block, Cell):
+                found.append(FoldedCell.of(block, fold))
+            elif isinstance(block, ResidualBlock):
+                found.append(FoldedReduction(block, fold, dtype))
+        return found
+
     def features(
         self, images: Tensor, weights: Sequence[Sequence[Tensor | float]], run_removed: bool = False
     ) -> Tensor:
@@ -220,16 +230,6 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
         for positions in distinct_rows(weights).values():
             yield positions, SharedNetwork(self, weights[positions[0]])
 
-    def folded_blocks(self, fold: Fold, dtype: torch.dtype) -> list[FoldedCell | FoldedReduction]:
-        """Cells and residual blocks in order, their convolutions folded."""
-        found: list[FoldedCell | FoldedReduction] = []
-        for block in self.cells:
-            if isinstance(block, Cell):
-                found.append(FoldedCell.of(block, fold))
-            elif isinstance(block, ResidualBlock):
-                found.append(FoldedReduction(block, fold, dtype))
-        return found
-
 
 class NASBench201Network(MacroSkeleton):
     """The stand-alone network of an architecture: the chosen operations only, batch norm affine."""
@@ -244,8 +244,21 @@ class NASBench201Network(MacroSkeleton):
         affine: bool = True,
     ) -> None:
         super().__init__()
-        kept = [(op,) for op in architecture.architecture_indices]
+        self.chosen = architecture.architecture_indices
+        kept = [(op,) for op in self.chosen]
         self.build(size, kept, affine=affine, in_channels=in_channels, n_classes=n_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.features(images, [_SINGLE] * len(NODES)))
+
+    def activation_kernel(
+        self, images: Tensor, *, wrappers: bool, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """A fast way to the activation kernel in eval mode, float64 [N, N].
+
+        The number of rectifier inputs whose signs agree between two images. With ``wrappers`` it
+        counts what the authors' hooks count: all modules whose name contains 'ReLU'.
+
+        images: [N, channels, height, width]; dtype: precision of the forward pass, else theirs.
+        """
+        return alone_kernel(self, images, wrappers=wrappers, dtype=dtype)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from opscore.spaces.nasbench201 import NODES
+from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets.engine import (
     AveragePool,
     SignKernel,
@@ -39,7 +39,7 @@ from opscore.supernets.nasbench201_folded import (
 )
 
 if TYPE_CHECKING:
-    from opscore.supernets.nasbench201 import NASBench201Supernet
+    from opscore.supernets.nasbench201 import NASBench201Network, NASBench201Supernet
 
 #: Images that go through the stem together.
 STEM_PIECE = 64
@@ -72,7 +72,7 @@ class FoldedNetwork:
 
     def __init__(
         self,
-        supernet: NASBench201Supernet,
+        supernet: NASBench201Supernet | NASBench201Network,
         images: Tensor,
         run_removed: bool,
         dtype: torch.dtype,
@@ -106,6 +106,10 @@ class FoldedNetwork:
         kernel.add(codes.bits)
         return kernel.value
 
+    def counts(self, rows: Rows) -> list[tuple[int, int]]:
+        """How often the signs of a cell's nodes count; see :func:`multiplicities`."""
+        return multiplicities(rows, self.run_removed)
+
     def _first_cell(self, rows: Rows, kernel: SignKernel) -> list[Tensor]:
         """The first cell, starting from the nodes that the latest state left."""
         started = [[piece] for piece in self.stem]
@@ -136,7 +140,7 @@ class FoldedNetwork:
         """
         plan = cell.plan(rows, self.dtype)
         pool = AveragePool(started[0][0])
-        counts = multiplicities(rows, self.run_removed)
+        counts = self.counts(rows)
         codes = [Codes(self.n_images, started[0][0]) for _ in counts]
         kept: list[list[Tensor]] = [[] for _ in keep]
         for known in started:
@@ -170,6 +174,30 @@ class FoldedNetwork:
         for code in codes:
             kernel.add(code.bits, 2 if self.run_removed else 1)
         return outputs
+
+
+class FoldedAlone(FoldedNetwork):
+    """A stand-alone network folded for one batch: what it does not hold is never counted."""
+
+    def counts(self, rows: Rows) -> list[tuple[int, int]]:
+        """Every convolution there is counts its input, by the authors' hooks twice."""
+        times = 2 if self.run_removed else 1
+        return [(times * present, 0) for present, _ in multiplicities(rows, run_removed=False)]
+
+
+@torch.no_grad()
+def alone_kernel(
+    network: NASBench201Network,
+    images: Tensor,
+    *,
+    wrappers: bool,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """See :meth:`opscore.supernets.nasbench201.NASBench201Network.activation_kernel`."""
+    rows = tuple(
+        tuple(float(op == chosen) for op in range(len(OPERATIONS))) for chosen in network.chosen
+    )
+    return FoldedAlone(network, images, wrappers, dtype or images.dtype).kernel(rows)
 
 
 class Codes:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opscore.supernets.nasbench201 import Cell, ResidualBlock
 
 NONE, SKIP, CONV1, CONV3, POOL = range(len(OPERATIONS))
+CONVOLUTIONS = (CONV1, CONV3)
 
 #: One row of operation weights for each edge, as exact numbers: what makes two networks equal.
 Rows = tuple[tuple[float, ...], ...]
@@ -66,26 +67,26 @@ class CellPlan:
 
 @dataclass(frozen=True)
 class FoldedCell:
-    """The 1x1 and the 3x3 convolution of each edge of a cell, batch norm folded."""
+    """The convolutions of each edge of a cell by operation, batch norm folded."""
 
-    edges: tuple[tuple[Convolution, Convolution], ...]
+    edges: tuple[dict[int, Convolution], ...]
 
     @classmethod
     def of(cls, cell: Cell, fold: Fold) -> FoldedCell:
-        """Fold a cell of the supernet."""
+        """Fold a cell of the supernet, or of a stand-alone network: what an edge holds."""
         edges = []
         for source, target in NODES:
             operations = cell.edges[f"{target}<-{source}"]
             assert isinstance(operations, nn.ModuleDict)
-            one, three = (layers(operations[str(op)]) for op in (CONV1, CONV3))
-            edges.append((fold(one[1], one[2]), fold(three[1], three[2])))
+            held = {op: layers(operations[str(op)]) for op in CONVOLUTIONS if str(op) in operations}
+            edges.append({op: fold(part[1], part[2]) for op, part in held.items()})
         return cls(tuple(edges))
 
     def plan(self, rows: Rows, dtype: torch.dtype) -> CellPlan:
         """What computes the nodes under the weights of a state."""
         plan = CellPlan({node: [] for node in range(1, 4)}, {node: [] for node in range(1, 4)})
-        for (source, target), row, pair in zip(NODES, rows, self.edges, strict=True):
-            weighted = [(w, c) for w, c in zip((row[CONV1], row[CONV3]), pair, strict=True) if w]
+        for (source, target), row, held in zip(NODES, rows, self.edges, strict=True):
+            weighted = [(row[op], held[op]) for op in CONVOLUTIONS if row[op]]
             if weighted:
                 plan.convolutions[target].append((source, combine(weighted).to(dtype)))
             plan.linear[target] += [(source, op, row[op]) for op in (SKIP, POOL) if row[op]]

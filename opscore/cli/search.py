@@ -1,0 +1,230 @@
+"""``opscore search``: search architectures, and say how good they are; ``opscore methods``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from opscore.cli.common import (
+    BatchSizeOption,
+    DataDirOption,
+    DeviceOption,
+    DtypeOption,
+    ImagesOption,
+    JobsOption,
+    JsonOption,
+    MeaningOption,
+    OracleSourceOption,
+    OutOption,
+    RunsOption,
+    SeedsOption,
+    SizeOption,
+    SpaceOption,
+    console,
+    parse_seeds,
+    print_json,
+    progress_bar,
+)
+from opscore.cli.tables import number
+from opscore.errors import UserError
+
+if TYPE_CHECKING:
+    from opscore.runs.search_result import SearchResult
+    from opscore.runs.searching import SearchUnit
+    from opscore.search import SearchOutcome
+
+#: Units of a progress bar for each search.
+_TICKS = 1000
+
+
+def search(
+    proxy: Annotated[str, typer.Option(help="Proxy S of the search; see 'opscore proxies'.")] = (
+        "nwot"
+    ),
+    policy: Annotated[
+        str, typer.Option(help="Proposals by zc-pt (Zero-Cost-PT) or disc-zc (Zero-Cost-Disc).")
+    ] = "zc-pt",
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Methods to compare instead of one policy and proxy, separated by commas; see "
+            "'opscore methods'."
+        ),
+    ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            help="Edge order: fixed, random, global-op-iter, global-op-once, global-edge-iter, "
+            "global-edge-once."
+        ),
+    ] = "random",
+    orders: Annotated[
+        str, typer.Option(help="Edge orders as the paper defines them, or as the authors' code.")
+    ] = "paper",
+    proposals: Annotated[int, typer.Option("--proposals", "-N", help="Proposals.")] = 10,
+    validation: Annotated[
+        int,
+        typer.Option(
+            "--validation", "-V", help="Minibatches of the validation stage; 0: the first proposal."
+        ),
+    ] = 100,
+    evaluations: Annotated[
+        int, typer.Option(help="Networks that a sampling method may score.")
+    ] = 1000,
+    seeds: SeedsOption = "0",
+    space: SpaceOption = "nasbench201",
+    size: SizeOption = "paper",
+    batch_size: BatchSizeOption = 256,
+    images: ImagesOption = "auto",
+    meaning: MeaningOption = "faithful",
+    dtype: DtypeOption = "float32",
+    training: Annotated[
+        str,
+        typer.Option(help="Training profile of methods that train: paper, cpu, smoke; auto."),
+    ] = "auto",
+    oracle_source: OracleSourceOption = "auto",
+    jobs: JobsOption = 1,
+    runs: RunsOption = Path("runs"),
+    out: OutOption = None,
+    device: DeviceOption = "auto",
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
+    from opscore.experiments import OracleSettings
+    from opscore.policies import split_names
+    from opscore.runs.searching import run_search
+    from opscore.search.zero_cost import family_of
+
+    names = split_names(methods) if methods is not None else [f"{family_of(policy)}({proxy})"]
+    if not names:
+        raise UserError("no search method was asked for; for instance --methods random")
+    seed_list = parse_seeds(seeds)
+    with progress_bar("searching", total=_TICKS * len(names) * len(seed_list)) as bar:
+        finished = 0
+
+        def during(line: str, share: float) -> None:
+            bar.update(bar.task_ids[0], completed=_TICKS * (finished + share), description=line)
+
+        def after(unit: SearchUnit, outcome: SearchOutcome) -> None:
+            nonlocal finished
+            finished += 1
+            during(f"{unit.method}, seed {unit.seed}: {outcome.architecture}", 0)
+
+        result = run_search(
+            names,
+            seed_list,
+            store=runs,
+            jobs=jobs,
+            on_done=after,
+            progress=during,
+            oracle=OracleSettings(source=oracle_source),
+            order=order,
+            orders=orders,
+            proposals=proposals,
+            validation=validation,
+            evaluations=evaluations,
+            space=space,
+            size=size,
+            batch_size=batch_size,
+            images=images,
+            meaning=meaning,
+            dtype=dtype,
+            training=training,
+            device=device,
+            data_dir=data_dir,
+        )
+    written = [] if out is None else result.save(out)
+    if as_json:
+        print_json(
+            {
+                "architectures": result.architectures,
+                "summary": result.summary(),
+                "candidates": result.candidates,
+                "trace": result.trace,
+                "costs": result.costs,
+                "settings": result.record(),
+            }
+        )
+        return
+    for note in result.notes():
+        console.print(note, highlight=False, style="dim")
+    console.print(_ends(result))
+    console.print(_summary(result))
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)
+
+
+def methods(as_json: JsonOption = False) -> None:
+    """List the search methods."""
+    from opscore.search import METHODS
+
+    rows = [
+        {
+            "method": f"{name}(PROXY)" if METHODS[name].check_argument else name,
+            "summary": METHODS[name].summary,
+        }
+        for name in METHODS
+    ]
+    if as_json:
+        print_json({"methods": rows})
+        return
+    table = Table("method", "what it is")
+    for row in rows:
+        table.add_row(row["method"], row["summary"])
+    console.print(table)
+    console.print("PROXY is a name from 'opscore proxies'.", style="dim")
+
+
+def _ends(result: SearchResult) -> Table:
+    """Where each search ended, with the error and rank on the first dataset."""
+    frame = result.architectures
+    dataset = str(frame["dataset"].iloc[0])
+    table = Table(title=f"Architectures found: error % and rank on {dataset}")
+    for column in ("method", "seed", "architecture"):
+        table.add_column(column, overflow="fold")
+    for column in ("error", "rank", "regret"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in frame[frame["dataset"] == dataset].to_dict("records"):
+        seed = "" if row["seed"] is None or row["seed"] != row["seed"] else str(row["seed"])
+        table.add_row(
+            str(row["method"]),
+            seed.replace("<NA>", ""),
+            str(row["architecture"]),
+            number(row["error"], ".2f"),
+            f"{row['rank']:,}",
+            number(row["regret"], ".2f"),
+        )
+    return table
+
+
+def _summary(result: SearchResult) -> Table:
+    """Means over seeds with their interval, beside the published means."""
+    frame = result.summary()
+    table = Table(title="Test error %, mean over seeds, 95 % interval, standard deviation")
+    table.add_column("method", overflow="fold")
+    table.add_column("dataset", no_wrap=True)
+    for column in ("seeds", "measured", "interval", "sd", "published", "sd", "scored", "s"):
+        table.add_column(column, justify="right", no_wrap=True)
+    previous = ""
+    for row in frame.to_dict("records"):
+        low, high = number(row["ci_low"], ".2f"), number(row["ci_high"], ".2f")
+        first = row["method"] != previous
+        previous = str(row["method"])
+        table.add_row(
+            previous if first else "",
+            str(row["dataset"]),
+            str(row["n_seeds"]),
+            number(row["error"], ".2f"),
+            f"{low} - {high}" if row["n_seeds"] > 1 else "",
+            number(row["std"], ".2f"),
+            number(row["published"], ".2f"),
+            number(row["published_std"], ".2f"),
+            f"{row['forward_passes']:,.0f}" if first else "",
+            f"{row['seconds']:,.0f}" if first else "",
+        )
+    table.caption = "scored: networks x minibatches; s: seconds spent, added up over workers"
+    return table

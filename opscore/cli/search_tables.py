@@ -1,0 +1,295 @@
+"""``opscore table2, table5, figure4, search-cost, architecture-scores``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from opscore.cli.common import (
+    DataDirOption,
+    ImagesOption,
+    JobsOption,
+    JsonOption,
+    RunsOption,
+    SeedsOption,
+    SizeOption,
+    console,
+    parse_seeds,
+    print_json,
+    progress_bar,
+)
+from opscore.cli.tables import number
+from opscore.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from opscore.runs.search_live import Live
+
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="Search now, not what the package's record says.")
+]
+FolderOption = Annotated[Path, typer.Option("--out", help="Folder for tables and figures.")]
+LiveSizeOption = Annotated[str, typer.Option(help="With --live: paper, cpu or smoke.")]
+BatchOption = Annotated[int, typer.Option(help="With --live: images in a minibatch.")]
+ProposalsOption = Annotated[int, typer.Option(help="With --live: N.")]
+ValidationOption = Annotated[int, typer.Option(help="With --live: V.")]
+
+
+def table2(
+    out: FolderOption = Path("figures/search"),
+    live: LiveOption = False,
+    methods: Annotated[
+        str, typer.Option(help="With --live: search methods, separated by commas.")
+    ] = "zero-cost-pt(nwot),zero-cost-pt(synflow),zero-cost-disc(nwot),random,naswot(nwot)",
+    seeds: SeedsOption = "0-3",
+    proposals: ProposalsOption = 10,
+    validation: ValidationOption = 100,
+    size: LiveSizeOption = "paper",
+    batch_size: BatchOption = 256,
+    jobs: JobsOption = 1,
+    runs: RunsOption = Path("runs"),
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Error of every search method on NAS-Bench-201, beside the paper's Table 2."""
+    from opscore.analysis.search_figures import error_bars
+    from opscore.policies import split_names
+    from opscore.runs.search_tables import table2 as make
+
+    asked = _live(seeds, proposals, validation, size, batch_size, jobs, runs, data_dir)
+    rows, note = _rows(live, asked, split_names(methods))
+    table = make(rows)
+    written = []
+    for dataset in dict.fromkeys(table["dataset"]):
+        own = table[table["dataset"] == dataset]
+        axes = error_bars(own, "method", title=f"Table 2: {dataset}", note=note)
+        written += _save(axes.figure, out / f"table2_{dataset}", own)
+    _finish(table, ["method", "dataset"], out / "table2", written, as_json, note)
+
+
+def table5(
+    out: FolderOption = Path("figures/search"),
+    live: LiveOption = False,
+    seeds: SeedsOption = "0-3",
+    proposals: ProposalsOption = 10,
+    validation: ValidationOption = 100,
+    size: LiveSizeOption = "paper",
+    batch_size: BatchOption = 256,
+    jobs: JobsOption = 1,
+    runs: RunsOption = Path("runs"),
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Error of Zero-Cost-PT (nwot) by edge order, beside the paper's Table 5."""
+    from opscore.analysis.search_figures import error_bars
+    from opscore.runs.search_tables import table5 as make
+    from opscore.search import ORDERS
+
+    asked = _live(seeds, proposals, validation, size, batch_size, jobs, runs, data_dir)
+    rows, note = _rows(live, asked, ["zero-cost-pt(nwot)"], ORDERS, record="search_orders")
+    table = make(rows)
+    own = table[table["dataset"] == "cifar10"]
+    axes = error_bars(own, "order", title="Table 5: edge orders, CIFAR-10", note=note)
+    written = _save(axes.figure, out / "table5_cifar10", own)
+    _finish(table, ["order", "dataset"], out / "table5", written, as_json, note)
+
+
+def search_cost(
+    out: FolderOption = Path("figures/search"),
+    live: LiveOption = False,
+    methods: Annotated[
+        str, typer.Option(help="With --live: search methods, separated by commas.")
+    ] = "zero-cost-pt(nwot),zero-cost-disc(nwot),random,naswot(nwot),evolution(nwot),"
+    "max-params,regularized-evolution,optimum,te-nas",
+    seeds: SeedsOption = "0-3",
+    proposals: ProposalsOption = 10,
+    validation: ValidationOption = 100,
+    size: LiveSizeOption = "paper",
+    batch_size: BatchOption = 256,
+    jobs: JobsOption = 1,
+    runs: RunsOption = Path("runs"),
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Error against forward passes for every search method."""
+    from opscore.analysis.search_figures import error_cost
+    from opscore.policies import split_names
+    from opscore.runs.search_tables import error_against_cost
+
+    asked = _live(seeds, proposals, validation, size, batch_size, jobs, runs, data_dir)
+    rows, note = _rows(live, asked, split_names(methods))
+    table = error_against_cost(rows)
+    axes = error_cost(table, title="Error against cost, CIFAR-10", note=note)
+    written = _save(axes.figure, out / "error_against_cost", table)
+    _finish(table, ["method", "forward_passes"], out / "search_cost", written, as_json, note)
+
+
+def figure4(
+    out: FolderOption = Path("figures/search"),
+    live: LiveOption = False,
+    seeds: SeedsOption = "0-3",
+    counts: Annotated[str, typer.Option(help="Ns, separated by commas.")] = "1,10,100,1000",
+    rounds: Annotated[str, typer.Option(help="With --live: Vs, separated by commas.")] = "1,10,100",
+    size: LiveSizeOption = "paper",
+    batch_size: BatchOption = 64,
+    jobs: JobsOption = 1,
+    runs: RunsOption = Path("runs"),
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accuracy against score by N, and accuracy by N and V (Figure 4, Table 3's design)."""
+    from opscore.analysis.search_figures import figure4 as draw
+    from opscore.oracles import load_oracle
+    from opscore.runs.search_ablation import ablation, ablation_table, figure4_points
+    from opscore.runs.search_live import live_proposals, recorded_proposals
+
+    numbers = _numbers(counts)
+    asked = _live(seeds, max(numbers), 0, size, batch_size, jobs, runs, data_dir)
+    if live:
+        with progress_bar("searching", total=100) as bar:
+            proposals, scores = live_proposals(asked, _numbers(rounds), _advance(bar))
+        note = asked.describe()
+    else:
+        proposals, scores, note = recorded_proposals()
+    oracle = load_oracle("nasbench201", seeds="mean", data_dir=data_dir)
+    names = proposals["architecture"].unique().tolist()
+    accuracy = {name: oracle.accuracy(oracle.space.parse(name)) for name in names}
+    best = scores[scores["validation"] == scores["validation"].max()]
+    points = figure4_points(proposals, best, accuracy, numbers)
+    ends = ablation(proposals, scores, accuracy, numbers)
+    note = f"score: V = {best['validation'].max()}; {note}"
+    written = _save(draw(points, ends, note=note).figure, out / "figure4", points)
+    table = ablation_table(ends)
+    _finish(table, ["N", "V"], out / "ablation", written, as_json, note)
+
+
+def architecture_scores(
+    store: Annotated[Path, typer.Option(help="Folder of finished pieces.")] = Path("runs"),
+    seeds: SeedsOption = "0",
+    size: SizeOption = "paper",
+    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 64,
+    images: ImagesOption = "auto",
+    record: Annotated[
+        bool, typer.Option(help="Write the result into the package's own record.")
+    ] = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Score every architecture by nwot, synflow, params and flops."""
+    import pandas as pd
+
+    from opscore.data.records import write_record
+    from opscore.runs.store import provenance
+    from opscore.search import architecture_scores as module
+
+    found = [
+        module.RecordSettings(seed, size, batch_size, images, data_dir).resolved()
+        for seed in parse_seeds(seeds)
+    ]
+    parts = []
+    with progress_bar("scoring networks", total=1) as bar:
+        for settings in found:
+            parts.append(
+                module.architecture_scores(
+                    settings,
+                    store,
+                    lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+                )
+            )
+    table = pd.concat(parts, ignore_index=True)
+    settings_of = {**module.record_settings(found), **provenance()}
+    folder = {} if record else {"folder": store}
+    path = write_record(module.RECORD, table, settings_of, **folder)
+    console.print(f"wrote {path}: {len(table):,} rows", highlight=False)
+
+
+def _live(
+    seeds: str,
+    proposals: int,
+    validation: int,
+    size: str,
+    batch_size: int,
+    jobs: int,
+    runs: Path,
+    data_dir: Path | None,
+) -> Live:
+    from opscore.runs.search_live import Live
+
+    return Live(parse_seeds(seeds), proposals, validation, size, batch_size, jobs, runs, data_dir)
+
+
+def _rows(
+    live: bool,
+    asked: Live,
+    methods: list[str],
+    orders: tuple[str, ...] = ("random",),
+    record: str = "search",
+) -> tuple[pd.DataFrame, str]:
+    """A frame of searches, and what to say of it."""
+    from opscore.runs.search_live import live_searches, recorded_searches
+
+    if not live:
+        return recorded_searches(record, asked.data_dir)
+    with progress_bar("searching", total=100) as bar:
+        return live_searches(asked, methods, orders, _advance(bar)), asked.describe()
+
+
+def _advance(bar: Any) -> Any:
+    """Shows the share of the work done."""
+    return lambda line, share: bar.update(
+        bar.task_ids[0], completed=round(100 * share), description=line
+    )
+
+
+def _numbers(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise UserError(f"bad numbers '{text}'; the form is 1,10,100")
+    return sorted({int(part) for part in parts})
+
+
+def _save(figure: Any, stem: Path, frame: pd.DataFrame) -> list[Path]:
+    from opscore.analysis.figures import save_figure
+
+    return save_figure(figure, stem, frame)
+
+
+def _finish(
+    table: pd.DataFrame, by: list[str], stem: Path, written: list[Path], as_json: bool, note: str
+) -> None:
+    """Write the whole table, and print it."""
+    from opscore.data.files import atomic_write
+
+    for path in (stem.with_suffix(".csv"), stem.with_suffix(".parquet")):
+        with atomic_write(path) as temporary:
+            if path.suffix == ".csv":
+                table.to_csv(temporary, index=False)
+            else:
+                table.to_parquet(temporary, index=False)
+        written.append(path)
+    if as_json:
+        print_json({stem.name: table, "settings": {"note": note}})
+        return
+    shown = Table(title=f"{stem.name}: test error, %; 95 % interval of the mean over seeds")
+    count = "n_seeds" if "n_seeds" in table else "n_searches"
+    for heading in (*by, "mean", "sd", "interval", "best", count, "published"):
+        shown.add_column(heading, justify="left" if heading in by else "right")
+    for row in table.to_dict(orient="records"):
+        published = number(row.get("published"), ".2f")
+        deviation = number(row.get("published_std"), ".2f")
+        shown.add_row(
+            *(str(row[name]) for name in by),
+            number(row["mean"], ".2f"),
+            number(row["std"], ".2f"),
+            f"{number(row['ci_low'], '.2f')} .. {number(row['ci_high'], '.2f')}",
+            number(row["best"], ".2f"),
+            str(row[count]),
+            published if published == "-" else f"{published} ({deviation})",
+        )
+    console.print(note, highlight=False, style="dim")
+    console.print(shown)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)

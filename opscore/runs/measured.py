@@ -1,0 +1,110 @@
+"""Measured scores that stand beside published ones: shipped with the package, or computed now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore.data.records import read_record, record_names, write_record
+from opscore.experiments.progressive import OnStep
+from opscore.runs.following import progressive
+from opscore.runs.grid import OnDone
+from opscore.runs.progressive_result import ProgressiveResult
+from opscore.runs.scoring import InitialResult, initial
+from opscore.runs.store import RunStore
+
+#: How the names of the shipped score tables begin; the supernet's size follows.
+PREFIX = "progressive_"
+
+#: What differs between machines and says nothing about a score.
+_LOCAL = ("data_dir", "cache")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores of one size of supernet.
+
+    Attributes:
+        scores: a score table (schema SCORES); iteration 0 is initial scoring.
+        settings: what the scores depend on, as plain values: size, seeds, images, notes, date, ...
+        shipped: whether they came with the package.
+    """
+
+    scores: pd.DataFrame
+    settings: dict[str, Any]
+    shipped: bool
+
+    @property
+    def size(self) -> str:
+        """The supernet's size."""
+        return str(self.settings["size"])
+
+    @property
+    def label(self) -> str:
+        """What figures call these numbers."""
+        reduced = "" if self.size == "paper" else " (reduced)"
+        return f"measured, {self.size} size{reduced}"
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each; where they come from first."""
+        origin = "shipped with the package" if self.shipped else "computed now"
+        day = str(self.settings.get("date", ""))[:10]
+        return [
+            f"{self.label}: {origin}{f', measured on {day}' if self.shipped and day else ''}",
+            *self.settings["notes"],
+        ]
+
+
+def shipped() -> list[Measured]:
+    """The score tables that the package ships, paper size first."""
+    names = [name for name in record_names() if name.startswith(PREFIX)]
+    found = [Measured(*read_record(name), shipped=True) for name in names]
+    return sorted(found, key=lambda measured: measured.size != "paper")
+
+
+def measure_initial(
+    policies: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    store: RunStore | Path | str | None = None,
+    jobs: int = 1,
+    on_done: OnDone | None = None,
+    **settings: Any,
+) -> Measured:
+    """Initial scores computed now; see :func:`opscore.initial`."""
+    return _of(initial(policies, seeds, store=store, jobs=jobs, on_done=on_done, **settings))
+
+
+def measure_progressive(
+    policies: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    store: RunStore | Path | str | None = None,
+    jobs: int = 1,
+    on_step: OnStep | None = None,
+    **settings: Any,
+) -> Measured:
+    """Progressive scores computed now, avg-acc's too; see :func:`opscore.progressive`."""
+    names = dict.fromkeys([*policies, "avg-acc"])
+    result = progressive(list(names), seeds, store=store, jobs=jobs, on_step=on_step, **settings)
+    return _of(result)
+
+
+def ship(scores: pd.DataFrame, settings: dict[str, Any], **folder: Path) -> Path:
+    """Write a score table as a record that :func:`shipped` finds; for those who make records.
+
+    Args:
+        scores: a score table (schema SCORES) with all iterations.
+        settings: :meth:`ProgressiveResult.record`; what is local to a machine is left out.
+        **folder: another ``folder`` than the package's own.
+    """
+    kept = {name: value for name, value in settings.items() if name not in _LOCAL}
+    return write_record(f"{PREFIX}{settings['size']}", scores, kept, **folder)
+
+
+def _of(result: InitialResult | ProgressiveResult) -> Measured:
+    return Measured(result.scores, result.record(), shipped=False)

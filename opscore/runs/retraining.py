@@ -1,0 +1,129 @@
+"""``opscore.retraining``: how a discretized supernet's accuracy comes back, by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from opscore.analysis import save_figure
+from opscore.analysis.case_studies import retraining_panels
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments.retraining import OnRetrained, retraining_curves
+from opscore.images import load_images
+from opscore.runs.store import RunStore, provenance
+from opscore.spaces import get_space
+
+
+@dataclass(frozen=True)
+class RetrainingResult:
+    """Curves of one edge over seeds, and what their ranking is worth.
+
+    Attributes:
+        settings: the settings, with every 'auto' decided.
+        edge: index of the edge.
+        curves: a frame with columns :data:`opscore.experiments.retraining.CURVES`.
+    """
+
+    settings: ScoringSettings
+    edge: int
+    curves: pd.DataFrame
+
+    @cached_property
+    def by_seed(self) -> pd.DataFrame:
+        """One row for each (seed, epoch): ``rho`` to best-acc on this edge (missing when all
+        accuracies are equal), and ``spread``, the largest accuracy minus the smallest."""
+        rows = []
+        for (seed, epoch), group in self.curves.groupby(["seed", "epoch"]):
+            spread = float(group["accuracy"].max() - group["accuracy"].min())
+            rho = spearmanr(group["accuracy"], group["best_acc"]).statistic if spread else None
+            rows.append({"seed": seed, "epoch": epoch, "rho": rho, "spread": spread})
+        return pd.DataFrame(rows).astype({"rho": "float64"})
+
+    @cached_property
+    def correlation(self) -> pd.DataFrame:
+        """One row for each epoch: rho and spread, mean over seeds, rho_low and rho_high."""
+        groups = self.by_seed.groupby("epoch")
+        table = groups.agg(
+            rho=("rho", "mean"),
+            rho_low=("rho", "min"),
+            rho_high=("rho", "max"),
+            spread=("spread", "mean"),
+            n_seeds=("rho", "count"),
+        )
+        return table.reset_index()
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each."""
+        settings = self.settings
+        reduced = "" if settings.size == "paper" else " (reduced)"
+        images = load_images(settings.images, settings.data_dir).describe()
+        seeds = ", ".join(map(str, sorted(set(self.curves["seed"]))))
+        return [
+            f"edge {get_space(settings.space).edges[self.edge]}; seeds {seeds}",
+            f"supernet: {settings.space}, {settings.size} size{reduced}; images: {images}",
+            settings.profile.describe(str(int(self.curves["epoch"].max()))),
+            f"truth: {ScoringContext(settings, 0).oracle.describe()}",
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """Settings and provenance as plain values, for JSON."""
+        edge = {"edge": self.edge, "notes": self.notes()}
+        return {**asdict(self.settings), **edge, **provenance()}
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write curves and correlations (Parquet, CSV), and the figure, into a folder."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        name = f"retraining_edge{self.edge}"
+        figure = retraining_panels(self.curves, self.correlation, note="; ".join(self.notes()))
+        paths = [target / f"{name}{end}.parquet" for end in ("", "_correlation")]
+        for path, table in zip(paths, (self.curves, self.correlation), strict=True):
+            table.to_parquet(path, index=False)
+        return [*paths, *save_figure(figure, target / name, self.curves)]
+
+
+def retraining(
+    edge: int | str = 0,
+    epochs: int = 20,
+    seeds: Sequence[int] = (0,),
+    *,
+    store: RunStore | Path | str | None = None,
+    on_epoch: OnRetrained | None = None,
+    oracle: OracleSettings | None = None,
+    **settings: Any,
+) -> RetrainingResult:
+    """Discretize one edge of a trained supernet to each operation, retrain, watch the accuracy.
+
+    Args:
+        edge: an edge of A_0, by index or name.
+        epochs: epochs of retraining, each as long as the training profile's are.
+        seeds: run seeds; each has its own trained supernet.
+        store: folder of finished runs, where trained supernets are found too; None keeps nothing.
+            What was stopped goes on after its last finished epoch.
+        on_epoch: called with (operation, epoch) after each epoch.
+        oracle: which table is the truth.
+        **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
+
+    Raises:
+        UserError: the edge or another name is unknown, or a number is out of range.
+    """
+    if store is not None and not isinstance(store, RunStore):
+        store = RunStore(store)
+    if store is not None:
+        settings.setdefault("cache", store.root / "supernets")
+    resolved = ScoringSettings(
+        policies=("disc-acc",), seeds=tuple(seeds), oracle=oracle or OracleSettings(), **settings
+    ).resolved()
+    folder = None if store is None else store.root
+    tables = [
+        retraining_curves(resolved, seed, edge, epochs, folder=folder, progress=on_epoch)
+        for seed in resolved.seeds
+    ]
+    curves = pd.concat(tables, ignore_index=True)
+    return RetrainingResult(resolved, int(curves["edge"].iloc[0]), curves)

@@ -1,0 +1,110 @@
+"""Figure 4 and the design of Table 3 on NAS-Bench-201: what N proposals and V minibatches do.
+
+One search with many proposals holds those with fewer: its first N, and each further block of N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from opscore.errors import UserError
+from opscore.runs.search_tables import summarise
+from opscore.spaces import NASBENCH201
+
+#: Distinct architectures among N proposals that the text of section 4.2 states.
+PUBLISHED_DISTINCT = {100: 27.8}
+
+
+def proposals_of(trace: pd.DataFrame, key: Iterable[str] = ("seed",)) -> pd.DataFrame:
+    """Which architecture every proposal ended on, from the decisions of a trace.
+
+    Returns the columns of ``key``, proposal, architecture; proposals that did not decide every
+    edge are left out.
+    """
+    by = [*key, "proposal"]
+    rows = []
+    for place, group in trace[trace["decided"]].groupby(by, sort=False):
+        operations = dict(zip(group["edge"].tolist(), group["op"].tolist(), strict=True))
+        if len(operations) == len(NASBENCH201.edges):
+            choices = [operations[edge] for edge in range(len(operations))]
+            name = NASBENCH201.format(NASBENCH201.architecture(choices))
+            rows.append({**dict(zip(by, place, strict=True)), "architecture": name})
+    return pd.DataFrame(rows, columns=[*by, "architecture"])
+
+
+def figure4_points(
+    proposals: pd.DataFrame,
+    scores: pd.DataFrame,
+    accuracy: Mapping[str, float],
+    counts: Sequence[int] = (1, 10, 100, 1000),
+) -> pd.DataFrame:
+    """Figure 4 (left): score and accuracy of the distinct architectures of the first N proposals.
+
+    Args:
+        proposals: seed, proposal, architecture.
+        scores: seed, architecture, score: the validation stage's, of one V.
+        accuracy: percent by architecture.
+        counts: the Ns; those beyond the number of proposals are left out.
+
+    Returns one row per (seed, N, architecture): score, accuracy, and how often it was proposed.
+    """
+    parts = []
+    for count in counts:
+        first = proposals[proposals["proposal"] < count]
+        if first["proposal"].nunique() < count:
+            continue
+        sizes = first.groupby(["seed", "architecture"]).size().rename("times").reset_index()
+        parts.append(sizes.assign(N=count))
+    if not parts:
+        raise UserError("there are fewer proposals than the smallest N asked for")
+    found = pd.concat(parts, ignore_index=True)
+    found = found.merge(scores[["seed", "architecture", "score"]], on=["seed", "architecture"])
+    return found.assign(accuracy=found["architecture"].map(accuracy))
+
+
+def ablation(
+    proposals: pd.DataFrame,
+    scores: pd.DataFrame,
+    accuracy: Mapping[str, float],
+    counts: Sequence[int] = (1, 10, 100, 1000),
+) -> pd.DataFrame:
+    """Figure 4 (right) and Table 3's design: what N proposals and V minibatches end on.
+
+    The proposals of a seed are cut into blocks of N; each block is a search of its own, whose
+    end is its candidate of the highest score. Blocks of one seed share weights.
+
+    Args:
+        proposals: seed, proposal, architecture.
+        scores: seed, validation, architecture, score; V = 0 takes a block's first proposal.
+        accuracy: percent by architecture.
+        counts: the Ns.
+
+    Returns one row per (seed, N, V, block): architecture, accuracy, error, distinct.
+    """
+    by_place = scores.set_index(["seed", "validation", "architecture"])["score"].to_dict()
+    rounds = sorted({0, *scores["validation"].tolist()})
+    rows = []
+    for seed, own in proposals.sort_values("proposal").groupby("seed"):
+        names = own["architecture"].tolist()
+        for count in counts:
+            for block in range(len(names) // count):
+                part = list(dict.fromkeys(names[block * count : (block + 1) * count]))
+                for validation in rounds:
+                    values = [by_place.get((seed, validation, name), -np.inf) for name in part]
+                    end = part[0] if validation == 0 else part[int(np.argmax(values))]
+                    rows.append((seed, count, validation, block, end, len(part)))
+    names = ["seed", "N", "V", "block", "architecture", "distinct"]
+    found = pd.DataFrame(rows, columns=names)
+    found["accuracy"] = found["architecture"].map(accuracy)
+    return found.assign(error=100 - found["accuracy"])
+
+
+def ablation_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean, deviation and best error by (N, V) over blocks and seeds; mean number of candidates."""
+    table = summarise(found, ["N", "V"]).rename(columns={"n_seeds": "n_searches"})
+    distinct = found.groupby(["N", "V"])["distinct"].mean().reset_index()
+    table = table.merge(distinct, on=["N", "V"])
+    return table.assign(published_distinct=table["N"].map(PUBLISHED_DISTINCT))

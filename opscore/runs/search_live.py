@@ -1,0 +1,124 @@
+"""Where the tables of searches come from: the package's records, or searches made now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from opscore.data.records import read_record, record_names
+from opscore.errors import UserError
+from opscore.oracles import load_oracles
+from opscore.runs.search_ablation import proposals_of
+from opscore.runs.search_tables import SEARCHES, repeated_sampling, searches
+from opscore.search.base import OnProgress
+from opscore.search.score_record import has_record
+
+if TYPE_CHECKING:
+    from opscore.runs.searching import SearchResult
+
+
+@dataclass(frozen=True)
+class Live:
+    """Settings of searches that are made now; see SearchSettings."""
+
+    seeds: tuple[int, ...]
+    proposals: int
+    validation: int
+    size: str
+    batch_size: int
+    jobs: int
+    runs: Path | None
+    data_dir: Path | None
+
+    def describe(self) -> str:
+        """One line for figures; says so where settings are reduced."""
+        reduced = "" if self.size == "paper" and self.batch_size == 256 else "reduced settings: "
+        stages = f"N = {self.proposals}" + (f", V = {self.validation}" if self.validation else "")
+        count = f"{len(self.seeds)} seed(s)"
+        return f"{reduced}size {self.size}, {self.batch_size} images, {stages}, {count}"
+
+    def run(self, methods: Sequence[str], **changed: Any) -> SearchResult:
+        """The searches, with some settings changed."""
+        from opscore.runs.searching import run_search
+
+        settings = {
+            "proposals": self.proposals,
+            "validation": self.validation,
+            "size": self.size,
+            "batch_size": self.batch_size,
+            "data_dir": self.data_dir,
+        }
+        return run_search(
+            methods, self.seeds, store=self.runs, jobs=self.jobs, **{**settings, **changed}
+        )
+
+
+def live_searches(
+    live: Live,
+    methods: Sequence[str],
+    orders: Sequence[str],
+    progress: OnProgress | None = None,
+) -> pd.DataFrame:
+    """A frame of searches by these methods in each of these orders."""
+    parts = []
+    for place, order in enumerate(orders, start=1):
+        found = live.run(methods, order=order)
+        parts.append(searches(found.architectures, found.costs, found.settings))
+        if progress is not None:
+            progress(order, place / len(orders))
+    return pd.concat(parts, ignore_index=True).astype(SEARCHES)
+
+
+def live_proposals(
+    live: Live, rounds: Sequence[int], progress: OnProgress | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Proposals of one long search of each seed, and their candidates' scores for every V.
+
+    Returns (seed, proposal, architecture) and (seed, validation, architecture, score).
+    """
+    parts, proposals = [], pd.DataFrame()
+    for place, validation in enumerate(rounds, start=1):
+        found = live.run(["zero-cost-pt(nwot)"], validation=validation)
+        if proposals.empty:
+            proposals = proposals_of(found.trace)
+        parts.append(found.candidates.assign(validation=validation))
+        if progress is not None:
+            progress(f"V = {validation}", place / len(rounds))
+    scores = pd.concat(parts, ignore_index=True)
+    return proposals, scores[["seed", "validation", "architecture", "score"]]
+
+
+def recorded_searches(name: str, data_dir: Path | None) -> tuple[pd.DataFrame, str]:
+    """A record of searches, and what it says of itself; with repeated sampling where it is free.
+
+    The record named 'search' has searches by many methods: random search and NASWOT are repeated
+    500 times from the record of all architectures' scores, in place of the few seeds of theirs.
+    """
+    _require(name)
+    rows, settings = read_record(name)
+    note = str(settings.get("note", ""))
+    if name != "search" or not has_record():
+        return rows, note
+    oracles = load_oracles("nasbench201", data_dir=data_dir)
+    oracles = {dataset: oracles[dataset] for dataset in dict.fromkeys(rows["dataset"])}
+    repeated = [repeated_sampling(proxy, oracles) for proxy in (None, "nwot", "synflow")]
+    free = pd.concat(repeated, ignore_index=True)
+    rest = rows[~rows["method"].isin(free["method"].unique())]
+    return pd.concat([rest, free], ignore_index=True).astype(SEARCHES), note
+
+
+def recorded_proposals() -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """The records of a long search: proposals, candidates' scores, and a note."""
+    _require("search_proposals")
+    _require("search_scores")
+    proposals, settings = read_record("search_proposals")
+    return proposals, read_record("search_scores")[0], str(settings.get("note", ""))
+
+
+def _require(name: str) -> None:
+    if name not in record_names():
+        raise UserError(f"the package has no record '{name}' yet; --live searches now")

@@ -1,0 +1,224 @@
+"""What ``opscore.run_search`` returns: where searches ended, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from opscore.analysis import sign_flip_test
+from opscore.analysis.intervals import bootstrap_interval
+from opscore.errors import UserError, unknown
+from opscore.images import load_images
+from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
+from opscore.runs.store import provenance
+from opscore.search import SearchOutcome, SearchSettings
+
+#: One row per (method, dataset).
+SUMMARY = {
+    "method": "str",
+    "dataset": "str",
+    "n_seeds": "int64",
+    "error": "float64",  # mean over seeds, percent
+    "std": "float64",  # sample standard deviation over seeds; missing for one seed
+    "ci_low": "float64",  # bootstrap interval of the mean; missing for one seed
+    "ci_high": "float64",
+    "rank": "float64",  # means over seeds from here on
+    "regret": "float64",
+    "perturbations": "float64",
+    "forward_passes": "float64",
+    "seconds": "float64",
+    "published": "float64",  # the paper's mean error, missing where there is none
+    "published_std": "float64",
+    "source": "str",  # where in the paper
+}
+
+#: One row per dataset.
+COMPARISON = {
+    "method_a": "str",
+    "method_b": "str",
+    "dataset": "str",
+    "difference": "float64",  # mean error of a minus that of b, percent points
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "p_value": "float64",  # exact two-sided sign-flip test over seeds
+    "n_pairs": "int64",
+}
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Searches by several methods with several seeds.
+
+    Attributes:
+        settings: the settings, with every 'auto' decided.
+        architectures: a frame with columns :data:`ARCHITECTURES`.
+        candidates: columns method, seed, then :data:`opscore.search.CANDIDATES`.
+        trace: columns method, seed, then :data:`opscore.search.TRACE`.
+        costs: columns method, seed, then the fields of :class:`opscore.search.Cost`.
+    """
+
+    settings: SearchSettings
+    architectures: pd.DataFrame
+    candidates: pd.DataFrame
+    trace: pd.DataFrame
+    costs: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        settings: SearchSettings,
+        searches: Sequence[tuple[str, int | None, SearchOutcome]],
+    ) -> SearchResult:
+        """The result of (method, seed, outcome)s."""
+        ends = [outcome.architecture for _, _, outcome in searches]
+        truth = evaluate_search(
+            ends,
+            settings.space,
+            source=settings.oracle.source,
+            data_dir=settings.data_dir,
+        )
+        datasets = len(truth) // len(ends)
+        named = [(method, seed) for method, seed, _ in searches for _ in range(datasets)]
+        truth.insert(0, "method", [method for method, _ in named])
+        truth.insert(1, "seed", pd.Series([seed for _, seed in named], dtype="Int64"))
+        frames = {
+            name: [_named(m, s, getattr(outcome, name)) for m, s, outcome in searches]
+            for name in ("candidates", "trace")
+        }
+        costs = [_named(m, s, pd.DataFrame([asdict(o.cost)])) for m, s, o in searches]
+        return cls(
+            settings=settings,
+            architectures=truth.astype(ARCHITECTURES),
+            candidates=pd.concat(frames["candidates"], ignore_index=True),
+            trace=pd.concat(frames["trace"], ignore_index=True),
+            costs=pd.concat(costs, ignore_index=True),
+        )
+
+    def summary(
+        self, *, n_bootstrap: int = 2000, confidence: float = 0.95, seed: int = 0
+    ) -> pd.DataFrame:
+        """Means over seeds beside the published ones, a frame with columns :data:`SUMMARY`.
+
+        n_bootstrap, confidence, seed: of the intervals, which resample run seeds.
+        """
+        rows = []
+        costs = self.costs.groupby("method", sort=False).mean(numeric_only=True)
+        for (method, dataset), own in self.architectures.groupby(["method", "dataset"], sort=False):
+            errors = own["error"].to_numpy(dtype=float)
+            low, high = _interval(errors, n_bootstrap, confidence, seed)
+            spent = costs.loc[str(method)]
+            rows.append(
+                {
+                    "method": method,
+                    "dataset": dataset,
+                    "n_seeds": len(errors),
+                    "error": errors.mean(),
+                    "std": errors.std(ddof=1) if len(errors) > 1 else np.nan,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "rank": own["rank"].mean(),
+                    "regret": own["regret"].mean(),
+                    **{name: spent[name] for name in ("perturbations", "forward_passes")},
+                    "seconds": spent["seconds"],
+                    **published_error(str(method), str(dataset), self.settings),
+                }
+            )
+        return pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY)
+
+    def compare(
+        self,
+        a: str,
+        b: str,
+        *,
+        n_bootstrap: int = 2000,
+        confidence: float = 0.95,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Errors of one method minus those of another, paired by seed (:data:`COMPARISON`).
+
+        A method without draws is paired with every seed of the other. n_bootstrap, confidence,
+        seed: of the intervals. UserError for a method that was not run, or without common seeds.
+        """
+        known = list(dict.fromkeys(self.architectures["method"]))
+        for name in (a, b):
+            if name not in known:
+                raise unknown("method of this result", name, known)
+        rows = []
+        for dataset in dict.fromkeys(self.architectures["dataset"]):
+            paired = _pairs(self._errors(a, dataset), self._errors(b, dataset))
+            if not len(paired):
+                raise UserError(f"{a} and {b} have no seed in common")
+            low, high = _interval(paired, n_bootstrap, confidence, seed)
+            test = sign_flip_test(paired)
+            rows.append((a, b, dataset, paired.mean(), low, high, test, len(paired)))
+        return pd.DataFrame(rows, columns=list(COMPARISON)).astype(COMPARISON)
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each."""
+        settings = self.settings
+        described = load_images(settings.images, settings.data_dir).describe()
+        reduced = "" if settings.size == "paper" else " (reduced)"
+        order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
+        return [
+            f"images: {described}; batch {settings.batch_size}",
+            f"networks: {settings.space}, {settings.size} size{reduced}, {settings.meaning} scores",
+            f"search: N = {settings.proposals}, V = {settings.validation}, order {order}",
+            "errors: test, mean over the benchmark's trainings; published: Tables 2 and 5",
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """Settings and provenance as plain values, for JSON."""
+        return {**asdict(self.settings), "notes": self.notes(), **provenance()}
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write all tables (Parquet; the summary as CSV too) into a folder."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        tables = {
+            "architectures": self.architectures,
+            "candidates": self.candidates,
+            "trace": self.trace,
+            "costs": self.costs,
+            "summary": self.summary(),
+        }
+        for name, table in tables.items():
+            table.to_parquet(target / f"{name}.parquet", index=False)
+        tables["summary"].to_csv(target / "summary.csv", index=False)
+        return [*(target / f"{name}.parquet" for name in tables), target / "summary.csv"]
+
+    def _errors(self, method: str, dataset: str) -> dict[int | None, float]:
+        own = self.architectures
+        own = own[(own["method"] == method) & (own["dataset"] == dataset)]
+        seeds = [None if pd.isna(seed) else int(seed) for seed in own["seed"]]
+        return dict(zip(seeds, own["error"].tolist(), strict=True))
+
+
+def _named(method: str, seed: int | None, frame: pd.DataFrame) -> pd.DataFrame:
+    named = frame.copy()
+    named.insert(0, "method", method)
+    named.insert(1, "seed", pd.Series([seed] * len(frame), dtype="Int64", index=frame.index))
+    return named
+
+
+def _pairs(a: dict[int | None, float], b: dict[int | None, float]) -> NDArray[np.float64]:
+    """Differences by seed; a method without seeds is paired with all of the other's."""
+    if set(a) == {None}:
+        a = dict.fromkeys(b, a[None])
+    elif set(b) == {None}:
+        b = dict.fromkeys(a, b[None])
+    common = [seed for seed in a if seed in b]
+    return np.array([a[seed] - b[seed] for seed in common], dtype=np.float64)
+
+
+def _interval(
+    values: NDArray[np.float64], n_bootstrap: int, confidence: float, seed: int
+) -> tuple[float, float]:
+    return bootstrap_interval(
+        values[:, None], n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
+    )

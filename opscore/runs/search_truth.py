@@ -1,0 +1,110 @@
+"""How good architectures are on every dataset, and what the paper says that a method finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from opscore.oracles import load_oracles
+from opscore.published import table2, table5
+from opscore.search import SearchSettings
+from opscore.search.zero_cost import FAMILIES
+from opscore.spaces import State, get_space
+
+#: One row per (method, seed, dataset).
+ARCHITECTURES = {
+    "method": "str",
+    "seed": "Int64",  # missing for a method without draws
+    "architecture": "str",
+    "dataset": "str",
+    "error": "float64",  # percent, mean over the trainings that the benchmark has
+    "rank": "int64",  # 1 + the number of architectures that are strictly better
+    "percentile": "float64",  # percent of the space that is strictly worse
+    "regret": "float64",  # error minus that of the best architecture, percent points
+}
+
+#: Columns of the published tables by the dataset's name.
+_PUBLISHED = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet16"}
+
+
+def evaluate_search(
+    architectures: Iterable[str | State],
+    space: str = "nasbench201",
+    *,
+    split: str = "test",
+    epochs: int = 200,
+    source: str = "auto",
+    data_dir: Path | None = None,
+) -> pd.DataFrame:
+    """Error, rank, percentile and regret of architectures on every dataset of the benchmark.
+
+    Args:
+        architectures: the benchmark's strings, or states with one operation on every edge.
+        space: name of the search space.
+        split, epochs, source, data_dir: which tables, as in :func:`opscore.load_oracle`.
+
+    Returns:
+        A frame with columns architecture, dataset, error, rank, percentile, regret; one row per
+        architecture and dataset, in the order given.
+
+    Raises:
+        UserError: an architecture is malformed, or there is no table.
+    """
+    known = get_space(space)
+    states = [known.parse(a) if isinstance(a, str) else a for a in architectures]
+    oracles = load_oracles(space, split=split, epochs=epochs, source=source, data_dir=data_dir)
+    lowest = {name: truth.error(truth.top(1)[0][0]) for name, truth in oracles.items()}
+    rows = [
+        {
+            "architecture": known.format(state),
+            "dataset": dataset,
+            "error": truth.error(state),
+            "rank": truth.rank(state),
+            "percentile": truth.percentile(state),
+            "regret": truth.error(state) - lowest[dataset],
+        }
+        for state in states
+        for dataset, truth in oracles.items()
+    ]
+    columns = {name: kind for name, kind in ARCHITECTURES.items() if name not in ("method", "seed")}
+    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+
+
+def published_error(method: str, dataset: str, settings: SearchSettings) -> dict[str, Any]:
+    """The paper's mean error and deviation for a method: published, published_std, source.
+
+    Missing where the paper has no number for these settings (Tables 2 and 5 are for N = 10 and
+    V = 100; any images, sizes and seeds are let through, and the notes of a result name them).
+    """
+    row = _published_row(method, settings)
+    column = _PUBLISHED.get(dataset)
+    if row is None or column is None:
+        return {"published": np.nan, "published_std": np.nan, "source": ""}
+    return {
+        "published": row[column],
+        "published_std": row[f"{column}_std"],
+        "source": row["source"],
+    }
+
+
+def _published_row(method: str, settings: SearchSettings) -> pd.Series[Any] | None:
+    """What the paper says of a method under these settings; None where it says nothing."""
+    family, _, argument = method.partition("(")
+    searches = family in {name for name, _ in FAMILIES.values()}
+    if searches and (settings.proposals, settings.validation) != (10, 100):
+        return None
+    if family == "zero-cost-pt" and settings.order != "random":
+        orders = table5()
+        rows = orders[orders["order"] == settings.order]
+        return rows.iloc[0] if argument == "nwot)" else None
+    if family == "zero-cost-disc" and settings.order != "random":
+        return None
+    table = table2()
+    name = argument.removesuffix(")") if family == "zero-cost-pt" else method
+    ours = table["group"].str.startswith("Zero-Cost-PT") == (family == "zero-cost-pt")
+    rows = table[ours & (table["method"].str.lower() == name.lower())]
+    return None if rows.empty else rows.iloc[0]

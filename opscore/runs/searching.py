@@ -1,0 +1,215 @@
+"""``opscore.run_search``: search methods over seeds, in one call, each search stored."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import torch
+
+from opscore.errors import UserError
+from opscore.experiments import OracleSettings, ScoringContext
+from opscore.runs.search_result import SearchResult
+from opscore.runs.store import RECORD_FILE, RunStore, provenance
+from opscore.search import (
+    CANDIDATES,
+    TRACE,
+    Cost,
+    Method,
+    SearchOutcome,
+    SearchSettings,
+    find_method,
+)
+from opscore.search.base import OnProgress
+from opscore.search.keys import piece_folder, search_key
+from opscore.spaces import get_space
+
+_COLUMNS = {"candidates": CANDIDATES, "trace": TRACE}
+
+
+@dataclass(frozen=True)
+class SearchUnit:
+    """One method with one seed.
+
+    Attributes:
+        settings: resolved settings.
+        method: the method's name.
+        seed: None for a method without draws.
+    """
+
+    settings: SearchSettings
+    method: str
+    seed: int | None
+
+    def key(self) -> dict[str, Any]:
+        """What the result depends on; its hash names the run."""
+        return search_key(find_method(self.method), self.settings, self.seed)
+
+
+#: Called with each finished search, found or computed.
+OnSearch = Callable[[SearchUnit, SearchOutcome], object]
+
+
+def run_search(
+    methods: Sequence[str] = ("zero-cost-pt(nwot)",),
+    seeds: Sequence[int] = (0,),
+    *,
+    store: RunStore | Path | str | None = None,
+    jobs: int = 1,
+    on_done: OnSearch | None = None,
+    progress: OnProgress | None = None,
+    oracle: OracleSettings | None = None,
+    **settings: Any,
+) -> SearchResult:
+    """Search with each method and each seed.
+
+    ::
+
+        result = opscore.run_search(["zero-cost-pt(nwot)", "random"], seeds=range(4), store="runs")
+        result.architectures         # error, rank and regret on each dataset
+        result.summary()             # mean, deviation, interval over seeds
+        result.compare("zero-cost-pt(nwot)", "random")
+
+    Args:
+        methods: method names as the paper writes them; ``opscore methods`` lists them.
+        seeds: run seeds.
+        store: folder of finished searches, or None to keep nothing. A search that was stopped goes
+            on after its last finished piece.
+        jobs: worker processes, over searches, or within each one when there are fewer searches
+            than workers. The result does not depend on it.
+        on_done: called for each search, found or computed.
+        progress: called while a search of this process goes on: a line, and its share done.
+        oracle: which table is the truth.
+        **settings: further fields of :class:`opscore.search.SearchSettings`.
+
+    Raises:
+        UserError: a name is unknown, a file is missing, a number is out of range, or nothing could
+            be scored.
+    """
+    if jobs < 1:
+        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
+    if store is not None and not isinstance(store, RunStore):
+        store = RunStore(store)
+    if store is not None:
+        settings.setdefault("cache", store.root / "supernets")
+    resolved = SearchSettings(
+        methods=tuple(methods), seeds=tuple(seeds), oracle=oracle or OracleSettings(), **settings
+    ).resolved()
+    units = search_units(resolved)
+    found: dict[int, SearchOutcome] = {}
+    for place, outcome in _all(units, store, jobs, progress):
+        found[place] = outcome
+        if on_done is not None:
+            on_done(units[place], outcome)
+    searches = [(unit.method, unit.seed, found[place]) for place, unit in enumerate(units)]
+    return SearchResult.of(resolved, searches)
+
+
+def search_units(settings: SearchSettings) -> list[SearchUnit]:
+    """Every method with every seed, or once if it draws nothing."""
+    found: list[SearchUnit] = []
+    for method in settings.methods:
+        seeded = find_method(method).seeded
+        seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
+        found.extend(SearchUnit(settings, method, seed) for seed in seeds)
+    return found
+
+
+def _all(
+    units: Sequence[SearchUnit], store: RunStore | None, jobs: int, progress: OnProgress | None
+) -> Iterator[tuple[int, SearchOutcome]]:
+    missing = []
+    for place, unit in enumerate(units):
+        known = None if store is None else _load(store, unit)
+        if known is None:
+            missing.append(place)
+        else:
+            yield place, known
+    if jobs == 1 or len(missing) < jobs:
+        for place in missing:
+            yield place, _search(units[place], store, jobs, progress)
+        return
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    results: Iterable[tuple[int, SearchOutcome]] = parallel(
+        joblib.delayed(_in_worker)(place, units[place], store, threads) for place in missing
+    )
+    yield from results
+
+
+def _in_worker(
+    place: int, unit: SearchUnit, store: RunStore | None, threads: int
+) -> tuple[int, SearchOutcome]:
+    torch.set_num_threads(threads)
+    return place, _search(unit, store, 1, None)
+
+
+def _search(
+    unit: SearchUnit, store: RunStore | None, jobs: int, progress: OnProgress | None
+) -> SearchOutcome:
+    method: Method = find_method(unit.method)
+    method.jobs = jobs
+    folder = None
+    if store is not None:
+        folder = piece_folder(store.root, method, unit.settings, unit.seed)
+    context = ScoringContext(unit.settings.scoring(), unit.seed or 0)
+    outcome = method.search(unit.settings, context, folder, progress)
+    if store is not None:
+        _save(store, unit, outcome)
+    return outcome
+
+
+def _save(store: RunStore, unit: SearchUnit, outcome: SearchOutcome) -> None:
+    """Write a finished search under a temporary name and rename it."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=store.root))
+    target = store.path(unit.key())
+    try:
+        for name in _COLUMNS:
+            getattr(outcome, name).to_parquet(temporary / f"{name}.parquet", index=False)
+        record = {
+            "key": unit.key(),
+            "architecture": list(outcome.architecture.architecture_indices),
+            "cost": asdict(outcome.cost),
+            **provenance(),
+        }
+        (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2, default=str) + "\n")
+        if not target.exists():
+            temporary.rename(target)
+    except OSError:
+        # Another process finished the same search in between; its result is the same.
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _load(store: RunStore, unit: SearchUnit) -> SearchOutcome | None:
+    key = unit.key()
+    folder = store.path(key)
+    if not folder.is_dir():
+        return None
+    try:
+        record: Mapping[str, Any] = json.loads((folder / RECORD_FILE).read_text())
+        frames = {
+            name: pd.read_parquet(folder / f"{name}.parquet")[list(columns)].astype(columns)
+            for name, columns in _COLUMNS.items()
+        }
+        architecture = get_space(unit.settings.space).architecture(record["architecture"])
+        cost = Cost(**record["cost"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"run {folder} cannot be read ({error}); delete it to redo it") from None
+    if record["key"] != json.loads(json.dumps(key, default=str)):
+        raise UserError(f"run {folder} holds other settings than its name says; delete it")
+    return SearchOutcome(architecture, frames["candidates"], frames["trace"], cost)
+
+
+__all__ = ["OnSearch", "SearchResult", "SearchUnit", "run_search", "search_units"]

@@ -1,0 +1,156 @@
+"""``opscore.toy_model``: perturbation against discretization as a network gets deeper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore.analysis import save_figure
+from opscore.analysis.case_studies import toy_panels
+from opscore.data.records import read_record
+from opscore.experiments import ScoringSettings
+from opscore.experiments.toy import (
+    BATCH_SIZE,
+    BEST_NWOT,
+    POLICIES,
+    ToyUnit,
+    score_chain,
+    summarize_toy,
+    toy_units,
+)
+from opscore.images import load_images
+from opscore.proxies import MEANINGS
+from opscore.published import toy_model as published_toy_model
+from opscore.runs.store import RunStore, provenance
+
+#: The record that the package ships.
+RECORD = "toy_model"
+
+#: Called when a chain of one seed is finished.
+OnChain = Callable[[ToyUnit], object]
+
+
+@dataclass(frozen=True)
+class ToyResult:
+    """Scores of chains of several lengths, and what follows from them.
+
+    Attributes:
+        scores: a score table (schema SCORES) with the columns length and meaning added.
+        settings: what the scores depend on, as plain values.
+    """
+
+    scores: pd.DataFrame
+    settings: dict[str, Any]
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """See :func:`opscore.experiments.toy.summarize_toy`."""
+        return summarize_toy(self.scores)
+
+    def against_published(self) -> pd.DataFrame:
+        """The summary with the published rho, mean rank of skip_connect and skips beside it.
+
+        The published scores count each rectifier once, so they stand beside the clean ones only.
+        """
+        columns = {
+            "rho": "published_rho",
+            "rank_skip_connect": "published_rank_skip_connect",
+            "skips": "published_skips",
+        }
+        known = published_toy_model().rename(columns=columns).assign(meaning="clean")
+        keys = ["meaning", "length", "policy"]
+        return self.summary.merge(known[[*keys, *columns.values()]], on=keys, how="left")
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each."""
+        return [
+            f"images: {self.settings['described']}; batch {self.settings['batch_size']}",
+            "truth: best nwot of all 4^L architectures with the operation, weights shared",
+            "rho is over all 4 L scores at once; published: one seed, clean counting",
+        ]
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write scores and table (Parquet, CSV), and the figure, into a folder."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        paths = [target / f"toy_model_{name}.parquet" for name in ("scores", "summary")]
+        for path, table in zip(paths, (self.scores, self.against_published()), strict=True):
+            table.to_parquet(path, index=False)
+        return [*paths, *self.figure(target / "toy_model")]
+
+    def figure(self, stem: Path | str) -> list[Path]:
+        """Agreement and rank of skip_connect against depth, as PNG, PDF and CSV."""
+        table = self.against_published()
+        figure = toy_panels(
+            table[table["policy"] != BEST_NWOT], published_toy_model(), note="; ".join(self.notes())
+        )
+        return save_figure(figure, Path(stem), table)
+
+
+def toy_model(
+    lengths: Sequence[int] = (1, 2, 3, 4),
+    seeds: Sequence[int] = (0,),
+    *,
+    store: RunStore | Path | str | None = None,
+    on_chain: OnChain | None = None,
+    batch_size: int = BATCH_SIZE,
+    **settings: Any,
+) -> ToyResult:
+    """Score chains of these lengths by zc-pt(nwot), disc-zc(nwot) and the best architecture.
+
+    Both countings of nwot are measured. The time grows as 4^length: at the default batch a seed of
+    length 6 takes a minute or two on one core, each further edge four times as long.
+
+    Args:
+        lengths: numbers of edges.
+        seeds: run seeds; each has its own weights and minibatch.
+        store: folder of finished runs, or None to keep nothing.
+        on_chain: called as each (length, seed) is finished.
+        batch_size: images in the minibatch.
+        **settings: images, dtype, device, data_dir of :class:`opscore.experiments.ScoringSettings`.
+
+    Raises:
+        UserError: a length is below one, or a setting is bad.
+    """
+    if store is not None and not isinstance(store, RunStore):
+        store = RunStore(store)
+    resolved = ScoringSettings(
+        policies=POLICIES, seeds=tuple(seeds), batch_size=batch_size, **settings
+    ).resolved()
+    tables = []
+    for unit in toy_units(resolved, lengths, resolved.seeds):
+        for meaning, table in _found_or_scored(unit, store).items():
+            tables.append(table.assign(meaning=meaning, length=unit.length))
+        if on_chain is not None:
+            on_chain(unit)
+    names = ("images", "batch_size", "dtype", "device")
+    plain = {name: asdict(resolved)[name] for name in names}
+    described = load_images(resolved.images, resolved.data_dir).describe()
+    return ToyResult(
+        pd.concat(tables, ignore_index=True), {**plain, "described": described, **provenance()}
+    )
+
+
+def shipped_toy_model() -> ToyResult:
+    """What this project measured, from the record that the package ships."""
+    return ToyResult(*read_record(RECORD))
+
+
+def _found_or_scored(unit: ToyUnit, store: RunStore | None) -> dict[str, pd.DataFrame]:
+    """The unit's tables by meaning: both from the store, or both scored and stored."""
+    if store is None:
+        return score_chain(unit)
+    keys = {meaning: {**unit.key(), "meaning": meaning} for meaning in MEANINGS}
+    found = {meaning: store.load(key) for meaning, key in keys.items()}
+    complete = {meaning: table for meaning, table in found.items() if table is not None}
+    if len(complete) == len(keys):
+        return dict(complete)
+    tables = score_chain(unit)
+    for meaning, key in keys.items():
+        store.save(key, tables[meaning])
+    return {str(meaning): table for meaning, table in tables.items()}

@@ -1,0 +1,169 @@
+"""Regularised (aging) evolution (Real et al. 2019), by a zero-cost proxy or by true accuracy.
+
+A population of P architectures is drawn. Then, until the evaluations are used up, S members are
+drawn with replacement, the best of them is copied with one edge's operation changed, the child is
+scored and joins, and the oldest member leaves. The best architecture ever scored is returned.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.proxies import get_proxy
+from opscore.rng import numpy_generator
+from opscore.search.base import (
+    METHODS,
+    Cost,
+    Method,
+    MethodFamily,
+    OnProgress,
+    SearchOutcome,
+    SearchSettings,
+)
+from opscore.search.sampling import (
+    TOGETHER,
+    ScoredMethod,
+    Scorer,
+    draw_architectures,
+    outcome,
+    strongest,
+)
+from opscore.spaces import State
+
+#: A strength for each architecture, larger is better.
+Fitness = Callable[[Sequence[State]], list[float]]
+
+
+@dataclass(frozen=True)
+class AgingEvolution:
+    """The algorithm's own settings; those of Ying et al. 2019 for a tabular benchmark.
+
+    Attributes:
+        population: members alive at any time.
+        tournament: members that compete to be the parent.
+    """
+
+    population: int = 50
+    tournament: int = 10
+
+    def run(
+        self,
+        start: Sequence[State],
+        fitness: Fitness,
+        children: int,
+        draw: np.random.Generator,
+        on_child: Callable[[int], object] | None = None,
+    ) -> None:
+        """Let so many children be born from a first population; ``fitness`` sees them all.
+
+        A member without a fitness never wins a tournament with one that has it.
+        """
+        alive = deque(zip(start, fitness(start), strict=True), maxlen=self.population)
+        for born in range(1, children + 1):
+            places = draw.integers(len(alive), size=self.tournament)
+            parent = max((alive[int(place)] for place in places), key=_usable)[0]
+            child = mutate(parent, draw)
+            alive.append((child, fitness([child])[0]))  # a full population loses its oldest
+            if on_child is not None and born % TOGETHER == 0:
+                on_child(born)
+
+
+def mutate(architecture: State, draw: np.random.Generator) -> State:
+    """The architecture with another operation on one edge, each change as likely as the others."""
+    space = architecture.space
+    choices = list(architecture.architecture_indices)
+    edges = [edge for edge, count in enumerate(space.shape) if count > 1]
+    edge = edges[int(draw.integers(len(edges)))]
+    choices[edge] = (choices[edge] + int(draw.integers(1, space.shape[edge]))) % space.shape[edge]
+    return space.architecture(choices)
+
+
+def _usable(member: tuple[State, float]) -> float:
+    return -np.inf if np.isnan(member[1]) else member[1]
+
+
+class ProxyEvolution(ScoredMethod):
+    """Zero-Cost-EVO: fitness is a zero-cost proxy of the whole architecture."""
+
+    family = "evolution"
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`.
+
+        UserError when no architecture could be scored, or the proxy only ranks candidates.
+        """
+        if self.proxy.grouped:
+            raise UserError(f"{self.proxy.name} ranks candidates; evolution needs a value of each")
+        scorer = Scorer(self.proxy.name, settings, context, folder)
+        evolve(self.name, scorer, settings, context, progress)
+        return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
+
+
+class AccuracyEvolution(Method):
+    """Fitness is the oracle's accuracy: what a search that trains every architecture would find."""
+
+    name = "regularized-evolution"
+    uses = ("evaluations", "oracle")
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`."""
+        asked: dict[State, float] = {}
+
+        def fitness(architectures: Sequence[State]) -> list[float]:
+            for architecture in architectures:
+                if architecture not in asked:
+                    asked[architecture] = context.oracle.accuracy(architecture)
+            return [asked[architecture] for architecture in architectures]
+
+        evolve(self.name, fitness, settings, context, progress)
+        return outcome(asked, strongest(asked, self.name), Cost(queries=len(asked)))
+
+
+def evolve(
+    name: str,
+    fitness: Fitness,
+    settings: SearchSettings,
+    context: ScoringContext,
+    progress: OnProgress | None,
+) -> None:
+    """Aging evolution over ``settings.evaluations`` architectures, repeats included."""
+    evolution = AgingEvolution()
+    draw = numpy_generator(context.seed, "search", "evolution")
+    first = min(evolution.population, settings.evaluations)
+    start = draw_architectures(context.space, first, draw)
+
+    def report(born: int) -> None:
+        if progress is not None:
+            done = first + born
+            progress(f"{name}, seed {context.seed}, {done}", done / settings.evaluations)
+
+    evolution.run(start, fitness, settings.evaluations - first, draw, report)
+
+
+METHODS.add(
+    "evolution",
+    MethodFamily(ProxyEvolution, "aging evolution by P (Zero-Cost-EVO)", check_argument=get_proxy),
+)
+METHODS.add(
+    AccuracyEvolution.name,
+    MethodFamily(lambda _: AccuracyEvolution(), "aging evolution by the oracle's accuracy"),
+)

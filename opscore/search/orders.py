@@ -1,0 +1,118 @@
+"""The order in which the edges of a proposal are decided (paper, section 4.2).
+
+With s(e, o) the strength of operation o of edge e, larger meaning 'keep it' (for zc-pt with a
+larger-is-better proxy, -S(A_t - (e, o))), the next edge of A_t is
+
+    fixed             the space's first open edge
+    random            the first open edge of a permutation drawn for the proposal
+    global-op-iter    argmax_e max_o s(e, o), all open edges scored anew at each step
+    global-edge-iter  argmax_e mean_o s(e, o), likewise
+    global-op-once    by max_o s(e, o) of A_0, all edges scored once, before the first step
+    global-edge-once  by mean_o s(e, o) of A_0, likewise
+
+Ties go to the first edge. Perturbations of a proposal, with |O| operations on each of |E| edges:
+
+    order              orders='paper'      orders='authors'
+    fixed, random      |O||E|              the same
+    global-op-iter     |O||E|(|E|+1)/2     the same
+    global-edge-iter   |O||E|(|E|+1)/2     |O||E| more: the edge is scored again, on new images
+    *-once             2|O||E| - |O|       |O||E|: the last open edge, whatever the scores
+
+The authors' -once programs score all edges, which costs |O||E| more, and then lose the ranking;
+that scoring changes nothing and is left out here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from opscore.errors import unknown
+from opscore.search.base import ORDER_MEANINGS, ORDERS
+
+#: Strengths of the operations of an edge, NaN where one has no score, by edge.
+Strengths = Mapping[int, Sequence[float]]
+
+#: How far ahead an edge is, from the strengths of its operations that have a score.
+Standing = Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True)
+class OrderRule:
+    """How an order finds the next edge.
+
+    Attributes:
+        name: one of :data:`opscore.search.base.ORDERS`.
+        standing: ranks edges by strengths, largest first; None for an order without scores.
+        each_step: whether the ranking is made anew at each step, or once for A_0.
+        decide_anew: whether the chosen edge is scored once more to decide its operation although
+            the ranking has just scored it.
+        backwards: whether an order without scores goes from the last edge to the first.
+    """
+
+    name: str
+    standing: Standing | None = None
+    each_step: bool = False
+    decide_anew: bool = False
+    backwards: bool = False
+
+    def ranks(self, step: int) -> bool:
+        """Whether all open edges are scored at this step to find the next edge."""
+        return self.standing is not None and (self.each_step or step == 0)
+
+    def ranking(self, strengths: Strengths) -> tuple[int, ...]:
+        """The edges, the furthest ahead first; ties, and edges without scores, by index."""
+        assert self.standing is not None
+        standings = {edge: _standing(self.standing, row) for edge, row in strengths.items()}
+        return tuple(sorted(standings, key=lambda edge: (-standings[edge], edge)))
+
+    def unscored(
+        self, open_edges: Sequence[int], generator: np.random.Generator
+    ) -> tuple[int, ...]:
+        """The open edges of A_0 in the sequence of an order without scores."""
+        if self.name == "random":
+            places = generator.permutation(len(open_edges))
+            return tuple(open_edges[int(place)] for place in places)
+        return tuple(sorted(open_edges, reverse=self.backwards))
+
+
+def find_order(name: str, orders: str = "paper") -> OrderRule:
+    """The rule of an order's name.
+
+    Args:
+        name: one of :data:`opscore.search.base.ORDERS`.
+        orders: 'paper' or 'authors'; see the head of this module.
+
+    Raises:
+        UserError: a name is unknown.
+    """
+    if name not in ORDERS:
+        raise unknown("edge order", name, ORDERS)
+    if orders not in ORDER_MEANINGS:
+        raise unknown("meaning of edge orders", orders, ORDER_MEANINGS)
+    if name in ("fixed", "random"):
+        return OrderRule(name)
+    standing = _largest if name.startswith("global-op") else _mean
+    if name.endswith("iter"):
+        anew = orders == "authors" and name == "global-edge-iter"
+        return OrderRule(name, standing, each_step=True, decide_anew=anew)
+    if orders == "authors":
+        return OrderRule(name, backwards=True)
+    return OrderRule(name, standing)
+
+
+def _standing(standing: Standing, strengths: Sequence[float]) -> float:
+    """Minus infinity where no operation has a score."""
+    known = [value for value in strengths if not math.isnan(value)]
+    return standing(known) if known else -math.inf
+
+
+def _largest(strengths: Sequence[float]) -> float:
+    return max(strengths)
+
+
+def _mean(strengths: Sequence[float]) -> float:
+    return math.fsum(strengths) / len(strengths)

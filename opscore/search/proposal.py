@@ -1,0 +1,193 @@
+"""The proposal stage: from A_0, discretize edge after edge by zc-pt or disc-zc (section 4.1).
+
+All proposals of a seed start from the same supernet weights. A proposal draws its own alphas, and
+a minibatch for each scoring; both depend on (seed, proposal) alone, so proposals may be computed
+by any worker in any order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from opscore.data.files import atomic_write
+from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.policies import Policy, make_policy
+from opscore.policies.base import EdgeScores
+from opscore.proxies.copying import copy_network
+from opscore.rng import numpy_generator, torch_generator
+from opscore.search.base import TRACE
+from opscore.search.orders import OrderRule
+from opscore.spaces import State
+from opscore.supernets import Supernet
+from opscore.supernets.base import ALPHA_SCALE
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One full discretization.
+
+    Attributes:
+        number: its index, from 0.
+        trace: a frame with columns :data:`opscore.search.base.TRACE`, one row per perturbation.
+        architecture: where it ended; None when an edge had no score for any operation.
+        seconds: wall time that it took when it was computed.
+    """
+
+    number: int
+    trace: pd.DataFrame
+    architecture: State | None
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """'ok', or why there is no architecture."""
+        if self.architecture is not None:
+            return OK
+        # An edge without a score is only taken when no edge has one: then it is the first.
+        step, scoring = self.trace[["step", "pass"]].iloc[-1]
+        last = self.trace[(self.trace["step"] == step) & (self.trace["pass"] == scoring)].iloc[0]
+        return f"no operation of edge {last['edge']} has a score: {last['status']}"
+
+
+def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) -> Proposal:
+    """Walk from A_0 to an architecture.
+
+    Args:
+        context: supernet and images of the seed; left as they are.
+        policy: 'zc-pt(P)' or 'disc-zc(P)'.
+        rule: the order of the edges.
+        number: the proposal's index.
+    """
+    start = time.perf_counter()
+    scorer = _Scorer(context, policy, number)
+    state = context.space.initial_state()
+    draw = numpy_generator(context.seed, "search", "order", number)
+    queue = () if rule.standing else rule.unscored(state.open_edges, draw)
+    finished = True
+    for step in range(len(state.open_edges)):
+        ranked: EdgeScores = {}
+        if rule.ranks(step):
+            ranked = scorer.scores(state, state.open_edges, step, ranking=True)
+            queue = rule.ranking(scorer.strengths(ranked))
+        edge = next(edge for edge in queue if edge in state.open_edges)
+        if not ranked or rule.decide_anew:
+            ranked = scorer.scores(state, [edge], step, ranking=False)
+        op = scorer.pick(state, edge, ranked)
+        if op is None:
+            finished = False
+            break
+        state = state.discretize(edge, op)
+    found = state if finished else None
+    return Proposal(number, scorer.trace(), found, time.perf_counter() - start)
+
+
+class _Scorer:
+    """Scores states within one proposal, and writes down what it scored."""
+
+    def __init__(self, context: ScoringContext, policy: str, number: int) -> None:
+        self.number = number
+        self._policy = policy
+        self._context = context.redrawn("search", number)
+        alphas = torch_generator(context.seed, "search", "alphas", number)
+        self._context.__dict__["supernet"] = with_alphas(context.supernet, alphas)
+        self._context.__dict__["images"] = context.images
+        self._rows: list[dict[str, Any]] = []
+        self._latest: Policy | None = None
+
+    def scores(self, state: State, edges: Sequence[int], step: int, *, ranking: bool) -> EdgeScores:
+        """Scores of the operations of some edges, all on one new minibatch."""
+        drawn = self._context.redrawn("search", self.number, step, "rank" if ranking else "decide")
+        self._latest = make_policy(self._policy, drawn)
+        found = self._latest.scores(state, edges)
+        self._rows += [
+            {
+                "proposal": self.number,
+                "step": step,
+                "state": str(state),
+                "edge": edge,
+                "op": state.space.operations[edge][op],
+                "score": score.value,
+                "status": score.status,
+                "pass": int(not ranking),
+                "decided": False,
+            }
+            for edge in edges
+            for op, score in zip(state.remaining(edge), found[edge], strict=True)
+        ]
+        return found
+
+    def strengths(self, scores: EdgeScores) -> dict[int, list[float]]:
+        """The scores turned so that larger means 'keep this operation'."""
+        assert self._latest is not None
+        return {edge: [self._latest.strength(s) for s in row] for edge, row in scores.items()}
+
+    def pick(self, state: State, edge: int, scores: EdgeScores) -> int | None:
+        """The operation to keep, the first one on ties; None when none has a score."""
+        assert self._latest is not None
+        if all(score.status != OK for score in scores[edge]):
+            return None
+        op = self._latest.pick(state, edge, scores[edge])
+        name = state.space.operations[edge][op]
+        row = next(r for r in reversed(self._rows) if (r["edge"], r["op"]) == (edge, name))
+        row["decided"] = True
+        return op
+
+    def trace(self) -> pd.DataFrame:
+        """What was scored, a frame with columns TRACE."""
+        return pd.DataFrame(self._rows, columns=list(TRACE)).astype(TRACE)
+
+
+def with_alphas(supernet: Supernet, generator: torch.Generator) -> Supernet:
+    """A copy of a supernet with fresh architecture parameters, 1e-3 x N(0, 1)."""
+    copied = copy_network(supernet)
+    draw = torch.randn(copied.alphas.shape, generator=generator)
+    with torch.no_grad():
+        copied.alphas.copy_(ALPHA_SCALE * draw)
+    return copied
+
+
+def read_proposal(folder: Path | None, number: int, initial: State) -> Proposal | None:
+    """A finished proposal from its file; None when there is none.
+
+    UserError when the file cannot be read or does not lead from A_0 to an architecture.
+    """
+    path = None if folder is None else _path(folder, number)
+    if path is None or not path.is_file():
+        return None
+    try:
+        frame = pd.read_parquet(path)
+        trace = frame[list(TRACE)].astype(TRACE)
+        return Proposal(number, trace, _end(trace, initial), float(frame["seconds"].iloc[0]))
+    except (OSError, ValueError, KeyError, IndexError, UserError) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+
+
+def write_proposal(folder: Path | None, proposal: Proposal) -> None:
+    """Keep a finished proposal, whole or not at all."""
+    if folder is not None:
+        with atomic_write(_path(folder, proposal.number)) as temporary:
+            frame = proposal.trace.assign(seconds=proposal.seconds)
+            frame.to_parquet(temporary, index=False)
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"proposal-{number}.parquet"
+
+
+def _end(trace: pd.DataFrame, initial: State) -> State | None:
+    """The architecture that the decisions of a trace lead to; None when edges are left open."""
+    state = initial
+    decided = trace[trace["decided"]]
+    for edge, op in zip(decided["edge"].tolist(), decided["op"].tolist(), strict=True):
+        state = state.discretize(edge, op)
+    return state if state.is_architecture else None

@@ -1,0 +1,292 @@
+"""te-nas: a supernet pruned by trainability and expressivity (Chen et al. 2021).
+
+From a supernet without 'none', every round removes one operation from every edge. Removing (e, o)
+changes two numbers of the network, each a mean over fresh draws of its weights:
+
+    dk = (k - k_(e,o)) / k,    dr = (r - r_(e,o)) / r
+
+with k the condition number of the neural tangent kernel and r the number of linear regions. All
+pairs are ranked, dk falling and dr rising, equal values sharing a rank; on each edge the operation
+with the lowest sum of ranks goes: without it the network trains best and expresses most.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from opscore.data.files import atomic_write
+from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.proxies import get_proxy
+from opscore.proxies.linear_regions import count_regions
+from opscore.rng import torch_generator
+from opscore.search.base import (
+    METHODS,
+    TRACE,
+    Cost,
+    Method,
+    MethodFamily,
+    OnProgress,
+    SearchOutcome,
+    SearchSettings,
+)
+from opscore.search.sampling import outcome
+from opscore.spaces import NASBENCH201, State
+from opscore.supernets import StateNetwork, Supernet, SupernetSize, build_supernet
+from opscore.supernets.measure import one_thread
+from opscore.supernets.nasbench201 import NASBench201Supernet
+
+#: One operation of one edge.
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TENASSettings:
+    """The original's own numbers for NAS-Bench-201.
+
+    Attributes:
+        repeats: draws of weights.
+        images: images of the tangent kernel; fewer when the search's minibatch is smaller.
+        size: of the supernet of the tangent kernel.
+        samples: inputs on which linear regions are counted, 1,000 at a time.
+        digits: significant digits to which changes are rounded before they are ranked.
+    """
+
+    repeats: int = 3
+    images: int = 72
+    size: SupernetSize = field(default_factory=lambda: SupernetSize(channels=3, cells=1))
+    samples: int = 3000
+    digits: int = 3
+
+
+class OneCell(nn.Module):
+    """The first cell of a supernet with one channel, without stem, head or reduction.
+
+    Args:
+        supernet: of one channel and one cell a stage.
+        weights: operation weights [edges, operations].
+    """
+
+    def __init__(self, supernet: Supernet, weights: Tensor) -> None:
+        super().__init__()
+        assert isinstance(supernet, NASBench201Supernet)
+        self.cell = supernet.cells[0]
+        self.rows = [[0.0 if value == 0 else value for value in row] for row in weights.tolist()]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features [N, 1, height, width] of images [N, 1, height, width]."""
+        features: Tensor = self.cell(images, self.rows, False)
+        return features
+
+
+class TENAS(Method):
+    """The original TE-NAS, on the reduced networks that it uses."""
+
+    name = "te-nas"
+    uses = ("batch_size", "images", "meaning", "dtype", "device")
+
+    def __init__(self, settings: TENASSettings | None = None) -> None:
+        self.settings = settings or TENASSettings()
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`; each round is kept in the folder."""
+        if settings.space != NASBENCH201.name:
+            raise UserError(f"te-nas knows nasbench201, not {settings.space}")
+        start = time.perf_counter()
+        state = without_none(context.space.initial_state())
+        rounds, passes, traces = len(state.remaining(0)) - 1, 0, []
+        measure = _Measure(self.settings, context, min(self.settings.images, settings.batch_size))
+        for number in range(rounds):
+            pairs = [(edge, op) for edge in state.open_edges for op in state.remaining(edge)]
+            sums = _read(folder, number, state, pairs)
+            if sums is None:
+                sums = measure.rank_sums(state, pairs, number)
+                _write(folder, number, state, sums)
+            passes += (1 + len(pairs)) * measure.passes
+            pruned = prune(state, pairs, sums)
+            traces.append(_trace(number, state, pruned, pairs, sums))
+            state = pruned
+            if progress is not None:
+                done = (number + 1) / rounds
+                progress(f"{self.name}, seed {context.seed}, round {number + 1}", done)
+        perturbations = sum(len(trace) for trace in traces)
+        cost = Cost(perturbations, passes, seconds=time.perf_counter() - start)
+        found = outcome({state: math.nan}, state, cost)
+        trace = pd.concat(traces, ignore_index=True).astype(TRACE)
+        return SearchOutcome(state, found.candidates, trace, cost)
+
+
+class _Measure:
+    """Condition numbers and region counts of states, over repeated draws of weights."""
+
+    def __init__(self, own: TENASSettings, context: ScoringContext, images: int) -> None:
+        self.own = own
+        self.context = context
+        self.n_images = images
+        #: Evaluations of a network on a minibatch, for one state.
+        self.passes = own.repeats * (1 + -(-own.samples // 1000))
+
+    def rank_sums(self, state: State, pairs: Sequence[Pair], number: int) -> list[float]:
+        """The sum of ranks of each pair; the lowest of an edge is the one to prune."""
+        states = [state, *(state.perturb(edge, op) for edge, op in pairs)]
+        draws = range(self.own.repeats)
+        with one_thread():
+            k = np.mean([self._conditions(states, number, draw) for draw in draws], axis=0)
+            r = np.mean([self._regions(states, number, draw) for draw in draws], axis=0)
+        dk, dr = (relative_changes(values, self.own.digits) for values in (k, r))
+        return [float(s) for s in rankdata(-dk, "dense") + rankdata(dr, "dense")]
+
+    def _conditions(self, states: Sequence[State], number: int, draw: int) -> list[float]:
+        """k of each state; infinite for a singular kernel."""
+        context = self.context
+        supernet = self._supernet(self.own.size, 3, "fan_out", number, draw)
+        batch = context.images.minibatch(
+            self.n_images, context.seed, "search", "te-nas", number, draw
+        ).to(context.settings.device, supernet.alphas.dtype)
+        proxy = get_proxy("ntk")
+        found = []
+        for state in states:
+            network = StateNetwork(supernet, supernet.weights(state, renormalize=True))
+            score = proxy.score_network(network, batch, meaning=context.meaning)
+            found.append(score.value if score.status == "ok" else math.inf)
+        return found
+
+    def _regions(self, states: Sequence[State], number: int, draw: int) -> list[float]:
+        """r of each state; one where no rectifier is left."""
+        context = self.context
+        supernet = self._supernet(SupernetSize(1, 1), 1, "fan_in", number, draw)
+        purpose = ("search", "te-nas", number, draw)
+        patches = context.images.patches(self.own.samples, context.seed, *purpose)
+        inputs = patches.images.to(supernet.alphas)
+        found = []
+        for state in states:
+            cell = OneCell(supernet, supernet.weights(state, renormalize=True)).train()
+            try:
+                found.append(float(count_regions(cell, inputs)))
+            except ArithmeticError:
+                found.append(1.0)
+        return found
+
+    def _supernet(
+        self, size: SupernetSize, channels: int, mode: str, number: int, draw: int
+    ) -> Supernet:
+        """A supernet with Kaiming-normal weights, the same for all states of a round."""
+        context = self.context
+        supernet = build_supernet(
+            context.settings.space,
+            size,
+            seed=context.seed,
+            in_channels=channels,
+            n_classes=context.images.n_classes,
+        )
+        generator = torch_generator(context.seed, "search", "te-nas", mode, number, draw)
+        for module in supernet.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                kaiming_normal(module.weight, mode, generator)
+        return supernet.to(context.settings.device)
+
+
+@torch.no_grad()
+def kaiming_normal(weight: Tensor, mode: str, generator: torch.Generator) -> None:
+    """N(0, 2 / fan) in place, fan by mode: 'fan_in' or 'fan_out'."""
+    area = weight[0, 0].numel() if weight.ndim > 2 else 1
+    fan = area * weight.shape[1 if mode == "fan_in" else 0]
+    draw = torch.randn(weight.shape, generator=generator)
+    weight.copy_(draw * math.sqrt(2 / fan))
+
+
+def relative_changes(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """(v_0 - v_i) / v_0 of the values after the first, to so many significant digits.
+
+    Minus infinity where v_i is infinite; zero where only v_0 is, for then nothing got worse that
+    could be told apart.
+    """
+    first, rest = values[0], values[1:]
+    if not math.isfinite(first):
+        return np.where(np.isfinite(rest), 0.0, -np.inf)
+    return np.array([_rounded((first - value) / first, digits) for value in rest])
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def without_none(state: State) -> State:
+    """A state without the operation 'none'."""
+    for edge in state.open_edges:
+        none = state.space.operation_index(edge, "none")
+        if none in state.remaining(edge):
+            state = state.perturb(edge, none)
+    return state
+
+
+def prune(state: State, pairs: Sequence[Pair], sums: Sequence[float]) -> State:
+    """The state without the operation of the lowest sum on every open edge, the first on ties."""
+    by_pair = dict(zip(pairs, sums, strict=True))
+    pruned = state
+    for edge in state.open_edges:
+        weakest = min(state.remaining(edge), key=lambda op: by_pair[edge, op])
+        pruned = pruned.perturb(edge, weakest)
+    return pruned
+
+
+def _trace(
+    number: int, state: State, pruned: State, pairs: Sequence[Pair], sums: Sequence[float]
+) -> pd.DataFrame:
+    rows = [
+        {
+            "proposal": 0,
+            "step": number,
+            "state": str(state),
+            "edge": edge,
+            "op": state.space.operations[edge][op],
+            "score": score,
+            "status": "ok",
+            "pass": 1,
+            "decided": pruned.remaining(edge) == (op,),
+        }
+        for (edge, op), score in zip(pairs, sums, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(TRACE))
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"round-{number}.parquet"
+
+
+def _write(folder: Path | None, number: int, state: State, sums: Sequence[float]) -> None:
+    if folder is not None:
+        with atomic_write(_path(folder, number)) as temporary:
+            frame = pd.DataFrame({"score": sums}).assign(state=str(state))
+            frame.to_parquet(temporary, index=False)
+
+
+def _read(
+    folder: Path | None, number: int, state: State, pairs: Sequence[Pair]
+) -> list[float] | None:
+    if folder is None or not _path(folder, number).is_file():
+        return None
+    frame = pd.read_parquet(_path(folder, number))
+    if len(frame) != len(pairs) or set(frame["state"]) != {str(state)}:
+        raise UserError(f"{_path(folder, number)} is of another run; delete its folder")
+    return [float(score) for score in frame["score"]]
+
+
+METHODS.add("te-nas", MethodFamily(lambda _: TENAS(), "pruning by tangent kernel and regions"))

@@ -1,0 +1,247 @@
+"""Search by drawing architectures: one at random, or the best of many by a zero-cost proxy.
+
+NASWOT (Mellor et al. 2021): draw n architectures with replacement, score each, keep the best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from opscore.data.files import atomic_write
+from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.proxies import get_proxy
+from opscore.rng import numpy_generator
+from opscore.search.base import (
+    CANDIDATES,
+    METHODS,
+    TRACE,
+    Cost,
+    Method,
+    MethodFamily,
+    OnProgress,
+    SearchOutcome,
+    SearchSettings,
+)
+from opscore.search.live_networks import live_nwot
+from opscore.search.score_record import record_hash, recorded_strengths, uses_record
+from opscore.spaces import SearchSpace, State
+
+#: Best architectures that a method's table of candidates keeps.
+KEPT = 10
+
+#: Architectures that are scored together, and then written.
+TOGETHER = 50
+
+#: What a score that is computed, not looked up, depends on.
+LIVE = ("size", "batch_size", "images", "meaning", "dtype", "device")
+
+#: Proxies that are counted from the architecture and run nothing.
+COUNTED = ("params", "flops")
+
+
+class Scorer:
+    """Strengths of architectures by one proxy, looked up or computed; larger is better.
+
+    nwot is NASWOT's in both cases (:mod:`opscore.search.architecture_scores`); every other proxy
+    is measured on the one-hot states of the context's supernet.
+
+    Attributes:
+        scored: strength of every architecture that was asked for; NaN for a failure.
+    """
+
+    def __init__(
+        self, proxy: str, settings: SearchSettings, context: ScoringContext, folder: Path | None
+    ) -> None:
+        self.proxy = get_proxy(proxy)
+        self.context = context
+        self.path = None if folder is None else folder / "scores.parquet"
+        self.scored: dict[State, float] = {}
+        self._recorded = uses_record(self.proxy.name, settings)
+        self._kept = {} if self._recorded else self._read()
+
+    @property
+    def cost(self) -> Cost:
+        """Each different architecture is one network on one minibatch, looked up or not."""
+        counted = self.proxy.name in COUNTED
+        return Cost(forward_passes=0 if counted else len(self.scored))
+
+    def __call__(self, architectures: Sequence[State]) -> list[float]:
+        """A strength for each architecture."""
+        missing = [a for a in dict.fromkeys(architectures) if a not in self.scored]
+        if self._recorded:
+            self.scored.update({a: self._table[a.architecture_indices] for a in missing})
+        elif self.proxy.grouped:
+            # A combination ranks what it is given against each other: all of it, at once.
+            self.scored.update(zip(missing, self._compute(missing), strict=True))
+        else:
+            self._compute_and_keep(missing)
+        return [self.scored[architecture] for architecture in architectures]
+
+    @cached_property
+    def _table(self) -> Mapping[tuple[int, ...], float]:
+        return recorded_strengths(self.proxy.name, self.context.seed)
+
+    def _compute_and_keep(self, missing: Sequence[State]) -> None:
+        known = [a for a in missing if a in self._kept]
+        self.scored.update({a: self._kept[a] for a in known})
+        todo = [a for a in missing if a not in self._kept]
+        for start in range(0, len(todo), TOGETHER):
+            part = todo[start : start + TOGETHER]
+            self.scored.update(zip(part, self._compute(part), strict=True))
+            self._write()
+
+    def _compute(self, architectures: Sequence[State]) -> list[float]:
+        context = self.context
+        if self.proxy.name == "nwot":
+            values = live_nwot(context.supernet, architectures, context.batch.images)
+        else:
+            scores = self.proxy.scores(
+                context.supernet, architectures, context.batch, meaning=context.meaning
+            )
+            values = [score.value for score in scores]
+        sign = 1.0 if self.proxy.higher_is_better else -1.0
+        return [sign * value if math.isfinite(value) else math.nan for value in values]
+
+    def _read(self) -> dict[State, float]:
+        if self.path is None or not self.path.is_file():
+            return {}
+        try:
+            frame = pd.read_parquet(self.path)
+            names, values = frame["architecture"].tolist(), frame["strength"].tolist()
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{self.path} cannot be read ({error}); delete it") from None
+        return dict(zip(map(self.context.space.parse, names), values, strict=True))
+
+    def _write(self) -> None:
+        if self.path is None:
+            return
+        self._kept |= self.scored
+        names = [self.context.space.format(state) for state in self._kept]
+        frame = pd.DataFrame({"architecture": names, "strength": list(self._kept.values())})
+        with atomic_write(self.path) as temporary:
+            frame.to_parquet(temporary, index=False)
+
+
+class ScoredMethod(Method):
+    """A method that compares architectures by a proxy P."""
+
+    family: ClassVar[str]
+
+    def __init__(self, proxy: str) -> None:
+        self.proxy = get_proxy(proxy)
+        self.name = f"{self.family}({self.proxy.name})"
+
+    def key(self, settings: SearchSettings) -> dict[str, Any]:
+        """The number of evaluations, and the record that was read or what computed scores."""
+        key: dict[str, Any] = {"evaluations": settings.evaluations}
+        if uses_record(self.proxy.name, settings):
+            return key | {"record": record_hash()}
+        return key | {name: getattr(settings, name) for name in LIVE}
+
+    def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
+        """Scores that were computed do not depend on how many are asked for."""
+        key = self.key(settings)
+        del key["evaluations"]
+        return key
+
+
+class RandomArchitecture(Method):
+    """One architecture, every one as likely as the others; nothing is looked at."""
+
+    name = "random"
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`."""
+        draw = numpy_generator(context.seed, "search", "random")
+        (architecture,) = draw_architectures(context.space, 1, draw)
+        return outcome({architecture: math.nan}, architecture, Cost())
+
+
+class BestOfSample(ScoredMethod):
+    """NASWOT: the best by P of so many architectures drawn with replacement.
+
+    The draws are the same for every P, so that proxies are compared on the same samples.
+    """
+
+    family = "naswot"
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`; UserError when no architecture could be scored."""
+        scorer = Scorer(self.proxy.name, settings, context, folder)
+        draw = numpy_generator(context.seed, "search", "naswot")
+        scorer(draw_architectures(context.space, settings.evaluations, draw))
+        return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
+
+
+def draw_architectures(space: SearchSpace, count: int, draw: np.random.Generator) -> list[State]:
+    """So many architectures, uniform and with replacement."""
+    choices = draw.integers(np.array(space.shape), size=(count, len(space.shape)))
+    return [space.architecture([int(op) for op in row]) for row in choices]
+
+
+def strongest(strengths: Mapping[State, float], name: str) -> State:
+    """The first architecture of the largest strength; UserError when none has a strength."""
+    usable = {state: value for state, value in strengths.items() if not math.isnan(value)}
+    if not usable:
+        raise UserError(f"{name}: none of {len(strengths)} architectures could be scored")
+    return max(usable, key=lambda state: usable[state])
+
+
+def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> SearchOutcome:
+    """The result of a method without decisions on edges.
+
+    The candidates are the :data:`KEPT` strongest, the chosen one first.
+    """
+    order = sorted(strengths, key=lambda state: (state != chosen, *_descending(strengths[state])))
+    rows = [
+        {
+            "architecture": state.space.format(state),
+            "proposals": 1,
+            "score": strengths[state],
+            "status": "ok" if not math.isnan(strengths[state]) else "not scored",
+            "chosen": state == chosen,
+        }
+        for state in order[:KEPT]
+    ]
+    candidates = pd.DataFrame(rows, columns=list(CANDIDATES)).astype(CANDIDATES)
+    return SearchOutcome(chosen, candidates, empty_trace(), cost)
+
+
+def empty_trace() -> pd.DataFrame:
+    """A frame with columns TRACE and no row."""
+    return pd.DataFrame({name: [] for name in TRACE}).astype(TRACE)
+
+
+def _descending(strength: float) -> tuple[bool, float]:
+    """Sorts the strongest first and failures last."""
+    return math.isnan(strength), -strength
+
+
+METHODS.add(
+    "random",
+    MethodFamily(lambda _: RandomArchitecture(), "one architecture drawn uniformly"),
+)
+METHODS.add(
+    "naswot",
+    MethodFamily(BestOfSample, "the best by P of random architectures", check_argument=get_proxy),
+)

@@ -1,0 +1,177 @@
+"""darts, darts-pt and darts-pt-fixed-alpha: selection from a trained supernet.
+
+darts keeps the operation of the largest architecture parameter on every edge. darts-pt (Wang et
+al. 2021) takes the edges in random order; on each it keeps the operation whose removal costs the
+supernet most accuracy, and retrains before the next. With fixed alphas, training and retraining
+never move the architecture parameters, which stay at their near-uniform start.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from opscore.errors import UserError
+from opscore.experiments import ProgressiveUnit, ScoringContext, ScoringSettings, Step, follow
+from opscore.experiments.progressive import resolve_order
+from opscore.images import ImageSet
+from opscore.search.base import (
+    METHODS,
+    TRACE,
+    Cost,
+    Method,
+    MethodFamily,
+    OnProgress,
+    SearchOutcome,
+    SearchSettings,
+)
+from opscore.search.sampling import outcome
+from opscore.spaces import State
+from opscore.supernets.profiles import TrainingProfile
+
+#: What a trained supernet and what is measured on it depend on.
+USES = ("size", "images", "meaning", "dtype", "device", "training")
+
+#: Images in a forward pass when an accuracy is measured (opscore.supernets.measure).
+CHUNK = 64
+
+
+class DARTS(Method):
+    """argmax_o softmax(alpha_e)_o on every edge."""
+
+    name = "darts"
+    uses = USES
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`; the trained supernet is found again in ``settings.cache``."""
+        start = time.perf_counter()
+        choices = context.trained_supernet.theta().argmax(dim=1).tolist()
+        architecture = context.space.architecture(choices)
+        steps = training_minibatches(context.settings.profile, context.images, learned=True)
+        cost = Cost(training_steps=steps, seconds=time.perf_counter() - start)
+        return outcome({architecture: math.nan}, architecture, cost)
+
+
+class PerturbationSelection(Method):
+    """darts-pt; ``fixed`` keeps the alphas where they start."""
+
+    uses = USES
+
+    def __init__(self, fixed: bool) -> None:
+        self.fixed = fixed
+        self.name = "darts-pt-fixed-alpha" if fixed else "darts-pt"
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`; each decision is kept in the folder."""
+        start = time.perf_counter()
+        scoring = self._scoring(settings)
+        order = resolve_order(context.space, "random", context.seed)
+        unit = ProgressiveUnit(scoring, "darts-pt", context.seed, order)
+
+        def report(unit: ProgressiveUnit, step: Step) -> None:
+            if progress is not None:
+                done = step.iteration + 1
+                progress(f"{self.name}, seed {unit.seed}, edge {done}", done / len(order))
+
+        steps = follow(unit, folder, report)
+        architecture = steps[-1].after
+        cost = self._cost(scoring.profile, context.images, steps)
+        found = outcome(
+            {architecture: math.nan},
+            architecture,
+            replace(cost, seconds=time.perf_counter() - start),
+        )
+        return replace(found, trace=trace_of(steps))
+
+    def _scoring(self, settings: SearchSettings) -> ScoringSettings:
+        scoring = settings.scoring("darts-pt")
+        if not self.fixed:
+            return scoring
+        return replace(scoring, training=replace(scoring.profile, alpha_learning_rate=0.0))
+
+    def _cost(self, profile: TrainingProfile, images: ImageSet, steps: Sequence[Step]) -> Cost:
+        """All open edges are scored at each decision, as the authors' runs do; all of it counts."""
+        measured = sum(len(step.scores) for step in steps)
+        count = profile.validation or _pool(images.halves(profile.images)[1])
+        minibatches = measured * -(-count // CHUNK)
+        training = training_minibatches(profile, images, learned=not self.fixed)
+        return Cost(
+            perturbations=measured,
+            forward_passes=minibatches,
+            training_steps=training
+            + tuning_minibatches(profile, images, [step.after for step in steps[:-1]], self.fixed),
+        )
+
+
+def training_minibatches(profile: TrainingProfile, images: ImageSet, *, learned: bool) -> int:
+    """Minibatches of a training from the start: two a step, one where alphas stay fixed."""
+    steps = profile.steps or -(-_pool(images.halves(profile.images)[0]) // profile.batch_size)
+    return profile.epochs * steps * (2 if learned else 1)
+
+
+def tuning_minibatches(
+    profile: TrainingProfile, images: ImageSet, states: Sequence[State], fixed: bool
+) -> int:
+    """Minibatches of the retrainings under these states; a decided state has no alphas to move."""
+    half = profile.tuning_steps or profile.steps
+    steps = half or -(-_pool(images.halves(profile.images)[0]) // profile.batch_size)
+    each = [1 if fixed or state.is_architecture else 2 for state in states]
+    return profile.tuning_epochs * steps * sum(each)
+
+
+def trace_of(steps: Sequence[Step]) -> pd.DataFrame:
+    """The scores of every decision, a frame with columns TRACE."""
+    parts = []
+    for step in steps:
+        here = step.scores["edge"] == step.edge
+        kept = step.state.space.operations[step.edge][step.op]
+        parts.append(
+            step.scores.assign(
+                proposal=0,
+                step=step.iteration,
+                state=str(step.state),
+                decided=here & (step.scores["op"] == kept),
+                **{"pass": here.astype("int64")},
+            )
+        )
+    return pd.concat(parts, ignore_index=True)[list(TRACE)].astype(TRACE)
+
+
+def _pool(images: ImageSet) -> int:
+    if images.n_images is None:
+        raise UserError(f"'{images.name}' has no end: a number of steps is needed")
+    return images.n_images
+
+
+METHODS.add("darts", MethodFamily(lambda _: DARTS(), "the largest alpha on every edge"))
+METHODS.add(
+    "darts-pt",
+    MethodFamily(
+        lambda _: PerturbationSelection(fixed=False),
+        "perturbation of a trained supernet, retraining between decisions",
+    ),
+)
+METHODS.add(
+    "darts-pt-fixed-alpha",
+    MethodFamily(
+        lambda _: PerturbationSelection(fixed=True),
+        "darts-pt on a supernet whose alphas were never trained",
+    ),
+)

@@ -1,0 +1,282 @@
+"""Zero-Cost-PT and Zero-Cost-Disc: N proposals by zc-pt or disc-zc, then V rounds of validation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import pandas as pd
+import torch
+
+from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.proxies import get_proxy
+from opscore.search.base import (
+    CANDIDATES,
+    METHODS,
+    Cost,
+    Method,
+    MethodFamily,
+    OnProgress,
+    SearchOutcome,
+    SearchSettings,
+)
+from opscore.search.keys import piece_folder
+from opscore.search.orders import OrderRule, find_order
+from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
+from opscore.search.validation import Verdict, best, parts_of, total, validate
+from opscore.spaces import State
+
+T = TypeVar("T")
+
+#: Everything that a proposal, and a candidate's value on a minibatch, depend on.
+_PIECES = ("order", "orders", "size", "batch_size", "images", "meaning", "dtype", "device")
+
+
+class ZeroCostSearch(Method):
+    """Algorithm 1 of the paper.
+
+    N times, the supernet is discretized edge by edge; the distinct architectures that come out are
+    built on their own and scored by the proxy itself on V minibatches; the best total wins. With
+    V = 0 it is the first proposal. Each finished proposal and each validated candidate is one
+    file, so a larger N or V goes on from a smaller one.
+    """
+
+    uses = (*_PIECES, "proposals", "validation")
+
+    def __init__(self, family: str, policy: str, proxy: str) -> None:
+        self.proxy = get_proxy(proxy)
+        self.name = f"{family}({self.proxy.name})"
+        self.policy = f"{policy}({self.proxy.name})"
+
+    def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
+        """Pieces depend neither on N nor on V."""
+        return {name: getattr(settings, name) for name in _PIECES}
+
+    def search(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> SearchOutcome:
+        """See :meth:`Method.search`.
+
+        UserError when no proposal reaches an architecture, no candidate can be scored, or the
+        order compares edges by scores that only rank the operations of an edge.
+        """
+        rule = find_order(settings.order, settings.orders)
+        if rule.standing is not None and self.proxy.grouped:
+            raise UserError(
+                f"{self.proxy.name} ranks the operations of an edge, and the order "
+                f"'{rule.name}' compares edges; take 'fixed' or 'random'"
+            )
+        proposals = self._propose(settings, context, rule, folder, progress)
+        counts = _distinct(proposals)
+        rounds = settings.validation
+        values = self._validate(settings, context, list(counts), folder, progress)
+        verdicts = total(self.proxy, values) if rounds else [Verdict(float("nan"))] * len(counts)
+        winner = best(self.proxy, verdicts) if rounds else 0
+        if winner is None:
+            raise UserError(f"no candidate could be validated: {verdicts[0].status}")
+        perturbations = sum(len(proposal.trace) for proposal in proposals)
+        parts = len(parts_of(self.proxy))
+        return SearchOutcome(
+            architecture=list(counts)[winner],
+            candidates=_candidates(counts, verdicts, winner),
+            trace=pd.concat([proposal.trace for proposal in proposals], ignore_index=True),
+            cost=Cost(
+                perturbations=perturbations,
+                forward_passes=parts * (perturbations + rounds * len(counts)),
+                seconds=sum(proposal.seconds for proposal in proposals)
+                + sum(float(frame["seconds"].sum()) for frame in values),
+            ),
+        )
+
+    def _propose(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        rule: OrderRule,
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> list[Proposal]:
+        numbers = range(settings.proposals)
+        share = settings.proposals / _work(settings)
+        found: list[Proposal] = []
+        pieces = self._each(_proposal, [(self.policy, rule, n, folder) for n in numbers], context)
+        for proposal in pieces:
+            found.append(proposal)
+            if progress is not None:
+                line = f"{self.name}, seed {context.seed}, proposal {proposal.number}"
+                progress(line, share * len(found) / settings.proposals)
+        return found
+
+    def _validate(
+        self,
+        settings: SearchSettings,
+        context: ScoringContext,
+        candidates: Sequence[State],
+        folder: Path | None,
+        progress: OnProgress | None,
+    ) -> list[pd.DataFrame]:
+        if settings.validation == 0:
+            return []
+        share = settings.proposals / _work(settings)
+        found: list[pd.DataFrame] = []
+        rounds = settings.validation
+        asked = [(self.proxy.name, state, rounds, folder) for state in candidates]
+        for values in self._each(_values, asked, context):
+            found.append(values)
+            if progress is not None:
+                line = f"{self.name}, seed {context.seed}, candidate {len(found) - 1}"
+                progress(line, share + (1 - share) * len(found) / len(candidates))
+        return found
+
+    def _each(
+        self, work: Callable[..., T], asked: Sequence[tuple[Any, ...]], context: ScoringContext
+    ) -> Iterator[T]:
+        """The work for each of the arguments, in their order."""
+        jobs = min(self.jobs, len(asked))
+        if jobs <= 1:
+            yield from (work(context, *arguments) for arguments in asked)
+            return
+        # Settings and seed say everything, so the workers get no networks and no images.
+        bare = ScoringContext(context.settings, context.seed)
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+        results: Iterable[T] = parallel(
+            joblib.delayed(_in_worker)(work, threads, bare, arguments) for arguments in asked
+        )
+        yield from results
+
+
+def zero_cost_pt(
+    proxy: str = "nwot",
+    *,
+    seed: int = 0,
+    order: str = "random",
+    proposals: int = 10,
+    validation: int = 100,
+    policy: str = "zc-pt",
+    store: Path | str | None = None,
+    jobs: int = 1,
+    progress: OnProgress | None = None,
+    **settings: Any,
+) -> SearchOutcome:
+    """One search by Zero-Cost-PT.
+
+    ::
+
+        found = opscore.zero_cost_pt("nwot", seed=0)
+        str(found.architecture), found.candidates, found.trace, found.cost
+
+    Args:
+        proxy: S, a proxy's name.
+        seed: of weights, minibatches and draws.
+        order: edge order, one of :data:`ORDERS`.
+        proposals: N.
+        validation: V; 0 takes the first proposal.
+        policy: 'zc-pt', or 'disc-zc' for Zero-Cost-Disc.
+        store: folder where finished pieces are kept and found; None keeps nothing.
+        jobs: worker processes; the result does not depend on it.
+        progress: called with a line and the share of the work that is done.
+        **settings: further fields of :class:`SearchSettings`.
+
+    Raises:
+        UserError: a name is unknown, a number is out of range, or nothing could be scored.
+    """
+    if jobs < 1:
+        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
+    name = f"{family_of(policy)}({proxy})"
+    resolved = SearchSettings(
+        methods=(name,),
+        seeds=(seed,),
+        order=order,
+        proposals=proposals,
+        validation=validation,
+        **settings,
+    ).resolved()
+    method = METHODS[family_of(policy)].build(proxy)
+    method.jobs = jobs
+    folder = None if store is None else piece_folder(Path(store), method, resolved, seed)
+    context = ScoringContext(resolved.scoring(), seed)
+    return method.search(resolved, context, folder, progress)
+
+
+def _proposal(
+    context: ScoringContext, policy: str, rule: OrderRule, number: int, folder: Path | None
+) -> Proposal:
+    found = read_proposal(folder, number, context.space.initial_state())
+    if found is None:
+        found = propose(context, policy, rule, number)
+        write_proposal(folder, found)
+    return found
+
+
+def _values(
+    context: ScoringContext, proxy: str, candidate: State, rounds: int, folder: Path | None
+) -> pd.DataFrame:
+    return validate(context, get_proxy(proxy), candidate, rounds, folder)
+
+
+def _in_worker(
+    work: Callable[..., T], threads: int, context: ScoringContext, arguments: tuple[Any, ...]
+) -> T:
+    torch.set_num_threads(threads)
+    return work(context, *arguments)
+
+
+def _work(settings: SearchSettings) -> float:
+    """All the work, in proposals: a minibatch of validation is about a twentieth of one."""
+    return settings.proposals * (1 + settings.validation / 20)
+
+
+def _distinct(proposals: Sequence[Proposal]) -> dict[State, int]:
+    """How many proposals ended on each architecture, in the order of their first occurrence."""
+    counts: dict[State, int] = {}
+    for proposal in proposals:
+        if proposal.architecture is not None:
+            counts[proposal.architecture] = counts.get(proposal.architecture, 0) + 1
+    if not counts:
+        raise UserError(f"no proposal reached an architecture: {proposals[0].status}")
+    return counts
+
+
+def _candidates(counts: dict[State, int], verdicts: Sequence[Verdict], winner: int) -> pd.DataFrame:
+    rows = [
+        (state.space.format(state), count, verdict.score, verdict.status, place == winner)
+        for place, ((state, count), verdict) in enumerate(
+            zip(counts.items(), verdicts, strict=True)
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(CANDIDATES)).astype(CANDIDATES)
+
+
+#: Method family and summary by the policy that proposes.
+FAMILIES = {
+    "zc-pt": ("zero-cost-pt", "Zero-Cost-PT: N proposals by zc-pt(P), the best of V minibatches"),
+    "disc-zc": ("zero-cost-disc", "Zero-Cost-Disc: the same, proposals by disc-zc(P)"),
+}
+
+
+def family_of(policy: str) -> str:
+    if policy not in FAMILIES:
+        raise UserError(f"a search proposes by {' or '.join(FAMILIES)}, not '{policy}'")
+    return FAMILIES[policy][0]
+
+
+def _add(policy: str) -> None:
+    family, summary = FAMILIES[policy]
+
+    def build(argument: str) -> Method:
+        return ZeroCostSearch(family, policy, argument)
+
+    METHODS.add(family, MethodFamily(build, summary, check_argument=get_proxy))
+
+
+for _policy in FAMILIES:
+    _add(_policy)

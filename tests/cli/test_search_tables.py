@@ -1,0 +1,221 @@
+"""Tables of searches: the numbers, their published neighbours, and the commands."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from opscore.cli import search_tables as commands
+from opscore.data import records
+from opscore.errors import UserError
+from opscore.oracles import Oracle
+from opscore.rng import numpy_generator
+from opscore.runs import search_live, search_tables
+from opscore.runs.search_ablation import ablation, ablation_table, figure4_points, proposals_of
+from opscore.search.base import Cost
+from opscore.search.sampling import draw_architectures
+from opscore.spaces import NASBENCH201
+
+
+def searches(method, errors, *, dataset="cifar10", order="random", **cost):
+    rows = [
+        {
+            "method": method,
+            "seed": seed,
+            "architecture": NASBENCH201.format(NASBENCH201.architecture([3] * 6)),
+            "dataset": dataset,
+            "error": error,
+            "order": order,
+            "proposals": 10,
+            "validation": 100,
+            **{name: float(cost.get(name, 0)) for name in Cost.__dataclass_fields__},
+        }
+        for seed, error in enumerate(errors)
+    ]
+    return pd.DataFrame(rows).astype(search_tables.SEARCHES)
+
+
+@pytest.fixture
+def rows():
+    return pd.concat(
+        [
+            searches("zero-cost-pt(nwot)", [5.8, 6.0, 6.2], forward_passes=1300),
+            searches("zero-cost-pt(nwot)", [27.0, 28.0], dataset="cifar100"),
+            searches("naswot(nwot)", [7.0, 7.5], forward_passes=1000),
+            searches("darts", [45.7], training_steps=3200),
+            searches("max-params", [6.24]),
+        ],
+        ignore_index=True,
+    )
+
+
+def test_table2_sets_each_method_beside_its_own_published_row(rows):
+    table = search_tables.table2(rows).set_index(["method", "dataset"])
+    own = table.loc["zero-cost-pt(nwot)", "cifar10"]
+    assert own["mean"] == pytest.approx(6.0)
+    assert own["std"] == pytest.approx(0.2)
+    assert own["n_seeds"] == 3
+    assert own["ci_low"] < 6.0 < own["ci_high"]
+    assert (own["published"], own["published_std"]) == (5.97, 0.17)
+    assert table.loc["zero-cost-pt(nwot)", "cifar100"]["published"] == 27.47
+    assert table.loc["naswot(nwot)", "cifar10"]["published"] == 7.04
+    assert table.loc["darts", "cifar10"]["published"] == 45.70
+    assert np.isnan(table.loc["darts", "cifar10"]["std"])  # one seed
+    assert np.isnan(table.loc["max-params", "cifar10"]["published"])
+
+
+def test_table5_goes_by_order_and_counts_perturbations():
+    orders = {"fixed": 300, "global-op-iter": 1050}
+    rows = pd.concat(
+        [
+            searches("zero-cost-pt(nwot)", [6.0, 6.1], order=order, perturbations=count)
+            for order, count in orders.items()
+        ]
+    )
+    table = search_tables.table5(rows).set_index("order")
+    assert table["perturbations"].to_dict() == {"fixed": 30.0, "global-op-iter": 105.0}
+    assert table["published"].to_dict() == {"fixed": 5.98, "global-op-iter": 5.69}
+    with pytest.raises(UserError, match="no search"):
+        search_tables.table5(rows.assign(method="other"))
+
+
+def test_error_against_cost_has_a_row_for_each_method(rows):
+    table = search_tables.error_against_cost(rows).set_index("method")
+    assert table["forward_passes"].to_dict() == {
+        "zero-cost-pt(nwot)": 1300,
+        "naswot(nwot)": 1000,
+        "darts": 0,
+        "max-params": 0,
+    }
+    assert table.loc["darts", "training_steps"] == 3200
+
+
+def test_repeated_sampling_is_the_method_seed_by_seed(monkeypatch):
+    strengths = {s: float(np.dot(s, (1, 7, 3, 11, 5, 2))) for s in np.ndindex(NASBENCH201.shape)}
+    monkeypatch.setattr(search_tables, "recorded_strengths", lambda proxy, seed: strengths)
+    accuracies = numpy_generator(0, "test").uniform(10, 95, size=(*NASBENCH201.shape, 1))
+    oracle = Oracle(NASBENCH201, accuracies, "cifar10", "test", 200, "mean", "made for a test")
+    found = search_tables.repeated_sampling("nwot", {"cifar10": oracle}, 3, 40)
+    for seed, row in enumerate(found.itertuples()):
+        draw = numpy_generator(seed, "search", "naswot")
+        drawn = draw_architectures(NASBENCH201, 40, draw)
+        best = max(drawn, key=lambda state: strengths[state.architecture_indices])
+        assert row.architecture == NASBENCH201.format(best)
+        assert row.error == pytest.approx(oracle.error(best))
+    random = search_tables.repeated_sampling(None, {"cifar10": oracle}, 5)
+    assert random["forward_passes"].eq(0).all()
+    assert len(set(random["architecture"])) > 1
+
+
+@pytest.fixture
+def long_search():
+    """Four proposals of one seed, on architectures x, y, x, z."""
+    x, y, z = (NASBENCH201.format(NASBENCH201.architecture([op] * 6)) for op in (1, 2, 3))
+    proposals = pd.DataFrame({"seed": 0, "proposal": range(4), "architecture": [x, y, x, z]})
+    scores = pd.DataFrame(
+        {
+            "seed": 0,
+            "validation": [1, 1, 1, 10, 10, 10],
+            "architecture": [x, y, z] * 2,
+            "score": [3.0, 2.0, 1.0, 10.0, 20.0, 30.0],
+        }
+    )
+    return proposals, scores, {x: 90.0, y: 80.0, z: 70.0}
+
+
+def test_proposals_come_from_the_decisions(long_search):
+    proposals = long_search[0]
+    trace = pd.DataFrame(
+        {
+            "seed": 0,
+            "proposal": row.proposal,
+            "edge": edge,
+            "op": NASBENCH201.operations[edge][op],
+            "decided": op == NASBENCH201.parse(row.architecture).architecture_indices[edge],
+        }
+        for row in proposals.itertuples()
+        for edge in range(6)
+        for op in range(5)
+    )
+    pd.testing.assert_frame_equal(proposals_of(trace), proposals, check_dtype=False)
+    unfinished = trace[~((trace["proposal"] == 2) & (trace["edge"] == 5))]
+    assert proposals_of(unfinished)["proposal"].tolist() == [0, 1, 3]
+
+
+def test_the_ablation_picks_within_blocks(long_search):
+    proposals, scores, accuracy = long_search
+    found = ablation(proposals, scores, accuracy, (1, 2, 4))
+    ends = found.set_index(["N", "V", "block"])["accuracy"]
+    assert [ends[1, 0, block] for block in range(4)] == [90.0, 80.0, 90.0, 70.0]
+    assert [ends[2, 1, block] for block in range(2)] == [90.0, 90.0]  # the higher score at V = 1
+    assert [ends[2, 10, block] for block in range(2)] == [80.0, 70.0]
+    assert ends[4, 0, 0] == 90.0  # V = 0 takes the first
+    table = ablation_table(found).set_index(["N", "V"])
+    assert table.loc[(4, 10), "distinct"] == 3
+    assert table.loc[(2, 10), "mean"] == pytest.approx(25.0)
+    assert table.loc[(2, 10), "n_searches"] == 2
+    points = figure4_points(proposals, scores[scores["validation"] == 10], accuracy, (1, 4, 100))
+    assert points.groupby("N").size().to_dict() == {1: 1, 4: 3}
+    assert points.query("N == 4 and accuracy == 90")["times"].item() == 2
+    with pytest.raises(UserError, match="fewer proposals"):
+        figure4_points(proposals, scores, accuracy, (100,))
+
+
+def run(command, *arguments):
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner(env={"COLUMNS": "160"}).invoke(app, [*map(str, arguments)])
+
+
+def test_commands_write_tables_and_figures_from_records(rows, tmp_path, monkeypatch):
+    folder = tmp_path / "records"
+    records.write_record("search", rows, {"note": "made for a test"}, folder)
+    orders = searches("zero-cost-pt(nwot)", [6.0, 6.1], order="fixed", perturbations=300)
+    records.write_record("search_orders", orders, {}, folder)
+    monkeypatch.setattr(records, "FOLDER", folder)
+    found = run(commands.table2, "--out", tmp_path, "--json")
+    payload = json.loads(found.stdout)
+    assert payload["settings"]["note"] == "made for a test"
+    assert {row["method"] for row in payload["table2"]} == set(rows["method"])
+    for name in ("table2_cifar10.png", "table2_cifar10.csv", "table2.csv", "table2.parquet"):
+        assert (tmp_path / name).stat().st_size > 0
+    found = run(commands.table5, "--out", tmp_path)
+    assert "5.98 (0.50)" in found.stdout
+    found = run(commands.search_cost, "--out", tmp_path)
+    assert found.exit_code == 0
+    assert (tmp_path / "error_against_cost.png").is_file()
+
+
+def test_figure4_command(long_search, tmp_path, monkeypatch, data_dir):
+    proposals, scores, _ = long_search
+    folder = tmp_path / "records"
+    records.write_record("search_proposals", proposals, {"note": "made for a test"}, folder)
+    records.write_record("search_scores", scores, {}, folder)
+    monkeypatch.setattr(records, "FOLDER", folder)
+    found = run(commands.figure4, "--out", tmp_path, "--counts", "1,2,4", "--data-dir", data_dir)
+    assert found.exit_code == 0
+    assert (tmp_path / "figure4.png").is_file()
+    assert (tmp_path / "ablation.csv").is_file()
+
+
+def test_a_missing_record_and_bad_numbers_are_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    with pytest.raises(UserError, match="--live"):
+        search_live.recorded_searches("search", None)
+    with pytest.raises(UserError, match="bad numbers"):
+        commands._numbers("1,x")
+
+
+def test_architecture_scores_command(tmp_path, monkeypatch):
+    states = [NASBENCH201.architecture([op] * 6) for op in (1, 3)]
+    monkeypatch.setattr("opscore.search.architecture_scores.every_architecture", lambda: states)
+    small = ["--size", "smoke", "--batch-size", "4", "--images", "digits", "--seeds", "0,1"]
+    found = run(commands.architecture_scores, *small, "--store", tmp_path)
+    assert "4 rows" in found.stdout
+    table = pd.read_parquet(tmp_path / "architecture_scores.parquet")
+    assert table["seed"].tolist() == [0, 0, 1, 1]

@@ -1,0 +1,275 @@
+"""The search methods that Zero-Cost-PT is compared with, at smoke size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.oracles import Oracle
+from opscore.rng import numpy_generator, torch_generator
+from opscore.search import evolution, pruning, reference, sampling, score_record, trained
+from opscore.search.base import CANDIDATES, TRACE, SearchSettings, find_method
+from opscore.spaces import NASBENCH201
+from opscore.supernets import StateNetwork, build_supernet
+from opscore.supernets.profiles import TrainingProfile
+
+TINY = TrainingProfile(
+    "tiny", epochs=1, steps=1, images=64, validation=16, tuning_epochs=1, batch_size=4
+)
+SMALL = SearchSettings(
+    size="smoke", batch_size=4, images="digits", evaluations=12, device="cpu", training=TINY
+)
+
+
+def context(settings=SMALL, seed=0):
+    found = ScoringContext(settings.scoring().resolved(), seed)
+    accuracies = numpy_generator(7, "test").uniform(10, 95, size=(*NASBENCH201.shape, 1))
+    found.__dict__["oracle"] = Oracle(
+        NASBENCH201, accuracies, "cifar10", "test", 200, "mean", "made for a test"
+    )
+    return found
+
+
+def search(name, settings=SMALL, seed=0, folder=None, progress=None):
+    method = find_method(name)
+    return method.search(
+        replace(settings, methods=(name,)), context(settings, seed), folder, progress
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "random",
+        "naswot(synflow)",
+        "naswot(vote(params,synflow))",
+        "evolution(params)",
+        "regularized-evolution",
+        "max-params",
+        "optimum",
+        "darts",
+    ],
+)
+def test_a_search_ends_on_an_architecture_and_says_so_again(name):
+    found, again = search(name), search(name)
+    assert found.architecture.is_architecture
+    assert found.architecture == again.architecture
+    assert list(found.candidates.columns) == list(CANDIDATES)
+    assert list(found.trace.columns) == list(TRACE)
+    chosen = found.candidates[found.candidates["chosen"]]["architecture"].tolist()
+    assert chosen == [NASBENCH201.format(found.architecture)]
+    pd.testing.assert_frame_equal(found.candidates, again.candidates)
+
+
+def test_random_is_uniform_over_operations():
+    draw = numpy_generator(0, "test")
+    states = sampling.draw_architectures(NASBENCH201, 4000, draw)
+    table = np.array([state.architecture_indices for state in states])
+    for edge in range(6):
+        counts = np.bincount(table[:, edge], minlength=5)
+        assert ((counts - 800) ** 2 / 800).sum() < 20  # chi-square with 4 degrees of freedom
+
+
+def test_naswot_takes_the_best_of_its_own_sample():
+    found = search("naswot(params)")
+    draw = numpy_generator(0, "search", "naswot")
+    drawn = sampling.draw_architectures(NASBENCH201, 12, draw)
+
+    def convolutions(state):
+        return sum({2: 1, 3: 9}.get(op, 0) for op in state.architecture_indices)
+
+    assert found.architecture in drawn
+    assert convolutions(found.architecture) == max(map(convolutions, drawn))
+    assert found.cost.forward_passes == 0  # params are counted
+    assert search("naswot(synflow)").cost.forward_passes == len(set(drawn))
+
+
+def test_live_scores_are_kept_and_found(tmp_path, monkeypatch):
+    found = search("naswot(nwot)", folder=tmp_path)
+
+    def refuse(*arguments):
+        raise AssertionError("scored again")
+
+    monkeypatch.setattr(sampling, "live_nwot", refuse)
+    again = search("naswot(nwot)", folder=tmp_path)
+    assert again.architecture == found.architecture
+    assert again.cost == found.cost
+    with pytest.raises(AssertionError, match="scored again"):
+        search("naswot(nwot)", replace(SMALL, evaluations=14), folder=tmp_path)
+
+
+def test_the_record_is_read_at_paper_size_only(monkeypatch):
+    strengths = {s: float(sum(s)) for s in np.ndindex(NASBENCH201.shape)}
+    strengths[4, 4, 4, 4, 4, 4] = math.nan
+    monkeypatch.setattr(score_record, "has_record", lambda: True)
+    monkeypatch.setattr(sampling, "record_hash", lambda: "abc")
+    monkeypatch.setattr(sampling, "recorded_strengths", lambda proxy, seed: strengths)
+    paper = replace(SMALL, size="paper", images="cifar10", evaluations=12)
+    assert find_method("naswot(nwot)").key(paper) == {"evaluations": 12, "record": "abc"}
+    assert "record" not in find_method("naswot(nwot)").key(SMALL)
+    assert "record" not in find_method("naswot(snip)").key(paper)
+    found = search("exhaustive(nwot)", paper)
+    assert sum(found.architecture.architecture_indices) == 23  # 24 has no score
+    assert found.cost.forward_passes == 5**6
+    draw = numpy_generator(0, "search", "naswot")
+    drawn = sampling.draw_architectures(NASBENCH201, 12, draw)
+    best = max(sum(state.architecture_indices) for state in drawn)
+    assert sum(search("naswot(nwot)", paper).architecture.architecture_indices) == best
+    with pytest.raises(UserError, match="record"):
+        search("exhaustive(nwot)")
+
+
+def test_a_mutation_changes_one_edge_and_reaches_every_neighbour():
+    parent = NASBENCH201.architecture([0, 1, 2, 3, 4, 0])
+    draw = numpy_generator(0, "test")
+    children = {evolution.mutate(parent, draw).architecture_indices for _ in range(600)}
+    assert len(children) == 6 * 4
+    for child in children:
+        pairs = zip(child, parent.architecture_indices, strict=True)
+        assert sum(a != b for a, b in pairs) == 1
+
+
+def test_evolution_forgets_the_oldest():
+    calls = []
+
+    def fitness(states):
+        calls.append(states)
+        return [100.0 if len(calls) == 1 else 1.0 for _ in states]
+
+    start = sampling.draw_architectures(NASBENCH201, 3, numpy_generator(0, "start"))
+    parents = []
+
+    def note(state, draw):
+        parents.append(state)
+        return NASBENCH201.architecture([len(parents) % 5] * 6)
+
+    original, evolution.mutate = evolution.mutate, note
+    try:
+        evolution.AgingEvolution(3, 20).run(start, fitness, 6, numpy_generator(0, "draw"))
+    finally:
+        evolution.mutate = original
+    # The first three children have parents from the start, which are much fitter; then all of
+    # the start are gone however fit they were.
+    assert all(parent in start for parent in parents[:3])
+    assert not any(parent in start for parent in parents[4:])
+
+
+def test_evolution_by_accuracy_does_better_than_its_first_population():
+    settings = replace(SMALL, evaluations=300)
+    found = search("regularized-evolution", settings)
+    oracle = context().oracle
+    draw = numpy_generator(0, "search", "evolution")
+    first = sampling.draw_architectures(NASBENCH201, 50, draw)
+    assert oracle.accuracy(found.architecture) > max(map(oracle.accuracy, first))
+    assert found.cost.queries <= 300
+    assert search("optimum").architecture == oracle.top(1)[0][0]
+    with pytest.raises(UserError, match="ranks candidates"):
+        search("evolution(vote(params,synflow))")
+
+
+def test_max_params_has_the_most():
+    found = search("max-params")
+    assert set(found.architecture.architecture_indices) == {3}
+    assert not reference.MaxParams.seeded
+
+
+def test_darts_reads_the_alphas_of_the_trained_supernet():
+    own = context()
+    supernet = build_supernet(size="smoke")
+    supernet.alphas.zero_()
+    for edge, op in enumerate((1, 2, 3, 4, 0, 2)):
+        supernet.alphas[edge, op] = 1.0
+    own.__dict__["trained_supernet"] = supernet
+    found = trained.DARTS().search(SMALL, own, None, None)
+    assert found.architecture.architecture_indices == (1, 2, 3, 4, 0, 2)
+    assert found.cost.training_steps == 2  # one step, of a train and a validation minibatch
+
+
+def test_darts_pt_decides_edge_by_edge(tmp_path):
+    lines = []
+    found = search("darts-pt", folder=tmp_path, progress=lambda line, share: lines.append(share))
+    assert lines == [(step + 1) / 6 for step in range(6)]
+    decided = found.trace[found.trace["decided"]]
+    assert sorted(decided["edge"].tolist()) == list(range(6))
+    by_edge = dict(zip(decided["edge"], decided["op"], strict=True))
+    assert found.architecture == NASBENCH201.architecture([by_edge[edge] for edge in range(6)])
+    for _, rows in found.trace[found.trace["pass"] == 1].groupby("step"):
+        kept = rows[rows["decided"]]["score"].item()
+        assert kept == rows["score"].min()
+    # 30 + 25 + ... scores; 5 retrainings of one step after 1 epoch of one.
+    assert found.cost.perturbations == 5 * (6 + 5 + 4 + 3 + 2 + 1)
+    assert found.cost.training_steps == 2 + 5 * 2
+    assert search("darts-pt", folder=tmp_path).architecture == found.architecture
+
+
+def test_fixed_alphas_do_not_move():
+    method = trained.PerturbationSelection(fixed=True)
+    settings = method._scoring(SMALL)
+    supernet = ScoringContext(settings, 0).trained_supernet
+    assert torch.equal(supernet.alphas, build_supernet(size="smoke").alphas)
+    assert (
+        trained.training_minibatches(TINY, ScoringContext(settings, 0).images, learned=False) == 1
+    )
+    moved = ScoringContext(SMALL.scoring(), 0).trained_supernet
+    assert not torch.equal(moved.alphas, supernet.alphas)
+
+
+def te_nas():
+    from opscore.supernets import SupernetSize
+
+    own = pruning.TENASSettings(repeats=1, images=2, size=SupernetSize(1, 1), samples=40)
+    return pruning.TENAS(own)
+
+
+def test_te_nas_prunes_one_operation_of_every_edge_a_round(tmp_path):
+    found = te_nas().search(SMALL, context(), tmp_path, None)
+    assert 0 not in found.architecture.architecture_indices  # 'none' was never there
+    assert found.trace.groupby("step").size().tolist() == [24, 18, 12]
+    assert found.cost.forward_passes == (25 + 19 + 13) * 2
+    last = found.trace[found.trace["step"] == 2]
+    for edge, rows in last.groupby("edge"):
+        kept = rows[rows["decided"]]
+        op = NASBENCH201.operations[0][found.architecture.architecture_indices[int(edge)]]
+        assert kept["op"].tolist() == [op]
+        assert kept["score"].item() == rows["score"].max()
+    again = te_nas().search(SMALL, context(), tmp_path, None)
+    pd.testing.assert_frame_equal(again.trace, found.trace)
+    # What is on disk is of this seed; another seed's folder is another.
+    with pytest.raises(UserError, match="another run"):
+        state = pruning.without_none(NASBENCH201.initial_state())
+        pruning._read(tmp_path, 1, state, [])
+
+
+def test_te_nas_ranks_changes():
+    changes = pruning.relative_changes(np.array([100.0, 50.0, 150.04, math.inf]), 3)
+    assert changes.tolist() == [0.5, -0.5, -math.inf]
+    unknown = pruning.relative_changes(np.array([math.inf, 5.0, math.inf]), 3)
+    assert unknown.tolist() == [0.0, -math.inf]
+    state = pruning.without_none(NASBENCH201.initial_state())
+    pairs = [(edge, op) for edge in range(6) for op in state.remaining(edge)]
+    pruned = pruning.prune(state, pairs, [float(-op) for _, op in pairs])
+    assert all(pruned.remaining(edge) == (1, 2, 3) for edge in range(6))
+
+
+def test_te_nas_draws_kaiming_weights():
+    for mode, fan in (("fan_in", 3 * 9), ("fan_out", 64 * 9)):
+        weight = torch.empty(64, 3, 3, 3)
+        pruning.kaiming_normal(weight, mode, torch_generator(0, "test"))
+        assert float(weight.std()) == pytest.approx(math.sqrt(2 / fan), rel=0.05)
+
+
+def test_one_cell_is_the_supernets_cell():
+    supernet = build_supernet(size="smoke", seed=1)
+    weights = supernet.weights(NASBENCH201.architecture([3] * 6))
+    images = torch.randn(2, 4, 5, 5)
+    cell = pruning.OneCell(supernet, weights)
+    expected = supernet.cells[0](images, [[0.0, 0.0, 0.0, 1.0, 0.0]] * 6, False)
+    assert torch.equal(cell(images), expected)
+    assert StateNetwork(supernet, weights).supernet is supernet

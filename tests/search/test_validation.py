@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from opscore.images import Batch, NoiseImages
+from opscore.proxies import MEANINGS, get_proxy
+from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
+from opscore.search.validation import (
+    Verdict,
+    best,
+    candidate_network,
+    score_network,
+    total,
+    validate,
+    validation_batch,
+)
+from opscore.spaces import NASBENCH201
+from opscore.supernets import build_network
+
+NWOT = get_proxy("nwot")
+choices = st.lists(st.integers(0, 4), min_size=6, max_size=6)
+SOME = NASBENCH201.architecture([3, 1, 2, 3, 4, 2])
+
+
+def network_of(ops, dtype=torch.float64):
+    """A network whose batch norms look as after training."""
+    network = build_network(NASBENCH201.architecture(ops), "smoke", seed=sum(ops))
+    draw = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=draw)
+            module.running_var.uniform_(0.3, 2, generator=draw)
+            for parameter in module.parameters():
+                parameter.data.uniform_(-0.5, 1.5, generator=draw)
+    return network.to(dtype)
+
+
+def images(count=6, side=16, dtype=torch.float64):
+    batch = NoiseImages().minibatch(count, 0, "validation").to("cpu", dtype)
+    return Batch(batch.images[:, :, :side, :side].contiguous(), batch.labels, batch.source)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(ops=choices)
+@example(ops=[0, 0, 0, 0, 0, 0])  # nothing reaches the output
+@example(ops=[3, 3, 0, 1, 0, 0])  # nodes 1 and 2 lead nowhere
+@example(ops=[0, 0, 3, 1, 2, 3])  # nodes 1 and 2 get nothing
+def test_the_fast_kernel_is_the_plain_one(ops):
+    network, x = network_of(ops), images().images
+    for wrappers, counted in ((True, hooked_by_the_authors), (False, is_relu)):
+        fast = network.activation_kernel(x, wrappers=wrappers)
+        assert torch.equal(fast, activation_kernel(network, x, counted))
+
+
+@pytest.mark.parametrize("wrappers", [True, False])
+def test_in_single_precision_a_few_signs_differ_at_most(wrappers):
+    x = images(16, 32, torch.float32).images
+    draw = np.random.default_rng(0)
+    for ops in ([0] * 6, [3, 3, 0, 1, 0, 0], *draw.integers(0, 5, size=(6, 6)).tolist()):
+        network = network_of(ops, torch.float32)
+        fast = network.activation_kernel(x, wrappers=wrappers)
+        plain = activation_kernel(network, x, hooked_by_the_authors if wrappers else is_relu)
+        assert torch.equal(fast.diagonal(), plain.diagonal())
+        assert (fast - plain).abs().max() <= 24
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_the_fast_score_is_the_plain_one_at_paper_size(meaning):
+    network = build_network(SOME, "paper", seed=1)
+    batch = images(8, 32, torch.float32)
+    fast = score_network(NWOT, network, batch, meaning)
+    plain = score_network(NWOT, network, batch, meaning, fast=False)
+    assert (fast.status, plain.status) == ("ok", "ok")
+    assert fast.value == pytest.approx(plain.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_network_without_a_way_to_the_output_fails_alike(meaning):
+    network, batch = network_of([0] * 6), images()
+    fast = score_network(NWOT, network, batch, meaning)
+    plain = score_network(NWOT, network, batch, meaning, fast=False)
+    assert fast.status == plain.status == "not finite (-inf)"
+
+
+def test_a_candidate_has_weights_of_its_own_and_the_others_minibatches(context):
+    values = validate(context, NWOT, SOME, 2)
+    network = candidate_network(context, SOME)
+    for number, value in enumerate(values["value"]):
+        batch = validation_batch(context, number)
+        assert value == pytest.approx(NWOT.score_network(network, batch).value, rel=1e-6)
+    assert not torch.equal(validation_batch(context, 0).images, validation_batch(context, 1).images)
+    other = candidate_network(context, NASBENCH201.architecture([3, 1, 2, 3, 4, 3]))
+    assert not torch.equal(network.stem[0].weight, other.stem[0].weight)
+
+
+def test_a_file_with_fewer_minibatches_is_added_to(context, tmp_path):
+    validate(context, NWOT, SOME, 1, tmp_path)
+    scored = []
+    values = validate(context, NWOT, SOME, 3, tmp_path, scored.append)
+    assert scored == [1, 2]
+    fresh = validate(context, NWOT, SOME, 3)
+    pd.testing.assert_frame_equal(values.drop(columns="seconds"), fresh.drop(columns="seconds"))
+    shorter = validate(context, NWOT, SOME, 2, tmp_path, scored.append)
+    assert scored == [1, 2]
+    assert len(shorter) == 2
+
+
+def frame(*values, proxy="nwot"):
+    return pd.DataFrame(
+        {
+            "batch": range(len(values)),
+            "proxy": proxy,
+            "value": values,
+            "status": ["not finite" if math.isnan(value) else "ok" for value in values],
+            "seconds": 0.0,
+        }
+    )
+
+
+def test_totals_are_sums_and_failures_are_left_out():
+    verdicts = total(NWOT, [frame(1.0, 2.0), frame(9.0, math.nan), frame(2.0, 1.5)])
+    assert [verdict.score for verdict in verdicts[::2]] == [3.0, 3.5]
+    assert math.isnan(verdicts[1].score)
+    assert verdicts[1].status == "minibatch 1: not finite"
+    assert best(NWOT, verdicts) == 2
+
+
+def test_the_first_wins_ties_and_the_smallest_where_smaller_is_better():
+    assert best(NWOT, [Verdict(1.0), Verdict(2.0), Verdict(2.0)]) == 1
+    ntk = get_proxy("ntk")
+    assert not ntk.higher_is_better
+    assert best(ntk, [Verdict(3.0), Verdict(2.0), Verdict(4.0)]) == 1
+    assert best(NWOT, [Verdict(math.nan, "x")]) is None
+
+
+def test_a_combination_ranks_the_candidates_on_each_minibatch():
+    tenas = get_proxy("tenas")
+    # Smaller condition numbers and more regions are better: candidate 1 wins both minibatches.
+    candidates = [
+        pd.concat([frame(5.0, 5.0, proxy="ntk"), frame(1.0, 1.0, proxy="linear_regions")]),
+        pd.concat([frame(2.0, 1.0, proxy="ntk"), frame(3.0, 3.0, proxy="linear_regions")]),
+        pd.concat([frame(9.0, 3.0, proxy="ntk"), frame(2.0, 2.0, proxy="linear_regions")]),
+    ]
+    verdicts = total(tenas, candidates)
+    # Mean ranks: minibatch 0 gives 1.5, 3, 1.5; minibatch 1 gives 1, 3, 2.
+    assert [verdict.score for verdict in verdicts] == [2.5, 6.0, 3.5]
+    assert best(tenas, verdicts) == 1
