@@ -12,6 +12,7 @@ from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.progressive import progressive
 from opscore.cli.search import methods, search
+from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
 from opscore.cli.studies import retraining, toy_model
 from opscore.errors import UserError
 
@@ -33,12 +34,14 @@ app = typer.Typer(
 )
 app.command(rich_help_panel="Measure")(initial)
 app.command(rich_help_panel="Measure")(progressive)
-app.command(rich_help_panel="Measure")(search)
+app.command(rich_help_panel="Search")(search)
 app.command(rich_help_panel="Measure")(figure2)
 app.command(rich_help_panel="Measure")(table1)
 app.command(rich_help_panel="Measure")(retraining)
 app.command("toy-model", rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
+for _command in (table2, table5, figure4, search_cost, architecture_scores):
+    app.command(rich_help_panel="Search")(_command)
 app.command(rich_help_panel="Look up")(oracle.oracle)
 app.command(rich_help_panel="Look up")(listing.policies)
 app.command(rich_help_panel="Look up")(methods)
