@@ -85,4 +85,5 @@ def number(value: object, form: str) -> str:
     """A number in this format, or a dash where there is none."""
     if not isinstance(value, int | float) or math.isnan(value):
         return "-"
-    return format(value, form)
+    # The mean of equal numbers may differ from them in its last bits, and then round apart.
+    return format(round(value, 9), form)
