@@ -32,8 +32,14 @@ def toy_panels(measured: pd.DataFrame, published: pd.DataFrame, *, note: str = "
         label = f"{policy}, {meaning}, {n_seeds} seed{'' if n_seeds == 1 else 's'}"
         kept = {"color": colours[policy], "ls": line, "marker": marker, "ms": 4.5}
         left.errorbar(
-            rows["length"], rows["rho"], yerr=rows["rho_std"].fillna(0), capsize=2, lw=1.5,
-            elinewidth=0.8, label=label, **kept,
+            rows["length"],
+            rows["rho"],
+            yerr=rows["rho_std"].fillna(0),
+            capsize=2,
+            lw=1.5,
+            elinewidth=0.8,
+            label=label,
+            **kept,
         )
         right.plot(rows["length"], rows["rank_skip_connect"], lw=1.5, **kept)
     for policy in policies:
@@ -54,9 +60,7 @@ def toy_panels(measured: pd.DataFrame, published: pd.DataFrame, *, note: str = "
     return figure
 
 
-def retraining_panels(
-    curves: pd.DataFrame, correlation: pd.DataFrame, *, note: str = ""
-) -> Figure:
+def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: str = "") -> Figure:
     """Accuracy after discretizing one edge to each operation, and what its ranking is worth.
 
     Args:
@@ -80,8 +84,12 @@ def retraining_panels(
     epochs = correlation["epoch"]
     right.plot(epochs, correlation["rho"], color=_POLICY_COLOURS[0], marker="o", ms=4)
     right.fill_between(
-        epochs, correlation["rho_low"], correlation["rho_high"], color=_POLICY_COLOURS[0],
-        alpha=0.13, lw=0,
+        epochs,
+        correlation["rho_low"],
+        correlation["rho_high"],
+        color=_POLICY_COLOURS[0],
+        alpha=0.13,
+        lw=0,
     )
     right.axhline(0, color="#1b1b1b", lw=0.8)
     right.set(ylim=(-1.05, 1.05), ylabel="Spearman's rho to best-acc on this edge")

@@ -107,6 +107,7 @@ def matrix_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
         axes.set(xlabel="", ylabel="")
         axes.set_title(_with_seeds(source, rows), fontsize=10)
         axes.tick_params(axis="x", rotation=60)
+        axes.tick_params(axis="y", rotation=0)
     write_heading(figure, "Spearman's rho between policies at iteration 0", note)
     return figure
 
@@ -187,9 +188,7 @@ def table1_strip(frame: pd.DataFrame, *, note: str = "") -> Figure:
     for number, (source, (colour, marker)) in enumerate(zip(sources, _STYLES, strict=False)):
         rows = frame[frame["source"] == source]
         height = rows["policy"].map(places) - 0.2 * (number - (len(sources) - 1) / 2)
-        axes.plot(
-            rows["error"], height, marker, color=colour, ms=6.5, alpha=0.75, label=source
-        )
+        axes.plot(rows["error"], height, marker, color=colour, ms=6.5, alpha=0.75, label=source)
     axes.set_xscale("log")
     ticks = [5, 6, 8, 10, 15, 20, 30, 50, 90]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])

@@ -130,12 +130,11 @@ def _curves_table(curves: pd.DataFrame, correlation: pd.DataFrame) -> Table:
         table.add_column(f"{op}\n{best:.2f}", justify="right")
     for heading in ("spread", "rho"):
         table.add_column(heading, justify="right")
-    means = curves.groupby(["epoch", "op"])["accuracy"].mean()
-    for row in correlation.itertuples():
-        cells = [number(float(means[row.epoch, op]), ".1f") for op in truth.index]
-        table.add_row(
-            str(row.epoch), *cells, number(row.spread, ".1f"), number(row.rho, "+.2f")
-        )
+    means = curves.groupby(["epoch", "op"])["accuracy"].mean().to_dict()
+    for row in correlation.to_dict(orient="records"):
+        cells = [number(means[row["epoch"], op], ".1f") for op in truth.index]
+        last = number(row["spread"], ".1f"), number(row["rho"], "+.2f")
+        table.add_row(str(row["epoch"]), *cells, *last)
     return table
 
 

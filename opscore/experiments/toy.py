@@ -131,7 +131,9 @@ def best_nwot(chain: ChainSupernet, batch: Batch) -> dict[str, NDArray[np.float6
     Exact: all 4^length architectures are scored. Minus infinity where none has a score.
     """
     shape = (len(chain.space.edges), len(OPERATIONS))
-    best = {meaning: np.full(shape, -np.inf) for meaning in MEANINGS}
+    best: dict[str, NDArray[np.float64]] = {
+        meaning: np.full(shape, -np.inf) for meaning in MEANINGS
+    }
     edges = np.arange(shape[0])
     for found in chain.subnetwork_kernels(batch.images):
         for meaning in MEANINGS:

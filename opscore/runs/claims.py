@@ -85,7 +85,7 @@ def _correlations(scores: pd.DataFrame) -> list[dict[str, object]]:
     wanted = [c for c in _CLAIMS if {c.policy, c.reference} <= have]
     initial = scores[scores["iteration"] == 0]
     table = Correlation()(initial, references=list(dict.fromkeys(c.reference for c in wanted)))
-    found = table.set_index(["policy", "reference"])
+    found = table.set_index(["policy", "reference"]).to_dict(orient="index")
     return [
         {
             "claim": claim.text,
@@ -100,7 +100,7 @@ def _correlations(scores: pd.DataFrame) -> list[dict[str, object]]:
             "holds": _verdict(claim.sign * float(row["rho"]), float(row["p_value"])),
         }
         for claim in wanted
-        for row in [found.loc[(claim.policy, claim.reference)]]
+        for row in [found[claim.policy, claim.reference]]
     ]
 
 
@@ -108,34 +108,34 @@ def _differences(scores: pd.DataFrame) -> list[dict[str, object]]:
     if PROPOSED not in set(scores["policy"]):
         return []
     known = published_correlations()
-    known = known[known["reference"] == "best-acc"].set_index(["policy", "iteration"])["rho"]
+    stated = known[known["reference"] == "best-acc"].set_index(["policy", "iteration"])["rho"]
     table = paired_differences(scores[scores["policy"] != "avg-acc"], reference_iteration=0)
     rows: list[dict[str, object]] = []
-    for row in table.itertuples():
-        if PROPOSED not in {row.policy_a, row.policy_b}:
+    for row in table.to_dict(orient="records"):
+        if PROPOSED not in {row["policy_a"], row["policy_b"]}:
             continue
         # Pairs come in the order of the table; the difference asked for is the proposed policy's.
-        turned = row.policy_b == PROPOSED
-        sign, other = (-1, row.policy_a) if turned else (1, row.policy_b)
-        low, high = sorted((sign * row.ci_low, sign * row.ci_high))
-        keys = [(PROPOSED, row.iteration), (other, row.iteration)]
-        published = known[keys[0]] - known[keys[1]] if all(k in known for k in keys) else None
+        turned = row["policy_b"] == PROPOSED
+        sign, other = (-1, row["policy_a"]) if turned else (1, row["policy_b"])
+        low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
+        keys = [(PROPOSED, row["iteration"]), (other, row["iteration"])]
+        published = stated[keys[0]] - stated[keys[1]] if all(k in stated for k in keys) else None
         rows.append(
             {
                 "claim": f"{PROPOSED} is better",
                 "policy": PROPOSED,
                 "other": other,
                 "reference": "best-acc",
-                "iteration": row.iteration,
+                "iteration": row["iteration"],
                 "expected": "> 0",
                 "published": published,
-                "estimate": sign * row.difference,
+                "estimate": sign * row["difference"],
                 "ci_low": low,
                 "ci_high": high,
-                "p_value": row.p_value,
-                "n_edges": row.n_units,
-                "holds": _verdict(sign * float(row.difference), float(row.p_value))
-                if 2 / 2**row.n_units < LEVEL
+                "p_value": row["p_value"],
+                "n_edges": row["n_units"],
+                "holds": _verdict(sign * float(row["difference"]), float(row["p_value"]))
+                if 2 / 2 ** row["n_units"] < LEVEL
                 else "too few edges",
             }
         )

@@ -223,8 +223,7 @@ def _given(measured: Sequence[Measured] | None) -> tuple[Measured, ...]:
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of Figure 2's tables, missing ones empty."""
     return frame.reindex(columns=_FIGURE2).astype(
-        {name: "float64" for name in ("ci_low", "ci_high", "std", "p_value")}
-        | {"n_excluded": "Int64"}
+        dict.fromkeys(("ci_low", "ci_high", "std", "p_value"), "float64") | {"n_excluded": "Int64"}
     )
 
 

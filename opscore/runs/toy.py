@@ -147,9 +147,9 @@ def _found_or_scored(unit: ToyUnit, store: RunStore | None) -> dict[str, pd.Data
         return score_chain(unit)
     keys = {meaning: {**unit.key(), "meaning": meaning} for meaning in MEANINGS}
     found = {meaning: store.load(key) for meaning, key in keys.items()}
-    complete = {meaning: table for meaning, table in found.items() if table is not None}
+    complete = {str(meaning): table for meaning, table in found.items() if table is not None}
     if len(complete) == len(keys):
-        return dict(complete)
+        return complete
     tables = score_chain(unit)
     for meaning, key in keys.items():
         store.save(key, tables[meaning])

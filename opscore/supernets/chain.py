@@ -1,6 +1,6 @@
 """The toy model of the paper's section 3.2: a chain of mixed edges, as deep as is asked for.
 
-    stem (3x3 convolution, batch norm) -> edge 1 -> ... -> edge L -> batch norm, ReLU -> pool, linear
+    stem (3x3 convolution, batch norm) -> edge 1 -> ... -> edge L -> batch norm, ReLU, pool, linear
 
 Every edge has four operations of NAS-Bench-201 (all but 'none') and weighs them 1/4 each. Being a
 space and a supernet like any other, it can be scored by every policy that takes a fresh supernet.
@@ -8,7 +8,7 @@ space and a supernet like any other, it can be scored by every policy that takes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -142,7 +142,8 @@ class ChainSupernet(Supernet):
             yield SubnetworkKernel(choices, clean + signs, faithful + signs)
             return
         units = x[0].numel()
-        for place, operation in enumerate(self.edges[depth].values()):
+        candidates: Iterable[nn.Module] = self.edges[depth].children()
+        for place, operation in enumerate(candidates):
             chosen = isinstance(operation, ReLUConvBN)
             changed = not isinstance(operation, nn.Identity)
             after = operation(x) if changed else x

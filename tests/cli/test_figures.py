@@ -1,0 +1,125 @@
+"""The commands figure2, table1, toy-model and retraining."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from opscore.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_figure2_of_the_shipped_scores(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = run(capsys, "figure2", "--out", str(tmp_path))
+    assert "published" in out
+    assert "measured, paper size" in out
+    assert (tmp_path / "figure2_left.pdf").is_file()
+    claims = pd.read_csv(tmp_path / "claims.csv")
+    assert set(claims["holds"]) <= {"yes", "no", "open", "too few edges"}
+
+
+def test_figure2_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = run(
+        capsys,
+        "figure2",
+        "--live",
+        "--size",
+        "smoke",
+        "--seeds",
+        "0",
+        "--policies",
+        "zc-pt(params)",
+        "--runs",
+        str(tmp_path),
+        "--json",
+    )
+    found = json.loads(text)
+    assert {row["source"] for row in found["right"]} == {
+        "published",
+        "measured, smoke size (reduced)",
+    }
+    assert list(tmp_path.glob("progressive-*"))
+
+
+def test_table1_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = run(
+        capsys,
+        "table1",
+        "--live",
+        "--size",
+        "smoke",
+        "--seeds",
+        "0,1",
+        "--policies",
+        "zc-pt(params)",
+        "--runs",
+        str(tmp_path),
+        "--json",
+    )
+    rows = json.loads(text)["summary"]
+    assert {row["policy"]: row["n_seeds"] for row in rows}["zc-pt(params)"] == 2
+
+
+def test_table1_prints_operations(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "table1")
+    assert "none none none skip none none" in out  # disc-acc, as published
+
+
+def test_toy_model_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = run(
+        capsys,
+        "toy-model",
+        "--live",
+        "--lengths",
+        "1-2",
+        "--seeds",
+        "0",
+        "--images",
+        "digits",
+        "--batch-size",
+        "8",
+        "--runs",
+        str(tmp_path),
+        "--json",
+    )
+    rows = json.loads(text)["toy_model"]
+    assert {row["length"] for row in rows} == {1, 2}
+
+
+def test_retraining_prints_a_row_for_each_epoch(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = run(
+        capsys,
+        "retraining",
+        "--size",
+        "smoke",
+        "--epochs",
+        "1",
+        "--edge",
+        "1->3",
+        "--images",
+        "digits",
+        "--runs",
+        str(tmp_path),
+        "--json",
+    )
+    found = json.loads(text)
+    assert [row["epoch"] for row in found["correlation"]] == [0, 1]
+    assert {row["edge"] for row in found["curves"]} == {4}
+
+
+def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["retraining", "--epochs", "0", "--size", "smoke", "--runs", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "1 epoch or more" in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""The retraining case study: same start for all operations, stopping and going on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from opscore.errors import UserError
+from opscore.experiments import ScoringSettings
+from opscore.experiments.retraining import CURVES, retraining_curves
+from opscore.runs.retraining import retraining
+from opscore.spaces.nasbench201 import OPERATIONS
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> ScoringSettings:
+    cache = tmp_path_factory.mktemp("supernets")
+    return ScoringSettings(
+        policies=("disc-acc",), size="smoke", images="digits", cache=cache, device="cpu"
+    ).resolved()
+
+
+@pytest.fixture(scope="module")
+def whole(settings: ScoringSettings) -> pd.DataFrame:
+    return retraining_curves(settings, 0, 2, 2)
+
+
+def test_curves_have_every_operation_and_epoch(whole: pd.DataFrame) -> None:
+    assert list(whole.columns) == list(CURVES)
+    assert list(dict.fromkeys(whole["op"])) == list(OPERATIONS)
+    assert whole.groupby("op")["epoch"].apply(list).map(lambda e: e == [0, 1, 2]).all()
+    assert whole["accuracy"].between(0, 100).all()
+    assert whole.groupby("op")["best_acc"].nunique().eq(1).all()
+    assert whole.loc[whole["epoch"] > 0, "train_loss"].notna().all()
+
+
+def test_a_stopped_run_goes_on_to_the_same_numbers(
+    settings: ScoringSettings, whole: pd.DataFrame, tmp_path: Path
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def stop(op: str, epoch: int) -> None:
+        seen.append((op, epoch))
+        if len(seen) == 3:  # the second operation has one epoch of two
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retraining_curves(settings, 0, "1->2", 2, folder=tmp_path, progress=stop)
+    again: list[tuple[str, int]] = []
+    curves = retraining_curves(
+        settings, 0, 2, 2, folder=tmp_path, progress=lambda op, epoch: again.append((op, epoch))
+    )
+    assert again[0] == (OPERATIONS[1], 2)
+    assert len(again) == 7
+    pd.testing.assert_frame_equal(curves.drop(columns="seconds"), whole.drop(columns="seconds"))
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_bad_input_is_refused(settings: ScoringSettings) -> None:
+    with pytest.raises(UserError, match="1 epoch or more, got 0"):
+        retraining_curves(settings, 0, 0, 0)
+    with pytest.raises(UserError, match="edge"):
+        retraining_curves(settings, 0, 9, 1)
+
+
+def test_the_result_correlates_by_epoch_and_is_saved(tmp_path: Path) -> None:
+    result = retraining(
+        0, 1, [0, 1], size="smoke", images="digits", store=tmp_path / "runs", device="cpu"
+    )
+    assert list(result.correlation["epoch"]) == [0, 1]
+    by_seed = result.by_seed
+    assert len(by_seed) == 4
+    mean = by_seed[by_seed["epoch"] == 1]["rho"].mean()
+    assert result.correlation["rho"].iloc[1] == pytest.approx(mean, nan_ok=True)
+    assert by_seed["spread"].ge(0).all()
+    written = result.save(tmp_path / "out")
+    assert all(path.stat().st_size for path in written)
