@@ -37,6 +37,11 @@ figures: $(VENV)/.base
 	$(BIN)/opscore initial \
 	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),disc-zc(synflow),random" \
 	  --seeds 0-3 --out figures/initial
+	$(BIN)/opscore figure2 --out figures/figure2
+	$(BIN)/opscore table1 --out figures/table1
+	$(BIN)/opscore toy-model --out figures/toy_model
+	$(BIN)/opscore table2 --out figures/table2
+	$(BIN)/opscore search-cost --out figures/search_cost
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from opscore.analysis.side_by_side import new_figure, write_heading
 
@@ -96,6 +97,7 @@ def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: 
     right.set_title("What the ranking is worth (band: all seeds)", fontsize=11)
     for axes in (left, right):
         _tidy(axes, "epochs of retraining")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     write_heading(figure, "Retraining after one discretization", note)
     return figure
 

@@ -83,11 +83,14 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, monkeypatch, arguments, m
 def test_help_reads_as_a_tour(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for command in ("initial", "replay", "oracle", "policies", "proxies", "spaces", "data"):
+    for command in (
+        *("initial", "progressive", "search", "replay", "figure2", "table1", "table2", "table5"),
+        *("figure4", "oracle", "policies", "methods", "proxies", "spaces", "data"),
+    ):
         assert command in out
 
 
-@pytest.mark.parametrize("command", ["policies", "proxies", "spaces"])
+@pytest.mark.parametrize("command", ["policies", "methods", "proxies", "spaces"])
 def test_lists_come_as_tables_and_as_json(capsys, command):
     code, out, _ = run(capsys, command)
     assert code == 0

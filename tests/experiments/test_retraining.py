@@ -12,13 +12,23 @@ from opscore.experiments import ScoringSettings
 from opscore.experiments.retraining import CURVES, retraining_curves
 from opscore.runs.retraining import retraining
 from opscore.spaces.nasbench201 import OPERATIONS
+from opscore.supernets.profiles import TrainingProfile
+
+QUICK = TrainingProfile(
+    "quick", epochs=1, steps=1, images=64, validation=16, tuning_steps=1, batch_size=8
+)
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> ScoringSettings:
     cache = tmp_path_factory.mktemp("supernets")
     return ScoringSettings(
-        policies=("disc-acc",), size="smoke", images="digits", cache=cache, device="cpu"
+        policies=("disc-acc",),
+        size="smoke",
+        images="digits",
+        cache=cache,
+        device="cpu",
+        training=QUICK,
     ).resolved()
 
 
@@ -67,7 +77,14 @@ def test_bad_input_is_refused(settings: ScoringSettings) -> None:
 
 def test_the_result_correlates_by_epoch_and_is_saved(tmp_path: Path) -> None:
     result = retraining(
-        0, 1, [0, 1], size="smoke", images="digits", store=tmp_path / "runs", device="cpu"
+        0,
+        1,
+        [0, 1],
+        size="smoke",
+        images="digits",
+        store=tmp_path / "runs",
+        device="cpu",
+        training=QUICK,
     )
     assert list(result.correlation["epoch"]) == [0, 1]
     by_seed = result.by_seed
