@@ -11,7 +11,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test lint unit bench figures clean
+.PHONY: demo test lint unit bench figures notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -42,6 +42,9 @@ figures: $(VENV)/.base
 	$(BIN)/opscore toy-model --out figures/toy_model
 	$(BIN)/opscore table2 --out figures/table2
 	$(BIN)/opscore search-cost --out figures/search_cost
+
+notebooks: $(VENV)/.dev
+	$(BIN)/jupyter lab --notebook-dir notebooks
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy
     from opscore.runs import RunStore, initial, progressive
+    from opscore.runs.paper import figure2, table1
+    from opscore.runs.retraining import retraining
     from opscore.runs.search_truth import evaluate_search
     from opscore.runs.searching import run_search
+    from opscore.runs.toy import toy_model
     from opscore.search import zero_cost_pt
     from opscore.spaces import State, get_space, list_spaces
     from opscore.supernets import build_network, build_supernet, load_batch, load_checkpoint
@@ -33,6 +36,7 @@ _ROOMS = {
     "build_supernet": "supernets",
     "evaluate_proxies": "experiments",
     "evaluate_search": "runs.search_truth",
+    "figure2": "runs.paper",
     "get_proxy": "proxies",
     "get_space": "spaces",
     "initial": "runs",
@@ -47,7 +51,10 @@ _ROOMS = {
     "progressive": "runs",
     "proxy_correlations": "experiments",
     "register_proxy": "proxies",
+    "retraining": "runs.retraining",
     "run_search": "runs.searching",
+    "table1": "runs.paper",
+    "toy_model": "runs.toy",
     "zero_cost_pt": "search",
 }
 
@@ -73,6 +80,7 @@ __all__ = [
     "build_supernet",
     "evaluate_proxies",
     "evaluate_search",
+    "figure2",
     "get_proxy",
     "get_space",
     "initial",
@@ -87,6 +95,9 @@ __all__ = [
     "progressive",
     "proxy_correlations",
     "register_proxy",
+    "retraining",
     "run_search",
+    "table1",
+    "toy_model",
     "zero_cost_pt",
 ]
