@@ -73,7 +73,7 @@ def correlation_matrix(
     ax.set(xlabel="", ylabel="")
     ax.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right", fontsize=10.5)
     ax.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0, fontsize=10.5)
-    _write_title(ax, title, [_count_of_seeds(rows), note])
+    write_title(ax, title, [_count_of_seeds(rows), note])
     return ax
 
 
@@ -148,7 +148,7 @@ def correlation_bars(
         ncol=2,
         frameon=False,
     )
-    _write_title(ax, f"Agreement with {reference}", [_count_of_seeds(rows), note])
+    write_title(ax, f"Agreement with {reference}", [_count_of_seeds(rows), note])
     return ax
 
 
@@ -200,7 +200,7 @@ def correlation_lines(
     ax.grid(axis="y", color="#dddddd", lw=0.7)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
-    _write_title(ax, f"Agreement with {reference} along a search", [_count_of_seeds(rows), note])
+    write_title(ax, f"Agreement with {reference} along a search", [_count_of_seeds(rows), note])
     return ax
 
 
@@ -268,7 +268,7 @@ def _count_of_seeds(rows: pd.DataFrame) -> str:
     return ", ".join(parts)
 
 
-def _write_title(ax: Axes, title: str, notes: list[str]) -> None:
+def write_title(ax: Axes, title: str, notes: list[str]) -> None:
     """A title with notes in small print under it, wrapped to the width of the figure."""
     lines = textwrap.wrap("; ".join(note for note in notes if note), width=84)
     ax.set_title(title, fontsize=12, loc="center", pad=10 + 11.5 * len(lines))

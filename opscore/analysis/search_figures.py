@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from opscore.analysis.figures import write_title
+
 _MEASURED, _PUBLISHED = "#2f5d8a", "#c8553d"
 
 
@@ -50,7 +52,7 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
     ax.set_yticks(places, names)
     largest = float(np.nanmax([*mean, *rows["published"]]))
     smallest = float(np.nanmin([*mean, *rows["published"]]))
-    if largest > 4 * smallest:
+    if largest > 2 * smallest:
         ax.set_xscale("log")
         ticks = [tick for tick in (5, 6, 7, 8, 10, 15, 20, 30, 50, 90) if tick >= smallest * 0.8]
         ax.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -89,10 +91,11 @@ def error_cost(rows: pd.DataFrame, *, title: str, note: str = "") -> Axes:
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ticks = [tick for tick in (5, 5.5, 6, 7, 8, 10, 15, 20, 30, 50, 90) if tick >= mean.min() * 0.9]
+    low, high = 0.95 * mean.min(), 1.2 * mean.max()
+    ticks = [tick for tick in (5.5, 6, 7, 8, 10, 15, 20, 30, 50, 90) if low <= tick <= high]
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
-    ax.set_ylim(mean.min() * 0.95, None)
+    ax.set_ylim(low, high)
     ax.set_xlabel("forward passes of a network on a minibatch (left edge: none)")
     ax.set_ylabel("test error, %")
     ax.grid(color="#dddddd", lw=0.7)
@@ -164,6 +167,5 @@ def _axes(width: float, height: float) -> Axes:
 def _finish(ax: Axes, title: str, note: str) -> Axes:
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title(f"{title}\n", fontsize=12)
-    ax.text(0.5, 1.01, note, transform=ax.transAxes, ha="center", va="bottom", fontsize=8)
+    write_title(ax, title, [note])
     return ax
