@@ -20,6 +20,7 @@ from opscore.experiments import (
     progressive_units,
 )
 from opscore.experiments.progressive import OnStep, Order
+from opscore.experiments.threads import in_workers
 from opscore.runs.progressive_result import (
     REFERENCE,
     ProgressiveResult,
@@ -27,7 +28,6 @@ from opscore.runs.progressive_result import (
     decisions_table,
 )
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
-from opscore.runs.threads import in_workers
 
 
 def progressive(

@@ -8,8 +8,8 @@ import pandas as pd
 
 from opscore.errors import UserError
 from opscore.experiments import Unit, score_unit
+from opscore.experiments.threads import in_workers
 from opscore.runs.store import RunStore
-from opscore.runs.threads import in_workers
 
 #: Called with each unit's table as it comes in.
 OnDone = Callable[[Unit, pd.DataFrame], None]

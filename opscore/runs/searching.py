@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
-import torch
 
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings, ScoringContext
+from opscore.experiments.threads import in_workers
 from opscore.runs.search_result import SearchResult
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
 from opscore.search import (
@@ -137,18 +135,11 @@ def _all(
         for place in missing:
             yield place, _search(units[place], store, jobs, progress)
         return
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    results: Iterable[tuple[int, SearchOutcome]] = parallel(
-        joblib.delayed(_in_worker)(place, units[place], store, threads) for place in missing
-    )
-    yield from results
+    calls = [(place, units[place], store) for place in missing]
+    yield from in_workers(jobs, _in_worker, calls)
 
 
-def _in_worker(
-    place: int, unit: SearchUnit, store: RunStore | None, threads: int
-) -> tuple[int, SearchOutcome]:
-    torch.set_num_threads(threads)
+def _in_worker(place: int, unit: SearchUnit, store: RunStore | None) -> tuple[int, SearchOutcome]:
     return place, _search(unit, store, 1, None)
 
 

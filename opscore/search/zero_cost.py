@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import joblib
 import pandas as pd
-import torch
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
+from opscore.experiments.threads import in_workers
 from opscore.proxies import get_proxy
 from opscore.search.base import (
     CANDIDATES,
@@ -146,12 +144,8 @@ class ZeroCostSearch(Method):
             return
         # Settings and seed say everything, so the workers get no networks and no images.
         bare = ScoringContext(context.settings, context.seed)
-        threads = max(1, (os.cpu_count() or 1) // jobs)
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
-        results: Iterable[T] = parallel(
-            joblib.delayed(_in_worker)(work, threads, bare, arguments) for arguments in asked
-        )
-        yield from results
+        calls = [(bare, *arguments) for arguments in asked]
+        yield from in_workers(jobs, work, calls, in_order=True)
 
 
 def zero_cost_pt(
@@ -221,13 +215,6 @@ def _values(
     context: ScoringContext, proxy: str, candidate: State, rounds: int, folder: Path | None
 ) -> pd.DataFrame:
     return validate(context, get_proxy(proxy), candidate, rounds, folder)
-
-
-def _in_worker(
-    work: Callable[..., T], threads: int, context: ScoringContext, arguments: tuple[Any, ...]
-) -> T:
-    torch.set_num_threads(threads)
-    return work(context, *arguments)
 
 
 def _work(settings: SearchSettings) -> float:

@@ -37,7 +37,11 @@ def threads_for_each(jobs: int) -> int:
 
 
 def in_workers(
-    jobs: int, function: Callable[..., R], calls: Iterable[tuple[object, ...]]
+    jobs: int,
+    function: Callable[..., R],
+    calls: Iterable[tuple[object, ...]],
+    *,
+    in_order: bool = False,
 ) -> Iterable[R]:
     """What ``function`` returns for each call's arguments, as they finish, in any order.
 
@@ -45,9 +49,12 @@ def in_workers(
         jobs: number of worker processes.
         function: a function of a module, so that workers can import it.
         calls: the arguments of each call.
+        in_order: give the results in the order of the calls.
     """
     threads = threads_for_each(jobs)
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    kind = "generator" if in_order else "generator_unordered"
+    # One call at a time: the calls are long, and of different lengths.
+    parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1)
     found: Iterable[R] = parallel(
         joblib.delayed(_with_threads)(threads, function, arguments) for arguments in calls
     )
