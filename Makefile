@@ -40,8 +40,8 @@ figures: $(VENV)/.base
 	$(BIN)/opscore figure2 --out figures/figure2
 	$(BIN)/opscore table1 --out figures/table1
 	$(BIN)/opscore toy-model --out figures/toy_model
-	$(BIN)/opscore table2 --out figures/table2
-	$(BIN)/opscore search-cost --out figures/search_cost
+	$(BIN)/opscore table2 --out figures/search
+	$(BIN)/opscore search-cost --out figures/search
 
 notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab --notebook-dir notebooks
