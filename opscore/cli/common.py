@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,6 +82,18 @@ def parse_reduction(text: str) -> str | int:
 def print_json(payload: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
     sys.stdout.write(schema.dumps(payload) + "\n")
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """What the numbers rest on, a line each in small print; brackets in them are no markup."""
+    for note in notes:
+        console.print(note, style="dim", highlight=False, markup=False)
+
+
+def print_written(paths: Iterable[Path]) -> None:
+    """The files that a command has written."""
+    for path in paths:
+        console.print(f"wrote {path}", highlight=False)
 
 
 @contextmanager

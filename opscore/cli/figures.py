@@ -20,6 +20,8 @@ from opscore.cli.common import (
     console,
     parse_seeds,
     print_json,
+    print_notes,
+    print_written,
     progress_bar,
 )
 from opscore.cli.tables import number
@@ -64,10 +66,10 @@ def figure2(
         tables = {"left": result.left, "right": result.right, "claims": result.claims}
         print_json({**tables, "settings": settings})
         return
-    _print_notes(result.notes())
+    print_notes(result.notes())
     console.print(_agreement_table(result.left))
     console.print(_claims_table(result.claims))
-    _print_written(written)
+    print_written(written)
 
 
 def table1(
@@ -92,10 +94,10 @@ def table1(
         tables = {"selection": result.selections, "summary": result.summary}
         print_json({**tables, "settings": settings})
         return
-    _print_notes(result.notes())
+    print_notes(result.notes())
     console.print(_selections_table(result.selections))
     console.print(_summary_table(result.summary))
-    _print_written(written)
+    print_written(written)
 
 
 def _measure_progressive(
@@ -237,13 +239,3 @@ def _summary_table(summary: pd.DataFrame) -> Table:
             f"{row.rank:,.0f} ({number(row.published_rank, ',.0f')})",
         )
     return table
-
-
-def _print_notes(notes: list[str]) -> None:
-    for note in notes:
-        console.print(note, style="dim", highlight=False, markup=False)
-
-
-def _print_written(paths: list[Path]) -> None:
-    for path in paths:
-        console.print(f"wrote {path}", highlight=False)

@@ -30,6 +30,8 @@ from opscore.cli.common import (
     parse_reduction,
     parse_seeds,
     print_json,
+    print_notes,
+    print_written,
     progress_bar,
 )
 from opscore.cli.tables import correlation_table, score_table, selection_table
@@ -119,13 +121,11 @@ def initial(
         )
         return
     _report(result, show_scores=scores)
-    for path in written:
-        console.print(f"wrote {path}", highlight=False)
+    print_written(written)
 
 
 def _report(result: InitialResult, *, show_scores: bool) -> None:
-    for note in result.notes():
-        console.print(note, highlight=False, style="dim")
+    print_notes(result.notes())
     if show_scores:
         console.print(score_table(result.scores))
     console.print(correlation_table(result.against("best-acc")))

@@ -31,6 +31,8 @@ from opscore.cli.common import (
     parse_reduction,
     parse_seeds,
     print_json,
+    print_notes,
+    print_written,
     progress_bar,
 )
 from opscore.cli.tables import number, selection_table
@@ -144,8 +146,7 @@ def progressive(
         )
         return
     _report(result)
-    for path in written:
-        console.print(f"wrote {path}", highlight=False)
+    print_written(written)
 
 
 def _parse_order(text: str) -> str | list[int | str]:
@@ -172,8 +173,7 @@ def _parse_epochs(text: str | None) -> int | dict[str, int] | None:
 
 
 def _report(result: ProgressiveResult) -> None:
-    for note in result.notes():
-        console.print(note, highlight=False, style="dim")
+    print_notes(result.notes())
     console.print(_curves(result))
     table = selection_table(result.architectures, result.settings.oracle.dataset)
     table.title = "Architecture that each search ended on: error %, rank on the oracle's dataset"

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
-from opscore.cli.common import DataDirOption, JsonOption, OutOption, console, print_json
+from opscore.cli.common import (
+    DataDirOption,
+    JsonOption,
+    OutOption,
+    console,
+    print_json,
+    print_notes,
+    print_written,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,7 +227,5 @@ def _settings(
 
 
 def _finish(notes: Sequence[str], written: Sequence[Path]) -> None:
-    for note in notes:
-        console.print(note, style="dim", highlight=False, markup=False)
-    for path in written:
-        console.print(f"wrote {path}", highlight=False)
+    print_notes(notes)
+    print_written(written)

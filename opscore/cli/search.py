@@ -26,6 +26,8 @@ from opscore.cli.common import (
     console,
     parse_seeds,
     print_json,
+    print_notes,
+    print_written,
     progress_bar,
 )
 from opscore.cli.tables import number
@@ -150,12 +152,10 @@ def search(
             }
         )
         return
-    for note in result.notes():
-        console.print(note, highlight=False, style="dim")
+    print_notes(result.notes())
     console.print(_ends(result))
     console.print(_summary(result))
-    for path in written:
-        console.print(f"wrote {path}", highlight=False)
+    print_written(written)
 
 
 def methods(as_json: JsonOption = False) -> None:

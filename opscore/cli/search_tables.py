@@ -19,6 +19,8 @@ from opscore.cli.common import (
     console,
     parse_seeds,
     print_json,
+    print_notes,
+    print_written,
     progress_bar,
 )
 from opscore.cli.tables import number
@@ -289,7 +291,6 @@ def _finish(
             str(row[count]),
             published if published == "-" else f"{published} ({deviation})",
         )
-    console.print(note, highlight=False, style="dim")
+    print_notes([note])
     console.print(shown)
-    for path in written:
-        console.print(f"wrote {path}", highlight=False)
+    print_written(written)

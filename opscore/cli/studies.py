@@ -19,6 +19,8 @@ from opscore.cli.common import (
     console,
     parse_seeds,
     print_json,
+    print_notes,
+    print_written,
     progress_bar,
 )
 from opscore.cli.tables import number
@@ -69,9 +71,9 @@ def retraining(
         tables = {"curves": result.curves, "correlation": result.correlation}
         print_json({**tables, "settings": result.record()})
         return
-    _print_notes(result.notes())
+    print_notes(result.notes())
     console.print(_curves_table(result.curves, result.correlation))
-    _print_written(written)
+    print_written(written)
 
 
 def toy_model(
@@ -116,9 +118,9 @@ def toy_model(
     if as_json:
         print_json({"toy_model": result.against_published(), "settings": result.settings})
         return
-    _print_notes(result.notes())
+    print_notes(result.notes())
     console.print(_toy_table(result.against_published()))
-    _print_written(written)
+    print_written(written)
 
 
 def _curves_table(curves: pd.DataFrame, correlation: pd.DataFrame) -> Table:
@@ -155,13 +157,3 @@ def _toy_table(rows: pd.DataFrame) -> Table:
             str(row.n_seeds),
         )
     return table
-
-
-def _print_notes(notes: list[str]) -> None:
-    for note in notes:
-        console.print(note, style="dim", highlight=False, markup=False)
-
-
-def _print_written(paths: list[Path]) -> None:
-    for path in paths:
-        console.print(f"wrote {path}", highlight=False)
