@@ -3,8 +3,9 @@
     python benchmarks/scoring.py [--json] [--quick] [--proxies nwot ...] [--out benchmarks/results]
 
 For each proxy that has a fast path: zc-pt over all 30 perturbations of the NAS-Bench-201 supernet,
-batch 64 and 256, paper size. Plain and fast runs take turns. Prints one row for each pair, and
-writes them (scoring.parquet, scoring.csv), a figure of them, and how cost grows (growth.py).
+batch 64 and 256 (grasp: 16), paper size. Plain and fast runs take turns. Prints one row for each
+pair, and writes them (scoring.parquet, scoring.csv), a figure of them, and how cost grows
+(growth.py).
 
 plain_seconds, fast_seconds   all 30 scores, fast: the median of its runs
 gflops                        convolution arithmetic of the fast path by its whole time
@@ -37,8 +38,7 @@ from scipy.stats import spearmanr
 from torch.utils.flop_counter import FlopCounterMode
 
 from opscore.images import Batch, load_images, resolve_images
-from opscore.proxies import PROXIES, Proxy, get_proxy, list_proxies
-from opscore.proxies.nwot import fast_nwot
+from opscore.proxies import PROXIES, Precision, Proxy, get_proxy, list_proxies
 from opscore.spaces import State
 from opscore.supernets import Supernet, build_supernet, engine
 
@@ -47,6 +47,8 @@ POLICY = "zc-pt"
 TURNS = 3
 #: Proxies whose score does not depend on the batch are timed once.
 BATCH_FREE = frozenset({"synflow"})
+#: Batch sizes of proxies that need about 60 MB for each image at paper size.
+SMALL_BATCHES = {"grasp": (16,)}
 
 Values = NDArray[np.float64]
 Run = Callable[[Supernet, Sequence[State], Batch], Values]
@@ -107,24 +109,24 @@ def fast_run(proxy: Proxy, precision: str) -> Run:
     """All states at once through the engine."""
 
     def run(supernet: Supernet, states: Sequence[State], batch: Batch) -> Values:
-        if precision == "bf16":
-            values = fast_nwot(supernet, states, batch, "faithful", dtype=torch.bfloat16)
-            return np.array(values, dtype=float)
-        return np.array([s.value for s in proxy.scores(supernet, states, batch)])
+        rough: Precision = "bf16" if precision == "bf16" else "full"
+        scores = proxy.scores(supernet, states, batch, precision=rough)
+        return np.array([s.value for s in scores])
 
     return run
 
 
-def precisions(proxy: str) -> tuple[str, ...]:
+def precisions(proxy: Proxy) -> tuple[str, ...]:
     """Precisions of the fast path to measure; the first one is the default."""
-    return {"nwot": ("f32", "bf16"), "synflow": ("f64",)}.get(proxy, ("f32",))
+    own = "f64" if "double" in proxy.needs else "f32"
+    return (own, "bf16") if "bf16" in proxy.precisions else (own,)
 
 
 def compare(case: Case) -> list[Result]:
     """Plain and fast runs in turns; one result for each precision."""
     supernet, states, batch = case.load()
     proxy = get_proxy(case.proxy)
-    plain, fast = plain_run(proxy), {p: fast_run(proxy, p) for p in precisions(case.proxy)}
+    plain, fast = plain_run(proxy), {p: fast_run(proxy, p) for p in precisions(proxy)}
     plain_values = np.full(len(states), np.nan)
     plain_seconds = 0.0
     fast_values: dict[str, Values] = {}
@@ -235,7 +237,7 @@ def cases(quick: bool) -> list[Case]:
         Case(name, batch, size, states)
         for name in list_proxies()
         if PROXIES[name].engine is not None
-        for batch in (batches[:1] if name in BATCH_FREE else batches)
+        for batch in (batches[:1] if name in BATCH_FREE else SMALL_BATCHES.get(name, batches))
     ]
 
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from opscore.errors import OpscoreError, unknown
+from opscore.errors import OpscoreError, UserError, unknown
+
+
+class Family(Protocol):
+    """An entry whose name may carry a proxy between parentheses, as in 'zc-pt(nwot)'."""
+
+    @property
+    def check_argument(self) -> Callable[[str], object] | None:
+        """Raises UserError for a bad argument; None when the family takes none."""
+        ...
+
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Family)
+
+_NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
 
 
 class Registry(Generic[T]):
@@ -63,3 +77,29 @@ class Registry(Generic[T]):
         if group is not None:
             for entry_point in metadata.entry_points(group=group):
                 entry_point.load()
+
+
+def look_up(families: Registry[F], name: str, *, kind: str, form: str) -> tuple[F, str]:
+    """The family and the argument of a name such as 'zc-pt(nwot)'; no argument is ''.
+
+    Args:
+        families: where it is registered.
+        name: FAMILY or FAMILY(PROXY).
+        kind: what messages call it, such as 'policy'.
+        form: what they call the part before the parentheses.
+
+    Raises:
+        UserError: the family or its argument is unknown, missing, or not wanted.
+    """
+    match = _NAME.fullmatch(name.strip())
+    if match is None:
+        raise UserError(f"bad {kind} name '{name}'; the form is {form} or {form}(PROXY)")
+    family, argument = families[match[1]], match[2]
+    if family.check_argument is None:
+        if argument is not None:
+            raise UserError(f"{kind} '{match[1]}' takes no argument, got '{name}'")
+    elif not argument:
+        raise UserError(f"{kind} '{match[1]}' needs a proxy, as in '{match[1]}(nwot)'")
+    else:
+        family.check_argument(argument)
+    return family, argument or ""

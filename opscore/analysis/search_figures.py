@@ -19,6 +19,7 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
 
     Args:
         rows: ``label``, mean, ci_low, ci_high, n_seeds, published, published_std; one dataset.
+            A column setting says what is not as published; it is added to the lines' names.
         label: the column that names the lines.
         title: the title.
         note: what the numbers are, in small print.
@@ -48,7 +49,8 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
         capsize=3,
         ms=5,
     )
-    names = [f"{name} ({count})" for name, count in zip(rows[label], rows["n_seeds"], strict=True)]
+    counts = rows["n_seeds"]
+    names = [f"{name} ({count})" for name, count in zip(_names(rows, label), counts, strict=True)]
     ax.set_yticks(places, names)
     largest = float(np.nanmax([*mean, *rows["published"]]))
     smallest = float(np.nanmin([*mean, *rows["published"]]))
@@ -68,7 +70,7 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
 def error_cost(rows: pd.DataFrame, *, title: str, note: str = "") -> Axes:
     """Error against forward passes, a point for each method; no passes stand at the left edge.
 
-    rows: method, mean, ci_low, ci_high, forward_passes, training_steps, queries.
+    rows: method, setting, mean, ci_low, ci_high, forward_passes, training_steps, queries.
     """
     ax = _axes(9.6, 5.4)
     mean = rows["mean"].to_numpy(dtype=float)
@@ -76,6 +78,7 @@ def error_cost(rows: pd.DataFrame, *, title: str, note: str = "") -> Axes:
     reach = np.nan_to_num(reach).clip(0)
     passes = rows["forward_passes"].to_numpy(dtype=float)
     colours = sns.color_palette("husl", len(rows))
+    names = _names(rows, "method")
     order = np.argsort(mean)
     for place in order:
         marker = "s" if rows["training_steps"].iloc[place] else "o"
@@ -87,7 +90,7 @@ def error_cost(rows: pd.DataFrame, *, title: str, note: str = "") -> Axes:
             fmt=marker,
             capsize=3,
             color=colours[place],
-            label=f"{rows['method'].iloc[place]}",
+            label=names[place],
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -156,6 +159,13 @@ def figure4(points: pd.DataFrame, ends: pd.DataFrame, *, note: str = "") -> Axes
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"Proposals and validation\n{note}", fontsize=10)
     return left
+
+
+def _names(rows: pd.DataFrame, label: str) -> list[str]:
+    """What lines are called: the label, and its setting where that is not the paper's."""
+    settings = rows["setting"] if "setting" in rows else [""] * len(rows)
+    pairs = zip(rows[label], settings, strict=True)
+    return [f"{name}, {setting}" if setting else str(name) for name, setting in pairs]
 
 
 def _axes(width: float, height: float) -> Axes:

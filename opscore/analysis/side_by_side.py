@@ -204,8 +204,12 @@ def table1_strip(frame: pd.DataFrame, *, note: str = "") -> Figure:
 
 
 def write_heading(figure: Figure, title: str, note: str, width: int | None = None) -> None:
-    """A title for the whole figure with a note under it, wrapped to the figure's width."""
-    lines = textwrap.wrap(note, width=width or int(12.5 * figure.get_figwidth()))
+    """A title for the whole figure with a note under it, wrapped to the figure's width.
+
+    Each line of the note starts a line.
+    """
+    width = width or int(12.5 * figure.get_figwidth())
+    lines = [line for part in note.splitlines() for line in textwrap.wrap(part, width=width)]
     figure.suptitle("\n".join([title, *lines]), fontsize=9)
 
 

@@ -11,6 +11,7 @@ from opscore.cli import data, listing, oracle, proxies, replay
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.progressive import progressive
+from opscore.cli.records import records
 from opscore.cli.search import methods, search
 from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
 from opscore.cli.studies import retraining, toy_model
@@ -47,6 +48,7 @@ app.command(rich_help_panel="Look up")(listing.policies)
 app.command(rich_help_panel="Look up")(methods)
 app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
 app.command(rich_help_panel="Look up")(listing.spaces)
+app.command(rich_help_panel="Look up")(records)
 app.add_typer(data.app, name="data", rich_help_panel="Data")
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, consoles, progress, JSON."""
+"""What the commands share: options, consoles, progress, JSON, lists in text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from opscore import schema
 from opscore.errors import UserError
@@ -23,24 +31,11 @@ DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder to look for data in, before $OPSCORE_DATA and ./data."),
 ]
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
-]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Run seeds, such as 0-3 or 0,2,5.")]
-SpaceOption = Annotated[str, typer.Option(help="Search space.")]
 SizeOption = Annotated[str, typer.Option(help="Supernet size: paper, cpu or smoke.")]
 BatchSizeOption = Annotated[int, typer.Option(help="Images in the minibatch.")]
 ImagesOption = Annotated[
     str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
-]
-MeaningOption = Annotated[
-    str, typer.Option(help="faithful (as published) or clean (as the equations say).")
-]
-DtypeOption = Annotated[str, typer.Option(help="float32 or float64.")]
-DatasetOption = Annotated[str, typer.Option(help="Dataset of the oracle.")]
-SplitOption = Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")]
-OracleSeedsOption = Annotated[
-    str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
 ]
 OracleSourceOption = Annotated[
     str, typer.Option(help="Which table is the oracle; auto is the best there is.")
@@ -79,6 +74,16 @@ def parse_reduction(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
+def parse_policies(text: str) -> list[str]:
+    """Policy names from a comma-separated list; UserError when there is none."""
+    from opscore.policies import split_names
+
+    names = split_names(text)
+    if not names:
+        raise UserError("no policy was asked for; for instance --policies 'zc-pt(nwot)'")
+    return names
+
+
 def print_json(payload: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
     sys.stdout.write(schema.dumps(payload) + "\n")
@@ -96,9 +101,25 @@ def print_written(paths: Iterable[Path]) -> None:
         console.print(f"wrote {path}", highlight=False)
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One line of progress."""
+
+    progress: Progress
+    task: TaskID
+
+    def step(self, what: str) -> None:
+        """One more of the total is done, and it was this."""
+        self.progress.update(self.task, advance=1, description=what)
+
+    def reach(self, done: float, what: str | None = None, total: float | None = None) -> None:
+        """So much of the total is done."""
+        self.progress.update(self.task, completed=done, description=what, total=total)
+
+
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Progress]:
-    """A progress bar on stderr with one task; silent when stderr is not a terminal."""
+def progress_bar(what: str, total: int) -> Iterator[Bar]:
+    """A progress bar on stderr; silent when stderr is not a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -111,5 +132,4 @@ def progress_bar(what: str, total: int) -> Iterator[Progress]:
         transient=True,
         disable=not progress_console.is_terminal,
     ) as progress:
-        progress.add_task(what, total=total)
-        yield progress
+        yield Bar(progress, progress.add_task(what, total=total))

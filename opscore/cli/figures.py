@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.table import Table
 
 from opscore.cli.common import (
@@ -18,47 +20,55 @@ from opscore.cli.common import (
     SeedsOption,
     SizeOption,
     console,
+    parse_policies,
     parse_seeds,
     print_json,
     print_notes,
     print_written,
     progress_bar,
 )
+from opscore.cli.options import grouped
 from opscore.cli.tables import number
-from opscore.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from opscore.runs.measured import Measured
 
-LiveOption = Annotated[
-    bool,
-    typer.Option(
-        "--live",
-        help="Compute the measured side now, with the options below; without it the scores that "
-        "come with the package are shown.",
-    ),
-]
+#: The right-hand columns of the table of claims.
+_CLAIM_NUMBERS = ("published", "measured", "95 % interval", "p", "holds")
 
 
-def figure2(
-    live: LiveOption = False,
-    policies: PoliciesOption = "zc-pt(nwot),disc-zc(nwot)",
-    seeds: SeedsOption = "0-3",
-    size: SizeOption = "paper",
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    out: OutOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@dataclass(frozen=True)
+class LiveOptions:
+    """Whether the measured side is computed now, and of what."""
+
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Compute the measured side now, with the options below; without it the scores "
+            "that come with the package are shown.",
+        ),
+    ] = False
+    policies: PoliciesOption = "zc-pt(nwot),disc-zc(nwot)"
+    seeds: SeedsOption = "0-3"
+    size: SizeOption = "paper"
+    jobs: JobsOption = 1
+    runs: RunsOption = Path("runs")
+    data_dir: DataDirOption = None
+
+    def common(self) -> dict[str, Any]:
+        """The arguments that both kinds of measurement take, beside policies and seeds."""
+        return {"size": self.size, "jobs": self.jobs, "store": self.runs, "data_dir": self.data_dir}
+
+
+@grouped
+def figure2(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Figure 2 and its claims: agreement with the truth, published beside measured."""
     from opscore.runs.paper import figure2 as make_figure2
 
-    measured = None
-    if live:
-        measured = [_measure_progressive(policies, seeds, size, jobs, runs, data_dir)]
+    measured = [_measure_progressive(asked)] if asked.live else None
     result = make_figure2(measured)
     written = [] if out is None else result.save(out)
     if as_json:
@@ -68,26 +78,18 @@ def figure2(
         return
     print_notes(result.notes())
     console.print(_agreement_table(result.left))
-    console.print(_claims_table(result.claims))
+    for table in _claims_tables(result.claims):
+        console.print(table)
     print_written(written)
 
 
-def table1(
-    live: LiveOption = False,
-    policies: PoliciesOption = "zc-pt(nwot),disc-zc(nwot)",
-    seeds: SeedsOption = "0-3",
-    size: SizeOption = "paper",
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    out: OutOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@grouped
+def table1(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Table 1: the architecture that each policy picks edge by edge, published beside measured."""
     from opscore.runs.paper import table1 as make_table1
 
-    measured = [_measure_initial(policies, seeds, size, jobs, runs, data_dir)] if live else None
-    result = make_table1(measured, data_dir)
+    measured = [_measure_initial(asked)] if asked.live else None
+    result = make_table1(measured, asked.data_dir)
     written = [] if out is None else result.save(out)
     if as_json:
         settings = {"command": "table1", "notes": result.notes()}
@@ -100,46 +102,28 @@ def table1(
     print_written(written)
 
 
-def _measure_progressive(
-    policies: str, seeds: str, size: str, jobs: int, runs: Path, data_dir: Path | None
-) -> Measured:
+def _measure_progressive(asked: LiveOptions) -> Measured:
     from opscore.runs.measured import measure_progressive
 
-    names, seed_list, common = _asked(policies, seeds, size, jobs, runs, data_dir)
-    with progress_bar("scoring", total=6 * (len(names) * len(seed_list) + 2)) as progress:
+    names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
+    with progress_bar("scoring", total=6 * (len(names) * len(seeds) + 2)) as bar:
 
         def advance(unit: Any, step: Any) -> None:
-            what = f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}"
-            progress.update(progress.task_ids[0], advance=1, description=what)
+            bar.step(f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}")
 
-        return measure_progressive(names, seed_list, on_step=advance, **common)
+        return measure_progressive(names, seeds, on_step=advance, **asked.common())
 
 
-def _measure_initial(
-    policies: str, seeds: str, size: str, jobs: int, runs: Path, data_dir: Path | None
-) -> Measured:
+def _measure_initial(asked: LiveOptions) -> Measured:
     from opscore.runs.measured import measure_initial
 
-    names, seed_list, common = _asked(policies, seeds, size, jobs, runs, data_dir)
-    with progress_bar("scoring", total=len(names) * len(seed_list) + 2) as progress:
+    names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
+    with progress_bar("scoring", total=len(names) * len(seeds) + 2) as bar:
 
         def advance(unit: Any, table: pd.DataFrame) -> None:
-            progress.update(progress.task_ids[0], advance=1, description=unit.policy)
+            bar.step(unit.policy)
 
-        return measure_initial(names, seed_list, on_done=advance, **common)
-
-
-def _asked(
-    policies: str, seeds: str, size: str, jobs: int, runs: Path, data_dir: Path | None
-) -> tuple[list[str], tuple[int, ...], dict[str, Any]]:
-    """Policy names, seeds, and the arguments that both kinds of measurement take."""
-    from opscore.policies import split_names
-
-    names = split_names(policies)
-    if not names:
-        raise UserError("no policy was asked for; for instance --policies 'zc-pt(nwot)'")
-    common = {"size": size, "jobs": jobs, "store": runs, "data_dir": data_dir}
-    return names, parse_seeds(seeds), common
+        return measure_initial(names, seeds, on_done=advance, **asked.common())
 
 
 def _agreement_table(left: pd.DataFrame) -> Table:
@@ -162,29 +146,38 @@ def _agreement_table(left: pd.DataFrame) -> Table:
     return table
 
 
-def _claims_table(claims: pd.DataFrame) -> Table:
-    """Every claim at iteration 0; later iterations are in claims.csv."""
-    table = Table(
-        title="The paper's claims at iteration 0; holds: sign as claimed and p below 0.05",
-        caption="differences in later iterations: --json, or claims.csv in --out",
-    )
-    headings = ("claim", "against", "size", "published", "measured", "95 % interval", "p", "holds")
-    for heading in headings:
-        left = heading in {"claim", "against"}
-        table.add_column(heading, justify="left" if left else "right", no_wrap=not left)
-    for row in claims[claims["iteration"] == 0].itertuples():
-        against = row.other if isinstance(row.other, str) else row.reference
-        table.add_row(
-            f"{row.claim} ({row.expected})",
-            str(against),
-            str(row.size),
-            number(row.published, "+.2f"),
-            number(row.estimate, "+.2f"),
-            f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
-            number(row.p_value, ".2g"),
-            str(row.holds),
+def _claims_tables(claims: pd.DataFrame) -> list[Table]:
+    """Every claim at iteration 0, a table for each size; later iterations are in claims.csv."""
+    tables = []
+    for size, rows in claims[claims["iteration"] == 0].groupby("size", sort=False):
+        reduced = "" if size == "paper" else " (reduced)"
+        table = Table(
+            title=f"The paper's claims at iteration 0, {size} size{reduced}",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
         )
-    return table
+        table.collapse_padding = True  # a claim is one line
+        for heading in ("claim", "against", "sign", *_CLAIM_NUMBERS):
+            right = heading in _CLAIM_NUMBERS
+            table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+        for row in rows.itertuples():
+            table.add_row(
+                str(row.claim),
+                str(row.other if isinstance(row.other, str) else row.reference),
+                str(row.expected),
+                number(row.published, "+.2f"),
+                number(row.estimate, "+.2f"),
+                f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
+                number(row.p_value, ".2g"),
+                str(row.holds),
+            )
+        tables.append(table)
+    if tables:
+        tables[-1].caption = (
+            "holds: sign as claimed and p below 0.05; better: difference of two correlations with "
+            "best-acc; those of later iterations: --json, or claims.csv in --out"
+        )
+    return tables
 
 
 def _selections_table(selections: pd.DataFrame) -> Table:

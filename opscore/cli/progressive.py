@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,32 +10,17 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
-    BatchSizeOption,
-    DataDirOption,
-    DatasetOption,
-    DeviceOption,
-    DtypeOption,
-    ImagesOption,
-    JobsOption,
     JsonOption,
-    MeaningOption,
-    OracleSeedsOption,
-    OracleSourceOption,
     OutOption,
     PoliciesOption,
-    RunsOption,
-    SeedsOption,
-    SizeOption,
-    SpaceOption,
-    SplitOption,
     console,
-    parse_reduction,
-    parse_seeds,
+    parse_policies,
     print_json,
     print_notes,
     print_written,
     progress_bar,
 )
+from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import number, selection_table
 from opscore.errors import UserError
 
@@ -45,9 +31,11 @@ if TYPE_CHECKING:
     from opscore.runs import ProgressiveResult
 
 
+@grouped
 def progressive(
     policies: PoliciesOption = "zc-pt(nwot)",
-    seeds: SeedsOption = "0",
+    *,
+    grid: RunOptions,
     order: Annotated[
         str,
         typer.Option(help="fixed (as published), random (drawn for each seed), or 3,0,1,2,4,5."),
@@ -70,68 +58,38 @@ def progressive(
         str,
         typer.Option(help="Training profile: paper, cpu, smoke; auto has the name of the size."),
     ] = "auto",
-    space: SpaceOption = "nasbench201",
-    size: SizeOption = "paper",
-    batch_size: BatchSizeOption = 256,
-    images: ImagesOption = "auto",
-    meaning: MeaningOption = "faithful",
-    dtype: DtypeOption = "float32",
-    dataset: DatasetOption = "cifar10",
-    split: SplitOption = "test",
-    oracle_seeds: OracleSeedsOption = "max",
-    oracle_source: OracleSourceOption = "auto",
+    networks: NetworkOptions,
+    truth: OracleOptions,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Start from this supernet (.npz, .pt), not a fresh one.")
     ] = None,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
     out: OutOption = None,
-    device: DeviceOption = "auto",
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score all open edges, discretize the next one, and go on (Figure 2, right)."""
-    from opscore.experiments import OracleSettings
-    from opscore.policies import split_names
     from opscore.runs import progressive as run_progressive
     from opscore.spaces import get_space
 
-    names = split_names(policies)
-    if not names:
-        raise UserError("no policy was asked for; for instance --policies 'zc-pt(nwot)'")
-    seed_list = parse_seeds(seeds)
-    edges = len(get_space(space).initial_state().open_edges)
-    with progress_bar("scoring", total=edges * (len(names) * len(seed_list) + 1)) as progress:
+    names, seeds = parse_policies(policies), grid.seed_list
+    edges = len(get_space(networks.space).initial_state().open_edges)
+    with progress_bar("scoring", total=edges * (len(names) * len(seeds) + 1)) as bar:
 
         def advance(unit: ProgressiveUnit, step: Step) -> None:
-            what = f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}"
-            progress.update(progress.task_ids[0], advance=1, description=what)
+            bar.step(f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}")
 
         result = run_progressive(
             names,
-            seed_list,
+            seeds,
             order=_parse_order(order),
             retrain_epochs=_parse_epochs(retrain_epochs),
             oracle_mode=oracle,
-            store=runs,
-            jobs=jobs,
+            store=grid.runs,
+            jobs=grid.jobs,
             on_step=advance,
-            oracle=OracleSettings(
-                dataset=dataset,
-                split=split,
-                seeds=parse_reduction(oracle_seeds),
-                source=oracle_source,
-            ),
+            oracle=truth.settings(),
             training=training,
-            space=space,
-            size=size,
-            batch_size=batch_size,
-            images=images,
-            meaning=meaning,
-            dtype=dtype,
-            device=device,
             checkpoint=checkpoint,
-            data_dir=data_dir,
+            **asdict(networks),
         )
     written = [] if out is None else result.save(out)
     if as_json:

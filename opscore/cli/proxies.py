@@ -102,7 +102,7 @@ def check(
 
     published = pd.read_parquet(require(PUBLISHED, data_dir)).query("dataset == 'cifar10'")
     published = published.drop_duplicates("arch_str").set_index("arch_str")[:count]
-    with progress_bar("scoring architectures", total=len(published)) as progress:
+    with progress_bar("scoring architectures", total=len(published)) as bar:
         values = evaluate_proxies(
             "nasbench201",
             published.index.tolist(),
@@ -113,7 +113,7 @@ def check(
             seed=seed,
             data_dir=data_dir,
             store=store,
-            progress=lambda done, total: progress.update(progress.task_ids[0], completed=done),
+            progress=lambda done, _: bar.reach(done),
         )
     rows = compare(values, published)
     if as_json:
@@ -220,8 +220,8 @@ def _costs(found: list[Proxy]) -> list[float]:
     states = [supernet.space.initial_state()]
     batch = NoiseImages().minibatch(_COST_BATCH, 0, "cost")
     seconds = []
-    with progress_bar("measuring", total=len(found)) as progress:
+    with progress_bar("measuring", total=len(found)) as bar:
         for proxy in found:
             seconds.append(proxy.scores(supernet, states, batch)[0].seconds)
-            progress.advance(progress.task_ids[0])
+            bar.step(proxy.name)
     return seconds

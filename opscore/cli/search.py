@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from opscore.cli.common import (
-    BatchSizeOption,
-    DataDirOption,
-    DeviceOption,
-    DtypeOption,
-    ImagesOption,
-    JobsOption,
     JsonOption,
-    MeaningOption,
     OracleSourceOption,
     OutOption,
-    RunsOption,
-    SeedsOption,
-    SizeOption,
-    SpaceOption,
     console,
-    parse_seeds,
     print_json,
     print_notes,
     print_written,
     progress_bar,
 )
+from opscore.cli.options import NetworkOptions, RunOptions, grouped
 from opscore.cli.tables import number
 from opscore.errors import UserError
 
@@ -42,6 +31,7 @@ if TYPE_CHECKING:
 _TICKS = 1000
 
 
+@grouped
 def search(
     proxy: Annotated[str, typer.Option(help="Proxy S of the search; see 'opscore proxies'.")] = (
         "nwot"
@@ -76,23 +66,15 @@ def search(
     evaluations: Annotated[
         int, typer.Option(help="Networks that a sampling method may score.")
     ] = 1000,
-    seeds: SeedsOption = "0",
-    space: SpaceOption = "nasbench201",
-    size: SizeOption = "paper",
-    batch_size: BatchSizeOption = 256,
-    images: ImagesOption = "auto",
-    meaning: MeaningOption = "faithful",
-    dtype: DtypeOption = "float32",
+    *,
+    grid: RunOptions,
+    networks: NetworkOptions,
     training: Annotated[
         str,
         typer.Option(help="Training profile of methods that train: paper, cpu, smoke; auto."),
     ] = "auto",
     oracle_source: OracleSourceOption = "auto",
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
     out: OutOption = None,
-    device: DeviceOption = "auto",
-    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
@@ -104,12 +86,12 @@ def search(
     names = split_names(methods) if methods is not None else [f"{family_of(policy)}({proxy})"]
     if not names:
         raise UserError("no search method was asked for; for instance --methods random")
-    seed_list = parse_seeds(seeds)
-    with progress_bar("searching", total=_TICKS * len(names) * len(seed_list)) as bar:
+    seeds = grid.seed_list
+    with progress_bar("searching", total=_TICKS * len(names) * len(seeds)) as bar:
         finished = 0
 
         def during(line: str, share: float) -> None:
-            bar.update(bar.task_ids[0], completed=_TICKS * (finished + share), description=line)
+            bar.reach(_TICKS * (finished + share), line)
 
         def after(unit: SearchUnit, outcome: SearchOutcome) -> None:
             nonlocal finished
@@ -118,9 +100,9 @@ def search(
 
         result = run_search(
             names,
-            seed_list,
-            store=runs,
-            jobs=jobs,
+            seeds,
+            store=grid.runs,
+            jobs=grid.jobs,
             on_done=after,
             progress=during,
             oracle=OracleSettings(source=oracle_source),
@@ -129,15 +111,8 @@ def search(
             proposals=proposals,
             validation=validation,
             evaluations=evaluations,
-            space=space,
-            size=size,
-            batch_size=batch_size,
-            images=images,
-            meaning=meaning,
-            dtype=dtype,
             training=training,
-            device=device,
-            data_dir=data_dir,
+            **asdict(networks),
         )
     written = [] if out is None else result.save(out)
     if as_json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +11,8 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
+    Bar,
+    BatchSizeOption,
     DataDirOption,
     ImagesOption,
     JobsOption,
@@ -23,6 +27,7 @@ from opscore.cli.common import (
     print_written,
     progress_bar,
 )
+from opscore.cli.options import grouped
 from opscore.cli.tables import number
 from opscore.errors import UserError
 
@@ -31,30 +36,63 @@ if TYPE_CHECKING:
 
     from opscore.runs.search_live import Live
 
-LiveOption = Annotated[
-    bool, typer.Option("--live", help="Search now, not what the package's record says.")
-]
 FolderOption = Annotated[Path, typer.Option("--out", help="Folder for tables and figures.")]
-LiveSizeOption = Annotated[str, typer.Option(help="With --live: paper, cpu or smoke.")]
 BatchOption = Annotated[int, typer.Option(help="With --live: images in a minibatch.")]
-ProposalsOption = Annotated[int, typer.Option(help="With --live: N.")]
-ValidationOption = Annotated[int, typer.Option(help="With --live: V.")]
 
 
+@dataclass(frozen=True)
+class LiveOptions:
+    """Whether searches are made now, and with which settings."""
+
+    live: Annotated[
+        bool, typer.Option("--live", help="Search now, not what the package's record says.")
+    ] = False
+    seeds: SeedsOption = "0-3"
+    size: Annotated[str, typer.Option(help="With --live: paper, cpu or smoke.")] = "paper"
+    batch_size: BatchOption = 256
+    jobs: JobsOption = 1
+    runs: RunsOption = Path("runs")
+    data_dir: DataDirOption = None
+
+    def searches(self, proposals: int, validation: int) -> Live:
+        """The searches, with so many proposals and minibatches."""
+        from opscore.runs.search_live import Live
+
+        return Live(
+            seeds=parse_seeds(self.seeds),
+            proposals=proposals,
+            validation=validation,
+            size=self.size,
+            batch_size=self.batch_size,
+            jobs=self.jobs,
+            runs=self.runs,
+            data_dir=self.data_dir,
+        )
+
+
+@dataclass(frozen=True)
+class TableOptions(LiveOptions):
+    """The same with N and V."""
+
+    proposals: Annotated[int, typer.Option(help="With --live: N.")] = 10
+    validation: Annotated[int, typer.Option(help="With --live: V.")] = 100
+
+
+@dataclass(frozen=True)
+class Figure4Options(LiveOptions):
+    """The same with a smaller minibatch."""
+
+    batch_size: BatchOption = 64
+
+
+@grouped
 def table2(
     out: FolderOption = Path("figures/search"),
-    live: LiveOption = False,
     methods: Annotated[
         str, typer.Option(help="With --live: search methods, separated by commas.")
     ] = "zero-cost-pt(nwot),zero-cost-pt(synflow),zero-cost-disc(nwot),random,naswot(nwot)",
-    seeds: SeedsOption = "0-3",
-    proposals: ProposalsOption = 10,
-    validation: ValidationOption = 100,
-    size: LiveSizeOption = "paper",
-    batch_size: BatchOption = 256,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    data_dir: DataDirOption = None,
+    *,
+    asked: TableOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Error of every search method on NAS-Bench-201, beside the paper's Table 2."""
@@ -62,28 +100,21 @@ def table2(
     from opscore.policies import split_names
     from opscore.runs.search_tables import table2 as make
 
-    asked = _live(seeds, proposals, validation, size, batch_size, jobs, runs, data_dir)
-    rows, note = _rows(live, asked, split_names(methods))
+    rows, note = _rows(asked, split_names(methods))
     table = make(rows)
     written = []
     for dataset in dict.fromkeys(table["dataset"]):
         own = table[table["dataset"] == dataset]
         axes = error_bars(own, "method", title=f"Table 2: {dataset}", note=note)
         written += _save(axes.figure, out / f"table2_{dataset}", own)
-    _finish(table, ["method", "dataset"], out / "table2", written, as_json, note)
+    _finish(table, ["method", "setting", "dataset"], out / "table2", written, as_json, note)
 
 
+@grouped
 def table5(
     out: FolderOption = Path("figures/search"),
-    live: LiveOption = False,
-    seeds: SeedsOption = "0-3",
-    proposals: ProposalsOption = 10,
-    validation: ValidationOption = 100,
-    size: LiveSizeOption = "paper",
-    batch_size: BatchOption = 256,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    data_dir: DataDirOption = None,
+    *,
+    asked: TableOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Error of Zero-Cost-PT (nwot) by edge order, beside the paper's Table 5."""
@@ -91,8 +122,7 @@ def table5(
     from opscore.runs.search_tables import table5 as make
     from opscore.search import ORDERS
 
-    asked = _live(seeds, proposals, validation, size, batch_size, jobs, runs, data_dir)
-    rows, note = _rows(live, asked, ["zero-cost-pt(nwot)"], ORDERS, record="search_orders")
+    rows, note = _rows(asked, ["zero-cost-pt(nwot)"], ORDERS, record="search_orders")
     table = make(rows)
     own = table[table["dataset"] == "cifar10"]
     axes = error_bars(own, "order", title="Table 5: edge orders, CIFAR-10", note=note)
@@ -100,21 +130,15 @@ def table5(
     _finish(table, ["order", "dataset"], out / "table5", written, as_json, note)
 
 
+@grouped
 def search_cost(
     out: FolderOption = Path("figures/search"),
-    live: LiveOption = False,
     methods: Annotated[
         str, typer.Option(help="With --live: search methods, separated by commas.")
     ] = "zero-cost-pt(nwot),zero-cost-disc(nwot),random,naswot(nwot),evolution(nwot),"
     "max-params,regularized-evolution,optimum,te-nas",
-    seeds: SeedsOption = "0-3",
-    proposals: ProposalsOption = 10,
-    validation: ValidationOption = 100,
-    size: LiveSizeOption = "paper",
-    batch_size: BatchOption = 256,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    data_dir: DataDirOption = None,
+    *,
+    asked: TableOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Error against forward passes for every search method."""
@@ -122,25 +146,22 @@ def search_cost(
     from opscore.policies import split_names
     from opscore.runs.search_tables import error_against_cost
 
-    asked = _live(seeds, proposals, validation, size, batch_size, jobs, runs, data_dir)
-    rows, note = _rows(live, asked, split_names(methods))
+    rows, note = _rows(asked, split_names(methods))
     table = error_against_cost(rows)
     axes = error_cost(table, title="Error against cost, CIFAR-10", note=note)
     written = _save(axes.figure, out / "error_against_cost", table)
-    _finish(table, ["method", "forward_passes"], out / "search_cost", written, as_json, note)
+    _finish(
+        table, ["method", "setting", "forward_passes"], out / "search_cost", written, as_json, note
+    )
 
 
+@grouped
 def figure4(
     out: FolderOption = Path("figures/search"),
-    live: LiveOption = False,
-    seeds: SeedsOption = "0-3",
     counts: Annotated[str, typer.Option(help="Ns, separated by commas.")] = "1,10,100,1000",
     rounds: Annotated[str, typer.Option(help="With --live: Vs, separated by commas.")] = "1,10,100",
-    size: LiveSizeOption = "paper",
-    batch_size: BatchOption = 64,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    data_dir: DataDirOption = None,
+    *,
+    asked: Figure4Options,
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy against score by N, and accuracy by N and V (Figure 4, Table 3's design)."""
@@ -150,14 +171,14 @@ def figure4(
     from opscore.runs.search_live import live_proposals, recorded_proposals
 
     numbers = _numbers(counts)
-    asked = _live(seeds, max(numbers), 0, size, batch_size, jobs, runs, data_dir)
-    if live:
+    searches = asked.searches(max(numbers), 0)
+    if asked.live:
         with progress_bar("searching", total=100) as bar:
-            proposals, scores = live_proposals(asked, _numbers(rounds), _advance(bar))
-        note = asked.describe()
+            proposals, scores = live_proposals(searches, _numbers(rounds), _advance(bar))
+        note = searches.describe()
     else:
         proposals, scores, note = recorded_proposals()
-    oracle = load_oracle("nasbench201", seeds="mean", data_dir=data_dir)
+    oracle = load_oracle("nasbench201", seeds="mean", data_dir=asked.data_dir)
     names = proposals["architecture"].unique().tolist()
     accuracy = {name: oracle.accuracy(oracle.space.parse(name)) for name in names}
     best = scores[scores["validation"] == scores["validation"].max()]
@@ -173,7 +194,7 @@ def architecture_scores(
     store: Annotated[Path, typer.Option(help="Folder of finished pieces.")] = Path("runs"),
     seeds: SeedsOption = "0",
     size: SizeOption = "paper",
-    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 64,
+    batch_size: BatchSizeOption = 64,
     images: ImagesOption = "auto",
     record: Annotated[
         bool, typer.Option(help="Write the result into the package's own record.")
@@ -198,7 +219,7 @@ def architecture_scores(
                 module.architecture_scores(
                     settings,
                     store,
-                    lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+                    lambda done, total: bar.reach(done, total=total),
                 )
             )
     table = pd.concat(parts, ignore_index=True)
@@ -208,24 +229,8 @@ def architecture_scores(
     console.print(f"wrote {path}: {len(table):,} rows", highlight=False)
 
 
-def _live(
-    seeds: str,
-    proposals: int,
-    validation: int,
-    size: str,
-    batch_size: int,
-    jobs: int,
-    runs: Path,
-    data_dir: Path | None,
-) -> Live:
-    from opscore.runs.search_live import Live
-
-    return Live(parse_seeds(seeds), proposals, validation, size, batch_size, jobs, runs, data_dir)
-
-
 def _rows(
-    live: bool,
-    asked: Live,
+    asked: TableOptions,
     methods: list[str],
     orders: tuple[str, ...] = ("random",),
     record: str = "search",
@@ -233,17 +238,16 @@ def _rows(
     """A frame of searches, and what to say of it."""
     from opscore.runs.search_live import live_searches, recorded_searches
 
-    if not live:
+    searches = asked.searches(asked.proposals, asked.validation)
+    if not asked.live:
         return recorded_searches(record, asked.data_dir)
     with progress_bar("searching", total=100) as bar:
-        return live_searches(asked, methods, orders, _advance(bar)), asked.describe()
+        return live_searches(searches, methods, orders, _advance(bar)), searches.describe()
 
 
-def _advance(bar: Any) -> Any:
+def _advance(bar: Bar) -> Callable[[str, float], None]:
     """Shows the share of the work done."""
-    return lambda line, share: bar.update(
-        bar.task_ids[0], completed=round(100 * share), description=line
-    )
+    return lambda line, share: bar.reach(round(100 * share), line)
 
 
 def _numbers(text: str) -> list[int]:

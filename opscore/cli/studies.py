@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
+    BatchSizeOption,
     DataDirOption,
     ImagesOption,
     JsonOption,
@@ -50,10 +51,10 @@ def retraining(
     from opscore.runs.retraining import retraining as run_retraining
 
     seed_list = parse_seeds(seeds)
-    with progress_bar("retraining", total=5 * epochs * len(seed_list)) as progress:
+    with progress_bar("retraining", total=5 * epochs * len(seed_list)) as bar:
 
         def advance(op: str, epoch: int) -> None:
-            progress.update(progress.task_ids[0], advance=1, description=f"{op}, epoch {epoch}")
+            bar.step(f"{op}, epoch {epoch}")
 
         result = run_retraining(
             int(edge) if edge.isdigit() else edge,
@@ -84,7 +85,7 @@ def toy_model(
         str, typer.Option(help="Edges in the chain, such as 1-6; time grows as 4^length.")
     ] = "1-4",
     seeds: SeedsOption = "0-3",
-    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 64,
+    batch_size: BatchSizeOption = 64,
     images: ImagesOption = "auto",
     runs: RunsOption = Path("runs"),
     out: OutOption = None,
@@ -97,11 +98,10 @@ def toy_model(
 
     if live:
         length_list, seed_list = parse_seeds(lengths), parse_seeds(seeds)
-        with progress_bar("scoring", total=len(length_list) * len(seed_list)) as progress:
+        with progress_bar("scoring", total=len(length_list) * len(seed_list)) as bar:
 
             def advance(unit: ToyUnit) -> None:
-                what = f"{unit.length} edges, seed {unit.seed}"
-                progress.update(progress.task_ids[0], advance=1, description=what)
+                bar.step(f"{unit.length} edges, seed {unit.seed}")
 
             result = run_toy_model(
                 length_list,

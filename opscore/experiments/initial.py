@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from opscore.experiments.trained import image_fingerprint, trained_supernet
 from opscore.images import Batch, ImageSet, load_images
 from opscore.oracles import Oracle, load_oracle
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
-from opscore.proxies import Meaning
+from opscore.proxies import Meaning, Memo, Precision
 from opscore.rng import derive_seed
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
@@ -33,11 +33,13 @@ class Unit:
         settings: resolved settings of the experiment.
         policy: the policy's name.
         seed: the run seed; None for a policy that draws nothing.
+        memo: shared by the units of a seed that are computed in one process.
     """
 
     settings: ScoringSettings
     policy: str
     seed: int | None
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     def key(self) -> dict[str, Any]:
         """What the unit's scores depend on, as plain values; its hash names the run."""
@@ -62,6 +64,8 @@ class Unit:
                 "dtype": settings.dtype,
                 "device": settings.device.partition(":")[0],
             }
+        if "supernet" in uses:
+            key |= settings.precision_key
         if "batch" in uses:
             drawn = settings.batch_file is None
             key |= {
@@ -88,11 +92,13 @@ class ScoringContext:
         settings: resolved settings.
         seed: the run's seed.
         draw: names the draw of images; none is that of initial scoring.
+        memo: scores that are known already.
     """
 
     settings: ScoringSettings
     seed: int
     draw: tuple[str | int, ...] = ()
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     def redrawn(self, *draw: str | int) -> ScoringContext:
         """A context with other images and the same supernets and oracle."""
@@ -111,6 +117,11 @@ class ScoringContext:
     def meaning(self) -> Meaning:
         """'faithful' or 'clean'."""
         return self.settings.meaning
+
+    @property
+    def precision(self) -> Precision:
+        """'full' or 'bf16', of the proxies' fast path."""
+        return self.settings.precision
 
     @cached_property
     def images(self) -> ImageSet:
@@ -185,16 +196,20 @@ class ScoringContext:
 def units(settings: ScoringSettings) -> list[Unit]:
     """The units of an experiment: every policy with every seed, or once if it draws nothing."""
     found: list[Unit] = []
+    memos = {seed: Memo() for seed in (None, *settings.seeds)}
     for policy in settings.policies:
         seeded = "seed" in find_family(policy)[0].policy.uses
         seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
-        found.extend(Unit(settings, policy, seed) for seed in seeds)
+        found.extend(Unit(settings, policy, seed, memos[seed]) for seed in seeds)
     return found
 
 
 def score_unit(unit: Unit) -> pd.DataFrame:
-    """The score table of one unit (schema SCORES), computed here and now."""
-    context = ScoringContext(unit.settings, unit.seed or 0)
+    """The score table of one unit (schema SCORES), computed here and now.
+
+    A score that another unit of the seed left in the memo has zero seconds.
+    """
+    context = ScoringContext(unit.settings, unit.seed or 0, memo=unit.memo)
     policy = make_policy(unit.policy, context)
     return score_table(policy, context.space, unit.seed)
 

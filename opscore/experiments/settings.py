@@ -10,7 +10,8 @@ import torch
 from opscore.errors import UserError, unknown
 from opscore.images import resolve_images
 from opscore.policies import find_family
-from opscore.proxies import Meaning, check_meaning
+from opscore.policies.zero_cost import ZeroCostPolicy
+from opscore.proxies import Meaning, Precision, check_meaning, check_precision, get_proxy
 from opscore.spaces import get_space
 from opscore.supernets import SUPERNETS
 from opscore.supernets.profiles import TrainingProfile, find_profile
@@ -51,6 +52,8 @@ class ScoringSettings:
         images: image set; 'auto' is CIFAR-10 where it is found, else digits.
         meaning: 'faithful' or 'clean' (docs/faithful.md).
         dtype: 'float32' or 'float64'.
+        precision: of the proxies' fast path: 'full' is that of ``dtype``; 'bf16' computes its
+            convolutions in bfloat16, for zc-pt and disc-zc of a proxy that has such a path.
         device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         oracle: the truth for best-acc and avg-acc.
         checkpoint: a supernet to score instead of a fresh one.
@@ -70,6 +73,7 @@ class ScoringSettings:
     images: str = "auto"
     meaning: Meaning = "faithful"
     dtype: str = "float32"
+    precision: Precision = "full"
     device: str = "auto"
     oracle: OracleSettings = field(default_factory=OracleSettings)
     checkpoint: Path | None = None
@@ -84,6 +88,14 @@ class ScoringSettings:
         if isinstance(self.training, TrainingProfile):
             return self.training
         return find_profile(self.size if self.training == "auto" else self.training)
+
+    @property
+    def precision_key(self) -> dict[str, str]:
+        """What the precision adds to a run's key: nothing for 'full'.
+
+        So runs from before there was a choice are found.
+        """
+        return {} if self.precision == "full" else {"precision": self.precision}
 
     def resolved(self) -> ScoringSettings:
         """The same settings with every 'auto' decided and every name checked.
@@ -103,6 +115,9 @@ class ScoringSettings:
             raise UserError(f"seeds are 0 or more, got {min(self.seeds)}")
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if check_precision(self.precision) != "full":
+            for policy in self.policies:
+                _require_precision(policy, self.precision)
         if self.batch_size < 2:
             raise UserError(f"a batch needs at least two images, got {self.batch_size}")
         for path in (self.checkpoint, self.batch_file):
@@ -124,6 +139,15 @@ class ScoringSettings:
 
 def _path(value: Path | str | None) -> Path | None:
     return None if value is None else Path(value)
+
+
+def _require_precision(policy: str, precision: Precision) -> None:
+    """UserError for a policy that scores fresh supernets, but not in this precision."""
+    family, argument = find_family(policy)
+    if issubclass(family.policy, ZeroCostPolicy):
+        get_proxy(argument).require_precision(precision)
+    elif "supernet" in family.policy.uses:
+        raise UserError(f"policy '{policy}' has no {precision}; zc-pt and disc-zc have")
 
 
 def resolve_device(name: str) -> str:

@@ -106,6 +106,7 @@ class ToyUnit:
             "batch_size": settings.batch_size,
             "dtype": settings.dtype,
             "device": settings.device.partition(":")[0],
+            **settings.precision_key,
         }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import numpy as np
 from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.oracles import Oracle
-from opscore.proxies import Meaning, Score
-from opscore.registry import Registry
+from opscore.proxies import Meaning, Memo, Precision, Score
+from opscore.registry import Registry, look_up
 from opscore.spaces import SearchSpace, State
 from opscore.supernets import Supernet
 
@@ -38,6 +37,16 @@ class Context(Protocol):
     @property
     def meaning(self) -> Meaning:
         """'faithful' or 'clean'."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """'full' or 'bf16', of the proxies' fast path."""
+        ...
+
+    @property
+    def memo(self) -> Memo:
+        """Scores that are known already."""
         ...
 
     @property
@@ -140,26 +149,13 @@ class PolicyFamily:
 #: Policy families by name; other packages add theirs through the entry-point group.
 POLICIES: Registry[PolicyFamily] = Registry("policy", entry_points="opscore.policies")
 
-_NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
-
 
 def find_family(name: str) -> tuple[PolicyFamily, str]:
     """The family and the argument of a policy name such as 'zc-pt(nwot)'.
 
     UserError when the family or its argument is unknown, missing, or not wanted.
     """
-    match = _NAME.fullmatch(name.strip())
-    if match is None:
-        raise UserError(f"bad policy name '{name}'; the form is FAMILY or FAMILY(PROXY)")
-    family, argument = POLICIES[match[1]], match[2]
-    if family.check_argument is None:
-        if argument is not None:
-            raise UserError(f"policy '{match[1]}' takes no argument, got '{name}'")
-    elif not argument:
-        raise UserError(f"policy '{match[1]}' needs a proxy, as in '{match[1]}(nwot)'")
-    else:
-        family.check_argument(argument)
-    return family, argument or ""
+    return look_up(POLICIES, name, kind="policy", form="FAMILY")
 
 
 def split_names(text: str) -> list[str]:

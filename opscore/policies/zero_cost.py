@@ -48,6 +48,8 @@ class ZeroCostPolicy(Policy):
             [self.changed(state, edge, op) for edge, op in asked],
             self.context.batch,
             meaning=self.context.meaning,
+            precision=self.context.precision,
+            memo=self.context.memo,
         )
         result: EdgeScores = {edge: [] for edge in edges}
         for (edge, _), value in zip(asked, values, strict=True):

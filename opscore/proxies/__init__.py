@@ -23,14 +23,18 @@ from opscore.proxies import (
 )
 from opscore.proxies.base import (
     MEANINGS,
+    PRECISIONS,
     PROXIES,
     Meaning,
+    Precision,
     Proxy,
     Score,
     check_meaning,
+    check_precision,
     register_proxy,
 )
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
+from opscore.proxies.memo import Memo
 from opscore.proxies.sensitivity import operation_sensitivities
 
 
@@ -51,12 +55,16 @@ __all__ = [
     "ALIASES",
     "COMBINATIONS",
     "MEANINGS",
+    "PRECISIONS",
     "PROXIES",
     "Combination",
     "Meaning",
+    "Memo",
+    "Precision",
     "Proxy",
     "Score",
     "check_meaning",
+    "check_precision",
     "epe_nas",
     "fisher",
     "flops",

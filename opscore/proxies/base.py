@@ -11,9 +11,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from opscore.errors import unknown
+from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.proxies.copying import copy_network
+from opscore.proxies.memo import Memo
 from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets import StateNetwork, Supernet
@@ -22,10 +23,16 @@ from opscore.supernets import StateNetwork, Supernet
 Meaning = Literal["faithful", "clean"]
 MEANINGS: tuple[Meaning, ...] = ("faithful", "clean")
 
+#: 'full' is the network's own; 'bf16' has the fast path's convolutions in bfloat16.
+Precision = Literal["full", "bf16"]
+#: Precisions, and the type of the forward pass in each; None is that of the images.
+PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.bfloat16}
+
 Mode = Literal["eval", "train"]
 ProxyFunction = Callable[[nn.Module, Batch], float]
 #: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path.
-EngineFunction = Callable[[Supernet, Sequence[State], Batch, Meaning], "list[float] | None"]
+#: That of a proxy with more precisions than 'full' also takes ``dtype``, of :data:`PRECISIONS`.
+EngineFunction = Callable[..., "list[float] | None"]
 
 OK = "ok"
 
@@ -69,6 +76,7 @@ class Proxy:
         engine: a fast path over many states at once that gives the same numbers, if there is one;
             'shared' for a function that looks at nothing but logits, convolution and linear
             modules, so that it may be given the same network computed with less work.
+        precisions: what the engine can compute in, of :data:`PRECISIONS`.
         grouped: whether states that are asked for together are ranked against each other.
     """
 
@@ -83,6 +91,16 @@ class Proxy:
     clean: ProxyFunction | None = None
     renormalize: bool = False
     engine: EngineFunction | Literal["shared"] | None = None
+    precisions: frozenset[Precision] = frozenset({"full"})
+
+    def require_precision(self, precision: Precision) -> None:
+        """UserError when the proxy has no fast path in this precision."""
+        if precision not in self.precisions:
+            have = [name for name in PROXIES if precision in PROXIES[name].precisions]
+            raise UserError(
+                f"proxy '{self.name}' has no fast path in {precision}; "
+                f"those that have one: {', '.join(have) or 'none'}"
+            )
 
     def score_network(
         self, network: nn.Module, batch: Batch, *, meaning: Meaning = "faithful"
@@ -111,18 +129,50 @@ class Proxy:
         *,
         meaning: Meaning = "faithful",
         fast: bool = True,
+        precision: Precision = "full",
+        memo: Memo | None = None,
     ) -> list[Score]:
         """A score for each state of the supernet, in the order given.
 
         ``fast=False`` is the plain path: one forward of the supernet's modules for each state.
-        Equal states are scored once; where work is shared its time is split evenly.
+        Equal states are scored once; where work is shared its time is split evenly. A score that
+        the memo knows is not computed again and costs nothing: its ``seconds`` are zero.
+
+        UserError for a precision that the fast path has not, for this proxy or this supernet.
         """
-        distinct = list(dict.fromkeys(states))
-        found = self._engine_scores(supernet, distinct, batch, meaning) if fast else None
-        if found is None:
-            found = [self._plain_score(supernet, state, batch, meaning) for state in distinct]
-        by_state = dict(zip(distinct, found, strict=True))
+        self.require_precision(precision)
+        known: dict[State, Score] = {}
+        if memo is not None:
+            known = memo.table(supernet, batch, self, meaning, precision, fast)
+        by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
+        missing = [state for state in dict.fromkeys(states) if state not in known]
+        if missing:
+            found = self._computed(supernet, missing, batch, meaning, fast, precision)
+            by_state.update(zip(missing, found, strict=True))
+            # A failure may be of the moment, such as memory that ran out.
+            known.update(
+                {state: by_state[state] for state in missing if by_state[state].status == OK}
+            )
         return [by_state[state] for state in states]
+
+    def _computed(
+        self,
+        supernet: Supernet,
+        states: list[State],
+        batch: Batch,
+        meaning: Meaning,
+        fast: bool,
+        precision: Precision,
+    ) -> list[Score]:
+        found = self._engine_scores(supernet, states, batch, meaning, precision) if fast else None
+        if found is None:
+            if precision != "full":
+                raise UserError(
+                    f"{precision} is a precision of the fast path, which '{self.name}' does not "
+                    f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}')"
+                )
+            found = [self._plain_score(supernet, state, batch, meaning) for state in states]
+        return found
 
     def _plain_score(
         self, supernet: Supernet, state: State, batch: Batch, meaning: Meaning
@@ -133,14 +183,20 @@ class Proxy:
         return self.score_network(network, batch, meaning=meaning)
 
     def _engine_scores(
-        self, supernet: Supernet, states: list[State], batch: Batch, meaning: Meaning
+        self,
+        supernet: Supernet,
+        states: list[State],
+        batch: Batch,
+        meaning: Meaning,
+        precision: Precision,
     ) -> list[Score] | None:
         if self.engine is None:
             return None
         if self.engine == "shared":
             return self._shared_scores(supernet, states, batch, meaning)
         start = time.perf_counter()
-        values = self.engine(supernet, states, batch, meaning)
+        more = {} if precision == "full" else {"dtype": PRECISIONS[precision]}
+        values = self.engine(supernet, states, batch, meaning, **more)
         if values is None:
             return None
         seconds = _since(start) / max(len(states), 1)
@@ -177,6 +233,7 @@ def register_proxy(
     clean: ProxyFunction | None = None,
     renormalize: bool = False,
     engine: EngineFunction | Literal["shared"] | None = None,
+    precisions: Sequence[Precision] = ("full",),
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
 
@@ -198,6 +255,7 @@ def register_proxy(
             clean=clean,
             renormalize=renormalize,
             engine=engine,
+            precisions=frozenset(precisions),
         )
         PROXIES.add(name, proxy)
         return function
@@ -211,6 +269,14 @@ def check_meaning(meaning: str) -> Meaning:
         if meaning == known:
             return known
     raise unknown("meaning", meaning, MEANINGS)
+
+
+def check_precision(precision: str) -> Precision:
+    """The precision of this name; UserError when there is none."""
+    for known in PRECISIONS:
+        if precision == known:
+            return known
+    raise unknown("precision", precision, PRECISIONS)
 
 
 def _is_failure(error: Exception) -> bool:

@@ -28,7 +28,8 @@ from torch import nn
 
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
-from opscore.proxies.base import PROXIES, Meaning, Proxy, Score
+from opscore.proxies.base import PROXIES, Meaning, Precision, Proxy, Score
+from opscore.proxies.memo import Memo
 from opscore.spaces import State
 from opscore.supernets import Supernet
 
@@ -61,14 +62,25 @@ class Combination(Proxy):
         *,
         meaning: Meaning = "faithful",
         fast: bool = True,
+        precision: Precision = "full",
+        memo: Memo | None = None,
     ) -> list[Score]:
         """One score for each state, relative to the other states of this call.
 
         A candidate that one of the proxies cannot score has no score, and the others are ranked
-        without it.
+        without it. The memo keeps the scores of the parts, not the ranks.
         """
+        self.require_precision(precision)
         found = [
-            proxy.scores(supernet, states, batch, meaning=meaning, fast=fast)
+            proxy.scores(
+                supernet,
+                states,
+                batch,
+                meaning=meaning,
+                fast=fast,
+                precision=precision,
+                memo=memo,
+            )
             for proxy in self.proxies
         ]
         signs = np.array([[1.0 if proxy.higher_is_better else -1.0] for proxy in self.proxies])
@@ -135,6 +147,7 @@ def parse_combination(name: str) -> Combination | None:
         higher_is_better=True,
         source="; ".join(dict.fromkeys(proxy.source for proxy in proxies)),
         needs=frozenset[str]().union(*(proxy.needs for proxy in proxies)),
+        precisions=frozenset[Precision].intersection(*(proxy.precisions for proxy in proxies)),
         proxies=proxies,
         combine=COMBINATIONS[kind],
     )

@@ -110,6 +110,7 @@ def fast_nwot(
     source="Mellor et al. 2021, eq. 1-2",
     clean=clean_nwot,
     engine=fast_nwot,
+    precisions=("full", "bf16"),
 )
 def nwot(network: nn.Module, batch: Batch) -> float:
     """S with the authors' count of activations."""

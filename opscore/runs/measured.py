@@ -59,6 +59,16 @@ class Measured:
         ]
 
 
+def sources(measured: Sequence[Measured]) -> list[str]:
+    """What several measurements rest on: a line of what they share, then one for each."""
+    each = [one.notes() for one in measured]
+    shared = [note for note in each[0] if all(note in notes for notes in each)]
+    if len(each) == 1 or not shared:
+        return ["; ".join(notes) for notes in each]
+    own = ["; ".join(note for note in notes if note not in shared) for notes in each]
+    return [f"all measured: {'; '.join(shared)}", *own]
+
+
 def shipped() -> list[Measured]:
     """The score tables that the package ships, paper size first."""
     names = [name for name in record_names() if name.startswith(PREFIX)]

@@ -21,7 +21,7 @@ from opscore.published import (
 )
 from opscore.published import table1 as published_table1
 from opscore.runs.claims import COLUMNS, check_claims
-from opscore.runs.measured import Measured, shipped
+from opscore.runs.measured import Measured, shipped, sources
 from opscore.spaces import NASBENCH201
 
 PUBLISHED = "published"
@@ -87,10 +87,10 @@ class Figure2:
         return table.sort_values(PUBLISHED, ascending=False)
 
     def notes(self) -> list[str]:
-        """What the numbers rest on, a line each."""
+        """What the numbers rest on, a line for each source."""
         return [
             "published: one run, seeds mostly unknown (left); four seeds, synflow one (right)",
-            *(note for measured in self.measured for note in measured.notes()),
+            *sources(self.measured),
         ]
 
     def save(self, folder: Path | str) -> list[Path]:
@@ -100,7 +100,7 @@ class Figure2:
         policies, figure2_right the curves along a search.
         """
         target = Path(folder)
-        note = "; ".join(self.notes())
+        note = "\n".join(self.notes())
         truths = self.left[self.left["reference"].isin(["best-acc", "avg-acc"])]
         written = [
             *save_figure(agreement_panels(truths, note=note), target / "figure2_left", truths),
@@ -162,19 +162,19 @@ class Table1:
         return table.merge(known, on="policy", how="left")
 
     def notes(self) -> list[str]:
-        """What the numbers rest on, a line each."""
+        """What the numbers rest on, a line for each source."""
         oracle = load_oracles("nasbench201", data_dir=self.data_dir)["cifar10"]
         return [
             "published: one run; tenas has a tie on one edge broken by hand",
             f"measured errors and ranks: {oracle.describe()}",
-            *(note for measured in self.measured for note in measured.notes()),
+            *sources(self.measured),
         ]
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write the table (CSV, Parquet), its mean over seeds (CSV) and a figure into a folder."""
         target = Path(folder)
         rows = self.selections
-        figure = table1_strip(rows[rows["dataset"] == "cifar10"], note="; ".join(self.notes()))
+        figure = table1_strip(rows[rows["dataset"] == "cifar10"], note="\n".join(self.notes()))
         return [
             *save_figure(figure, target / "table1", rows),
             _write(target / "table1.parquet", rows),

@@ -77,7 +77,8 @@ class InitialResult:
             images = f"images: {settings.batch_file.name}"
         reduced = "" if settings.size == "paper" else " (reduced)"
         size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size{reduced}"
-        supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores"
+        precision = "" if settings.precision == "full" else f" in {settings.precision}"
+        supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores{precision}"
         truth = f"truth: {ScoringContext(settings, 0).oracle.describe()}"
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []

@@ -165,9 +165,11 @@ class SearchResult:
         described = load_images(settings.images, settings.data_dir).describe()
         reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
+        precision = "" if settings.precision == "full" else f" in {settings.precision}"
+        scores = f"{settings.meaning} scores{precision}"
         return [
             f"images: {described}; batch {settings.batch_size}",
-            f"networks: {settings.space}, {settings.size} size{reduced}, {settings.meaning} scores",
+            f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
             f"search: N = {settings.proposals}, V = {settings.validation}, order {order}",
             "errors: test, mean over the benchmark's trainings; published: Tables 2 and 5",
         ]

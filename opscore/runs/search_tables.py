@@ -7,7 +7,7 @@ dataset): see :data:`SEARCHES`. A SearchResult's ``architectures`` has the first
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,12 +19,15 @@ from opscore.oracles import Oracle
 from opscore.published import table2 as published_table2
 from opscore.published import table5 as published_table5
 from opscore.rng import numpy_generator
-from opscore.search.base import Cost
+from opscore.search.base import Cost, find_method
 from opscore.search.sampling import draw_architectures
 from opscore.search.score_record import recorded_strengths
 from opscore.spaces import NASBENCH201, State
 
-#: Columns of a frame of searches.
+#: What a search's settings say where its method does not depend on them.
+_UNUSED = {"order": "", "proposals": 0, "validation": 0, "size": "", "batch_size": 0}
+
+#: Columns of a frame of searches; settings that a method does not use are empty or 0.
 SEARCHES = {
     "method": "str",
     "seed": "Int64",
@@ -34,6 +37,8 @@ SEARCHES = {
     "order": "str",
     "proposals": "int64",
     "validation": "int64",
+    "size": "str",
+    "batch_size": "int64",
     **dict.fromkeys(Cost.__dataclass_fields__, "float64"),
 }
 
@@ -68,8 +73,30 @@ def searches(architectures: pd.DataFrame, costs: pd.DataFrame, settings: Any) ->
     joined = architectures.merge(
         costs[["method", "seed", *fields]], on=["method", "seed"], how="left"
     )
-    named = {name: getattr(settings, name) for name in ("order", "proposals", "validation")}
-    return joined.assign(**named)[list(SEARCHES)].astype(SEARCHES)
+    used = {name: find_method(name).key(settings) for name in joined["method"].unique()}
+    for field, unused in _UNUSED.items():
+        joined[field] = [used[name].get(field, unused) for name in joined["method"]]
+    return joined[list(SEARCHES)].astype(SEARCHES)
+
+
+def setting(row: Mapping[Hashable, Any]) -> str:
+    """How a search's settings differ from those of the paper's tables; empty when they do not.
+
+    row: columns proposals, validation, size, batch_size.
+    """
+    parts = []
+    if row["size"] not in ("", "paper"):
+        parts.append(f"{row['size']} size")
+    if row["batch_size"] not in (0, 256):
+        parts.append(f"batch {row['batch_size']}")
+    if row["proposals"] and (row["proposals"], row["validation"]) != (10, 100):
+        parts.append(f"N = {row['proposals']}, V = {row['validation']}")
+    return ", ".join(parts)
+
+
+def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """A frame of searches with a column ``setting``; see :func:`setting`."""
+    return rows.assign(setting=[setting(row) for row in rows.to_dict("records")])
 
 
 def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> pd.DataFrame:
@@ -107,8 +134,9 @@ def table2(rows: pd.DataFrame) -> pd.DataFrame:
     """Table 2: error of every method on every dataset, beside the published one.
 
     rows: a frame of searches. Methods that the paper does not have keep an empty published side.
+    Column ``setting`` says where a row's settings are not the paper's.
     """
-    found = summarise(rows, ["method", "dataset"])
+    found = summarise(with_settings(rows), ["method", "setting", "dataset"])
     table = published_table2()
     ours = {name: _row(table, "baseline", theirs) for name, theirs in PUBLISHED_NAMES.items()}
     for proxy in table[table["group"] != "baseline"]["method"]:
@@ -152,13 +180,13 @@ def _beside(found: pd.DataFrame, theirs: pd.Series[Any]) -> pd.DataFrame:
 
 
 def error_against_cost(rows: pd.DataFrame, dataset: str = "cifar10") -> pd.DataFrame:
-    """Error and cost of every method: one row per (method, proposals, validation).
+    """Error and cost of every method: one row per (method, setting).
 
     Adds the mean of every field of Cost; ``forward_passes`` is evaluations of a network on a
     minibatch, training steps not included.
     """
-    own = rows[rows["dataset"] == dataset]
-    by = ["method", "proposals", "validation"]
+    own = with_settings(rows[rows["dataset"] == dataset])
+    by = ["method", "setting"]
     found = summarise(own, by)
     costs = own.groupby(by, sort=False)[list(Cost.__dataclass_fields__)].mean().reset_index()
     return found.merge(costs, on=by)
@@ -194,9 +222,7 @@ def repeated_sampling(
             "architecture": NASBENCH201.format(state),
             "dataset": dataset,
             "error": oracle.error(state),
-            "order": "",
-            "proposals": 0,
-            "validation": 0,
+            **_UNUSED,
             **asdict(cost),
         }
         for dataset, oracle in oracles.items()

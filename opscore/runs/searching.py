@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings, ScoringContext
+from opscore.experiments import OracleSettings
 from opscore.experiments.threads import in_workers
 from opscore.runs.search_result import SearchResult
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
@@ -21,13 +21,13 @@ from opscore.search import (
     CANDIDATES,
     TRACE,
     Cost,
-    Method,
     SearchOutcome,
     SearchSettings,
     find_method,
 )
 from opscore.search.base import OnProgress
-from opscore.search.keys import piece_folder, search_key
+from opscore.search.keys import search_key
+from opscore.search.once import search_once
 from opscore.spaces import get_space
 
 _COLUMNS = {"candidates": CANDIDATES, "trace": TRACE}
@@ -146,13 +146,9 @@ def _in_worker(place: int, unit: SearchUnit, store: RunStore | None) -> tuple[in
 def _search(
     unit: SearchUnit, store: RunStore | None, jobs: int, progress: OnProgress | None
 ) -> SearchOutcome:
-    method: Method = find_method(unit.method)
-    method.jobs = jobs
-    folder = None
-    if store is not None:
-        folder = piece_folder(store.root, method, unit.settings, unit.seed)
-    context = ScoringContext(unit.settings.scoring(), unit.seed or 0)
-    outcome = method.search(unit.settings, context, folder, progress)
+    root = None if store is None else store.root
+    method = find_method(unit.method)
+    outcome = search_once(method, unit.settings, unit.seed, root, progress=progress, jobs=jobs)
     if store is not None:
         _save(store, unit, outcome)
     return outcome

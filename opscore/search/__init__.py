@@ -12,6 +12,7 @@ from opscore.search.base import (
     MethodFamily,
     SearchOutcome,
     SearchSettings,
+    SearchTask,
     find_method,
 )
 from opscore.search.zero_cost import ZeroCostSearch, zero_cost_pt
@@ -26,6 +27,7 @@ __all__ = [
     "MethodFamily",
     "SearchOutcome",
     "SearchSettings",
+    "SearchTask",
     "ZeroCostSearch",
     "evolution",
     "find_method",

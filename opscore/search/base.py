@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
-from opscore.registry import Registry
+from opscore.registry import Registry, look_up
 from opscore.spaces import State
 from opscore.supernets.profiles import TrainingProfile
 
@@ -67,8 +66,8 @@ class SearchSettings:
             the -once orders go through the edges backwards and global-edge-iter scores the
             chosen edge again (opscore/search/orders.py, docs/faithful.md).
         evaluations: networks that a sampling method may score (NASWOT, evolution).
-        space, size, batch_size, images, meaning, dtype, device, data_dir, training, cache, oracle:
-            as in :class:`opscore.experiments.ScoringSettings`.
+        space, size, batch_size, images, meaning, dtype, precision, device, data_dir, training,
+            cache, oracle: as in :class:`opscore.experiments.ScoringSettings`.
     """
 
     methods: tuple[str, ...] = ("zero-cost-pt(nwot)",)
@@ -84,6 +83,7 @@ class SearchSettings:
     images: str = "auto"
     meaning: str = "faithful"
     dtype: str = "float32"
+    precision: str = "full"
     device: str = "auto"
     oracle: OracleSettings = field(default_factory=OracleSettings)
     data_dir: Path | None = None
@@ -92,13 +92,9 @@ class SearchSettings:
 
     def scoring(self, policy: str = "best-acc") -> ScoringSettings:
         """The settings of scoring by one policy, as these say."""
-        shared = ("space", "size", "batch_size", "images", "meaning", "dtype", "device")
-        more = ("oracle", "data_dir", "training", "cache")
-        return ScoringSettings(
-            policies=(policy,),
-            seeds=self.seeds,
-            **{name: getattr(self, name) for name in (*shared, *more)},
-        )
+        mine = {each.name for each in fields(self)}
+        shared = [each.name for each in fields(ScoringSettings) if each.name in mine]
+        return ScoringSettings(policies=(policy,), **{name: getattr(self, name) for name in shared})
 
     def resolved(self) -> SearchSettings:
         """The same settings with every 'auto' decided and every name checked.
@@ -117,7 +113,7 @@ class SearchSettings:
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {least} or more, got {getattr(self, name)}")
         scoring = self.scoring().resolved()
-        return replace(
+        resolved = replace(
             self,
             methods=tuple(dict.fromkeys(self.methods)),
             seeds=scoring.seeds,
@@ -127,6 +123,9 @@ class SearchSettings:
             training=scoring.training,
             cache=scoring.cache,
         )
+        for method in resolved.methods:
+            find_method(method).check(resolved)
+        return resolved
 
 
 @dataclass(frozen=True)
@@ -178,15 +177,42 @@ class SearchOutcome:
 OnProgress = Callable[[str, float], object]
 
 
+@dataclass(frozen=True)
+class SearchTask:
+    """One search to make.
+
+    Attributes:
+        settings: resolved settings.
+        context: networks, minibatches and oracle of the seed.
+        folder: where finished pieces are kept and found, so that a search that was stopped goes
+            on; None keeps nothing.
+        progress: called as pieces are finished; None where nobody listens.
+        jobs: worker processes that the search may use; its result does not depend on it.
+    """
+
+    settings: SearchSettings
+    context: ScoringContext
+    folder: Path | None = None
+    progress: OnProgress | None = None
+    jobs: int = 1
+
+    @property
+    def seed(self) -> int:
+        """Of weights, minibatches and draws."""
+        return self.context.seed
+
+    def report(self, method: str, piece: str, share: float) -> None:
+        """Say which piece was just finished, and the share of the work done so far."""
+        if self.progress is not None:
+            self.progress(f"{method}, seed {self.seed}, {piece}", share)
+
+
 class Method(ABC):
     """A search method; one object serves any number of seeds.
 
     Attributes:
         name: as the paper names it, argument included.
-        jobs: worker processes that one search may use; its result does not depend on it.
     """
-
-    jobs: int = 1
 
     #: Fields of :class:`SearchSettings`, beside space and seed, that the result depends on;
     #: they name the run. 'images' stands for the pixels too.
@@ -198,22 +224,16 @@ class Method(ABC):
     name: str
 
     @abstractmethod
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """Search once.
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """Search once; UserError where the settings do not fit the method."""
 
-        Args:
-            settings: resolved settings.
-            context: networks, minibatches and oracle of the seed (``context.seed``).
-            folder: where finished pieces are kept and found, so that a search that was stopped
-                goes on; None keeps nothing.
-            progress: called as pieces are finished.
-        """
+    def check(self, settings: SearchSettings) -> None:
+        """UserError for settings that are not for this method: only some score in bf16."""
+        if settings.precision != "full" and "dtype" in self.key(settings):
+            raise UserError(
+                f"method '{self.name}' has no {settings.precision}; zero-cost-pt and "
+                "zero-cost-disc have"
+            )
 
     def key(self, settings: SearchSettings) -> dict[str, Any]:
         """What the result depends on, as plain values."""
@@ -242,23 +262,11 @@ class MethodFamily:
 #: Method families by name; other packages add theirs through the entry-point group.
 METHODS: Registry[MethodFamily] = Registry("search method", entry_points="opscore.search")
 
-_NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
-
 
 def find_method(name: str) -> Method:
     """The method of a name such as 'zero-cost-pt(nwot)'.
 
     UserError when the family or its argument is unknown, missing, or not wanted.
     """
-    match = _NAME.fullmatch(name.strip())
-    if match is None:
-        raise UserError(f"bad method name '{name}'; the form is METHOD or METHOD(PROXY)")
-    family, argument = METHODS[match[1]], match[2]
-    if family.check_argument is None:
-        if argument is not None:
-            raise UserError(f"method '{match[1]}' takes no argument, got '{name}'")
-    elif not argument:
-        raise UserError(f"method '{match[1]}' needs a proxy, as in '{match[1]}(nwot)'")
-    else:
-        family.check_argument(argument)
-    return family.build(argument or "")
+    family, argument = look_up(METHODS, name, kind="method", form="METHOD")
+    return family.build(argument)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from opscore.errors import UserError
-from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.rng import numpy_generator
 from opscore.search.base import (
@@ -23,9 +21,8 @@ from opscore.search.base import (
     Cost,
     Method,
     MethodFamily,
-    OnProgress,
     SearchOutcome,
-    SearchSettings,
+    SearchTask,
 )
 from opscore.search.sampling import (
     TOGETHER,
@@ -94,21 +91,12 @@ class ProxyEvolution(ScoredMethod):
 
     family = "evolution"
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`.
-
-        UserError when no architecture could be scored, or the proxy only ranks candidates.
-        """
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """UserError when no architecture could be scored, or the proxy only ranks candidates."""
         if self.proxy.grouped:
             raise UserError(f"{self.proxy.name} ranks candidates; evolution needs a value of each")
-        scorer = Scorer(self.proxy.name, settings, context, folder)
-        evolve(self.name, scorer, settings, context, progress)
+        scorer = Scorer(self.proxy.name, task)
+        evolve(self.name, scorer, task)
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
 
 
@@ -118,45 +106,31 @@ class AccuracyEvolution(Method):
     name = "regularized-evolution"
     uses = ("evaluations", "oracle")
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`."""
+    def search(self, task: SearchTask) -> SearchOutcome:
         asked: dict[State, float] = {}
 
         def fitness(architectures: Sequence[State]) -> list[float]:
             for architecture in architectures:
                 if architecture not in asked:
-                    asked[architecture] = context.oracle.accuracy(architecture)
+                    asked[architecture] = task.context.oracle.accuracy(architecture)
             return [asked[architecture] for architecture in architectures]
 
-        evolve(self.name, fitness, settings, context, progress)
+        evolve(self.name, fitness, task)
         return outcome(asked, strongest(asked, self.name), Cost(queries=len(asked)))
 
 
-def evolve(
-    name: str,
-    fitness: Fitness,
-    settings: SearchSettings,
-    context: ScoringContext,
-    progress: OnProgress | None,
-) -> None:
+def evolve(name: str, fitness: Fitness, task: SearchTask) -> None:
     """Aging evolution over ``settings.evaluations`` architectures, repeats included."""
-    evolution = AgingEvolution()
-    draw = numpy_generator(context.seed, "search", "evolution")
-    first = min(evolution.population, settings.evaluations)
-    start = draw_architectures(context.space, first, draw)
+    evolution, evaluations = AgingEvolution(), task.settings.evaluations
+    draw = numpy_generator(task.seed, "search", "evolution")
+    first = min(evolution.population, evaluations)
+    start = draw_architectures(task.context.space, first, draw)
 
     def report(born: int) -> None:
-        if progress is not None:
-            done = first + born
-            progress(f"{name}, seed {context.seed}, {done}", done / settings.evaluations)
+        done = first + born
+        task.report(name, str(done), done / evaluations)
 
-    evolution.run(start, fitness, settings.evaluations - first, draw, report)
+    evolution.run(start, fitness, evaluations - first, draw, report)
 
 
 METHODS.add(

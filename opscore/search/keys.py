@@ -50,6 +50,8 @@ def _key(
     }
     if "images" in key:
         key["pixels"] = image_fingerprint(settings.images, settings.data_dir)
+    if "dtype" in key:
+        key |= settings.scoring().precision_key
     if "device" in key:
         key["device"] = settings.device.partition(":")[0]
     if "training" in key:

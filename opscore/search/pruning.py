@@ -37,9 +37,8 @@ from opscore.search.base import (
     Cost,
     Method,
     MethodFamily,
-    OnProgress,
     SearchOutcome,
-    SearchSettings,
+    SearchTask,
 )
 from opscore.search.sampling import outcome
 from opscore.spaces import NASBENCH201, State
@@ -99,33 +98,26 @@ class TENAS(Method):
     def __init__(self, settings: TENASSettings | None = None) -> None:
         self.settings = settings or TENASSettings()
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`; each round is kept in the folder."""
-        if settings.space != NASBENCH201.name:
-            raise UserError(f"te-nas knows nasbench201, not {settings.space}")
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """Each round is kept in the folder. UserError for a space other than nasbench201."""
+        if task.settings.space != NASBENCH201.name:
+            raise UserError(f"te-nas knows nasbench201, not {task.settings.space}")
         start = time.perf_counter()
-        state = without_none(context.space.initial_state())
+        state = without_none(task.context.space.initial_state())
         rounds, passes, traces = len(state.remaining(0)) - 1, 0, []
-        measure = _Measure(self.settings, context, min(self.settings.images, settings.batch_size))
+        images = min(self.settings.images, task.settings.batch_size)
+        measure = _Measure(self.settings, task.context, images)
         for number in range(rounds):
             pairs = [(edge, op) for edge in state.open_edges for op in state.remaining(edge)]
-            sums = _read(folder, number, state, pairs)
+            sums = _read(task.folder, number, state, pairs)
             if sums is None:
                 sums = measure.rank_sums(state, pairs, number)
-                _write(folder, number, state, sums)
+                _write(task.folder, number, state, sums)
             passes += (1 + len(pairs)) * measure.passes
             pruned = prune(state, pairs, sums)
             traces.append(_trace(number, state, pruned, pairs, sums))
             state = pruned
-            if progress is not None:
-                done = (number + 1) / rounds
-                progress(f"{self.name}, seed {context.seed}, round {number + 1}", done)
+            task.report(self.name, f"round {number + 1}", (number + 1) / rounds)
         perturbations = sum(len(trace) for trace in traces)
         cost = Cost(perturbations, passes, seconds=time.perf_counter() - start)
         found = outcome({state: math.nan}, state, cost)

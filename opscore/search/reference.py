@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from opscore.errors import UserError
-from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.search.architecture_scores import SCORED, every_architecture
 from opscore.search.base import (
@@ -14,9 +12,9 @@ from opscore.search.base import (
     Cost,
     Method,
     MethodFamily,
-    OnProgress,
     SearchOutcome,
     SearchSettings,
+    SearchTask,
 )
 from opscore.search.sampling import ScoredMethod, Scorer, outcome, strongest
 from opscore.search.score_record import uses_record
@@ -38,20 +36,14 @@ class Exhaustive(ScoredMethod):
         del key["evaluations"]
         return key
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`; UserError where there is no record to read."""
-        if not uses_record(self.proxy.name, settings):
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """UserError where there is no record to read."""
+        if not uses_record(self.proxy.name, task.settings):
             raise UserError(
                 f"{self.name} reads the record of all architectures, which is of nasbench201 at "
                 f"size paper with CIFAR-10 and has {', '.join(SCORED)}"
             )
-        scorer = Scorer(self.proxy.name, settings, context, folder)
+        scorer = Scorer(self.proxy.name, task)
         scorer(every_architecture())
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
 
@@ -63,16 +55,10 @@ class MaxParams(Method):
     uses = ("size",)
     seeded = False
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`; UserError for a space whose operations are not known."""
-        if settings.space != NASBENCH201.name:
-            raise UserError(f"max-params knows nasbench201, not {settings.space}")
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """UserError for a space whose operations are not known."""
+        if task.settings.space != NASBENCH201.name:
+            raise UserError(f"max-params knows nasbench201, not {task.settings.space}")
         largest = NASBENCH201.architecture(["nor_conv_3x3"] * len(NASBENCH201.edges))
         return outcome({largest: float("nan")}, largest, Cost())
 
@@ -84,15 +70,8 @@ class Optimum(Method):
     uses = ("oracle",)
     seeded = False
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`."""
-        oracle = context.oracle
+    def search(self, task: SearchTask) -> SearchOutcome:
+        oracle = task.context.oracle
         best = dict(oracle.top(10))
         chosen = next(iter(best))
         return outcome(best, chosen, Cost(queries=oracle.space.size - oracle.n_missing))

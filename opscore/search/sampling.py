@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +15,6 @@ import pandas as pd
 
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
-from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.rng import numpy_generator
 from opscore.search.base import (
@@ -26,9 +24,9 @@ from opscore.search.base import (
     Cost,
     Method,
     MethodFamily,
-    OnProgress,
     SearchOutcome,
     SearchSettings,
+    SearchTask,
 )
 from opscore.search.live_networks import live_nwot
 from opscore.search.score_record import record_hash, recorded_strengths, uses_record
@@ -57,14 +55,12 @@ class Scorer:
         scored: strength of every architecture that was asked for; NaN for a failure.
     """
 
-    def __init__(
-        self, proxy: str, settings: SearchSettings, context: ScoringContext, folder: Path | None
-    ) -> None:
+    def __init__(self, proxy: str, task: SearchTask) -> None:
         self.proxy = get_proxy(proxy)
-        self.context = context
-        self.path = None if folder is None else folder / "scores.parquet"
+        self.context = task.context
+        self.path = None if task.folder is None else task.folder / "scores.parquet"
         self.scored: dict[State, float] = {}
-        self._recorded = uses_record(self.proxy.name, settings)
+        self._recorded = uses_record(self.proxy.name, task.settings)
         self._kept = {} if self._recorded else self._read()
 
     @property
@@ -158,16 +154,9 @@ class RandomArchitecture(Method):
 
     name = "random"
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`."""
-        draw = numpy_generator(context.seed, "search", "random")
-        (architecture,) = draw_architectures(context.space, 1, draw)
+    def search(self, task: SearchTask) -> SearchOutcome:
+        draw = numpy_generator(task.seed, "search", "random")
+        (architecture,) = draw_architectures(task.context.space, 1, draw)
         return outcome({architecture: math.nan}, architecture, Cost())
 
 
@@ -179,17 +168,11 @@ class BestOfSample(ScoredMethod):
 
     family = "naswot"
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`; UserError when no architecture could be scored."""
-        scorer = Scorer(self.proxy.name, settings, context, folder)
-        draw = numpy_generator(context.seed, "search", "naswot")
-        scorer(draw_architectures(context.space, settings.evaluations, draw))
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """UserError when no architecture could be scored."""
+        scorer = Scorer(self.proxy.name, task)
+        draw = numpy_generator(task.seed, "search", "naswot")
+        scorer(draw_architectures(task.context.space, task.settings.evaluations, draw))
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
 
 

@@ -12,12 +12,11 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from opscore.errors import UserError
-from opscore.experiments import ProgressiveUnit, ScoringContext, ScoringSettings, Step, follow
+from opscore.experiments import ProgressiveUnit, ScoringSettings, Step, follow
 from opscore.experiments.progressive import resolve_order
 from opscore.images import ImageSet
 from opscore.search.base import (
@@ -26,9 +25,9 @@ from opscore.search.base import (
     Cost,
     Method,
     MethodFamily,
-    OnProgress,
     SearchOutcome,
     SearchSettings,
+    SearchTask,
 )
 from opscore.search.sampling import outcome
 from opscore.spaces import State
@@ -47,15 +46,9 @@ class DARTS(Method):
     name = "darts"
     uses = USES
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`; the trained supernet is found again in ``settings.cache``."""
-        start = time.perf_counter()
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """The trained supernet is found again in ``settings.cache``."""
+        start, context = time.perf_counter(), task.context
         choices = context.trained_supernet.theta().argmax(dim=1).tolist()
         architecture = context.space.architecture(choices)
         steps = training_minibatches(context.settings.profile, context.images, learned=True)
@@ -72,27 +65,20 @@ class PerturbationSelection(Method):
         self.fixed = fixed
         self.name = "darts-pt-fixed-alpha" if fixed else "darts-pt"
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`; each decision is kept in the folder."""
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """Each decision is kept in the folder."""
         start = time.perf_counter()
-        scoring = self._scoring(settings)
-        order = resolve_order(context.space, "random", context.seed)
-        unit = ProgressiveUnit(scoring, "darts-pt", context.seed, order)
+        scoring = self._scoring(task.settings)
+        order = resolve_order(task.context.space, "random", task.seed)
+        unit = ProgressiveUnit(scoring, "darts-pt", task.seed, order)
 
         def report(unit: ProgressiveUnit, step: Step) -> None:
-            if progress is not None:
-                done = step.iteration + 1
-                progress(f"{self.name}, seed {unit.seed}, edge {done}", done / len(order))
+            done = step.iteration + 1
+            task.report(self.name, f"edge {done}", done / len(order))
 
-        steps = follow(unit, folder, report)
+        steps = follow(unit, task.folder, report)
         architecture = steps[-1].after
-        cost = self._cost(scoring.profile, context.images, steps)
+        cost = self._cost(scoring.profile, task.context.images, steps)
         found = outcome(
             {architecture: math.nan},
             architecture,

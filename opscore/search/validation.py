@@ -26,7 +26,7 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.experiments.settings import DTYPES
 from opscore.images import Batch
-from opscore.proxies import Combination, Meaning, Proxy, Score
+from opscore.proxies import PRECISIONS, Combination, Meaning, Precision, Proxy, Score
 from opscore.proxies.nwot import log_determinant
 from opscore.rng import derive_seed
 from opscore.spaces import State
@@ -82,16 +82,27 @@ def validation_batch(context: ScoringContext, number: int) -> Batch:
 
 
 def score_network(
-    proxy: Proxy, network: nn.Module, batch: Batch, meaning: Meaning, *, fast: bool = True
+    proxy: Proxy,
+    network: nn.Module,
+    batch: Batch,
+    meaning: Meaning,
+    *,
+    fast: bool = True,
+    precision: Precision = "full",
 ) -> Score:
     """The proxy's value of a stand-alone network; ``fast=False`` is the plain path.
 
-    nwot of a NAS-Bench-201 network has a fast path, which gives the plain path's number.
+    nwot of a NAS-Bench-201 network has a fast path, which gives the plain path's number; UserError
+    for a precision that only this path has, where it is not taken.
     """
     if not (fast and proxy.name == "nwot" and isinstance(network, NASBench201Network)):
+        if precision != "full":
+            raise UserError(f"proxy '{proxy.name}' has no {precision} for stand-alone networks")
         return proxy.score_network(network, batch, meaning=meaning)
     start = time.perf_counter()
-    kernel = network.activation_kernel(batch.images, wrappers=meaning == "faithful")
+    kernel = network.activation_kernel(
+        batch.images, wrappers=meaning == "faithful", dtype=PRECISIONS[precision]
+    )
     return Score.of(log_determinant(kernel), time.perf_counter() - start)
 
 
@@ -123,7 +134,9 @@ def validate(
     for number in range(done, rounds):
         batch = validation_batch(context, number)
         for part in parts_of(proxy):
-            score = score_network(part, network, batch, context.meaning)
+            score = score_network(
+                part, network, batch, context.meaning, precision=context.precision
+            )
             rows.append((number, part.name, score.value, score.status, score.seconds))
         if on_batch is not None:
             on_batch(number)

@@ -21,8 +21,10 @@ from opscore.search.base import (
     OnProgress,
     SearchOutcome,
     SearchSettings,
+    SearchTask,
+    find_method,
 )
-from opscore.search.keys import piece_folder
+from opscore.search.once import search_once
 from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
 from opscore.search.validation import Verdict, best, parts_of, total, validate
@@ -30,7 +32,8 @@ from opscore.spaces import State
 
 T = TypeVar("T")
 
-#: Everything that a proposal, and a candidate's value on a minibatch, depend on.
+#: Everything that a proposal, and a candidate's value on a minibatch, depend on, beside the
+#: precision, which keys.py adds.
 _PIECES = ("order", "orders", "size", "batch_size", "images", "meaning", "dtype", "device")
 
 
@@ -50,32 +53,28 @@ class ZeroCostSearch(Method):
         self.name = f"{family}({self.proxy.name})"
         self.policy = f"{policy}({self.proxy.name})"
 
+    def check(self, settings: SearchSettings) -> None:
+        """UserError when the proxy has no fast path in the precision."""
+        self.proxy.require_precision(settings.scoring().precision)
+
     def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
         """Pieces depend neither on N nor on V."""
         return {name: getattr(settings, name) for name in _PIECES}
 
-    def search(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> SearchOutcome:
-        """See :meth:`Method.search`.
-
-        UserError when no proposal reaches an architecture, no candidate can be scored, or the
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """UserError when no proposal reaches an architecture, no candidate can be scored, or the
         order compares edges by scores that only rank the operations of an edge.
         """
-        rule = find_order(settings.order, settings.orders)
+        rule = find_order(task.settings.order, task.settings.orders)
         if rule.standing is not None and self.proxy.grouped:
             raise UserError(
                 f"{self.proxy.name} ranks the operations of an edge, and the order "
                 f"'{rule.name}' compares edges; take 'fixed' or 'random'"
             )
-        proposals = self._propose(settings, context, rule, folder, progress)
+        proposals = self._propose(task, rule)
         counts = _distinct(proposals)
-        rounds = settings.validation
-        values = self._validate(settings, context, list(counts), folder, progress)
+        rounds = task.settings.validation
+        values = self._validate(task, list(counts))
         verdicts = total(self.proxy, values) if rounds else [Verdict(float("nan"))] * len(counts)
         winner = best(self.proxy, verdicts) if rounds else 0
         if winner is None:
@@ -94,58 +93,27 @@ class ZeroCostSearch(Method):
             ),
         )
 
-    def _propose(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        rule: OrderRule,
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> list[Proposal]:
-        numbers = range(settings.proposals)
-        share = settings.proposals / _work(settings)
+    def _propose(self, task: SearchTask, rule: OrderRule) -> list[Proposal]:
+        asked = [(self.policy, rule, n, task.folder) for n in range(task.settings.proposals)]
+        share = _share(task.settings)
         found: list[Proposal] = []
-        pieces = self._each(_proposal, [(self.policy, rule, n, folder) for n in numbers], context)
-        for proposal in pieces:
+        for proposal in _each(task, _proposal, asked):
             found.append(proposal)
-            if progress is not None:
-                line = f"{self.name}, seed {context.seed}, proposal {proposal.number}"
-                progress(line, share * len(found) / settings.proposals)
+            task.report(self.name, f"proposal {proposal.number}", share * len(found) / len(asked))
         return found
 
-    def _validate(
-        self,
-        settings: SearchSettings,
-        context: ScoringContext,
-        candidates: Sequence[State],
-        folder: Path | None,
-        progress: OnProgress | None,
-    ) -> list[pd.DataFrame]:
-        if settings.validation == 0:
+    def _validate(self, task: SearchTask, candidates: Sequence[State]) -> list[pd.DataFrame]:
+        rounds = task.settings.validation
+        if rounds == 0:
             return []
-        share = settings.proposals / _work(settings)
+        asked = [(self.proxy.name, state, rounds, task.folder) for state in candidates]
+        share = _share(task.settings)
         found: list[pd.DataFrame] = []
-        rounds = settings.validation
-        asked = [(self.proxy.name, state, rounds, folder) for state in candidates]
-        for values in self._each(_values, asked, context):
+        for values in _each(task, _values, asked):
             found.append(values)
-            if progress is not None:
-                line = f"{self.name}, seed {context.seed}, candidate {len(found) - 1}"
-                progress(line, share + (1 - share) * len(found) / len(candidates))
+            done = share + (1 - share) * len(found) / len(asked)
+            task.report(self.name, f"candidate {len(found) - 1}", done)
         return found
-
-    def _each(
-        self, work: Callable[..., T], asked: Sequence[tuple[Any, ...]], context: ScoringContext
-    ) -> Iterator[T]:
-        """The work for each of the arguments, in their order."""
-        jobs = min(self.jobs, len(asked))
-        if jobs <= 1:
-            yield from (work(context, *arguments) for arguments in asked)
-            return
-        # Settings and seed say everything, so the workers get no networks and no images.
-        bare = ScoringContext(context.settings, context.seed)
-        calls = [(bare, *arguments) for arguments in asked]
-        yield from in_workers(jobs, work, calls, in_order=True)
 
 
 def zero_cost_pt(
@@ -194,11 +162,8 @@ def zero_cost_pt(
         validation=validation,
         **settings,
     ).resolved()
-    method = METHODS[family_of(policy)].build(proxy)
-    method.jobs = jobs
-    folder = None if store is None else piece_folder(Path(store), method, resolved, seed)
-    context = ScoringContext(resolved.scoring(), seed)
-    return method.search(resolved, context, folder, progress)
+    root = None if store is None else Path(store)
+    return search_once(find_method(name), resolved, seed, root, progress=progress, jobs=jobs)
 
 
 def _proposal(
@@ -217,9 +182,23 @@ def _values(
     return validate(context, get_proxy(proxy), candidate, rounds, folder)
 
 
-def _work(settings: SearchSettings) -> float:
-    """All the work, in proposals: a minibatch of validation is about a twentieth of one."""
-    return settings.proposals * (1 + settings.validation / 20)
+def _each(
+    task: SearchTask, work: Callable[..., T], asked: Sequence[tuple[Any, ...]]
+) -> Iterator[T]:
+    """The work for each of the arguments, in their order."""
+    context, jobs = task.context, min(task.jobs, len(asked))
+    if jobs <= 1:
+        yield from (work(context, *arguments) for arguments in asked)
+        return
+    # Settings and seed say everything, so the workers get no networks and no images.
+    bare = ScoringContext(context.settings, context.seed)
+    calls = [(bare, *arguments) for arguments in asked]
+    yield from in_workers(jobs, work, calls, in_order=True)
+
+
+def _share(settings: SearchSettings) -> float:
+    """The proposals' share of the work: a minibatch of validation is about a twentieth of one."""
+    return 1 / (1 + settings.validation / 20)
 
 
 def _distinct(proposals: Sequence[Proposal]) -> dict[State, int]:

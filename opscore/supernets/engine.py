@@ -17,6 +17,11 @@ from torch.nn import functional
 #: a piece and what is computed from it should stay in the second-level cache.
 PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28}
 
+#: Bytes of one node's activations of all the states that go through the network together. On a CPU
+#: one state after the other is faster; on a GPU, where a whole batch of one state is a small
+#: problem, about ten tensors of this size live at a time.
+STATES_BYTES = {"cpu": 0, "cuda": 2**28}
+
 #: Columns of codes in one product. A count below 2^24 is exact in single precision.
 CHUNK = 2**16
 
@@ -26,25 +31,36 @@ ROWS = 128
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with its batch norm folded in.
+    """A convolution with its batch norm folded in, or several side by side.
 
     Attributes:
-        weight: [c_out, c_in, k, k].
+        weight: [c_out, c_in / groups, k, k].
         bias: [c_out].
+        groups: how many convolutions these are, each of its own part of the channels.
     """
 
     weight: Tensor
     bias: Tensor
+    groups: int = 1
 
     def to(self, dtype: torch.dtype) -> Convolution:
         """The same in another precision, and in the memory format that convolutions like best."""
         weight = self.weight.to(dtype, memory_format=torch.channels_last)
-        return Convolution(weight, self.bias.to(dtype))
+        return Convolution(weight, self.bias.to(dtype), self.groups)
+
+    def repeated(self, times: int) -> Convolution:
+        """The same convolution for each of so many parts of the channels."""
+        if times == 1:
+            return self
+        weight = self.weight.repeat(times, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        return Convolution(weight, self.bias.repeat(times), times)
 
     def __call__(self, x: Tensor, stride: int = 1) -> Tensor:
         """[N, c_in, H, W] to [N, c_out, H / stride, W / stride]."""
         padding = self.weight.shape[-1] // 2
-        return functional.conv2d(x, self.weight, self.bias, stride=stride, padding=padding)
+        return functional.conv2d(
+            x, self.weight, self.bias, stride=stride, padding=padding, groups=self.groups
+        )
 
 
 def fold_batch_norm(convolution: nn.Module, norm: nn.Module | None) -> Convolution:
@@ -156,6 +172,12 @@ def piece_size(image_shape: Sequence[int], like: Tensor) -> int:
         count *= length
     budget = PIECE_BYTES.get(like.device.type, PIECE_BYTES["cuda"])
     return max(1, budget // (count * like.element_size()))
+
+
+def states_together(parts: Sequence[Tensor]) -> int:
+    """How many states go through the network together; parts: a node of one state, in pieces."""
+    budget = STATES_BYTES.get(parts[0].device.type, STATES_BYTES["cuda"])
+    return max(1, budget // sum(part.nbytes for part in parts))
 
 
 def in_pieces(parts: Sequence[Tensor]) -> list[Tensor]:

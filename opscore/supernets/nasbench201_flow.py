@@ -86,6 +86,6 @@ class FlowNetwork:
                 pair = block.second(with_derivative(middle)) + shortcut
             else:
                 nodes = FlowNodes([pair], AveragePool(pair))
-                pair = nodes.complete(block.plan(rows, torch.float64))
+                pair = nodes.complete(block.plan([rows], torch.float64))
         features = with_derivative(pair)[1].mean(dim=(1, 2))
         return float(features @ self.readout)

@@ -8,6 +8,9 @@ operations of edge s->t,
 
 one convolution for an edge instead of two convolutions and two batch norms. Rectified and pooled
 nodes are shared by the edges that read them. Operations of weight zero leave nothing behind.
+
+Several states may go through a cell together: S states lie side by side in the channels, and the
+convolutions are grouped, each state's with its own weights. Activations are then [N, S * C, H, W].
 """
 
 from __future__ import annotations
@@ -54,15 +57,15 @@ def rows_into(rows: Rows, node: int) -> Rows:
 
 @dataclass(frozen=True)
 class CellPlan:
-    """How the nodes of a cell follow from each other, under one state.
+    """How the nodes of a cell follow from each other, under one state or several.
 
     Attributes:
         convolutions: by target, (source, the edge's convolution).
-        linear: by target, (source, SKIP or POOL, weight).
+        linear: by target, (source, SKIP or POOL, the weight in each state).
     """
 
     convolutions: dict[int, list[tuple[int, Convolution]]] = field(default_factory=dict)
-    linear: dict[int, list[tuple[int, int, float]]] = field(default_factory=dict)
+    linear: dict[int, list[tuple[int, int, Sequence[float]]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,17 @@ class FoldedCell:
             edges.append({op: fold(part[1], part[2]) for op, part in held.items()})
         return cls(tuple(edges))
 
-    def plan(self, rows: Rows, dtype: torch.dtype) -> CellPlan:
-        """What computes the nodes under the weights of a state."""
+    def plan(self, states: Sequence[Rows], dtype: torch.dtype) -> CellPlan:
+        """What computes the nodes under the weights of these states, side by side."""
         plan = CellPlan({node: [] for node in range(1, 4)}, {node: [] for node in range(1, 4)})
-        for (source, target), row, held in zip(NODES, rows, self.edges, strict=True):
-            weighted = [(row[op], held[op]) for op in CONVOLUTIONS if row[op]]
+        for edge, ((source, target), held) in enumerate(zip(NODES, self.edges, strict=True)):
+            by_op = list(zip(*(rows[edge] for rows in states), strict=True))
+            weighted = [(by_op[op], held[op]) for op in CONVOLUTIONS if any(by_op[op])]
             if weighted:
                 plan.convolutions[target].append((source, combine(weighted).to(dtype)))
-            plan.linear[target] += [(source, op, row[op]) for op in (SKIP, POOL) if row[op]]
+            plan.linear[target] += [
+                (source, op, by_op[op]) for op in (SKIP, POOL) if any(by_op[op])
+            ]
         return plan
 
 
@@ -99,18 +105,37 @@ def layers(block: nn.Module) -> nn.Sequential:
     return block.op
 
 
-def combine(weighted: Sequence[tuple[float, Convolution]]) -> Convolution:
-    """The weighted sum of convolutions of the same input, as one of the largest kernel size."""
+def combine(weighted: Sequence[tuple[Sequence[float], Convolution]]) -> Convolution:
+    """The weighted sum of convolutions of the same input, as one of the largest kernel size.
+
+    weighted: for each convolution its weight in each state; one group of the result is a state.
+    """
     size = max(conv.weight.shape[-1] for _, conv in weighted)
-    weight = torch.stack([w * widen(conv.weight, size) for w, conv in weighted]).sum(dim=0)
-    return Convolution(weight, torch.stack([w * conv.bias for w, conv in weighted]).sum(dim=0))
+    states = len(weighted[0][0])
+
+    def total(parts: Sequence[Tensor]) -> Tensor:
+        scaled = [[w * part for w in ws] for (ws, _), part in zip(weighted, parts, strict=True)]
+        return torch.stack([torch.cat(row) for row in scaled]).sum(dim=0)
+
+    weight = total([widen(conv.weight, size) for _, conv in weighted])
+    return Convolution(weight, total([conv.bias for _, conv in weighted]), states)
+
+
+def add_scaled(total: Tensor | None, value: Tensor, weights: Sequence[float]) -> Tensor:
+    """total + weight * value, in place; value: [N, S * C, H, W], weights: one for each state."""
+    if len(weights) == 1:
+        return value * weights[0] if total is None else total.add_(value, alpha=weights[0])
+    scale = value.new_tensor(weights).repeat_interleave(value.shape[1] // len(weights))[
+        :, None, None
+    ]
+    return value * scale if total is None else total.addcmul_(value, scale)
 
 
 class Nodes:
     """The nodes of a cell for one piece of the batch; shared forms are made when first used.
 
     Args:
-        known: the leading nodes, [n, C, H, W] each.
+        known: the leading nodes, [n, S * C, H, W] each.
         pool: the average pooling of this shape.
     """
 
@@ -143,9 +168,9 @@ class Nodes:
             for source, convolution in plan.convolutions[node]:
                 part = convolution(self.convolved(source))
                 total = part if total is None else total.add_(part)
-            for source, op, weight in plan.linear[node]:
+            for source, op, weights in plan.linear[node]:
                 value = self.values[source] if op == SKIP else self.pooled(source)
-                total = value * weight if total is None else total.add_(value, alpha=weight)
+                total = add_scaled(total, value, weights)
             self.values.append(torch.zeros_like(self.values[0]) if total is None else total)
         return self.values[3]
 
@@ -157,3 +182,10 @@ class FoldedReduction:
         parts = [layers(part) for part in (block.conv_a, block.conv_b)]
         self.first, self.second = (fold(part[1], part[2]).to(dtype) for part in parts)
         self.shortcut = fold(block.downsample[1], None).to(dtype)
+
+    def repeated(self, states: int) -> tuple[Convolution, Convolution, Convolution]:
+        """First, second and shortcut for several states, side by side in the channels."""
+        first, second, shortcut = (
+            part.repeated(states) for part in (self.first, self.second, self.shortcut)
+        )
+        return first, second, shortcut

@@ -45,10 +45,17 @@ def test_initial_prints_one_json_object_with_the_contracted_tables(capsys):
 def test_initial_prints_tables_and_writes_files(capsys, tmp_path):
     code, out, _ = run(capsys, "initial", *SMALL, "--scores", "--out", str(tmp_path / "o"))
     assert code == 0
+    assert "bf16" not in out
     for expected in ("digits", "smoke size", "zc-pt(nwot)", "best-acc", "published", "wrote"):
         assert expected in out
     assert (tmp_path / "o" / "figure2_left.png").exists()
     assert (tmp_path / "runs").is_dir()
+
+
+def test_initial_scores_in_bfloat16_say_so(capsys):
+    code, out, _ = run(capsys, "initial", *SMALL, "--precision", "bf16")
+    assert code == 0
+    assert "faithful scores in bf16" in out
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,11 @@ def test_initial_prints_tables_and_writes_files(capsys, tmp_path):
     [
         (["initial", "--policies", "zc-pt(nwat)"], "unknown proxy 'nwat'; did you mean nwot"),
         (["initial", "--policies", " "], "no policy was asked for"),
+        (
+            ["initial", "--policies", "zc-pt(snip)", "--precision", "bf16"],
+            "'snip' has no fast path",
+        ),
+        (["progressive", "--precision", "bf17"], "unknown precision 'bf17'; did you mean bf16"),
         (["initial", "--seeds", "3-1"], "bad seeds '3-1': 3-1 runs backwards"),
         (["initial", "--seeds", "a"], "bad seeds 'a'; the form is 0-3 or 0,2,5"),
         (["initial", "--size", "pape"], "unknown size 'pape'; did you mean paper"),

@@ -143,6 +143,13 @@ def test_the_command_prints_one_json_object(capsys, tmp_path):
         assert expected in out
 
 
+def test_a_search_in_bfloat16_runs_and_says_so(capsys, tmp_path):
+    rough = ["--precision", "bf16", "--runs", str(tmp_path)]
+    code, out, err = run(capsys, "search", *SMALL, *rough)
+    assert (code, err) == (0, "")
+    assert "faithful scores in bf16" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -152,6 +159,8 @@ def test_the_command_prints_one_json_object(capsys, tmp_path):
         (["--methods", " "], "no search method was asked for"),
         (["-N", "0"], "proposals is 1 or more"),
         (["--policy", "darts"], "not 'darts'"),
+        (["--precision", "bf16", "--proxy", "snip"], "proxy 'snip' has no fast path in bf16"),
+        (["--precision", "bf17"], "did you mean bf16"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, message):

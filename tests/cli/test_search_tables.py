@@ -22,7 +22,7 @@ from opscore.search.sampling import draw_architectures
 from opscore.spaces import NASBENCH201
 
 
-def searches(method, errors, *, dataset="cifar10", order="random", **cost):
+def searches(method, errors, *, dataset="cifar10", order="random", size="paper", **cost):
     rows = [
         {
             "method": method,
@@ -33,6 +33,8 @@ def searches(method, errors, *, dataset="cifar10", order="random", **cost):
             "order": order,
             "proposals": 10,
             "validation": 100,
+            "size": size,
+            "batch_size": 256,
             **{name: float(cost.get(name, 0)) for name in Cost.__dataclass_fields__},
         }
         for seed, error in enumerate(errors)
@@ -67,6 +69,18 @@ def test_table2_sets_each_method_beside_its_own_published_row(rows):
     assert table.loc["darts", "cifar10"]["published"] == 45.70
     assert np.isnan(table.loc["darts", "cifar10"]["std"])  # one seed
     assert np.isnan(table.loc["max-params", "cifar10"]["published"])
+
+
+def test_searches_with_other_settings_are_a_row_of_their_own(rows):
+    reduced = searches("zero-cost-pt(nwot)", [9.0, 9.0], size="cpu").assign(batch_size=64)
+    quick = searches("zero-cost-pt(nwot)", [8.0, 8.0]).assign(proposals=5, validation=1)
+    table = search_tables.table2(pd.concat([rows, reduced, quick], ignore_index=True))
+    own = table[(table["method"] == "zero-cost-pt(nwot)") & (table["dataset"] == "cifar10")]
+    assert own.set_index("setting")["mean"].to_dict() == {
+        "": pytest.approx(6.0),
+        "cpu size, batch 64": 9.0,
+        "N = 5, V = 1": 8.0,
+    }
 
 
 def test_table5_goes_by_order_and_counts_perturbations():

@@ -12,7 +12,7 @@ from opscore.errors import UserError
 from opscore.images import load_images
 from opscore.oracles import Oracle
 from opscore.policies import find_family, list_policies, make_policy, split_names
-from opscore.proxies import PROXIES, Score, register_proxy
+from opscore.proxies import PROXIES, Memo, Score, register_proxy
 from opscore.spaces import NASBENCH201
 from opscore.supernets import build_supernet
 
@@ -23,6 +23,8 @@ INITIAL = NASBENCH201.initial_state()
 class SmallContext:
     seed: int = 0
     meaning: str = "faithful"
+    precision: str = "full"
+    memo: Memo = field(default_factory=Memo)
     space: object = NASBENCH201
     accuracies: np.ndarray = field(
         default_factory=lambda: np.random.default_rng(0).uniform(10, 95, (5,) * 6)

@@ -13,11 +13,13 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from opscore.errors import UserError
 from opscore.images import Batch, NoiseImages
-from opscore.proxies import MEANINGS, PROXIES, get_proxy, list_proxies
+from opscore.proxies import MEANINGS, PROXIES, get_proxy, list_proxies, register_proxy
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import StateNetwork, build_supernet, engine, load_batch, load_checkpoint
+from opscore.supernets.nasbench201_engine import FoldedNetwork
 
 EDGES, OPS = 6, 5
 A0 = NASBENCH201.initial_state()
@@ -92,6 +94,57 @@ def test_kernels_in_single_precision_differ_by_a_few_signs_at_most(monkeypatch, 
         assert (fast - plain).abs().max() <= 24
 
 
+@pytest.mark.parametrize("run_removed", [True, False])
+@pytest.mark.parametrize("size", ["smoke", "cpu"])
+def test_states_that_go_together_have_the_kernels_that_they_have_alone(
+    monkeypatch, size, run_removed
+):
+    supernet, x = trained(size), images(5, side=16).images
+    asked = [
+        A0,
+        *PERTURBATIONS[3:20:4],
+        A0.discretize(0, 1),
+        A0.discretize(2, 4).perturb(5, 1).perturb(5, 3),
+        NASBENCH201.architecture(["none"] * EDGES),
+        NASBENCH201.architecture(["skip_connect", "none", "nor_conv_1x1"] * 2),
+        NASBENCH201.architecture([3, 2, 4, 1, 0, 2]),
+    ]
+    tables = [supernet.weights(state) for state in asked]
+    alone = fast_kernels(supernet, tables, x, run_removed)
+    together: list[int] = []
+    kernels = FoldedNetwork.kernels
+    monkeypatch.setattr(
+        FoldedNetwork, "kernels", lambda s, rows: together.append(len(rows)) or kernels(s, rows)
+    )
+    # Four states at most, in pieces of two images of them in the first stage.
+    node = {"smoke": 4, "cpu": 8}[size] * 16 * 16 * 8
+    monkeypatch.setitem(engine.STATES_BYTES, "cpu", 4 * len(x) * node)
+    monkeypatch.setitem(engine.PIECE_BYTES, "cpu", 8 * node)
+    found = fast_kernels(supernet, tables, x, run_removed)
+    assert together == [4, 4, 2]
+    for one, other, table in zip(found, alone, tables, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(one, plain_kernel(supernet, table, x, run_removed))
+
+
+def test_neighbours_that_go_together_share_no_nodes_of_others(monkeypatch):
+    supernet, x = trained("smoke"), images(4, side=16).images
+    # The second pair agrees with the first on the leading edges of one state only.
+    asked = [A0, A0.perturb(5, 1), A0.perturb(5, 2), A0.perturb(0, 2)]
+    tables = [supernet.weights(state) for state in asked]
+    alone = fast_kernels(supernet, tables, x, True)
+    monkeypatch.setitem(engine.STATES_BYTES, "cpu", 2 * 4 * 4 * 16 * 16 * 8)
+    for one, other in zip(fast_kernels(supernet, tables, x, True), alone, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_how_many_states_go_together(monkeypatch):
+    parts = [torch.zeros(3, 4, 8, 8), torch.zeros(2, 4, 8, 8)]
+    assert engine.states_together(parts) == 1, "one after the other on a CPU"
+    monkeypatch.setitem(engine.STATES_BYTES, "cpu", 3 * 5 * 4 * 64 * 4 + 5)
+    assert engine.states_together(parts) == 3
+
+
 def test_mixed_weights_of_any_value():
     supernet, x = trained("smoke"), images(4, side=16).images
     table = torch.rand(EDGES, OPS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -155,13 +208,55 @@ def test_a_proxy_without_a_fast_way_for_a_supernet_takes_the_plain_path(monkeypa
     assert get_proxy("nwot").scores(supernet, [A0], batch)[0].value == pytest.approx(expected)
 
 
-def test_bfloat16_is_close():
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_bfloat16_is_close_and_not_the_same(meaning):
     supernet, batch = build_supernet(size="cpu"), images(32, torch.float32)
-    from opscore.proxies.nwot import fast_nwot
-
-    exact = fast_nwot(supernet, PERTURBATIONS, batch, "faithful")
-    rough = fast_nwot(supernet, PERTURBATIONS, batch, "faithful", dtype=torch.bfloat16)
+    exact, rough = (
+        [
+            score.value
+            for score in get_proxy("nwot").scores(
+                supernet, PERTURBATIONS, batch, meaning=meaning, precision=precision
+            )
+        ]
+        for precision in ("full", "bf16")
+    )
     np.testing.assert_allclose(rough, exact, rtol=0.01)
+    assert rough != exact
+
+
+def test_a_precision_without_a_path_names_the_proxies_that_have_one():
+    supernet, batch = build_supernet(size="smoke"), images(4, torch.float32)
+
+    @register_proxy(
+        "test_rough",
+        higher_is_better=True,
+        source="this test",
+        engine=lambda supernet, states, batch, meaning, dtype=None: [float(dtype.itemsize)],
+        precisions=("full", "bf16"),
+    )
+    def rough(network, batch):
+        return 0.0
+
+    try:
+        with pytest.raises(UserError, match=r"'snip' has no fast path in bf16.*: nwot, test_rough"):
+            get_proxy("snip").scores(supernet, [A0], batch, precision="bf16")
+        with pytest.raises(UserError, match="no fast path in bf16"):
+            get_proxy("vote(nwot,snip)").scores(supernet, [A0], batch, precision="bf16")
+        assert get_proxy("test_rough").scores(supernet, [A0], batch, precision="bf16")[0].value == 2
+        both = get_proxy("vote(nwot,test_rough)")
+        assert both.scores(supernet, [A0], batch, precision="bf16")[0].status == "ok"
+    finally:
+        PROXIES.remove("test_rough")
+
+
+def test_a_precision_is_refused_where_the_fast_path_is_not_taken(monkeypatch):
+    supernet, batch = build_supernet(size="smoke"), images(4, torch.float32)
+    nwot = get_proxy("nwot")
+    with pytest.raises(UserError, match="bf16 is a precision of the fast path"):
+        nwot.scores(supernet, [A0], batch, precision="bf16", fast=False)
+    monkeypatch.setattr(type(supernet), "activation_kernels", lambda *_, **__: None)
+    with pytest.raises(UserError, match="a supernet of 'nasbench201', meaning 'faithful'"):
+        nwot.scores(supernet, [A0], batch, precision="bf16")
 
 
 MEMORY = """

@@ -15,7 +15,7 @@ from opscore.experiments import ScoringContext
 from opscore.oracles import Oracle
 from opscore.rng import numpy_generator, torch_generator
 from opscore.search import evolution, pruning, reference, sampling, score_record, trained
-from opscore.search.base import CANDIDATES, TRACE, SearchSettings, find_method
+from opscore.search.base import CANDIDATES, TRACE, SearchSettings, SearchTask, find_method
 from opscore.spaces import NASBENCH201
 from opscore.supernets import StateNetwork, build_supernet
 from opscore.supernets.profiles import TrainingProfile
@@ -39,9 +39,8 @@ def context(settings=SMALL, seed=0):
 
 def search(name, settings=SMALL, seed=0, folder=None, progress=None):
     method = find_method(name)
-    return method.search(
-        replace(settings, methods=(name,)), context(settings, seed), folder, progress
-    )
+    settings = replace(settings, methods=(name,))
+    return method.search(SearchTask(settings, context(settings, seed), folder, progress))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +186,7 @@ def test_darts_reads_the_alphas_of_the_trained_supernet():
     for edge, op in enumerate((1, 2, 3, 4, 0, 2)):
         supernet.alphas[edge, op] = 1.0
     own.__dict__["trained_supernet"] = supernet
-    found = trained.DARTS().search(SMALL, own, None, None)
+    found = trained.DARTS().search(SearchTask(SMALL, own))
     assert found.architecture.architecture_indices == (1, 2, 3, 4, 0, 2)
     assert found.cost.training_steps == 2  # one step, of a train and a validation minibatch
 
@@ -229,7 +228,7 @@ def te_nas():
 
 
 def test_te_nas_prunes_one_operation_of_every_edge_a_round(tmp_path):
-    found = te_nas().search(SMALL, context(), tmp_path, None)
+    found = te_nas().search(SearchTask(SMALL, context(), tmp_path))
     assert 0 not in found.architecture.architecture_indices  # 'none' was never there
     assert found.trace.groupby("step").size().tolist() == [24, 18, 12]
     assert found.cost.forward_passes == (25 + 19 + 13) * 2
@@ -239,7 +238,7 @@ def test_te_nas_prunes_one_operation_of_every_edge_a_round(tmp_path):
         op = NASBENCH201.operations[0][found.architecture.architecture_indices[int(edge)]]
         assert kept["op"].tolist() == [op]
         assert kept["score"].item() == rows["score"].max()
-    again = te_nas().search(SMALL, context(), tmp_path, None)
+    again = te_nas().search(SearchTask(SMALL, context(), tmp_path))
     pd.testing.assert_frame_equal(again.trace, found.trace)
     # What is on disk is of this seed; another seed's folder is another.
     with pytest.raises(UserError, match="another run"):

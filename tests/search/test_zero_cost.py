@@ -64,6 +64,17 @@ def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, 
     same(zero_cost_pt("nwot", store=tmp_path, **small), whole)
 
 
+def test_progress_names_each_piece_and_ends_at_one(whole, small):
+    said = []
+    zero_cost_pt("nwot", progress=lambda line, share: said.append((line, share)), **small)
+    pieces = [f"proposal {n}" for n in range(2)]
+    pieces += [f"candidate {n}" for n in range(len(whole.candidates))]
+    assert [line for line, _ in said] == [f"zero-cost-pt(nwot), seed 0, {p}" for p in pieces]
+    shares = [share for _, share in said]
+    assert shares == sorted(set(shares))
+    assert shares[-1] == pytest.approx(1)
+
+
 def test_workers_change_nothing(whole, small):
     same(zero_cost_pt("nwot", jobs=2, **small), whole)
 

@@ -1,0 +1,120 @@
+"""Options that several commands take together, in groups."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from opscore.cli.common import (
+    BatchSizeOption,
+    DataDirOption,
+    ImagesOption,
+    JobsOption,
+    OracleSourceOption,
+    RunsOption,
+    SeedsOption,
+    SizeOption,
+    parse_reduction,
+    parse_seeds,
+)
+
+if TYPE_CHECKING:
+    from opscore.experiments import OracleSettings
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What is scored and how; each is a field of ScoringSettings and of SearchSettings."""
+
+    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201"
+    size: SizeOption = "paper"
+    batch_size: BatchSizeOption = 256
+    images: ImagesOption = "auto"
+    meaning: Annotated[
+        str, typer.Option(help="faithful (as published) or clean (as the equations say).")
+    ] = "faithful"
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32"
+    precision: Annotated[
+        str, typer.Option(help="full, or bf16: the fast path of nwot in bfloat16.")
+    ] = "full"
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
+    ] = "auto"
+    data_dir: DataDirOption = None
+
+
+@dataclass(frozen=True)
+class OracleOptions:
+    """Which truth scores are compared with."""
+
+    dataset: Annotated[str, typer.Option(help="Dataset of the oracle.")] = "cifar10"
+    split: Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")] = "test"
+    oracle_seeds: Annotated[
+        str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
+    ] = "max"
+    oracle_source: OracleSourceOption = "auto"
+
+    def settings(self) -> OracleSettings:
+        """The same for the library."""
+        from opscore.experiments import OracleSettings
+
+        seeds = parse_reduction(self.oracle_seeds)
+        return OracleSettings(self.dataset, self.split, seeds=seeds, source=self.oracle_source)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Which seeds are run, where they are kept, and by how many processes."""
+
+    seeds: SeedsOption = "0"
+    jobs: JobsOption = 1
+    runs: RunsOption = Path("runs")
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """UserError for a bad list of seeds."""
+        return parse_seeds(self.seeds)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes some of its options together, as one object.
+
+    A parameter whose type is a dataclass stands for the dataclass's fields: they are the options
+    that typer shows and reads, and the command gets the object made of them.
+    """
+    hints: dict[str, Any] = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name in groups:
+            parameters += _parameters(groups[parameter.name])
+        else:
+            annotation = hints[parameter.name]
+            parameters.append(_parameter(parameter.name, annotation, parameter.default))
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _parameters(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [_parameter(field.name, hints[field.name], field.default) for field in fields(group)]
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )

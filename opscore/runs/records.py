@@ -1,0 +1,247 @@
+"""What the package ships as measured, what each record is made of, and how to make it anew.
+
+Finished pieces are found again in the folder of runs, so a record that was begun goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore.data.records import FOLDER, read_record, record_names, write_record
+from opscore.errors import unknown
+from opscore.runs.following import progressive
+from opscore.runs.measured import PREFIX, ship
+from opscore.runs.search_ablation import proposals_of
+from opscore.runs.search_tables import SEARCHES, searches
+from opscore.runs.searching import run_search
+from opscore.runs.store import provenance
+from opscore.runs.toy import RECORD as TOY_MODEL
+from opscore.runs.toy import toy_model
+from opscore.search import ORDERS
+
+#: Called with a line as each part of a record is finished.
+OnPart = Callable[[str], object]
+
+#: Run seeds of every record.
+SEEDS = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is run with the same settings.
+
+    Attributes:
+        names: policies, or search methods.
+        settings: what differs from the defaults of :func:`opscore.progressive` or
+            :func:`opscore.run_search`.
+        note: what the reader of the table must know of it.
+    """
+
+    names: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+_ZERO_COST = ("zc-pt(nwot)", "disc-zc(nwot)", "zc-pt(synflow)", "disc-zc(synflow)")
+
+#: Scores along searches, by size of supernet.
+_SCORES = {
+    "paper": (Part(("avg-acc", *_ZERO_COST)),),
+    "cpu": (
+        Part(("avg-acc", "darts", "disc-acc", "darts-pt", *_ZERO_COST)),
+        Part(("tenas",), {"batch_size": 64}, "tenas: batch 64, as in the authors' runs"),
+    ),
+}
+
+#: What one core scores in minutes; :func:`opscore.runs.search_tables.table2` says which rows
+#: these are.
+_QUICK = {"batch_size": 64, "validation": 10}
+_REDUCED = {"batch_size": 64, "size": "cpu"}
+
+#: Frames of searches, by record.
+_SEARCHES = {
+    "search": (
+        Part(("zero-cost-pt(nwot)", "zero-cost-pt(synflow)", "te-nas")),
+        Part(("evolution(nwot)", "exhaustive(nwot)", "exhaustive(synflow)", "max-params")),
+        Part(("regularized-evolution", "optimum")),
+        Part(("zero-cost-disc(nwot)",), _QUICK),
+        Part(("darts", "darts-pt", "darts-pt-fixed-alpha"), _REDUCED),
+    ),
+    "search_orders": tuple(
+        Part(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
+    ),
+}
+
+#: The long search behind Figure 4 and the ablation of N and V.
+_LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
+_ROUNDS = (1, 10, 100)
+
+#: Chains of the toy model; each further edge takes four times as long.
+TOY_LENGTHS = (1, 2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where records are made.
+
+    Attributes:
+        store: folder of finished runs.
+        jobs: worker processes.
+        data_dir: where data is looked for first.
+        folder: where the records are written.
+        on_part: called as each part is finished.
+    """
+
+    store: Path | str
+    jobs: int = 1
+    data_dir: Path | None = None
+    folder: Path = FOLDER
+    on_part: OnPart | None = None
+
+    def done(self, line: str) -> None:
+        """Say that a part is finished."""
+        if self.on_part is not None:
+            self.on_part(line)
+
+
+def make_record(name: str, workshop: Workshop, seeds: Sequence[int] = SEEDS) -> list[Path]:
+    """Compute a record's table and write it; returns what was written.
+
+    UserError when no record of this name is made here.
+    """
+    if name not in MAKERS:
+        raise unknown("record", name, MAKERS)
+    return MAKERS[name](workshop, tuple(seeds))
+
+
+def describe_records() -> pd.DataFrame:
+    """What the package ships, a row each: record, holds, rows, date, made by, rests on."""
+    rows = []
+    for name in record_names():
+        table, settings = read_record(name)
+        own = f"opscore records --make {name}" if name in MAKERS else _OWN.get(name, "")
+        rows.append(
+            {
+                "record": name,
+                "holds": _HOLDS.get(name, ""),
+                "rows": len(table),
+                "date": str(settings.get("date", ""))[:10],
+                "made by": own,
+                "rests on": "; ".join(settings.get("notes", [])) or settings.get("note", ""),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _make_scores(size: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+    results = []
+    for part in _SCORES[size]:
+        results.append(
+            progressive(
+                part.names,
+                seeds,
+                size=size,
+                store=workshop.store,
+                jobs=workshop.jobs,
+                data_dir=workshop.data_dir,
+                **part.settings,
+            )
+        )
+        workshop.done(", ".join(part.names))
+    # The truth is followed in every part, and is the same in all.
+    tables = [result.scores for result in results]
+    more = [table[table["policy"] != "best-acc"] for table in tables[1:]]
+    record = results[0].record()
+    record["policies"] = list(dict.fromkeys(p for r in results for p in r.settings.policies))
+    record["notes"] += [part.note for part in _SCORES[size] if part.note]
+    scores = pd.concat([tables[0], *more], ignore_index=True)
+    return [ship(scores, record, folder=workshop.folder)]
+
+
+def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+    parts = []
+    for part in _SEARCHES[name]:
+        found = run_search(
+            part.names,
+            seeds,
+            store=workshop.store,
+            jobs=workshop.jobs,
+            data_dir=workshop.data_dir,
+            **part.settings,
+        )
+        parts.append(searches(found.architectures, found.costs, found.settings))
+        workshop.done(", ".join(part.names))
+    table = pd.concat(parts, ignore_index=True).astype(SEARCHES)
+    record = {"note": f"CIFAR-10 images, seeds {', '.join(map(str, seeds))}", **provenance()}
+    return [write_record(name, table, record, workshop.folder)]
+
+
+def _make_proposals(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+    scores, proposals = [], pd.DataFrame()
+    for validation in _ROUNDS:
+        found = run_search(
+            ["zero-cost-pt(nwot)"],
+            seeds,
+            store=workshop.store,
+            jobs=workshop.jobs,
+            data_dir=workshop.data_dir,
+            validation=validation,
+            **_LONG,
+        )
+        proposals = proposals_of(found.trace)
+        scores.append(found.candidates.assign(validation=validation))
+        workshop.done(f"V = {validation}")
+    note = (
+        f"reduced supernet ({_LONG['size']} size), CIFAR-10, {_LONG['batch_size']} images in a "
+        f"minibatch, {_LONG['proposals']:,} proposals of each of {len(seeds)} seeds"
+    )
+    record = {"note": note, **provenance()}
+    columns = ["seed", "validation", "architecture", "score"]
+    tables = {
+        "search_proposals": proposals,
+        "search_scores": pd.concat(scores, ignore_index=True)[columns],
+    }
+    return [write_record(name, table, record, workshop.folder) for name, table in tables.items()]
+
+
+def _make_toy_model(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+    result = toy_model(
+        TOY_LENGTHS,
+        seeds,
+        store=workshop.store,
+        data_dir=workshop.data_dir,
+        on_chain=lambda unit: workshop.done(f"{unit.length} edges"),
+    )
+    return [write_record(TOY_MODEL, result.scores, result.settings, workshop.folder)]
+
+
+#: How each record is made; the proposals come with their scores.
+MAKERS: dict[str, Callable[[Workshop, tuple[int, ...]], list[Path]]] = {
+    **{PREFIX + size: partial(_make_scores, size) for size in _SCORES},
+    **{name: partial(_make_searches, name) for name in _SEARCHES},
+    "search_proposals": _make_proposals,
+    TOY_MODEL: _make_toy_model,
+}
+
+#: Records that are made otherwise.
+_OWN = {
+    "architecture_scores": "opscore architecture-scores --record",
+    "search_scores": "comes with search_proposals",
+}
+
+_HOLDS = {
+    "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
+    "progressive_cpu": "scores of every policy along searches, reduced supernet",
+    "progressive_paper": "scores of zero-cost policies along searches, paper size",
+    "search": "architectures that search methods find, with error and cost (Table 2)",
+    "search_orders": "the same for each edge order (Table 5)",
+    "search_proposals": "architectures of a long search's proposals (Figure 4)",
+    "search_scores": "their scores in the validation stage",
+    TOY_MODEL: "scores of the chains of the toy model",
+}

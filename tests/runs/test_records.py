@@ -1,0 +1,87 @@
+"""Records are made from runs, and a begun one goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from opscore.data.records import record_names
+from opscore.errors import UserError
+from opscore.runs import records
+from opscore.runs.records import MAKERS, Part, Workshop, describe_records, make_record
+
+TINY = {"size": "smoke", "images": "noise", "batch_size": 8}
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path / "runs", folder=tmp_path / "made")
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, str]:
+    return pd.read_parquet(path), path.with_suffix(".json").read_text()
+
+
+def test_every_shipped_record_is_described() -> None:
+    table = describe_records()
+    assert table["record"].tolist() == record_names()
+    assert (table["made by"] != "").all()
+    assert (table["holds"] != "").all()
+
+
+def test_scores_of_all_parts_are_one_table(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"images": "noise", "batch_size": 8}
+    parts = (
+        Part(("avg-acc", "zc-pt(params)"), small),
+        Part(("zc-pt(l2_norm)",), {**small, "batch_size": 16}, "l2_norm: batch 16"),
+    )
+    monkeypatch.setitem(records._SCORES, "smoke", parts)
+    (path,) = records._make_scores("smoke", workshop, (0, 1))
+    table, said = _read(path)
+    assert path.name == "progressive_smoke.parquet"
+    rows = table.groupby(["policy", "seed"], dropna=False).size()
+    # 30 + 25 + 20 + 15 + 10 + 5 scores along six edges; the truth is there once.
+    assert set(rows) == {105}
+    assert set(table["policy"]) == {"best-acc", "avg-acc", "zc-pt(params)", "zc-pt(l2_norm)"}
+    assert "l2_norm: batch 16" in said
+
+
+def test_searches_with_other_settings_say_so(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = {**TINY, "proposals": 1, "validation": 1}
+    parts = (
+        Part(("zero-cost-pt(nwot)",), tiny),
+        Part(("zero-cost-pt(nwot)",), {**tiny, "order": "fixed", "batch_size": 16}),
+    )
+    monkeypatch.setitem(records._SEARCHES, "search", parts)
+    said: list[str] = []
+    workshop = Workshop(workshop.store, folder=workshop.folder, on_part=said.append)
+    (path,) = records._make_searches("search", workshop, (0,))
+    table, _ = _read(path)
+    assert len(said) == 2
+    assert table[["order", "size", "batch_size"]].drop_duplicates().to_numpy().tolist() == [
+        ["random", "smoke", 8],
+        ["fixed", "smoke", 16],
+    ]
+
+
+def test_a_long_search_gives_proposals_and_scores(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_LONG", {**TINY, "proposals": 3})
+    monkeypatch.setattr(records, "_ROUNDS", (1, 2))
+    proposals, scores = (_read(path)[0] for path in make_record("search_proposals", workshop, (0,)))
+    assert proposals["proposal"].tolist() == [0, 1, 2]
+    assert set(scores["architecture"]) == set(proposals["architecture"])
+    assert set(scores["validation"]) == {1, 2}
+
+
+def test_unknown_records_are_refused(workshop: Workshop) -> None:
+    with pytest.raises(UserError, match="search_orders"):
+        make_record("search_order", workshop)
+    assert "architecture_scores" not in MAKERS
