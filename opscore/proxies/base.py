@@ -76,6 +76,7 @@ class Proxy:
         engine: a fast path over many states at once that gives the same numbers, if there is one;
             'shared' for a function that looks at nothing but logits, convolution and linear
             modules, so that it may be given the same network computed with less work.
+        engine_meanings: the meanings in which it gives the same numbers.
         precisions: what the engine can compute in, of :data:`PRECISIONS`.
         grouped: whether states that are asked for together are ranked against each other.
     """
@@ -91,6 +92,7 @@ class Proxy:
     clean: ProxyFunction | None = None
     renormalize: bool = False
     engine: EngineFunction | Literal["shared"] | None = None
+    engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
     precisions: frozenset[Precision] = frozenset({"full"})
 
     def require_precision(self, precision: Precision) -> None:
@@ -190,7 +192,7 @@ class Proxy:
         meaning: Meaning,
         precision: Precision,
     ) -> list[Score] | None:
-        if self.engine is None:
+        if self.engine is None or meaning not in self.engine_meanings:
             return None
         if self.engine == "shared":
             return self._shared_scores(supernet, states, batch, meaning)
@@ -233,6 +235,7 @@ def register_proxy(
     clean: ProxyFunction | None = None,
     renormalize: bool = False,
     engine: EngineFunction | Literal["shared"] | None = None,
+    engine_meanings: Sequence[Meaning] = MEANINGS,
     precisions: Sequence[Precision] = ("full",),
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
@@ -255,6 +258,7 @@ def register_proxy(
             clean=clean,
             renormalize=renormalize,
             engine=engine,
+            engine_meanings=frozenset(engine_meanings),
             precisions=frozenset(precisions),
         )
         PROXIES.add(name, proxy)

@@ -31,6 +31,7 @@ FEW_CLASSES = 100
     source="Lopes et al. 2021 (EPE-NAS)",
     mode="train",
     needs=("labels", "gradients"),
+    engine="shared",
 )
 def epe_nas(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

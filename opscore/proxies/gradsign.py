@@ -24,6 +24,7 @@ from opscore.proxies.per_sample import per_sample_gradients
     higher_is_better=True,
     source="Zhang and Jia 2022, algorithm 1",
     needs=("labels", "gradients", "per-sample gradients"),
+    engine="shared",
 )
 def gradsign(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

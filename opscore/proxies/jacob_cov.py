@@ -46,6 +46,7 @@ def correlations(rows: Tensor) -> Tensor:
     source="Mellor et al. 2021 (first version)",
     mode="train",
     needs=("gradients",),
+    engine="shared",
 )
 def jacob_cov(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

@@ -10,7 +10,8 @@ failure; TE-NAS writes 100000 for NaN.
 
 * faithful: train mode, so batch norm mixes the samples and grad f(x_i) also holds what other images
   do to logit i through the batch's mean and variance. That takes one backward pass for each image
-  through the whole batch, and there is no shorter way: each of them is different.
+  through the whole batch, and there is no shorter way: each of them is different. Only the
+  network itself can be computed with less work (Proxy.engine).
 * clean: batch norm keeps the minibatch's statistics as constants, f(x_i) depends on x_i alone, and
   one backward pass gives all the gradients (per_sample.py).
 """
@@ -89,6 +90,8 @@ def clean_ntk(network: nn.Module, batch: Batch) -> float:
     mode="train",
     needs=("gradients", "per-sample gradients", "double"),
     clean=clean_ntk,
+    engine="shared",
+    engine_meanings=("faithful",),
 )
 def ntk(network: nn.Module, batch: Batch) -> float:
     """S with the samples coupled by batch norm."""

@@ -24,6 +24,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
     source="Abdelfattah et al. 2021 (code)",
     mode="train",
     needs=("labels", "gradients"),
+    engine="shared",
 )
 def plain(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

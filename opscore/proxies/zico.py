@@ -54,6 +54,7 @@ def clean_zico(network: nn.Module, batch: Batch) -> float:
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_zico,
+    engine="shared",
 )
 def zico(network: nn.Module, batch: Batch) -> float:
     """S with the variance of g."""
