@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opscore.runs import RunStore, initial, progressive
     from opscore.runs.paper import figure2, table1
     from opscore.runs.retraining import retraining
+    from opscore.runs.search_paper import figure4, search_cost, table2, table5
     from opscore.runs.search_truth import evaluate_search
     from opscore.runs.searching import run_search
     from opscore.runs.toy import toy_model
@@ -37,6 +38,7 @@ _ROOMS = {
     "evaluate_proxies": "experiments",
     "evaluate_search": "runs.search_truth",
     "figure2": "runs.paper",
+    "figure4": "runs.search_paper",
     "get_proxy": "proxies",
     "get_space": "spaces",
     "initial": "runs",
@@ -53,7 +55,10 @@ _ROOMS = {
     "register_proxy": "proxies",
     "retraining": "runs.retraining",
     "run_search": "runs.searching",
+    "search_cost": "runs.search_paper",
     "table1": "runs.paper",
+    "table2": "runs.search_paper",
+    "table5": "runs.search_paper",
     "toy_model": "runs.toy",
     "zero_cost_pt": "search",
 }
@@ -81,6 +86,7 @@ __all__ = [
     "evaluate_proxies",
     "evaluate_search",
     "figure2",
+    "figure4",
     "get_proxy",
     "get_space",
     "initial",
@@ -97,7 +103,10 @@ __all__ = [
     "register_proxy",
     "retraining",
     "run_search",
+    "search_cost",
     "table1",
+    "table2",
+    "table5",
     "toy_model",
     "zero_cost_pt",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from opscore.runs.search_live import Live
+    from opscore.runs.search_paper import SearchReport
 
 FolderOption = Annotated[Path, typer.Option("--out", help="Folder for tables and figures.")]
 BatchOption = Annotated[int, typer.Option(help="With --live: images in a minibatch.")]
@@ -96,18 +97,11 @@ def table2(
     as_json: JsonOption = False,
 ) -> None:
     """Error of every search method on NAS-Bench-201, beside the paper's Table 2."""
-    from opscore.analysis.search_figures import error_bars
     from opscore.policies import split_names
-    from opscore.runs.search_tables import table2 as make
+    from opscore.runs import search_paper
 
-    rows, note = _rows(asked, split_names(methods))
-    table = make(rows)
-    written = []
-    for dataset in dict.fromkeys(table["dataset"]):
-        own = table[table["dataset"] == dataset]
-        axes = error_bars(own, "method", title=f"Table 2: {dataset}", note=note)
-        written += _save(axes.figure, out / f"table2_{dataset}", own)
-    _finish(table, ["method", "setting", "dataset"], out / "table2", written, as_json, note)
+    found = _searches(asked, split_names(methods))
+    _report(search_paper.table2(found, asked.data_dir), out, as_json)
 
 
 @grouped
@@ -118,16 +112,11 @@ def table5(
     as_json: JsonOption = False,
 ) -> None:
     """Error of Zero-Cost-PT (nwot) by edge order, beside the paper's Table 5."""
-    from opscore.analysis.search_figures import error_bars
-    from opscore.runs.search_tables import table5 as make
+    from opscore.runs import search_paper
     from opscore.search import ORDERS
 
-    rows, note = _rows(asked, ["zero-cost-pt(nwot)"], ORDERS, record="search_orders")
-    table = make(rows)
-    own = table[table["dataset"] == "cifar10"]
-    axes = error_bars(own, "order", title="Table 5: edge orders, CIFAR-10", note=note)
-    written = _save(axes.figure, out / "table5_cifar10", own)
-    _finish(table, ["order", "dataset"], out / "table5", written, as_json, note)
+    found = _searches(asked, ["zero-cost-pt(nwot)"], ORDERS)
+    _report(search_paper.table5(found, asked.data_dir), out, as_json)
 
 
 @grouped
@@ -142,17 +131,11 @@ def search_cost(
     as_json: JsonOption = False,
 ) -> None:
     """Error against forward passes for every search method."""
-    from opscore.analysis.search_figures import error_cost
     from opscore.policies import split_names
-    from opscore.runs.search_tables import error_against_cost
+    from opscore.runs import search_paper
 
-    rows, note = _rows(asked, split_names(methods))
-    table = error_against_cost(rows)
-    axes = error_cost(table, title="Error against cost, CIFAR-10", note=note)
-    written = _save(axes.figure, out / "error_against_cost", table)
-    _finish(
-        table, ["method", "setting", "forward_passes"], out / "search_cost", written, as_json, note
-    )
+    found = _searches(asked, split_names(methods))
+    _report(search_paper.search_cost(found, asked.data_dir), out, as_json)
 
 
 @grouped
@@ -165,29 +148,17 @@ def figure4(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy against score by N, and accuracy by N and V (Figure 4, Table 3's design)."""
-    from opscore.analysis.search_figures import figure4 as draw
-    from opscore.oracles import load_oracle
-    from opscore.runs.search_ablation import ablation, ablation_table, figure4_points
-    from opscore.runs.search_live import live_proposals, recorded_proposals
+    from opscore.runs import search_paper
+    from opscore.runs.search_live import live_proposals
 
     numbers = _numbers(counts)
-    searches = asked.searches(max(numbers), 0)
+    found = None
     if asked.live:
+        searches = asked.searches(max(numbers), 0)
         with progress_bar("searching", total=100) as bar:
             proposals, scores = live_proposals(searches, _numbers(rounds), _advance(bar))
-        note = searches.describe()
-    else:
-        proposals, scores, note = recorded_proposals()
-    oracle = load_oracle("nasbench201", seeds="mean", data_dir=asked.data_dir)
-    names = proposals["architecture"].unique().tolist()
-    accuracy = {name: oracle.accuracy(oracle.space.parse(name)) for name in names}
-    best = scores[scores["validation"] == scores["validation"].max()]
-    points = figure4_points(proposals, best, accuracy, numbers)
-    ends = ablation(proposals, scores, accuracy, numbers)
-    note = f"score: V = {best['validation'].max()}; {note}"
-    written = _save(draw(points, ends, note=note).figure, out / "figure4", points)
-    table = ablation_table(ends)
-    _finish(table, ["N", "V"], out / "ablation", written, as_json, note)
+        found = (proposals, scores, searches.describe())
+    _report(search_paper.figure4(found, numbers, asked.data_dir), out, as_json)
 
 
 def architecture_scores(
@@ -229,18 +200,15 @@ def architecture_scores(
     console.print(f"wrote {path}: {len(table):,} rows", highlight=False)
 
 
-def _rows(
-    asked: TableOptions,
-    methods: list[str],
-    orders: tuple[str, ...] = ("random",),
-    record: str = "search",
-) -> tuple[pd.DataFrame, str]:
-    """A frame of searches, and what to say of it."""
-    from opscore.runs.search_live import live_searches, recorded_searches
+def _searches(
+    asked: TableOptions, methods: list[str], orders: tuple[str, ...] = ("random",)
+) -> tuple[pd.DataFrame, str] | None:
+    """Searches made now and what to say of them; None to take the package's record."""
+    from opscore.runs.search_live import live_searches
 
-    searches = asked.searches(asked.proposals, asked.validation)
     if not asked.live:
-        return recorded_searches(record, asked.data_dir)
+        return None
+    searches = asked.searches(asked.proposals, asked.validation)
     with progress_bar("searching", total=100) as bar:
         return live_searches(searches, methods, orders, _advance(bar)), searches.describe()
 
@@ -257,29 +225,14 @@ def _numbers(text: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-def _save(figure: Any, stem: Path, frame: pd.DataFrame) -> list[Path]:
-    from opscore.analysis.figures import save_figure
-
-    return save_figure(figure, stem, frame)
-
-
-def _finish(
-    table: pd.DataFrame, by: list[str], stem: Path, written: list[Path], as_json: bool, note: str
-) -> None:
-    """Write the whole table, and print it."""
-    from opscore.data.files import atomic_write
-
-    for path in (stem.with_suffix(".csv"), stem.with_suffix(".parquet")):
-        with atomic_write(path) as temporary:
-            if path.suffix == ".csv":
-                table.to_csv(temporary, index=False)
-            else:
-                table.to_parquet(temporary, index=False)
-        written.append(path)
+def _report(report: SearchReport, out: Path, as_json: bool) -> None:
+    """Write everything, and print the table."""
+    written = report.save(out)
+    table, by = report.table, report.by
     if as_json:
-        print_json({stem.name: table, "settings": {"note": note}})
+        print_json({report.name: table, "settings": {"note": report.note}})
         return
-    shown = Table(title=f"{stem.name}: test error, %; 95 % interval of the mean over seeds")
+    shown = Table(title=f"{report.name}: test error, %; 95 % interval of the mean over seeds")
     count = "n_seeds" if "n_seeds" in table else "n_searches"
     for heading in (*by, "mean", "sd", "interval", "best", count, "published"):
         shown.add_column(heading, justify="left" if heading in by else "right")
@@ -295,6 +248,6 @@ def _finish(
             str(row[count]),
             published if published == "-" else f"{published} ({deviation})",
         )
-    print_notes([note])
+    print_notes([report.note])
     console.print(shown)
     print_written(written)

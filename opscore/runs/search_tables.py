@@ -152,7 +152,8 @@ def table5(rows: pd.DataFrame, method: str = "zero-cost-pt(nwot)") -> pd.DataFra
     own = rows[rows["method"] == method]
     if own.empty:
         raise UserError(f"there is no search by {method} to make Table 5 of")
-    found = summarise(own, ["order", "dataset"])
+    own = with_settings(own)
+    found = summarise(own, ["order", "setting", "dataset"])
     each = (own["perturbations"] / own["proposals"]).groupby(own["order"]).mean()
     published = published_table5().set_index("order")
     theirs = {str(order): dict(published.loc[order]) for order in published.index}
