@@ -1,11 +1,12 @@
 """The plain and the fast way to the same scores, timed side by side.
 
-    python benchmarks/scoring.py [--json] [--quick] [--proxies nwot ...] [--out benchmarks/results]
+    python benchmarks/scoring.py [--json] [--quick] [--proxies nwot ...] [--batches 64 ...]
+                                 [--out benchmarks/results]
 
-For each proxy that has a fast path: zc-pt over all 30 perturbations of the NAS-Bench-201 supernet,
-batch 64 and 256 (grasp: 16), paper size. Plain and fast runs take turns. Prints one row for each
-pair, and writes them (scoring.parquet, scoring.csv), a figure of them, and how cost grows
-(growth.py).
+zc-pt over all 30 perturbations of the NAS-Bench-201 supernet, paper size, batch 64 and 256 (grasp:
+16), by the proxies of the list below or any others that have a fast path. Plain and fast runs take
+turns. Prints one row for each pair, and writes them (scoring.parquet, scoring.csv) beside those of
+earlier runs that were not measured again, a figure of all, and how cost grows (growth.py).
 
 plain_seconds, fast_seconds   all 30 scores, fast: the median of its runs
 gflops                        convolution arithmetic of the fast path by its whole time
@@ -38,17 +39,19 @@ from scipy.stats import spearmanr
 from torch.utils.flop_counter import FlopCounterMode
 
 from opscore.images import Batch, load_images, resolve_images
-from opscore.proxies import PROXIES, Precision, Proxy, get_proxy, list_proxies
+from opscore.proxies import Precision, Proxy, get_proxy
 from opscore.spaces import State
 from opscore.supernets import Supernet, build_supernet, engine
 
 POLICY = "zc-pt"
+#: Proxies that are measured unless others are named.
+PROXIES_MEASURED = ("nwot", "synflow", "snip", "grad_norm", "fisher", "grasp")
 #: Turns that the plain path's states are dealt into; the fast path runs once after each.
 TURNS = 3
 #: Proxies whose score does not depend on the batch are timed once.
 BATCH_FREE = frozenset({"synflow"})
-#: Batch sizes of proxies that need about 60 MB for each image at paper size.
-SMALL_BATCHES = {"grasp": (16,)}
+#: Batch sizes of proxies that need about 60 MB for each image at paper size, or a backward pass.
+SMALL_BATCHES = {"grasp": (16,), "ntk": (16,)}
 
 Values = NDArray[np.float64]
 Run = Callable[[Supernet, Sequence[State], Batch], Values]
@@ -230,15 +233,28 @@ def measure_memory(case: Case, precision: str) -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def cases(quick: bool) -> list[Case]:
-    """Every proxy with a fast path, at every batch size that matters to it."""
-    size, states, batches = ("cpu", 6, (64,)) if quick else ("paper", 30, (64, 256))
-    return [
-        Case(name, batch, size, states)
-        for name in list_proxies()
-        if PROXIES[name].engine is not None
-        for batch in (batches[:1] if name in BATCH_FREE else SMALL_BATCHES.get(name, batches))
-    ]
+def cases(quick: bool, names: Sequence[str], batches: Sequence[int] | None) -> list[Case]:
+    """These proxies at every batch size that matters to them."""
+    unknown = [name for name in names if get_proxy(name).engine is None]
+    if unknown:
+        raise SystemExit(f"without a fast path: {', '.join(unknown)}")
+    size, states, usual = ("cpu", 6, (64,)) if quick else ("paper", 30, (64, 256))
+
+    def sizes(name: str) -> Sequence[int]:
+        if batches is not None:
+            return batches
+        return usual[:1] if name in BATCH_FREE else SMALL_BATCHES.get(name, usual)
+
+    return [Case(name, batch, size, states) for name in names for batch in sizes(name)]
+
+
+def with_earlier(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The rows of an earlier run that were not measured again, and then these."""
+    if not path.is_file():
+        return table
+    key = ["proxy", "batch", "size", "precision", "states", "threads"]
+    both = pd.concat([pd.read_parquet(path), table], ignore_index=True)
+    return both.drop_duplicates(key, keep="last").sort_values(key[:2], ignore_index=True)
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
@@ -270,7 +286,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="small supernet, few states")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--proxies", nargs="+", help="only these")
+    parser.add_argument("--proxies", nargs="+", default=PROXIES_MEASURED, help="only these")
+    parser.add_argument("--batches", nargs="+", type=int, help="only these batch sizes")
     parser.add_argument("--no-growth", action="store_true", help="leave out growth.py")
     parser.add_argument("--measure-memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -279,12 +296,12 @@ def main() -> None:
         print(measure_memory(Case(**json.loads(case)), precision))
         return
     results: list[Result] = []
-    wanted = [c for c in cases(options.quick) if c.proxy in (options.proxies or [c.proxy])]
-    for case in wanted:
+    for case in cases(options.quick, options.proxies, options.batches):
         results += compare(case)
         print(f"measured: {case}", file=sys.stderr)
     table = pd.DataFrame([asdict(result) for result in results])
     options.out.mkdir(parents=True, exist_ok=True)
+    table = with_earlier(table, options.out / "scoring.parquet")
     table.to_parquet(options.out / "scoring.parquet", index=False)
     table.to_csv(options.out / "scoring.csv", index=False, float_format="%.6g")
     draw(table, options.out / "scoring.png")
