@@ -54,6 +54,7 @@ _CLAIMS = (
     _Claim("darts-pt is weakly correlated", "darts-pt", "avg-acc", +1),
     _Claim("darts-pt is inverse to disc-acc", "darts-pt", "disc-acc", -1),
     _Claim("disc-acc is inverse", "disc-acc", "best-acc", -1),
+    _Claim("disc-acc is inverse", "disc-acc", "avg-acc", -1),
     _Claim("darts is weakly inverse", "darts", "best-acc", -1),
     _Claim("darts is weakly inverse", "darts", "avg-acc", -1),
 )
