@@ -20,7 +20,7 @@ from torch import nn
 
 from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
-from opscore.proxies.base import OK
+from opscore.proxies.score import OK
 from opscore.spaces import State
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
 

@@ -28,13 +28,13 @@ from opscore.proxies.base import (
     Meaning,
     Precision,
     Proxy,
-    Score,
     check_meaning,
     check_precision,
     register_proxy,
 )
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 from opscore.proxies.memo import Memo
+from opscore.proxies.score import Score
 from opscore.proxies.sensitivity import operation_sensitivities
 
 

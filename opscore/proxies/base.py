@@ -15,6 +15,7 @@ from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.proxies.copying import copy_network
 from opscore.proxies.memo import Memo
+from opscore.proxies.score import OK, Score
 from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets import StateNetwork, Supernet
@@ -33,30 +34,6 @@ ProxyFunction = Callable[[nn.Module, Batch], float]
 #: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path.
 #: That of a proxy with more precisions than 'full' also takes ``dtype``, of :data:`PRECISIONS`.
 EngineFunction = Callable[..., "list[float] | None"]
-
-OK = "ok"
-
-
-@dataclass(frozen=True)
-class Score:
-    """One number, or the reason why there is none.
-
-    Attributes:
-        value: the number; NaN unless ``status`` is 'ok'.
-        status: 'ok', or what went wrong.
-        seconds: wall time spent on it.
-    """
-
-    value: float
-    status: str = OK
-    seconds: float = math.nan
-
-    @classmethod
-    def of(cls, value: float, seconds: float = math.nan) -> Score:
-        """A score of this value; a NaN or an infinity is a failure, never a number."""
-        if math.isfinite(value):
-            return cls(float(value), OK, seconds)
-        return cls(math.nan, f"not finite ({value})", seconds)
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ from torch import nn
 
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
-from opscore.proxies.base import PROXIES, Meaning, Precision, Proxy, Score
+from opscore.proxies.base import PROXIES, Meaning, Precision, Proxy
 from opscore.proxies.memo import Memo
+from opscore.proxies.score import Score
 from opscore.spaces import State
 from opscore.supernets import Supernet
 

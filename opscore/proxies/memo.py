@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from opscore.images import Batch
+from opscore.proxies.score import Score
 from opscore.spaces import State
 from opscore.supernets import Supernet
-
-if TYPE_CHECKING:
-    from opscore.proxies.base import Score
 
 
 class Memo:

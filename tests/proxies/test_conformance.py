@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from opscore.proxies import PROXIES, Proxy, get_proxy, list_proxies
-from opscore.proxies.base import Score
+from opscore.proxies.score import Score
 from opscore.testing import check_proxy
 
 PAPER = {

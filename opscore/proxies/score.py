@@ -1,0 +1,30 @@
+"""What scoring one state gives: a number, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number, or the reason why there is none.
+
+    Attributes:
+        value: the number; NaN unless ``status`` is 'ok'.
+        status: 'ok', or what went wrong.
+        seconds: wall time spent on it.
+    """
+
+    value: float
+    status: str = OK
+    seconds: float = math.nan
+
+    @classmethod
+    def of(cls, value: float, seconds: float = math.nan) -> Score:
+        """A score of this value; a NaN or an infinity is a failure, never a number."""
+        if math.isfinite(value):
+            return cls(float(value), OK, seconds)
+        return cls(math.nan, f"not finite ({value})", seconds)
