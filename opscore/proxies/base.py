@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
@@ -134,6 +134,36 @@ class Proxy:
             )
         return [by_state[state] for state in states]
 
+    def scores_under(
+        self,
+        supernet: Supernet,
+        weights: Sequence[Tensor],
+        batch: Batch,
+        *,
+        meaning: Meaning = "faithful",
+        fast: bool = True,
+    ) -> list[Score]:
+        """A score for each table of operation weights [edges, operations], by the function itself.
+
+        Where the function allows it (:attr:`engine`), and unless ``fast=False``, it is given
+        networks that are computed with less work, and equal ones once.
+        """
+        networks: Iterable[tuple[Sequence[int], nn.Module]] | None = None
+        if fast and self.engine == "shared" and meaning in self.engine_meanings:
+            networks = supernet.shared_networks(weights)
+        if networks is None:
+            faithful = meaning == "faithful"
+            networks = (
+                ([place], StateNetwork(supernet, table, run_removed=faithful))
+                for place, table in enumerate(weights)
+            )
+        found: dict[int, Score] = {}
+        for positions, network in networks:
+            score = self.score_network(network, batch, meaning=meaning)
+            share = replace(score, seconds=score.seconds / len(positions))
+            found |= dict.fromkeys(positions, share)
+        return [found[place] for place in range(len(weights))]
+
     def _computed(
         self,
         supernet: Supernet,
@@ -144,22 +174,16 @@ class Proxy:
         precision: Precision,
     ) -> list[Score]:
         found = self._engine_scores(supernet, states, batch, meaning, precision) if fast else None
-        if found is None:
-            if precision != "full":
-                raise UserError(
-                    f"{precision} is a precision of the fast path, which '{self.name}' does not "
-                    f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}')"
-                )
-            found = [self._plain_score(supernet, state, batch, meaning) for state in states]
-        return found
-
-    def _plain_score(
-        self, supernet: Supernet, state: State, batch: Batch, meaning: Meaning
-    ) -> Score:
-        faithful = meaning == "faithful"
-        weights = supernet.weights(state, renormalize=self.renormalize and faithful)
-        network = StateNetwork(supernet, weights, run_removed=faithful)
-        return self.score_network(network, batch, meaning=meaning)
+        if found is not None:
+            return found
+        if precision != "full":
+            raise UserError(
+                f"{precision} is a precision of the fast path, which '{self.name}' does not "
+                f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}')"
+            )
+        renormalize = self.renormalize and meaning == "faithful"
+        weights = [supernet.weights(state, renormalize=renormalize) for state in states]
+        return self.scores_under(supernet, weights, batch, meaning=meaning, fast=fast)
 
     def _engine_scores(
         self,
@@ -169,10 +193,9 @@ class Proxy:
         meaning: Meaning,
         precision: Precision,
     ) -> list[Score] | None:
-        if self.engine is None or meaning not in self.engine_meanings:
+        """Those of an engine of the proxy's own; None where it has none for this."""
+        if not callable(self.engine) or meaning not in self.engine_meanings:
             return None
-        if self.engine == "shared":
-            return self._shared_scores(supernet, states, batch, meaning)
         start = time.perf_counter()
         more = {} if precision == "full" else {"dtype": PRECISIONS[precision]}
         values = self.engine(supernet, states, batch, meaning, **more)
@@ -180,22 +203,6 @@ class Proxy:
             return None
         seconds = _since(start) / max(len(states), 1)
         return [Score.of(value, seconds) for value in values]
-
-    def _shared_scores(
-        self, supernet: Supernet, states: list[State], batch: Batch, meaning: Meaning
-    ) -> list[Score] | None:
-        """The function itself on each distinct network, computed with less work."""
-        renormalize = self.renormalize and meaning == "faithful"
-        weights = [supernet.weights(state, renormalize=renormalize) for state in states]
-        networks = supernet.shared_networks(weights)
-        if networks is None:
-            return None
-        found: dict[int, Score] = {}
-        for positions, network in networks:
-            score = self.score_network(network, batch, meaning=meaning)
-            share = replace(score, seconds=score.seconds / len(positions))
-            found |= dict.fromkeys(positions, share)
-        return [found[position] for position in range(len(states))]
 
 
 #: Proxies by name; other packages add theirs through the entry-point group.

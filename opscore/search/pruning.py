@@ -42,7 +42,7 @@ from opscore.search.base import (
 )
 from opscore.search.sampling import outcome
 from opscore.spaces import NASBENCH201, State
-from opscore.supernets import StateNetwork, Supernet, SupernetSize, build_supernet
+from opscore.supernets import Supernet, SupernetSize, build_supernet
 from opscore.supernets.measure import one_thread
 from opscore.supernets.nasbench201 import NASBench201Supernet
 
@@ -152,13 +152,9 @@ class _Measure:
         batch = context.images.minibatch(
             self.n_images, context.seed, "search", "te-nas", number, draw
         ).to(context.settings.device, supernet.alphas.dtype)
-        proxy = get_proxy("ntk")
-        found = []
-        for state in states:
-            network = StateNetwork(supernet, supernet.weights(state, renormalize=True))
-            score = proxy.score_network(network, batch, meaning=context.meaning)
-            found.append(score.value if score.status == "ok" else math.inf)
-        return found
+        weights = [supernet.weights(state, renormalize=True) for state in states]
+        scores = get_proxy("ntk").scores_under(supernet, weights, batch, meaning=context.meaning)
+        return [score.value if score.status == "ok" else math.inf for score in scores]
 
     def _regions(self, states: Sequence[State], number: int, draw: int) -> list[float]:
         """r of each state; one where no rectifier is left."""
