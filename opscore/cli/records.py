@@ -25,7 +25,7 @@ from opscore.errors import UserError
 
 def records(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="RECORD...", help="With --make: which.")
+        list[str] | None, typer.Argument(metavar="RECORD", help="With --make: which.")
     ] = None,
     make: Annotated[
         bool, typer.Option("--make", help="Compute these records, hours for some, and write them.")
