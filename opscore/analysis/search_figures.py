@@ -19,12 +19,16 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
 
     Args:
         rows: ``label``, mean, ci_low, ci_high, n_seeds, published, published_std; one dataset.
-            A column setting says what is not as published; it is added to the lines' names.
+            A column setting says what is not as published: it is added to the lines' names, or
+            to the note where all lines share it.
         label: the column that names the lines.
         title: the title.
         note: what the numbers are, in small print.
     """
     rows = rows.sort_values("mean", ascending=False, ignore_index=True)
+    if "setting" in rows and (rows["setting"] == rows["setting"].iloc[0]).all():
+        note = "; ".join(part for part in (rows["setting"].iloc[0], note) if part)
+        rows = rows.drop(columns="setting")
     ax = _axes(8.2, 1.7 + 0.36 * len(rows))
     places = np.arange(len(rows))
     mean = rows["mean"].to_numpy(dtype=float)

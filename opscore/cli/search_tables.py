@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -101,7 +101,7 @@ def table2(
     from opscore.runs import search_paper
 
     found = _searches(asked, split_names(methods))
-    _report(search_paper.table2(found, asked.data_dir), out, as_json)
+    _report(search_paper.table2(found), out, as_json)
 
 
 @grouped
@@ -116,7 +116,7 @@ def table5(
     from opscore.search import ORDERS
 
     found = _searches(asked, ["zero-cost-pt(nwot)"], ORDERS)
-    _report(search_paper.table5(found, asked.data_dir), out, as_json)
+    _report(search_paper.table5(found), out, as_json)
 
 
 @grouped
@@ -135,7 +135,7 @@ def search_cost(
     from opscore.runs import search_paper
 
     found = _searches(asked, split_names(methods))
-    _report(search_paper.search_cost(found, asked.data_dir), out, as_json)
+    _report(search_paper.search_cost(found), out, as_json)
 
 
 @grouped
@@ -232,22 +232,36 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
     if as_json:
         print_json({report.name: table, "settings": {"note": report.note}})
         return
-    shown = Table(title=f"{report.name}: test error, %; 95 % interval of the mean over seeds")
     count = "n_seeds" if "n_seeds" in table else "n_searches"
-    for heading in (*by, "mean", "sd", "interval", "best", count, "published"):
+    over = count.removeprefix("n_")
+    shown = Table(title=f"{report.name}: test error, %; 95 % interval of the mean over {over}")
+    known = "published" in table
+    for heading in (
+        *by,
+        "mean",
+        "sd",
+        "interval",
+        "best",
+        count,
+        *(["published"] if known else []),
+    ):
         shown.add_column(heading, justify="left" if heading in by else "right")
     for row in table.to_dict(orient="records"):
-        published = number(row.get("published"), ".2f")
-        deviation = number(row.get("published_std"), ".2f")
-        shown.add_row(
+        cells = [
             *(str(row[name]) for name in by),
             number(row["mean"], ".2f"),
             number(row["std"], ".2f"),
             f"{number(row['ci_low'], '.2f')} .. {number(row['ci_high'], '.2f')}",
             number(row["best"], ".2f"),
             str(row[count]),
-            published if published == "-" else f"{published} ({deviation})",
-        )
+        ]
+        shown.add_row(*cells, *([_published(row)] if known else []))
     print_notes([report.note])
     console.print(shown)
     print_written(written)
+
+
+def _published(row: Mapping[Hashable, Any]) -> str:
+    """The paper's mean, and its deviation in brackets."""
+    mean = number(row["published"], ".2f")
+    return mean if mean == "-" else f"{mean} ({number(row['published_std'], '.2f')})"

@@ -15,10 +15,11 @@ import pandas as pd
 
 from opscore.data.records import FOLDER, read_record, record_names, write_record
 from opscore.errors import unknown
+from opscore.oracles import load_oracles
 from opscore.runs.following import progressive
 from opscore.runs.measured import PREFIX, ship
 from opscore.runs.search_ablation import proposals_of
-from opscore.runs.search_tables import SEARCHES, searches
+from opscore.runs.search_tables import REPETITIONS, SEARCHES, repeated_sampling, searches
 from opscore.runs.searching import run_search
 from opscore.runs.store import provenance
 from opscore.runs.toy import RECORD as TOY_MODEL
@@ -180,8 +181,14 @@ def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> lis
         )
         parts.append(searches(found.architectures, found.costs, found.settings))
         workshop.done(", ".join(part.names))
+    if name == "search":  # sampling from recorded scores costs nothing
+        oracles = load_oracles("nasbench201", data_dir=workshop.data_dir)
+        parts += [repeated_sampling(proxy, oracles) for proxy in (None, "nwot", "synflow")]
     table = pd.concat(parts, ignore_index=True).astype(SEARCHES)
-    record = {"note": f"CIFAR-10 images, seeds {', '.join(map(str, seeds))}", **provenance()}
+    note = f"CIFAR-10 images, seeds {', '.join(map(str, seeds))}"
+    if name == "search":
+        note += f"; random and naswot: {REPETITIONS} repetitions"
+    record = {"note": note, **provenance()}
     return [write_record(name, table, record, workshop.folder)]
 
 
@@ -202,7 +209,7 @@ def _make_proposals(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
         workshop.done(f"V = {validation}")
     note = (
         f"reduced supernet ({_LONG['size']} size), CIFAR-10, {_LONG['batch_size']} images in a "
-        f"minibatch, {_LONG['proposals']:,} proposals of each of {len(seeds)} seeds"
+        f"minibatch, {_LONG['proposals']:,} proposals, seed {', '.join(map(str, seeds))}"
     )
     record = {"note": note, **provenance()}
     columns = ["seed", "validation", "architecture", "score"]

@@ -11,11 +11,9 @@ import pandas as pd
 
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
-from opscore.oracles import load_oracles
 from opscore.runs.search_ablation import proposals_of
-from opscore.runs.search_tables import SEARCHES, repeated_sampling, searches
+from opscore.runs.search_tables import SEARCHES, searches
 from opscore.search.base import OnProgress
-from opscore.search.score_record import has_record
 
 if TYPE_CHECKING:
     from opscore.runs.searching import SearchResult
@@ -92,23 +90,11 @@ def live_proposals(
     return proposals, scores[["seed", "validation", "architecture", "score"]]
 
 
-def recorded_searches(name: str, data_dir: Path | None) -> tuple[pd.DataFrame, str]:
-    """A record of searches, and what it says of itself; with repeated sampling where it is free.
-
-    The record named 'search' has searches by many methods: random search and NASWOT are repeated
-    500 times from the record of all architectures' scores, in place of the few seeds of theirs.
-    """
+def recorded_searches(name: str) -> tuple[pd.DataFrame, str]:
+    """A record of searches, and what it says of itself."""
     _require(name)
     rows, settings = read_record(name)
-    note = str(settings.get("note", ""))
-    if name != "search" or not has_record():
-        return rows, note
-    oracles = load_oracles("nasbench201", data_dir=data_dir)
-    oracles = {dataset: oracles[dataset] for dataset in dict.fromkeys(rows["dataset"])}
-    repeated = [repeated_sampling(proxy, oracles) for proxy in (None, "nwot", "synflow")]
-    free = pd.concat(repeated, ignore_index=True)
-    rest = rows[~rows["method"].isin(free["method"].unique())]
-    return pd.concat([rest, free], ignore_index=True).astype(SEARCHES), note
+    return rows, str(settings.get("note", ""))
 
 
 def recorded_proposals() -> tuple[pd.DataFrame, pd.DataFrame, str]:

@@ -74,14 +74,12 @@ class SearchReport:
         return [*written, table, table.with_suffix(".parquet")]
 
 
-def table2(found: Searches | None = None, data_dir: Path | None = None) -> SearchReport:
+def table2(found: Searches | None = None) -> SearchReport:
     """Table 2: error of every search method on every dataset, a figure for each dataset.
 
-    Args:
-        found: searches and a note on them; those that the package ships by default.
-        data_dir: where the truth of the shipped sampling baselines is looked for first.
+    found: searches and a note on them; those that the package ships by default.
     """
-    rows, note = found or recorded_searches("search", data_dir)
+    rows, note = found or recorded_searches("search")
     table = search_tables.table2(rows)
     pictures = []
     for dataset, own in table.groupby("dataset", sort=False):
@@ -93,9 +91,9 @@ def table2(found: Searches | None = None, data_dir: Path | None = None) -> Searc
     return SearchReport("table2", table, ("method", "setting", "dataset"), note, tuple(pictures))
 
 
-def table5(found: Searches | None = None, data_dir: Path | None = None) -> SearchReport:
-    """Table 5: error of Zero-Cost-PT (nwot) by edge order; arguments as for :func:`table2`."""
-    rows, note = found or recorded_searches("search_orders", data_dir)
+def table5(found: Searches | None = None) -> SearchReport:
+    """Table 5: error of Zero-Cost-PT (nwot) by edge order; ``found`` as for :func:`table2`."""
+    rows, note = found or recorded_searches("search_orders")
     table = search_tables.table5(rows)
     own = table[table["dataset"] == "cifar10"]
 
@@ -106,9 +104,9 @@ def table5(found: Searches | None = None, data_dir: Path | None = None) -> Searc
     return SearchReport("table5", table, ("order", "setting", "dataset"), note, pictures)
 
 
-def search_cost(found: Searches | None = None, data_dir: Path | None = None) -> SearchReport:
-    """Error on CIFAR-10 against forward passes; arguments as for :func:`table2`."""
-    rows, note = found or recorded_searches("search", data_dir)
+def search_cost(found: Searches | None = None) -> SearchReport:
+    """Error on CIFAR-10 against forward passes; ``found`` as for :func:`table2`."""
+    rows, note = found or recorded_searches("search")
     table = search_tables.error_against_cost(rows)
 
     def make() -> Axes:
@@ -141,7 +139,7 @@ def figure4(
     best = scores[scores["validation"] == scores["validation"].max()]
     points = figure4_points(proposals, best, accuracy, counts)
     ends = ablation(proposals, scores, accuracy, counts)
-    note = f"score: V = {best['validation'].max()}; {note}"
+    note = f"score: V = {best['validation'].max()}; {note}; {oracle.describe()}"
 
     def make() -> Axes:
         return draw.figure4(points, ends, note=note)

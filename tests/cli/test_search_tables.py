@@ -220,7 +220,7 @@ def test_figure4_command(long_search, tmp_path, monkeypatch, data_dir):
 def test_a_missing_record_and_bad_numbers_are_said(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "FOLDER", tmp_path)
     with pytest.raises(UserError, match="--live"):
-        search_live.recorded_searches("search", None)
+        search_live.recorded_searches("search")
     with pytest.raises(UserError, match="bad numbers"):
         commands._numbers("1,x")
 

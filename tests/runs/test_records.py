@@ -58,16 +58,32 @@ def test_searches_with_other_settings_say_so(
         Part(("zero-cost-pt(nwot)",), tiny),
         Part(("zero-cost-pt(nwot)",), {**tiny, "order": "fixed", "batch_size": 16}),
     )
-    monkeypatch.setitem(records._SEARCHES, "search", parts)
+    monkeypatch.setitem(records._SEARCHES, "search_orders", parts)
     said: list[str] = []
     workshop = Workshop(workshop.store, folder=workshop.folder, on_part=said.append)
-    (path,) = records._make_searches("search", workshop, (0,))
+    (path,) = records._make_searches("search_orders", workshop, (0,))
     table, _ = _read(path)
     assert len(said) == 2
     assert table[["order", "size", "batch_size"]].drop_duplicates().to_numpy().tolist() == [
         ["random", "smoke", 8],
         ["fixed", "smoke", 16],
     ]
+
+
+def test_sampling_baselines_are_repeated(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(records._SEARCHES, "search", (Part(("max-params",), most=1),))
+    (path,) = make_record("search", workshop, (0, 1))
+    table, said = _read(path)
+    rows = table[table["dataset"] == "cifar10"].groupby("method").size()
+    assert rows.to_dict() == {
+        "max-params": 1,
+        "random": 500,
+        "naswot(nwot)": 500,
+        "naswot(synflow)": 500,
+    }
+    assert "500 repetitions" in said
 
 
 def test_a_long_search_gives_proposals_and_scores(
