@@ -41,7 +41,9 @@ figures: $(VENV)/.base
 	$(BIN)/opscore table1 --out figures/table1
 	$(BIN)/opscore toy-model --out figures/toy_model
 	$(BIN)/opscore table2 --out figures/search
+	$(BIN)/opscore table5 --out figures/search
 	$(BIN)/opscore search-cost --out figures/search
+	$(BIN)/opscore figure4 --out figures/search
 
 notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -236,23 +236,16 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
     over = count.removeprefix("n_")
     shown = Table(title=f"{report.name}: test error, %; 95 % interval of the mean over {over}")
     known = "published" in table
-    for heading in (
-        *by,
-        "mean",
-        "sd",
-        "interval",
-        "best",
-        count,
-        *(["published"] if known else []),
-    ):
-        shown.add_column(heading, justify="left" if heading in by else "right")
+    for heading in by:
+        shown.add_column(heading, overflow="fold")
+    for heading in ("mean", "sd", "interval", over, *(["published"] if known else [])):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for row in table.to_dict(orient="records"):
         cells = [
             *(str(row[name]) for name in by),
             number(row["mean"], ".2f"),
             number(row["std"], ".2f"),
             f"{number(row['ci_low'], '.2f')} .. {number(row['ci_high'], '.2f')}",
-            number(row["best"], ".2f"),
             str(row[count]),
         ]
         shown.add_row(*cells, *([_published(row)] if known else []))

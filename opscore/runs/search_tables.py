@@ -89,8 +89,10 @@ def setting(row: Mapping[Hashable, Any]) -> str:
         parts.append(f"{row['size']} size")
     if row["batch_size"] not in (0, 256):
         parts.append(f"batch {row['batch_size']}")
-    if row["proposals"] and (row["proposals"], row["validation"]) != (10, 100):
-        parts.append(f"N = {row['proposals']}, V = {row['validation']}")
+    if row["proposals"] not in (0, 10):
+        parts.append(f"N = {row['proposals']}")
+    if row["proposals"] and row["validation"] != 100:
+        parts.append(f"V = {row['validation']}")
     return ", ".join(parts)
 
 
