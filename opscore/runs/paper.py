@@ -11,7 +11,7 @@ import pandas as pd
 
 from opscore.analysis import Correlation, Selection, save_figure
 from opscore.analysis.side_by_side import agreement_panels, line_panels, matrix_panels, table1_strip
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.oracles import load_oracles
 from opscore.published import (
@@ -108,8 +108,8 @@ class Figure2:
             *save_figure(line_panels(self.right, note=note), target / "figure2_right", self.right),
         ]
         for name in ("left", "right"):
-            written.append(_write(target / f"figure2_{name}.parquet", getattr(self, name)))
-        return [*written, _write(target / "claims.csv", self.claims)]
+            written.append(write_table(target / f"figure2_{name}.parquet", getattr(self, name)))
+        return [*written, write_table(target / "claims.csv", self.claims)]
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,8 @@ class Table1:
         figure = table1_strip(rows[rows["dataset"] == "cifar10"], note="\n".join(self.notes()))
         return [
             *save_figure(figure, target / "table1", rows),
-            _write(target / "table1.parquet", rows),
-            _write(target / "table1_mean.csv", self.summary),
+            write_table(target / "table1.parquet", rows),
+            write_table(target / "table1_mean.csv", self.summary),
         ]
 
 
@@ -225,12 +225,3 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reindex(columns=_FIGURE2).astype(
         dict.fromkeys(("ci_low", "ci_high", "std", "p_value"), "float64") | {"n_excluded": "Int64"}
     )
-
-
-def _write(path: Path, frame: pd.DataFrame) -> Path:
-    with atomic_write(path) as temporary:
-        if path.suffix == ".csv":
-            frame.to_csv(temporary, index=False)
-        else:
-            frame.to_parquet(temporary, index=False)
-    return path

@@ -15,10 +15,11 @@ import pandas as pd
 
 from opscore.data.records import FOLDER, read_record, record_names, write_record
 from opscore.errors import unknown
+from opscore.images import load_images, resolve_images
 from opscore.oracles import load_oracles
 from opscore.runs.following import progressive
 from opscore.runs.measured import PREFIX, ship
-from opscore.runs.search_ablation import proposals_of
+from opscore.runs.search_live import Live, live_proposals
 from opscore.runs.search_tables import REPETITIONS, SEARCHES, repeated_sampling, searches
 from opscore.runs.searching import run_search
 from opscore.runs.store import provenance
@@ -185,7 +186,7 @@ def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> lis
         oracles = load_oracles("nasbench201", data_dir=workshop.data_dir)
         parts += [repeated_sampling(proxy, oracles) for proxy in (None, "nwot", "synflow")]
     table = pd.concat(parts, ignore_index=True).astype(SEARCHES)
-    note = f"CIFAR-10 images, seeds {', '.join(map(str, seeds))}"
+    note = f"{_seen(workshop)}; seeds {', '.join(map(str, seeds))}"
     if name == "search":
         note += f"; random and naswot: {REPETITIONS} repetitions"
     record = {"note": note, **provenance()}
@@ -193,31 +194,27 @@ def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> lis
 
 
 def _make_proposals(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
-    scores, proposals = [], pd.DataFrame()
-    for validation in _ROUNDS:
-        found = run_search(
-            ["zero-cost-pt(nwot)"],
-            seeds,
-            store=workshop.store,
-            jobs=workshop.jobs,
-            data_dir=workshop.data_dir,
-            validation=validation,
-            **_LONG,
-        )
-        proposals = proposals_of(found.trace)
-        scores.append(found.candidates.assign(validation=validation))
-        workshop.done(f"V = {validation}")
-    note = (
-        f"reduced supernet ({_LONG['size']} size), CIFAR-10, {_LONG['batch_size']} images in a "
-        f"minibatch, {_LONG['proposals']:,} proposals, seed {', '.join(map(str, seeds))}"
+    live = Live(
+        seeds,
+        validation=0,
+        jobs=workshop.jobs,
+        runs=Path(workshop.store),
+        data_dir=workshop.data_dir,
+        **_LONG,
     )
-    record = {"note": note, **provenance()}
-    columns = ["seed", "validation", "architecture", "score"]
-    tables = {
-        "search_proposals": proposals,
-        "search_scores": pd.concat(scores, ignore_index=True)[columns],
-    }
-    return [write_record(name, table, record, workshop.folder) for name, table in tables.items()]
+    found = live_proposals(live, _ROUNDS, lambda line, share: workshop.done(line))
+    record = {"note": f"{_seen(workshop)}; {live.describe()}", **provenance()}
+    names = ("search_proposals", "search_scores")
+    return [
+        write_record(name, table, record, workshop.folder)
+        for name, table in zip(names, found, strict=True)
+    ]
+
+
+def _seen(workshop: Workshop) -> str:
+    """What the images are that records are made on: the best there are."""
+    images = resolve_images("auto", workshop.data_dir)
+    return f"images: {load_images(images, workshop.data_dir).describe()}"
 
 
 def _make_toy_model(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:

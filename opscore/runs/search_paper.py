@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from opscore.analysis import save_figure
 from opscore.analysis import search_figures as draw
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.oracles import load_oracle
 from opscore.runs import search_tables
 from opscore.runs.search_ablation import ablation, ablation_table, figure4_points
@@ -66,12 +66,10 @@ class SearchReport:
             for picture in self.pictures
             for path in save_figure(picture.make().figure, target / picture.name, picture.frame)
         ]
-        table = target / f"{self.name}.csv"
-        with atomic_write(table) as temporary:
-            self.table.to_csv(temporary, index=False)
-        with atomic_write(table.with_suffix(".parquet")) as temporary:
-            self.table.to_parquet(temporary, index=False)
-        return [*written, table, table.with_suffix(".parquet")]
+        tables = [
+            write_table(target / f"{self.name}{end}", self.table) for end in (".csv", ".parquet")
+        ]
+        return [*written, *tables]
 
 
 def table2(found: Searches | None = None) -> SearchReport:

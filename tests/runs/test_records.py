@@ -89,7 +89,7 @@ def test_sampling_baselines_are_repeated(
 def test_a_long_search_gives_proposals_and_scores(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_LONG", {**TINY, "proposals": 3})
+    monkeypatch.setattr(records, "_LONG", {"size": "smoke", "batch_size": 8, "proposals": 3})
     monkeypatch.setattr(records, "_ROUNDS", (1, 2))
     proposals, scores = (_read(path)[0] for path in make_record("search_proposals", workshop, (0,)))
     assert proposals["proposal"].tolist() == [0, 1, 2]
