@@ -18,6 +18,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
+def run_live(capsys: pytest.CaptureFixture[str], command: str, runs: Path, *, seeds: str) -> str:
+    small = ["--live", "--size", "smoke", "--policies", "zc-pt(params)", "--json"]
+    return run(capsys, command, *small, "--seeds", seeds, "--runs", str(runs))
+
+
 def test_figure2_of_the_shipped_scores(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = run(capsys, "figure2", "--out", str(tmp_path))
     assert "published" in out
@@ -37,20 +42,7 @@ def test_figure2_of_the_shipped_scores(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 def test_figure2_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    text = run(
-        capsys,
-        "figure2",
-        "--live",
-        "--size",
-        "smoke",
-        "--seeds",
-        "0",
-        "--policies",
-        "zc-pt(params)",
-        "--runs",
-        str(tmp_path),
-        "--json",
-    )
+    text = run_live(capsys, "figure2", tmp_path, seeds="0")
     found = json.loads(text)
     assert {row["source"] for row in found["right"]} == {
         "published",
@@ -60,20 +52,7 @@ def test_figure2_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
 
 
 def test_table1_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    text = run(
-        capsys,
-        "table1",
-        "--live",
-        "--size",
-        "smoke",
-        "--seeds",
-        "0,1",
-        "--policies",
-        "zc-pt(params)",
-        "--runs",
-        str(tmp_path),
-        "--json",
-    )
+    text = run_live(capsys, "table1", tmp_path, seeds="0,1")
     rows = json.loads(text)["summary"]
     assert {row["policy"]: row["n_seeds"] for row in rows}["zc-pt(params)"] == 2
 
