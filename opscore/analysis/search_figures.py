@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from opscore.analysis.figures import write_title
+from opscore.analysis.side_by_side import write_heading
 
 _MEASURED, _PUBLISHED = "#2f5d8a", "#c8553d"
 
@@ -161,7 +162,7 @@ def figure4(points: pd.DataFrame, ends: pd.DataFrame, *, note: str = "") -> Axes
         axes.grid(axis="y", color="#dddddd", lw=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"Proposals and validation\n{note}", fontsize=10)
+    write_heading(figure, "Proposals and validation", note)
     return left
 
 
