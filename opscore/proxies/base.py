@@ -52,7 +52,9 @@ class Proxy:
             to a sum of one (only the published synflow scores do that).
         engine: a fast path over many states at once that gives the same numbers, if there is one;
             'shared' for a function that looks at nothing but logits, convolution and linear
-            modules, so that it may be given the same network computed with less work.
+            modules, so that it may be given the same network computed with less work; 'gradient'
+            for one that besides takes one gradient of a forward pass, and looks at layers'
+            outputs by :func:`opscore.proxies.common.channel_effects` if at all.
         engine_meanings: the meanings in which it gives the same numbers.
         precisions: what the engine can compute in, of :data:`PRECISIONS`.
         grouped: whether states that are asked for together are ranked against each other.
@@ -68,7 +70,7 @@ class Proxy:
     needs: frozenset[str] = frozenset()
     clean: ProxyFunction | None = None
     renormalize: bool = False
-    engine: EngineFunction | Literal["shared"] | None = None
+    engine: EngineFunction | Literal["shared", "gradient"] | None = None
     engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
     precisions: frozenset[Precision] = frozenset({"full"})
 
@@ -149,8 +151,8 @@ class Proxy:
         networks that are computed with less work, and equal ones once.
         """
         networks: Iterable[tuple[Sequence[int], nn.Module]] | None = None
-        if fast and self.engine == "shared" and meaning in self.engine_meanings:
-            networks = supernet.shared_networks(weights)
+        if fast and self.engine in ("shared", "gradient") and meaning in self.engine_meanings:
+            networks = supernet.shared_networks(weights, first_order=self.engine == "gradient")
         if networks is None:
             faithful = meaning == "faithful"
             networks = (
@@ -218,7 +220,7 @@ def register_proxy(
     needs: Sequence[str] = (),
     clean: ProxyFunction | None = None,
     renormalize: bool = False,
-    engine: EngineFunction | Literal["shared"] | None = None,
+    engine: EngineFunction | Literal["shared", "gradient"] | None = None,
     engine_meanings: Sequence[Meaning] = MEANINGS,
     precisions: Sequence[Precision] = ("full",),
 ) -> Callable[[ProxyFunction], ProxyFunction]:

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.rng import torch_generator
-from opscore.supernets import StateNetwork
+from opscore.supernets import Gates, StateNetwork
 
 
 def counted_layers(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
@@ -45,6 +45,33 @@ def gradients(
             scalar, tensors, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )
     )
+
+
+def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[nn.Conv2d | nn.Linear, Tensor]]:
+    """t_nk = sum over positions of a_nk dL/da_nk, [N, channels], of each counted layer that runs.
+
+    a is the layer's output; a linear layer has no positions. The same as the derivative of L along
+    a factor of each image's channel, which is how a network that does not call the layer tells it.
+    """
+    outputs: list[tuple[nn.Conv2d | nn.Linear, Tensor]] = []
+    gates: Gates = []
+    if isinstance(network, StateNetwork):
+        network.gates = gates
+
+    def keep(module: nn.Conv2d | nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append((module, output))
+
+    with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
+        value = loss(network, batch)
+    found = gradients(value, [tensor for _, tensor in (*outputs, *gates)])
+    effects = []
+    for (layer, output), gradient in zip(outputs, found, strict=False):
+        product = output.detach() * gradient
+        effects.append((layer, product.flatten(2).sum(dim=2) if product.ndim > 2 else product))
+    for (gated, _), effect in zip(gates, found[len(outputs) :], strict=True):
+        assert isinstance(gated, nn.Conv2d | nn.Linear)
+        effects.append((gated, effect))
+    return effects
 
 
 def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:

@@ -18,32 +18,21 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor, nn
+from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import counted_layers, gradients, hooked, loss
+from opscore.proxies.common import channel_effects
 
 Layer = nn.Conv2d | nn.Linear
 
 
 def layer_scores(network: nn.Module, batch: Batch) -> list[tuple[Layer, float]]:
     """The sum of f_k over the channels of each layer that runs."""
-    outputs: list[tuple[Layer, Tensor]] = []
-
-    def keep(module: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        outputs.append((module, output))
-
-    with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
-        value = loss(network, batch)
-    found = gradients(value, [output for _, output in outputs])
-    scores = []
-    for (layer, output), gradient in zip(outputs, found, strict=True):
-        effect = output.detach() * gradient
-        if effect.ndim > 2:
-            effect = effect.flatten(2).sum(dim=2)
-        scores.append((layer, float(0.5 * effect.square().mean(dim=0).sum())))
-    return scores
+    return [
+        (layer, float(0.5 * effect.square().mean(dim=0).sum()))
+        for layer, effect in channel_effects(network, batch)
+    ]
 
 
 def clean_fisher(network: nn.Module, batch: Batch) -> float:
@@ -58,7 +47,7 @@ def clean_fisher(network: nn.Module, batch: Batch) -> float:
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_fisher,
-    engine="shared",
+    engine="gradient",
 )
 def fisher(network: nn.Module, batch: Batch) -> float:
     """S with the released code's factor."""

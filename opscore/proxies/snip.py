@@ -25,7 +25,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
     source="Lee et al. 2019",
     mode="train",
     needs=("labels", "gradients"),
-    engine="shared",
+    engine="gradient",
 )
 def snip(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

@@ -13,7 +13,7 @@ from opscore.registry import Registry
 from opscore.rng import torch_generator
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import nasbench201
-from opscore.supernets.base import StateNetwork, Supernet, SupernetSize, initialize
+from opscore.supernets.base import Gates, StateNetwork, Supernet, SupernetSize, initialize
 from opscore.supernets.checkpoints import load_batch, load_checkpoint
 
 
@@ -87,6 +87,7 @@ def build_network(
 __all__ = [
     "SUPERNETS",
     "Family",
+    "Gates",
     "StateNetwork",
     "Supernet",
     "SupernetSize",

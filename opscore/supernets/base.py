@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from opscore.spaces import SearchSpace, State
 
+#: Layers, and for each a tensor of ones [N, channels].
+Gates = list[tuple[nn.Module, Tensor]]
+
 #: Standard deviation of fresh architecture parameters (DARTS; the authors' code).
 ALPHA_SCALE = 1e-3
 
@@ -105,14 +108,18 @@ class Supernet(nn.Module):
         return None
 
     def shared_networks(
-        self, weights: Sequence[Tensor]
+        self, weights: Sequence[Tensor], *, first_order: bool = False
     ) -> Iterator[tuple[list[int], StateNetwork]] | None:
         """The distinct networks of many weightings, each computed with less work.
 
         For proxies that look at nothing but logits, convolution and linear modules: these are
-        called as on the plain path, and see the same numbers. The networks hold copies of this
-        supernet. Yields each with its positions in ``weights``. None when this supernet has no
-        fast way.
+        called as on the plain path, and see the same numbers. With ``first_order`` there is still
+        less work in train mode, but there are first derivatives only, a gradient must be taken
+        before the next forward pass of any of the networks, and modules need not be called: what
+        hooks would see is in :attr:`StateNetwork.gates`.
+
+        Yields each network with its positions in ``weights``; it holds the supernet's own modules.
+        None when this supernet has no fast way.
         """
         return None
 
@@ -131,9 +138,13 @@ class StateNetwork(nn.Module):
         supernet: the supernet.
         run_removed: whether removed operations run on zeroed inputs, where hooks can see them, as
             in the authors' code. The output is the same either way.
+        gates: None, or a list to which a forward pass adds each layer that it computes without
+            calling the module, with a factor of its output: ones, one for each image and channel.
+            The gradient with respect to them is what hooks on the layer's output would tell.
     """
 
     weights: Tensor
+    gates: Gates | None = None
 
     def __init__(self, supernet: Supernet, weights: Tensor, *, run_removed: bool = False) -> None:
         super().__init__()

@@ -108,10 +108,16 @@ class AveragePool:
 
     def __call__(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to the same shape."""
+        return self._sum(x).mul_(self._reciprocal)
+
+    def adjoint(self, gradient: Tensor) -> Tensor:
+        """dL/dx from dL/dpool(x), the same shape."""
+        return self._sum(gradient * self._reciprocal)
+
+    def _sum(self, x: Tensor) -> Tensor:
         if x.dtype == torch.float64:
-            return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-        total = functional.conv2d(x, self._ones, padding=1, groups=len(self._ones))
-        return total.mul_(self._reciprocal)
+            return functional.avg_pool2d(x, 3, stride=1, padding=1, divisor_override=1)
+        return functional.conv2d(x, self._ones, padding=1, groups=len(self._ones))
 
 
 class SignKernel:
@@ -165,12 +171,17 @@ def _has_fast_int8() -> bool:
     return bool(supported is not None and supported())
 
 
-def piece_size(image_shape: Sequence[int], like: Tensor) -> int:
-    """How many images go through a layer together; image_shape: [C, H, W] of its input."""
+def piece_size(image_shape: Sequence[int], like: Tensor, *, cpu_bytes: int | None = None) -> int:
+    """How many images go through a layer together; image_shape: [C, H, W] of its input.
+
+    ``cpu_bytes`` is another budget than :data:`PIECE_BYTES` for a CPU.
+    """
     count = 1
     for length in image_shape:
         count *= length
     budget = PIECE_BYTES.get(like.device.type, PIECE_BYTES["cuda"])
+    if cpu_bytes is not None and like.device.type == "cpu":
+        budget = cpu_bytes
     return max(1, budget // (count * like.element_size()))
 
 

@@ -17,7 +17,9 @@ from opscore.supernets.base import StateNetwork, Supernet, SupernetSize
 from opscore.supernets.nasbench201_engine import activation_kernels, alone_kernel
 from opscore.supernets.nasbench201_flow import synaptic_flows
 from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction, distinct_rows
+from opscore.supernets.nasbench201_gradient import GradientNetwork
 from opscore.supernets.nasbench201_shared import SharedNetwork
+from opscore.supernets.workspace import Workspace
 
 SIZES = {
     "paper": SupernetSize(channels=16, cells=5),
@@ -224,11 +226,16 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
         return synaptic_flows(self, weights, image_shape)
 
     def shared_networks(
-        self, weights: Sequence[Tensor]
+        self, weights: Sequence[Tensor], *, first_order: bool = False
     ) -> Iterator[tuple[list[int], StateNetwork]]:
         """See :meth:`Supernet.shared_networks`."""
+        memory = Workspace()
         for positions in distinct_rows(weights).values():
-            yield positions, SharedNetwork(self, weights[positions[0]])
+            table = weights[positions[0]]
+            if first_order:
+                yield positions, GradientNetwork(self, table, memory)
+            else:
+                yield positions, SharedNetwork(self, table)
 
 
 class NASBench201Network(MacroSkeleton):

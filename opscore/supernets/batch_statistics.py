@@ -1,0 +1,246 @@
+"""Convolutions with batch norm in train mode, and their gradients, by the statistics of a batch.
+
+A branch is a convolution of a rectified node with its batch norm and a weight w. With means over
+images and positions,
+
+    y = conv(r),    out = w (y - mean(y)) / s,    s = sqrt(var(y) + eps),
+
+and for g = dL/dout the gradient before batch norm is an affine map of each channel,
+
+    dL/dy = a g + b y + c,    a = w / s,    b = -a cov(g, y) / s^2,    c = -a mean(g) - b mean(y).
+
+A 3x3 convolution keeps its y (:class:`Spatial`). A 1x1 convolution y = V r never computes it
+(:class:`Pointwise`): with the moments of r and of g with r,
+
+    mean(y) = V mean(r),    var(y)_k = (V cov(r, r) V^T)_kk,    cov(g, y)_k = (cov(g, r) V^T)_kk,
+
+    dL/dV = n (a cov(g, r) + b V cov(r, r)),    dL/dr = V^T (a g + b V r + c),
+
+n being the number of images and positions.
+
+Activations come in pieces of the batch, [n, C, H, W] in channels last. Sums over the positions of
+one image are taken in the activations' precision and added up in double precision: the framework's
+batch norm in channels last, which does not do so, loses two digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from opscore.supernets.workspace import Workspace
+
+Pieces = Sequence[Tensor]
+
+
+class Node:
+    """A node of a cell, or the gradient of one, in pieces, with its moments.
+
+    Attributes:
+        pieces: [n, C, H, W] each.
+        count: images times positions.
+    """
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.count = sum(piece[:, 0].numel() for piece in pieces)
+
+    @cached_property
+    def sums(self) -> Tensor:
+        """Sums over the positions of each image, float64 [N, C]."""
+        return torch.cat([piece.sum(dim=(2, 3)) for piece in self.pieces]).double()
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Float64 [C]."""
+        return self.sums.sum(dim=0) / self.count
+
+    @cached_property
+    def products(self) -> list[Tensor]:
+        """x x^T summed over the positions of each image, in pieces [n, C, C]."""
+        return self.products_with(self)
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """cov(x, x), float64 [C, C]."""
+        return self.covariance_with(self, self.products)
+
+    def products_with(self, other: Node) -> list[Tensor]:
+        """x z^T summed over the positions of each image, in pieces [n, C, C]."""
+        pairs = zip(self.pieces, other.pieces, strict=True)
+        return [by_image(x).transpose(1, 2) @ by_image(z) for x, z in pairs]
+
+    def covariance_with(self, other: Node, products: Pieces) -> Tensor:
+        """cov(x, z), float64 [C, C]."""
+        total = torch.stack([part.sum(dim=0) for part in products]).double().sum(dim=0)
+        return total / self.count - torch.outer(self.mean, other.mean)
+
+
+@dataclass(frozen=True)
+class Slope:
+    """dL/dy = a g + b y + c of a branch.
+
+    Attributes:
+        a, b, c: float64 [C].
+        products: of g with what the branch keeps: sums of g y [N, C], or g r^T [n, C, C] in pieces.
+        covariance: cov(g, r), float64 [C, C], of a pointwise branch.
+    """
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    products: Pieces
+    covariance: Tensor | None = None
+
+    def effects(self, gy: Tensor, yy: Tensor, y: Tensor) -> Tensor:
+        """Sums of y dL/dy over positions, [N, C], from the sums of g y, y^2 and y."""
+        return self.a * gy + self.b * yy + self.c * y
+
+
+class Branch:
+    """A convolution of a rectified node r with its batch norm and weight: out = scale y + shift.
+
+    Attributes:
+        scale, shift: float64 [C].
+    """
+
+    def __init__(self, r: Node, mean: Tensor, variance: Tensor, weight: float, eps: float) -> None:
+        self.r = r
+        self.mean = mean
+        self.variance = variance.clamp_min(0) + eps
+        self.scale = weight * self.variance.rsqrt()
+        self.shift = -self.scale * mean
+
+    def affine(self, covariance: Tensor, g_mean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """a, b and c from cov(g, y) and mean(g), all [C]."""
+        b = -self.scale * covariance / self.variance
+        return self.scale, b, -self.scale * g_mean - b * self.mean
+
+
+class Spatial(Branch):
+    """A convolution with a kernel of any size, which keeps its outputs."""
+
+    def __init__(
+        self,
+        r: Node,
+        kernel: Tensor,
+        weight: float,
+        eps: float,
+        memory: Workspace,
+        name: Hashable,
+    ) -> None:
+        self.kernel = kernel.detach().contiguous(memory_format=torch.channels_last)
+        self.padding = [kernel.shape[-1] // 2] * 2
+        self.memory = memory
+        self.outputs: list[Tensor] = []
+        sums, squares = [], []
+        for place, piece in enumerate(r.pieces):
+            y = memory.renew((name, place), lambda x=piece: self._convolve(x))  # type: ignore[misc]
+            self.outputs.append(y)
+            sums.append(y.sum(dim=(2, 3)))
+            squares.append(self._products(y, y))
+        self.sums, self.squares = torch.cat(sums).double(), torch.cat(squares).double()
+        mean = self.sums.sum(dim=0) / r.count
+        variance = self.squares.sum(dim=0) / r.count - mean.square()
+        super().__init__(r, mean, variance, weight, eps)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, self.kernel, padding=self.padding)
+
+    def _products(self, x: Tensor, z: Tensor) -> Tensor:
+        scratch = self.memory.buffer(("products", x.shape), x)
+        return torch.mul(x, z, out=scratch).sum(dim=(2, 3))
+
+    def write(self, place: int, constant: Tensor, out: Tensor) -> None:
+        """out = scale y + constant, for a piece."""
+        y, scale = self.outputs[place], spread(self.scale, out)
+        torch.addcmul(spread(constant, out), y, scale, out=out)
+
+    def slope(self, g: Node) -> Slope:
+        """dL/dy from the gradient g of the node that this branch enters."""
+        pairs = zip(g.pieces, self.outputs, strict=True)
+        products = torch.cat([self._products(x, y) for x, y in pairs]).double()
+        covariance = products.sum(dim=0) / g.count - self.mean * g.mean
+        return Slope(*self.affine(covariance, g.mean), products=[products])
+
+    def gradients(
+        self, place: int, g: Tensor, slope: Slope, *, kernel: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """dL/dr of a piece, and its part of dL/dkernel if that is wanted."""
+        scratch = self.memory.buffer(("slope", g.shape), g)
+        dy = torch.addcmul(spread(slope.c, g), g, spread(slope.a, g), out=scratch)
+        dy.addcmul_(self.outputs[place], spread(slope.b, g))
+        dr, dk, _ = torch.ops.aten.convolution_backward(
+            dy, self.r.pieces[place], self.kernel, None,
+            [1, 1], self.padding, [1, 1], False, [0, 0], 1, [True, kernel, False],
+        )  # fmt: skip
+        return dr, dk
+
+    def effects(self, slope: Slope) -> Tensor:
+        """Sums of y dL/dy over positions, float64 [N, C]."""
+        return slope.effects(slope.products[0], self.squares, self.sums)
+
+
+class Pointwise(Branch):
+    """A 1x1 convolution y = V r, which never computes y."""
+
+    def __init__(self, r: Node, kernel: Tensor, weight: float, eps: float) -> None:
+        self.matrix = kernel.detach().flatten(1).double()
+        variance = ((self.matrix @ r.covariance) * self.matrix).sum(dim=1)
+        super().__init__(r, self.matrix @ r.mean, variance, weight, eps)
+        self.scaled = (self.scale[:, None] * self.matrix).to(kernel.dtype).T
+
+    def write(self, place: int, constant: Tensor, out: Tensor) -> None:
+        """out = scale y + constant, for a piece."""
+        torch.mm(by_pixel(self.r.pieces[place]), self.scaled, out=by_pixel(out))
+        out.add_(spread(constant, out))
+
+    def add(self, place: int, out: Tensor) -> None:
+        """out += scale y, for a piece."""
+        by_pixel(out).addmm_(by_pixel(self.r.pieces[place]), self.scaled)
+
+    def slope(self, g: Node) -> Slope:
+        """dL/dy from the gradient g of the node that this branch enters."""
+        products = g.products_with(self.r)
+        covariance = g.covariance_with(self.r, products)
+        with_y = (covariance * self.matrix).sum(dim=1)
+        return Slope(*self.affine(with_y, g.mean), products=products, covariance=covariance)
+
+    def kernel_gradient(self, slope: Slope) -> Tensor:
+        """dL/dV, float64 [C, C]."""
+        assert slope.covariance is not None
+        own = self.matrix @ self.r.covariance
+        return self.r.count * (slope.a[:, None] * slope.covariance + slope.b[:, None] * own)
+
+    def gradient_maps(self, slope: Slope) -> tuple[Tensor, Tensor, Tensor]:
+        """P, Q [C, C] and p [C] of dL/dr = P^T g + Q r + p, float64; Q is symmetric."""
+        v = self.matrix
+        return slope.a[:, None] * v, v.T @ (slope.b[:, None] * v), slope.c @ v
+
+    def effects(self, slope: Slope) -> Tensor:
+        """Sums of y dL/dy over positions, float64 [N, C]."""
+        v = self.matrix.to(self.scaled.dtype)
+        gy = torch.cat([(part * v).sum(dim=2) for part in slope.products])
+        yy = torch.cat([((v @ part) * v).sum(dim=2) for part in self.r.products])
+        return slope.effects(gy.double(), yy.double(), self.r.sums @ self.matrix.T)
+
+
+def by_image(piece: Tensor) -> Tensor:
+    """[n, C, H, W] in channels last seen as [n, H * W, C]."""
+    n, c, h, w = piece.shape
+    return piece.permute(0, 2, 3, 1).view(n, h * w, c)
+
+
+def by_pixel(piece: Tensor) -> Tensor:
+    """[n, C, H, W] in channels last seen as [n * H * W, C]."""
+    return piece.permute(0, 2, 3, 1).view(-1, piece.shape[1])
+
+
+def spread(vector: Tensor, like: Tensor) -> Tensor:
+    """[C] as a factor of [n, C, H, W], in its precision."""
+    return vector.to(like.dtype)[None, :, None, None]

@@ -1,0 +1,58 @@
+"""Memory that a network's passes use again, so that the operating system is not asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Workspace:
+    """Buffers by name, and outputs of the last pass whose memory the next one may take.
+
+    Pages that a process touches for the first time can cost more than the arithmetic on them. The
+    passes of a supernet's states have the same shapes, so from the second one on all is here. What
+    a pass keeps for its gradient is overwritten by the next pass; :meth:`check` finds that out.
+
+    A copy of a workspace is the workspace itself: it holds nothing that anyone may rely on.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[Hashable, Tensor] = {}
+        self._outputs: dict[Hashable, Tensor] = {}
+        self._passes = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Workspace:
+        return self
+
+    def begin(self) -> int:
+        """Start a pass; returns its number."""
+        self._passes += 1
+        return self._passes
+
+    def check(self, number: int) -> None:
+        """RuntimeError when a later pass has overwritten what this one kept."""
+        if number != self._passes:
+            raise RuntimeError("a network's gradient must be taken before its next forward pass")
+
+    def buffer(self, name: Hashable, like: Tensor) -> Tensor:
+        """A tensor of this shape, type, device and memory format, with anything in it."""
+        found = self._buffers.get(name)
+        if found is None or _layout(found) != _layout(like):
+            found = self._buffers[name] = torch.empty_like(like)
+        return found
+
+    def renew(self, name: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """What ``make`` returns, made after that of the last pass has been let go.
+
+        For outputs that cannot be written into a buffer: the allocator hands out the same memory.
+        """
+        self._outputs.pop(name, None)
+        made = self._outputs[name] = make()
+        return made
+
+
+def _layout(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.shape, tensor.stride(), tensor.dtype, tensor.device
