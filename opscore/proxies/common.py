@@ -52,6 +52,7 @@ def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[nn.Conv2d | 
 
     a is the layer's output; a linear layer has no positions. The same as the derivative of L along
     a factor of each image's channel, which is how a network that does not call the layer tells it.
+    Afterwards the layers' weights require no gradient.
     """
     outputs: list[tuple[nn.Conv2d | nn.Linear, Tensor]] = []
     gates: Gates = []
@@ -59,8 +60,10 @@ def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[nn.Conv2d | 
         network.gates = gates
 
     def keep(module: nn.Conv2d | nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        outputs.append((module, output))
+        outputs.append((module, output if output.requires_grad else output.requires_grad_()))
 
+    for layer in counted_layers(network):
+        layer.weight.requires_grad_(False)
     with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
         value = loss(network, batch)
     found = gradients(value, [tensor for _, tensor in (*outputs, *gates)])
