@@ -202,13 +202,9 @@ def _mark(agrees: bool) -> str:
 
 
 def _write_csv(folder: Path, name: str, frame: pd.DataFrame) -> list[Path]:
-    from opscore.data.files import atomic_write
+    from opscore.data.files import write_table
 
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.csv"
-    with atomic_write(path) as temporary:
-        frame.to_csv(temporary, index=False)
-    return [path]
+    return [write_table(folder / f"{name}.csv", frame)]
 
 
 def _settings(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 from torch import nn
 
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments.settings import resolve_device
 from opscore.images import Batch, load_images, resolve_images
@@ -148,8 +148,7 @@ class _Results:
         own = _conform(pd.DataFrame(list(self.rows.values()), columns=list(COLUMNS)))
         frame = pd.concat([self.others, own], ignore_index=True) if len(self.others) else own
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(self.path) as temporary:
-            frame.to_parquet(temporary, index=False)
+        write_table(self.path, frame)
         self._saved, self._saved_at = len(self.rows), time.monotonic()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import schema
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial import ScoringContext, Unit, tabulate
 from opscore.experiments.settings import ScoringSettings
@@ -256,8 +256,7 @@ def _write_step(folder: Path | None, step: Step) -> None:
     if folder is None:
         return
     frame = step.scores.assign(decided_edge=step.edge, decided_op=step.op)
-    with atomic_write(_step_path(folder, step.iteration)) as temporary:
-        frame.to_parquet(temporary, index=False)
+    write_table(_step_path(folder, step.iteration), frame)
 
 
 def _read_step(folder: Path | None, iteration: int, state: State, edge: int) -> Step | None:

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from opscore._version import __version__
-from opscore.data.files import atomic_write, file_hash
+from opscore.data.files import file_hash, write_table
 from opscore.errors import UserError
 from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import DTYPES, ScoringSettings
@@ -141,8 +141,7 @@ def _keep(curve: pd.DataFrame, finished: Path | None, checkpoint: Path | None) -
     """Write a finished curve, and drop the checkpoint that was only needed to go on."""
     if finished is None or checkpoint is None:
         return
-    with atomic_write(finished) as temporary:
-        curve.to_parquet(temporary, index=False)
+    write_table(finished, curve)
     checkpoint.unlink(missing_ok=True)
 
 

@@ -34,6 +34,9 @@ ProxyFunction = Callable[[nn.Module, Batch], float]
 #: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path.
 #: That of a proxy with more precisions than 'full' also takes ``dtype``, of :data:`PRECISIONS`.
 EngineFunction = Callable[..., "list[float] | None"]
+#: (network, batch, meaning) -> a value, or None where this network has no fast path; ``dtype`` as
+#: above.
+NetworkEngine = Callable[..., "float | None"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class Proxy:
             for one that besides takes one gradient of a forward pass, and looks at layers'
             outputs by :func:`opscore.proxies.common.channel_effects` if at all.
         engine_meanings: the meanings in which it gives the same numbers.
-        precisions: what the engine can compute in, of :data:`PRECISIONS`.
+        network_engine: a fast path for one network with the weights and batch norms that it has,
+            such as a stand-alone one, that gives the same number; it may not alter the network.
+        precisions: what the engines can compute in, of :data:`PRECISIONS`.
         grouped: whether states that are asked for together are ranked against each other.
     """
 
@@ -72,6 +77,7 @@ class Proxy:
     renormalize: bool = False
     engine: EngineFunction | Literal["shared", "gradient"] | None = None
     engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
+    network_engine: NetworkEngine | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
 
     def require_precision(self, precision: Precision) -> None:
@@ -84,17 +90,32 @@ class Proxy:
             )
 
     def score_network(
-        self, network: nn.Module, batch: Batch, *, meaning: Meaning = "faithful"
+        self,
+        network: nn.Module,
+        batch: Batch,
+        *,
+        meaning: Meaning = "faithful",
+        fast: bool = True,
+        precision: Precision = "full",
     ) -> Score:
         """The score of a network on a minibatch, with failures as a status.
 
         The network itself is left as it was: the proxy works on a copy, in its own mode.
+        ``fast=False`` is the plain path. UserError for a precision that there is no fast path in.
         """
+        self.require_precision(precision)
         function = self.clean if meaning == "clean" and self.clean is not None else self.function
+        more = {} if precision == "full" else {"dtype": PRECISIONS[precision]}
         start = time.perf_counter()
         try:
-            own = copy_network(network).train(self.mode == "train")
-            value = function(own, batch)
+            value: float | None = None
+            if fast and self.network_engine is not None:
+                value = self.network_engine(network, batch, meaning, **more)
+            if value is None and precision != "full":
+                raise UserError(f"'{self.name}' has no {precision} for this network")
+            if value is None:
+                own = copy_network(network).train(self.mode == "train")
+                value = function(own, batch)
         except (ArithmeticError, RuntimeError) as error:
             if not _is_failure(error):
                 raise
@@ -161,7 +182,7 @@ class Proxy:
             )
         found: dict[int, Score] = {}
         for positions, network in networks:
-            score = self.score_network(network, batch, meaning=meaning)
+            score = self.score_network(network, batch, meaning=meaning, fast=fast)
             share = replace(score, seconds=score.seconds / len(positions))
             found |= dict.fromkeys(positions, share)
         return [found[place] for place in range(len(weights))]
@@ -211,7 +232,7 @@ class Proxy:
 PROXIES: Registry[Proxy] = Registry("proxy", entry_points="opscore.proxies")
 
 
-def register_proxy(
+def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a proxy
     name: str,
     *,
     higher_is_better: bool,
@@ -222,6 +243,7 @@ def register_proxy(
     renormalize: bool = False,
     engine: EngineFunction | Literal["shared", "gradient"] | None = None,
     engine_meanings: Sequence[Meaning] = MEANINGS,
+    network_engine: NetworkEngine | None = None,
     precisions: Sequence[Precision] = ("full",),
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
@@ -245,6 +267,7 @@ def register_proxy(
             renormalize=renormalize,
             engine=engine,
             engine_meanings=frozenset(engine_meanings),
+            network_engine=network_engine,
             precisions=frozenset(precisions),
         )
         PROXIES.add(name, proxy)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from opscore.images import Batch
 from opscore.proxies.base import Meaning, register_proxy
 from opscore.spaces import State
-from opscore.supernets import Supernet
+from opscore.supernets import KernelNetwork, Supernet
 
 
 def hooked_by_the_authors(module: nn.Module) -> bool:
@@ -104,12 +104,23 @@ def fast_nwot(
     return values
 
 
+def fast_network_nwot(
+    network: nn.Module, batch: Batch, meaning: Meaning, dtype: torch.dtype | None = None
+) -> float | None:
+    """S of a network from its own way to its kernel; None if it has none."""
+    if not isinstance(network, KernelNetwork):
+        return None
+    wrappers = meaning == "faithful"
+    return log_determinant(network.activation_kernel(batch.images, wrappers=wrappers, dtype=dtype))
+
+
 @register_proxy(
     "nwot",
     higher_is_better=True,
     source="Mellor et al. 2021, eq. 1-2",
     clean=clean_nwot,
     engine=fast_nwot,
+    network_engine=fast_network_nwot,
     precisions=("full", "bf16"),
 )
 def nwot(network: nn.Module, batch: Batch) -> float:

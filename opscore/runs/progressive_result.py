@@ -12,6 +12,7 @@ import pandas as pd
 
 from opscore import schema
 from opscore.analysis import Correlation, correlation_lines, save_figure
+from opscore.data.files import write_table
 from opscore.errors import unknown
 from opscore.experiments import (
     ProgressiveUnit,
@@ -142,19 +143,14 @@ class ProgressiveResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (right) picture and its CSV into a folder."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         tables = {
             "scores": self.scores,
             "decisions": self.decisions,
             "correlation": self.correlation(),
             "architectures": self.architectures,
         }
-        for name, table in tables.items():
-            table.to_parquet(target / f"{name}.parquet", index=False)
-        return [
-            *(target / f"{name}.parquet" for name in tables),
-            *self.figure(target / "figure2_right"),
-        ]
+        paths = [write_table(target / f"{name}.parquet", table) for name, table in tables.items()]
+        return [*paths, *self.figure(target / "figure2_right")]
 
     def figure(self, stem: Path | str, oracle: str | None = None) -> list[Path]:
         """Figure 2 (right): one line per policy, as PNG, PDF and CSV, under this path's name."""

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from opscore.analysis import save_figure
 from opscore.analysis.case_studies import retraining_panels
+from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.retraining import OnRetrained, retraining_curves
 from opscore.images import load_images
@@ -79,12 +80,11 @@ class RetrainingResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write curves and correlations (Parquet, CSV), and the figure, into a folder."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         name = f"retraining_edge{self.edge}"
         figure = retraining_panels(self.curves, self.correlation, note="; ".join(self.notes()))
         paths = [target / f"{name}{end}.parquet" for end in ("", "_correlation")]
         for path, table in zip(paths, (self.curves, self.correlation), strict=True):
-            table.to_parquet(path, index=False)
+            write_table(path, table)
         return [*paths, *save_figure(figure, target / name, self.curves)]
 
 

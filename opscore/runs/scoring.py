@@ -18,6 +18,7 @@ from opscore.analysis import (
     paired_differences,
     save_figure,
 )
+from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.images import load_images
 from opscore.oracles import load_oracles
@@ -91,11 +92,9 @@ class InitialResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        for name in ("scores", "correlation", "differences", "selection"):
-            getattr(self, name).to_parquet(target / f"{name}.parquet", index=False)
+        names = ("scores", "correlation", "differences", "selection")
         return [
-            *sorted(target.glob("*.parquet")),
+            *(write_table(target / f"{name}.parquet", getattr(self, name)) for name in names),
             *self.figure(target / "figure2_left"),
             *self.bars(target / "best_acc"),
         ]

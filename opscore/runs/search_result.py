@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from opscore.analysis import sign_flip_test
 from opscore.analysis.intervals import bootstrap_interval
+from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.images import load_images
 from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
@@ -181,7 +182,6 @@ class SearchResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write all tables (Parquet; the summary as CSV too) into a folder."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         tables = {
             "architectures": self.architectures,
             "candidates": self.candidates,
@@ -189,10 +189,8 @@ class SearchResult:
             "costs": self.costs,
             "summary": self.summary(),
         }
-        for name, table in tables.items():
-            table.to_parquet(target / f"{name}.parquet", index=False)
-        tables["summary"].to_csv(target / "summary.csv", index=False)
-        return [*(target / f"{name}.parquet" for name in tables), target / "summary.csv"]
+        paths = [write_table(target / f"{name}.parquet", table) for name, table in tables.items()]
+        return [*paths, write_table(target / "summary.csv", tables["summary"])]
 
     def _errors(self, method: str, dataset: str) -> dict[int | None, float]:
         own = self.architectures

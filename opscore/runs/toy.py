@@ -12,6 +12,7 @@ import pandas as pd
 
 from opscore.analysis import save_figure
 from opscore.analysis.case_studies import toy_panels
+from opscore.data.files import write_table
 from opscore.data.records import read_record
 from opscore.experiments import ScoringSettings
 from opscore.experiments.toy import (
@@ -77,10 +78,9 @@ class ToyResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write scores and table (Parquet, CSV), and the figure, into a folder."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         paths = [target / f"toy_model_{name}.parquet" for name in ("scores", "summary")]
         for path, table in zip(paths, (self.scores, self.against_published()), strict=True):
-            table.to_parquet(path, index=False)
+            write_table(path, table)
         return [*paths, *self.figure(target / "toy_model")]
 
     def figure(self, stem: Path | str) -> list[Path]:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments.trained import image_fingerprint
 from opscore.images import load_images, resolve_images
@@ -184,6 +184,5 @@ class _Scorer:
         nwot = live_nwot(self.supernet, networks, self.images)
         synflow = live_synflow(self.supernet, networks, self.images.shape[1:])
         if path is not None:
-            with atomic_write(path) as temporary:
-                pd.DataFrame({"nwot": nwot, "synflow": synflow}).to_parquet(temporary)
+            write_table(path, pd.DataFrame({"nwot": nwot, "synflow": synflow}))
         return np.array([nwot, synflow]).T

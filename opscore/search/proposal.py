@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.policies import Policy, make_policy
@@ -175,9 +175,8 @@ def read_proposal(folder: Path | None, number: int, initial: State) -> Proposal 
 def write_proposal(folder: Path | None, proposal: Proposal) -> None:
     """Keep a finished proposal, whole or not at all."""
     if folder is not None:
-        with atomic_write(_path(folder, proposal.number)) as temporary:
-            frame = proposal.trace.assign(seconds=proposal.seconds)
-            frame.to_parquet(temporary, index=False)
+        frame = proposal.trace.assign(seconds=proposal.seconds)
+        write_table(_path(folder, proposal.number), frame)
 
 
 def _path(folder: Path, number: int) -> Path:

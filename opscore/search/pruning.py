@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
@@ -261,9 +261,7 @@ def _path(folder: Path, number: int) -> Path:
 
 def _write(folder: Path | None, number: int, state: State, sums: Sequence[float]) -> None:
     if folder is not None:
-        with atomic_write(_path(folder, number)) as temporary:
-            frame = pd.DataFrame({"score": sums}).assign(state=str(state))
-            frame.to_parquet(temporary, index=False)
+        write_table(_path(folder, number), pd.DataFrame({"score": sums}).assign(state=str(state)))
 
 
 def _read(

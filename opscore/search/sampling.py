@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.proxies import get_proxy
 from opscore.rng import numpy_generator
@@ -122,8 +122,7 @@ class Scorer:
         self._kept |= self.scored
         names = [self.context.space.format(state) for state in self._kept]
         frame = pd.DataFrame({"architecture": names, "strength": list(self._kept.values())})
-        with atomic_write(self.path) as temporary:
-            frame.to_parquet(temporary, index=False)
+        write_table(self.path, frame)
 
 
 class ScoredMethod(Method):

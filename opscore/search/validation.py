@@ -12,7 +12,6 @@ measured for every candidate, the candidates are ranked, and the combined ranks 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +20,15 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from opscore.data.files import atomic_write
+from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.experiments.settings import DTYPES
 from opscore.images import Batch
-from opscore.proxies import PRECISIONS, Combination, Meaning, Precision, Proxy, Score
-from opscore.proxies.nwot import log_determinant
+from opscore.proxies import Combination, Proxy
 from opscore.rng import derive_seed
 from opscore.spaces import State
 from opscore.supernets import build_network
-from opscore.supernets.nasbench201 import NASBench201Network
 
 OK = "ok"
 
@@ -81,31 +78,6 @@ def validation_batch(context: ScoringContext, number: int) -> Batch:
     return context.redrawn("search", "validation", number).batch
 
 
-def score_network(
-    proxy: Proxy,
-    network: nn.Module,
-    batch: Batch,
-    meaning: Meaning,
-    *,
-    fast: bool = True,
-    precision: Precision = "full",
-) -> Score:
-    """The proxy's value of a stand-alone network; ``fast=False`` is the plain path.
-
-    nwot of a NAS-Bench-201 network has a fast path, which gives the plain path's number; UserError
-    for a precision that only this path has, where it is not taken.
-    """
-    if not (fast and proxy.name == "nwot" and isinstance(network, NASBench201Network)):
-        if precision != "full":
-            raise UserError(f"proxy '{proxy.name}' has no {precision} for stand-alone networks")
-        return proxy.score_network(network, batch, meaning=meaning)
-    start = time.perf_counter()
-    kernel = network.activation_kernel(
-        batch.images, wrappers=meaning == "faithful", dtype=PRECISIONS[precision]
-    )
-    return Score.of(log_determinant(kernel), time.perf_counter() - start)
-
-
 def validate(
     context: ScoringContext,
     proxy: Proxy,
@@ -134,8 +106,8 @@ def validate(
     for number in range(done, rounds):
         batch = validation_batch(context, number)
         for part in parts_of(proxy):
-            score = score_network(
-                part, network, batch, context.meaning, precision=context.precision
+            score = part.score_network(
+                network, batch, meaning=context.meaning, precision=context.precision
             )
             rows.append((number, part.name, score.value, score.status, score.seconds))
         if on_batch is not None:
@@ -209,5 +181,4 @@ def _read(folder: Path | None, architecture: State) -> pd.DataFrame | None:
 
 def _write(folder: Path | None, architecture: State, values: pd.DataFrame) -> None:
     if folder is not None:
-        with atomic_write(_path(folder, architecture)) as temporary:
-            values.to_parquet(temporary, index=False)
+        write_table(_path(folder, architecture), values)

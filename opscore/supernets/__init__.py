@@ -13,7 +13,14 @@ from opscore.registry import Registry
 from opscore.rng import torch_generator
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import nasbench201
-from opscore.supernets.base import Gates, StateNetwork, Supernet, SupernetSize, initialize
+from opscore.supernets.base import (
+    Gates,
+    KernelNetwork,
+    StateNetwork,
+    Supernet,
+    SupernetSize,
+    initialize,
+)
 from opscore.supernets.checkpoints import load_batch, load_checkpoint
 
 
@@ -88,6 +95,7 @@ __all__ = [
     "SUPERNETS",
     "Family",
     "Gates",
+    "KernelNetwork",
     "StateNetwork",
     "Supernet",
     "SupernetSize",

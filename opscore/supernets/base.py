@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -156,6 +157,21 @@ class StateNetwork(nn.Module):
         """Logits [N, classes]."""
         logits: Tensor = self.supernet(images, self.weights, run_removed=self.run_removed)
         return logits
+
+
+@runtime_checkable
+class KernelNetwork(Protocol):
+    """A network with a fast way to its activation kernel in eval mode."""
+
+    def activation_kernel(
+        self, images: Tensor, *, wrappers: bool, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Float64 [N, N]: the number of rectifier inputs whose signs agree between two images.
+
+        With ``wrappers`` it counts what the authors' hooks count: the inputs of all modules whose
+        name contains 'ReLU'. images: [N, channels, height, width]; dtype: precision of the forward
+        pass, else theirs.
+        """
 
 
 def initialize(module: nn.Module, generator: torch.Generator) -> None:

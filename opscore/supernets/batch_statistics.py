@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,17 +38,22 @@ from opscore.supernets.workspace import Workspace
 
 Pieces = Sequence[Tensor]
 
+#: What :func:`convolution_backward` computes.
+INPUT, KERNEL = [True, False, False], [False, True, False]
+
 
 class Node:
     """A node of a cell, or the gradient of one, in pieces, with its moments.
 
     Attributes:
         pieces: [n, C, H, W] each.
+        by_image: whether products are wanted for each image, or for a piece as a whole.
         count: images times positions.
     """
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, by_image: bool = False) -> None:
         self.pieces = pieces
+        self.by_image = by_image
         self.count = sum(piece[:, 0].numel() for piece in pieces)
 
     @cached_property
@@ -62,7 +68,7 @@ class Node:
 
     @cached_property
     def products(self) -> list[Tensor]:
-        """x x^T summed over the positions of each image, in pieces [n, C, C]."""
+        """Those of x with itself; see :meth:`products_with`."""
         return self.products_with(self)
 
     @cached_property
@@ -71,9 +77,13 @@ class Node:
         return self.covariance_with(self, self.products)
 
     def products_with(self, other: Node) -> list[Tensor]:
-        """x z^T summed over the positions of each image, in pieces [n, C, C]."""
+        """x z^T summed over positions, in pieces [n, C, C]; n is 1 unless it is by image."""
         pairs = zip(self.pieces, other.pieces, strict=True)
-        return [by_image(x).transpose(1, 2) @ by_image(z) for x, z in pairs]
+        if self.by_image:
+            return [by_image(x).transpose(1, 2) @ by_image(z) for x, z in pairs]
+        # As the gradient of a 1x1 kernel it is computed faster than as a matrix product.
+        kernel = self.pieces[0].new_empty(self.pieces[0].shape[1], other.pieces[0].shape[1], 1, 1)
+        return [convolution_backward(x, z, kernel, KERNEL)[1].flatten(1)[None] for x, z in pairs]
 
     def covariance_with(self, other: Node, products: Pieces) -> Tensor:
         """cov(x, z), float64 [C, C]."""
@@ -87,7 +97,7 @@ class Slope:
 
     Attributes:
         a, b, c: float64 [C].
-        products: of g with what the branch keeps: sums of g y [N, C], or g r^T [n, C, C] in pieces.
+        products: sums over positions of g y, [N, C], or of g r^T in pieces [n, C, C].
         covariance: cov(g, r), float64 [C, C], of a pointwise branch.
     """
 
@@ -135,7 +145,6 @@ class Spatial(Branch):
         name: Hashable,
     ) -> None:
         self.kernel = kernel.detach().contiguous(memory_format=torch.channels_last)
-        self.padding = [kernel.shape[-1] // 2] * 2
         self.memory = memory
         self.outputs: list[Tensor] = []
         sums, squares = [], []
@@ -150,7 +159,7 @@ class Spatial(Branch):
         super().__init__(r, mean, variance, weight, eps)
 
     def _convolve(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, self.kernel, padding=self.padding)
+        return functional.conv2d(x, self.kernel, padding=self.kernel.shape[-1] // 2)
 
     def _products(self, x: Tensor, z: Tensor) -> Tensor:
         scratch = self.memory.buffer(("products", x.shape), x)
@@ -175,10 +184,10 @@ class Spatial(Branch):
         scratch = self.memory.buffer(("slope", g.shape), g)
         dy = torch.addcmul(spread(slope.c, g), g, spread(slope.a, g), out=scratch)
         dy.addcmul_(self.outputs[place], spread(slope.b, g))
-        dr, dk, _ = torch.ops.aten.convolution_backward(
-            dy, self.r.pieces[place], self.kernel, None,
-            [1, 1], self.padding, [1, 1], False, [0, 0], 1, [True, kernel, False],
-        )  # fmt: skip
+        r = self.r.pieces[place]
+        # Two calls take less time than one that gives both.
+        dr = convolution_backward(dy, r, self.kernel, INPUT)[0]
+        dk = convolution_backward(dy, r, self.kernel, KERNEL)[1] if kernel else None
         return dr, dk
 
     def effects(self, slope: Slope) -> Tensor:
@@ -223,11 +232,19 @@ class Pointwise(Branch):
         return slope.a[:, None] * v, v.T @ (slope.b[:, None] * v), slope.c @ v
 
     def effects(self, slope: Slope) -> Tensor:
-        """Sums of y dL/dy over positions, float64 [N, C]."""
+        """Sums of y dL/dy over positions, float64 [N, C], where products are by image."""
         v = self.matrix.to(self.scaled.dtype)
         gy = torch.cat([(part * v).sum(dim=2) for part in slope.products])
         yy = torch.cat([((v @ part) * v).sum(dim=2) for part in self.r.products])
         return slope.effects(gy.double(), yy.double(), self.r.sums @ self.matrix.T)
+
+
+def convolution_backward(dy: Tensor, x: Tensor, kernel: Tensor, which: list[bool]) -> Any:
+    """(dL/dx or None, dL/dkernel or None, None) of a convolution that keeps the resolution."""
+    padding = [kernel.shape[-1] // 2] * 2
+    return torch.ops.aten.convolution_backward(
+        dy, x, kernel, None, [1, 1], padding, [1, 1], False, [0, 0], 1, which
+    )
 
 
 def by_image(piece: Tensor) -> Tensor:

@@ -261,11 +261,5 @@ class NASBench201Network(MacroSkeleton):
     def activation_kernel(
         self, images: Tensor, *, wrappers: bool, dtype: torch.dtype | None = None
     ) -> Tensor:
-        """A fast way to the activation kernel in eval mode, float64 [N, N].
-
-        The number of rectifier inputs whose signs agree between two images. With ``wrappers`` it
-        counts what the authors' hooks count: all modules whose name contains 'ReLU'.
-
-        images: [N, channels, height, width]; dtype: precision of the forward pass, else theirs.
-        """
+        """See :class:`opscore.supernets.base.KernelNetwork`."""
         return alone_kernel(self, images, wrappers=wrappers, dtype=dtype)

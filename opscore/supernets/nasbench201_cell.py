@@ -77,14 +77,18 @@ class CellPass:
         layers: what runs.
         memory: where buffers come from.
         name: of the cell, among those that use the same memory.
+        gated: whether :meth:`effects` will be asked for.
     """
 
-    def __init__(self, layers: CellLayers, memory: Workspace, name: int) -> None:
+    def __init__(
+        self, layers: CellLayers, memory: Workspace, name: int, gated: bool = False
+    ) -> None:
         self.rows = layers.rows
         self.eps = layers.eps
         self.kernels = {p: conv.weight.detach() for p, conv in layers.convolutions.items()}
         self.memory = memory
         self.name = name
+        self.gated = gated
         self.edges: list[Edge] = []
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,7 +127,7 @@ class CellPass:
         if places:
             # Not shared with other cells: it is kept for the gradient.
             buffer = self.memory.buffer((self.name, source, "rectified"), x)
-            rectified = Node(cut(torch.clamp_min(x, 0, out=buffer), self.size))
+            rectified = self._pieces(torch.clamp_min(x, 0, out=buffer))
             branches = {place: self._branch(place, rectified) for place in places}
         edges = [
             Edge(
@@ -141,6 +145,9 @@ class CellPass:
         if place[1] == CONV1:
             return Pointwise(r, kernel, weight, eps)
         return Spatial(r, kernel, weight, eps, self.memory, (self.name, place))
+
+    def _pieces(self, x: Tensor) -> Node:
+        return Node(cut(x, self.size), by_image=self.gated)
 
     def _node(self, node: int, what: str, like: Tensor) -> Tensor:
         """Memory for an inner node or its gradient, which all cells share, or for what goes out."""
@@ -175,7 +182,7 @@ class CellPass:
     ) -> tuple[Tensor, dict[Place, Tensor], dict[Place, Slope]]:
         """dL/dx, dL/dkernel of those wanted, and the slopes of all, from dL/d(node 3)."""
         whole = {3: gradient}
-        nodes = {3: Node(cut(gradient, self.size))}
+        nodes = {3: self._pieces(gradient)}
         kernels: dict[Place, Tensor] = {}
         slopes: dict[Place, Slope] = {}
         for source in (2, 1, 0):
@@ -187,7 +194,7 @@ class CellPass:
             for place, out in enumerate(cut(whole[source], self.size)):
                 incoming.convolutions(place, out, wanted, kernels)
                 incoming.linear(place, out, self.pool)
-            nodes[source] = Node(cut(whole[source], self.size))
+            nodes[source] = self._pieces(whole[source])
             kernels |= incoming.pointwise_kernels(wanted)
             slopes |= incoming.slopes
         dx = whole[0] if 0 in whole else torch.zeros_like(gradient)

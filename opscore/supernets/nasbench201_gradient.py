@@ -26,7 +26,7 @@ class _Cell(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, cell: CellPass, number: int, x: Tensor, *tensors: Tensor) -> Tensor:
-        ctx.cell, ctx.number, ctx.gated = cell, number, len(tensors) > len(cell.kernels)
+        ctx.cell, ctx.number = cell, number
         return cell.forward(x.contiguous(memory_format=torch.channels_last))
 
     @staticmethod
@@ -40,7 +40,7 @@ class _Cell(torch.autograd.Function):
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         dx, kernels, slopes = cell.backward(gradient, wanted)
         found = [kernels.get(place) for place in cell.kernels]
-        if ctx.gated:
+        if cell.gated:
             found += [cell.effects(place, slopes.get(place)) for place in cell.kernels]
         return None, None, dx, *found
 
@@ -68,7 +68,7 @@ class GradientNetwork(SharedNetwork):
             return super().cell(place, edges, x, rows)
         layers = CellLayers.of(edges, rows)
         tensors = [convolution.weight for convolution in layers.convolutions.values()]
-        cell = CellPass(layers, self.memory, place)
+        cell = CellPass(layers, self.memory, place, gated=self.gates is not None)
         if self.gates is not None:
             for convolution in layers.convolutions.values():
                 gate = x.new_ones(len(x), convolution.out_channels).requires_grad_()

@@ -14,7 +14,7 @@ from opscore.proxies import get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.search import SearchSettings, find_method, zero_cost_pt
 from opscore.search.keys import piece_folder, search_key
-from opscore.search.validation import candidate_network, score_network, validate, validation_batch
+from opscore.search.validation import candidate_network, validate, validation_batch
 from opscore.spaces import NASBENCH201
 
 NWOT = get_proxy("nwot")
@@ -56,13 +56,13 @@ def test_the_setting_reaches_proposals_and_validation(smoke, tmp_path):
     context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     values = {
-        precision: score_network(NWOT, network, batch, "faithful", precision=precision).value
+        precision: NWOT.score_network(network, batch, meaning="faithful", precision=precision).value
         for precision in ("full", "bf16")
     }
     assert values["full"] != values["bf16"]
     assert values["full"] == pytest.approx(values["bf16"], rel=1e-2)
     assert validate(context, NWOT, SOME, 1)["value"].tolist() == [values["bf16"]]
-    plain = score_network(NWOT, network, batch, "faithful", fast=False).value
+    plain = NWOT.score_network(network, batch, meaning="faithful", fast=False).value
     assert values["full"] == pytest.approx(plain, rel=1e-6)
 
 
@@ -100,5 +100,5 @@ def test_a_precision_that_cannot_be_is_one_line(smoke, method, precision, messag
 def test_a_stand_alone_network_without_such_a_path_is_refused(smoke):
     context = ScoringContext(resolved(smoke).scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
-    with pytest.raises(UserError, match="no bf16 for stand-alone"):
-        score_network(get_proxy("synflow"), network, batch, "faithful", precision="bf16")
+    with pytest.raises(UserError, match="no fast path in bf16"):
+        get_proxy("synflow").score_network(network, batch, meaning="faithful", precision="bf16")

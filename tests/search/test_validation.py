@@ -16,7 +16,6 @@ from opscore.search.validation import (
     Verdict,
     best,
     candidate_network,
-    score_network,
     total,
     validate,
     validation_batch,
@@ -75,8 +74,8 @@ def test_in_single_precision_a_few_signs_differ_at_most(wrappers):
 def test_the_fast_score_is_the_plain_one_at_paper_size(meaning):
     network = build_network(SOME, "paper", seed=1)
     batch = images(8, 32, torch.float32)
-    fast = score_network(NWOT, network, batch, meaning)
-    plain = score_network(NWOT, network, batch, meaning, fast=False)
+    fast = NWOT.score_network(network, batch, meaning=meaning)
+    plain = NWOT.score_network(network, batch, meaning=meaning, fast=False)
     assert (fast.status, plain.status) == ("ok", "ok")
     assert fast.value == pytest.approx(plain.value, rel=1e-6)
 
@@ -84,8 +83,8 @@ def test_the_fast_score_is_the_plain_one_at_paper_size(meaning):
 @pytest.mark.parametrize("meaning", MEANINGS)
 def test_a_network_without_a_way_to_the_output_fails_alike(meaning):
     network, batch = network_of([0] * 6), images()
-    fast = score_network(NWOT, network, batch, meaning)
-    plain = score_network(NWOT, network, batch, meaning, fast=False)
+    fast = NWOT.score_network(network, batch, meaning=meaning)
+    plain = NWOT.score_network(network, batch, meaning=meaning, fast=False)
     assert fast.status == plain.status == "not finite (-inf)"
 
 

@@ -1,0 +1,165 @@
+"""The network whose cells have their gradient written out, against the supernet's own modules."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from opscore.images import Batch, NoiseImages
+from opscore.proxies.common import channel_effects, counted_layers, gradients, loss
+from opscore.spaces import NASBENCH201
+from opscore.supernets import StateNetwork, Supernet, build_supernet, nasbench201_cell
+from opscore.supernets.batch_statistics import Node, Pointwise, Spatial
+from opscore.supernets.nasbench201_gradient import GradientNetwork
+from opscore.supernets.workspace import Workspace
+
+EDGES, OPS = len(NASBENCH201.edges), NASBENCH201.max_operations
+
+#: Rows of operation weights, where many are zero.
+tables = st.lists(
+    st.lists(st.sampled_from([0.0, 0.0, 0.2, 1.0]), min_size=OPS, max_size=OPS),
+    min_size=EDGES,
+    max_size=EDGES,
+)
+
+
+def supernet_in_train_mode(dtype: torch.dtype = torch.float64) -> Supernet:
+    return build_supernet(size="smoke").to(dtype).train()
+
+
+def noise(count: int, dtype: torch.dtype = torch.float64) -> Batch:
+    batch = NoiseImages().minibatch(count, 0, "gradient").to("cpu", dtype)
+    return Batch(batch.images[:, :, :16, :16].contiguous(), batch.labels, batch.source)
+
+
+def weight_and_image_gradients(network: nn.Module, batch: Batch) -> list[Tensor]:
+    images = batch.images.clone().requires_grad_()
+    value = functional.cross_entropy(network(images), batch.labels)
+    return gradients(value, [images, *(layer.weight for layer in counted_layers(network))])
+
+
+def assert_equal(found: list[Tensor], expected: list[Tensor]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(table=tables, images=st.integers(2, 5), pieces=st.integers(1, 3))
+def test_gradients_equal_those_of_the_modules(
+    table: list[list[float]], images: int, pieces: int
+) -> None:
+    supernet, batch, weights = supernet_in_train_mode(), noise(images), torch.tensor(table).double()
+    plain = weight_and_image_gradients(StateNetwork(supernet, weights).train(), batch)
+    with pytest.MonkeyPatch.context() as patch:
+        # Images of the first stage, 4 channels of 16 x 16 pixels, in so many pieces or a few more.
+        patch.setattr(nasbench201_cell, "PIECE_BYTES", -(-images // pieces) * 4 * 16 * 16 * 8)
+        network = GradientNetwork(supernet, weights, Workspace()).train()
+        assert_equal(weight_and_image_gradients(network, batch), plain)
+
+
+def test_what_an_earlier_state_left_in_memory_plays_no_part() -> None:
+    supernet, batch, memory = supernet_in_train_mode(), noise(4), Workspace()
+    whole = NASBENCH201.initial_state()
+    for state in (whole, whole.perturb(0, 3).perturb(1, 0), whole.discretize(5, 1), whole):
+        weights = supernet.weights(state)
+        fresh = GradientNetwork(supernet, weights, Workspace()).train()
+        used = GradientNetwork(supernet, weights, memory).train()
+        assert_equal(
+            weight_and_image_gradients(used, batch), weight_and_image_gradients(fresh, batch)
+        )
+
+
+def test_gates_tell_what_hooks_tell() -> None:
+    supernet, batch = supernet_in_train_mode(), noise(5)
+    weights = supernet.weights(NASBENCH201.initial_state().perturb(2, 2))
+    plain = StateNetwork(copy.deepcopy(supernet), weights).train()
+    network = GradientNetwork(supernet, weights, Workspace()).train()
+    named = {layer: name for name, layer in network.named_modules()}
+    found = {named[layer]: effect for layer, effect in channel_effects(network, batch)}
+    named = {layer: name for name, layer in plain.named_modules()}
+    expected = {named[layer]: effect for layer, effect in channel_effects(plain, batch)}
+    assert found.keys() == expected.keys()
+    assert len(found) > 3 * 11, "the convolutions of the cells, and those around them"
+    assert_equal([found[name] for name in expected], list(expected.values()))
+
+
+def test_a_gradient_can_be_taken_twice_but_not_after_another_pass() -> None:
+    supernet, batch = supernet_in_train_mode(), noise(3)
+    weights = supernet.weights(NASBENCH201.initial_state())
+    network = GradientNetwork(supernet, weights, Workspace()).train()
+    kernels = [layer.weight for layer in counted_layers(network)]
+    value = loss(network, batch)
+    first = torch.autograd.grad(value, kernels, retain_graph=True)
+    assert_equal(list(torch.autograd.grad(value, kernels, retain_graph=True)), list(first))
+    network(batch.images)
+    with pytest.raises(RuntimeError, match="before its next forward pass"):
+        torch.autograd.grad(value, kernels)
+
+
+def test_second_derivatives_are_refused_in_train_mode_and_there_in_eval_mode() -> None:
+    supernet, batch = supernet_in_train_mode(), noise(3)
+    weights = supernet.weights(NASBENCH201.initial_state())
+    network = GradientNetwork(supernet, weights, Workspace())
+
+    def slope(training: bool) -> Tensor:
+        kernels = [layer.weight for layer in counted_layers(network.train(training))]
+        found = gradients(loss(network, batch), kernels, create_graph=True)
+        return torch.stack([part.square().sum() for part in found]).sum()
+
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope(True).backward()
+    slope(False).backward()
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_statistics_in_single_precision_are_as_good_as_the_frameworks(size: int) -> None:
+    draw = torch.Generator().manual_seed(size)
+    # Means far from zero, and channels that hardly differ: where digits are lost.
+    common = torch.randn(64, 1, 16, 16, generator=draw) + 3
+    x = (common + 0.1 * torch.randn(64, 8, 16, 16, generator=draw)).clamp_min(0)
+    kernel = torch.randn(8, 8, size, size, generator=draw)
+    r = Node(list(x.contiguous(memory_format=torch.channels_last).split(16)))
+    if size == 1:
+        branch: Pointwise | Spatial = Pointwise(r, kernel, 1.0, 1e-5)
+    else:
+        branch = Spatial(r, kernel, 1.0, 1e-5, Workspace(), "branch")
+    y = functional.conv2d(x.double(), kernel.double(), padding=size // 2)
+    variance, mean = torch.var_mean(y, dim=(0, 2, 3), correction=0)
+    torch.testing.assert_close(branch.mean, mean, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(branch.variance, variance + 1e-5, rtol=1e-4, atol=0)
+
+
+def test_a_workspace_gives_the_same_memory_for_the_same_layout() -> None:
+    memory, like = Workspace(), torch.zeros(2, 3, 4, 4)
+    buffer = memory.buffer("node", like)
+    assert memory.buffer("node", like) is buffer
+    last = memory.buffer("node", like.contiguous(memory_format=torch.channels_last))
+    assert last is not buffer
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert copy.deepcopy(memory) is memory
+
+
+def test_a_workspace_lets_an_output_go_before_its_successor_is_made() -> None:
+    memory = Workspace()
+    alive: list[bool] = []
+
+    class Output(Tensor):
+        pass
+
+    first = memory.renew("y", lambda: torch.zeros(3).as_subclass(Output))
+    reference = weakref.ref(first)
+    del first
+
+    def make() -> Tensor:
+        alive.append(reference() is not None)
+        return torch.ones(3)
+
+    memory.renew("y", make)
+    assert alive == [False]
