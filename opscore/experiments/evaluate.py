@@ -147,7 +147,6 @@ class _Results:
             return
         own = _conform(pd.DataFrame(list(self.rows.values()), columns=list(COLUMNS)))
         frame = pd.concat([self.others, own], ignore_index=True) if len(self.others) else own
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write_table(self.path, frame)
         self._saved, self._saved_at = len(self.rows), time.monotonic()
 

@@ -105,15 +105,14 @@ class Proxy:
         """
         self.require_precision(precision)
         function = self.clean if meaning == "clean" and self.clean is not None else self.function
-        more = {} if precision == "full" else {"dtype": PRECISIONS[precision]}
         start = time.perf_counter()
         try:
             value: float | None = None
             if fast and self.network_engine is not None:
-                value = self.network_engine(network, batch, meaning, **more)
-            if value is None and precision != "full":
-                raise UserError(f"'{self.name}' has no {precision} for this network")
+                value = self.network_engine(network, batch, meaning, **_dtype_option(precision))
             if value is None:
+                if precision != "full":
+                    raise UserError(f"'{self.name}' has no {precision} for this network")
                 own = copy_network(network).train(self.mode == "train")
                 value = function(own, batch)
         except (ArithmeticError, RuntimeError) as error:
@@ -220,8 +219,7 @@ class Proxy:
         if not callable(self.engine) or meaning not in self.engine_meanings:
             return None
         start = time.perf_counter()
-        more = {} if precision == "full" else {"dtype": PRECISIONS[precision]}
-        values = self.engine(supernet, states, batch, meaning, **more)
+        values = self.engine(supernet, states, batch, meaning, **_dtype_option(precision))
         if values is None:
             return None
         seconds = _since(start) / max(len(states), 1)
@@ -290,6 +288,11 @@ def check_precision(precision: str) -> Precision:
         if precision == known:
             return known
     raise unknown("precision", precision, PRECISIONS)
+
+
+def _dtype_option(precision: Precision) -> dict[str, torch.dtype | None]:
+    """What an engine is told: nothing, or the type of its forward pass."""
+    return {} if precision == "full" else {"dtype": PRECISIONS[precision]}
 
 
 def _is_failure(error: Exception) -> bool:

@@ -17,13 +17,16 @@ from opscore.images import Batch
 from opscore.rng import torch_generator
 from opscore.supernets import Gates, StateNetwork
 
+#: What zero-cost-nas counts.
+Layer = nn.Conv2d | nn.Linear
 
-def counted_layers(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
+
+def counted_layers(network: nn.Module) -> list[Layer]:
     """The layers that zero-cost-nas counts: every convolution and linear layer, in order.
 
     Only their weights count; biases and batch norm never do.
     """
-    return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    return [m for m in network.modules() if isinstance(m, Layer)]
 
 
 def counted_weights(network: nn.Module) -> list[Tensor]:
@@ -47,34 +50,30 @@ def gradients(
     )
 
 
-def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[nn.Conv2d | nn.Linear, Tensor]]:
+def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[Layer, Tensor]]:
     """t_nk = sum over positions of a_nk dL/da_nk, [N, channels], of each counted layer that runs.
 
     a is the layer's output; a linear layer has no positions. The same as the derivative of L along
     a factor of each image's channel, which is how a network that does not call the layer tells it.
-    Afterwards the layers' weights require no gradient.
     """
-    outputs: list[tuple[nn.Conv2d | nn.Linear, Tensor]] = []
+    outputs: list[tuple[Layer, Tensor]] = []
     gates: Gates = []
     if isinstance(network, StateNetwork):
         network.gates = gates
 
-    def keep(module: nn.Conv2d | nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        outputs.append((module, output if output.requires_grad else output.requires_grad_()))
+    def keep(module: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append((module, output))
 
-    for layer in counted_layers(network):
-        layer.weight.requires_grad_(False)
     with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
         value = loss(network, batch)
-    found = gradients(value, [tensor for _, tensor in (*outputs, *gates)])
-    effects = []
-    for (layer, output), gradient in zip(outputs, found, strict=False):
-        product = output.detach() * gradient
-        effects.append((layer, product.flatten(2).sum(dim=2) if product.ndim > 2 else product))
-    for (gated, _), effect in zip(gates, found[len(outputs) :], strict=True):
-        assert isinstance(gated, nn.Conv2d | nn.Linear)
-        effects.append((gated, effect))
-    return effects
+    found = iter(gradients(value, [tensor for _, tensor in (*outputs, *gates)]))
+    effects = [(layer, _over_positions(output.detach() * next(found))) for layer, output in outputs]
+    return [*effects, *((layer, next(found)) for layer, _ in gates)]
+
+
+def _over_positions(product: Tensor) -> Tensor:
+    """[N, channels, ...] summed to [N, channels]."""
+    return product.flatten(2).sum(dim=2) if product.ndim > 2 else product
 
 
 def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:

@@ -22,9 +22,7 @@ from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import channel_effects
-
-Layer = nn.Conv2d | nn.Linear
+from opscore.proxies.common import Layer, channel_effects
 
 
 def layer_scores(network: nn.Module, batch: Batch) -> list[tuple[Layer, float]]:

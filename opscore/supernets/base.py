@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from opscore.spaces import SearchSpace, State
 
 #: Layers, and for each a tensor of ones [N, channels].
-Gates = list[tuple[nn.Module, Tensor]]
+Gates = list[tuple[nn.Conv2d | nn.Linear, Tensor]]
 
 #: Standard deviation of fresh architecture parameters (DARTS; the authors' code).
 ALPHA_SCALE = 1e-3
@@ -141,7 +141,8 @@ class StateNetwork(nn.Module):
             in the authors' code. The output is the same either way.
         gates: None, or a list to which a forward pass adds each layer that it computes without
             calling the module, with a factor of its output: ones, one for each image and channel.
-            The gradient with respect to them is what hooks on the layer's output would tell.
+            The gradient with respect to them is what hooks on the layer's output would tell; the
+            layer's weight gets none then.
     """
 
     weights: Tensor

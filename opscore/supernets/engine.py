@@ -6,7 +6,7 @@ before it; and the activation kernel needs signs only, so it is integer arithmet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,8 +103,8 @@ class AveragePool:
         _, channels, height, width = like.shape
         self._ones = like.new_ones(channels, 1, 3, 3)
         count = functional.conv2d(like.new_ones(1, 1, height, width), self._ones[:1], padding=1)
-        spread = count.reciprocal().expand(1, channels, height, width)
-        self._reciprocal = spread.contiguous(memory_format=torch.channels_last)
+        # In the memory format of what it will be multiplied with.
+        self._reciprocal = torch.empty_like(like[:1]).copy_(count.reciprocal())
 
     def __call__(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to the same shape."""
@@ -171,17 +171,14 @@ def _has_fast_int8() -> bool:
     return bool(supported is not None and supported())
 
 
-def piece_size(image_shape: Sequence[int], like: Tensor, *, cpu_bytes: int | None = None) -> int:
-    """How many images go through a layer together; image_shape: [C, H, W] of its input.
-
-    ``cpu_bytes`` is another budget than :data:`PIECE_BYTES` for a CPU.
-    """
+def piece_size(
+    image_shape: Sequence[int], like: Tensor, budgets: Mapping[str, int] = PIECE_BYTES
+) -> int:
+    """How many images go through a layer together; image_shape: [C, H, W] of its input."""
     count = 1
     for length in image_shape:
         count *= length
-    budget = PIECE_BYTES.get(like.device.type, PIECE_BYTES["cuda"])
-    if cpu_bytes is not None and like.device.type == "cpu":
-        budget = cpu_bytes
+    budget = budgets.get(like.device.type, budgets["cuda"])
     return max(1, budget // (count * like.element_size()))
 
 

@@ -21,13 +21,14 @@ import torch
 from torch import Tensor, nn
 
 from opscore.spaces.nasbench201 import NODES
+from opscore.supernets import engine
 from opscore.supernets.batch_statistics import Node, Pointwise, Slope, Spatial, by_pixel, spread
 from opscore.supernets.engine import AveragePool, cut, piece_size
 from opscore.supernets.nasbench201_folded import CONV1, CONV3, POOL, SKIP, Rows, layers
 from opscore.supernets.workspace import Workspace
 
-#: Bytes of a piece on a CPU: what is made of it need not stay in the nearest cache.
-PIECE_BYTES = 2**23
+#: As in the engine, but on a CPU larger: sums over the batch come between the steps anyway.
+PIECE_BYTES = engine.PIECE_BYTES | {"cpu": 2**23}
 
 #: Which convolution of a cell: (edge, CONV1 or CONV3).
 Place = tuple[int, int]
@@ -87,13 +88,14 @@ class CellPass:
         self.eps = layers.eps
         self.kernels = {p: conv.weight.detach() for p, conv in layers.convolutions.items()}
         self.memory = memory
+        self.number = memory.passes
         self.name = name
         self.gated = gated
         self.edges: list[Edge] = []
 
     def forward(self, x: Tensor) -> Tensor:
         """Node 3 from node 0, both [N, C, H, W] in channels last."""
-        self.size = piece_size(x.shape[1:], x, cpu_bytes=PIECE_BYTES)
+        self.size = piece_size(x.shape[1:], x, PIECE_BYTES)
         self.pool = AveragePool(x)
         nodes = {0: x}
         for source in range(3):
@@ -170,17 +172,20 @@ class CellPass:
         if not fresh:
             out.add_(part)
 
-    def effects(self, place: Place, slope: Slope | None) -> Tensor | None:
-        """Sums over positions of y dL/dy, [N, C], of a convolution that the gradient reaches."""
-        if slope is None:
-            return None
+    def effects(self, place: Place, slope: Slope) -> Tensor:
+        """Sums over positions of y dL/dy, [N, C], of a convolution; slope: its own."""
         (branch,) = [e.branches[place[1]] for e in self.edges if e.index == place[0]]
         return branch.effects(slope).to(self.kernels[place].dtype)
 
     def backward(
         self, gradient: Tensor, wanted: Set[Place]
     ) -> tuple[Tensor, dict[Place, Tensor], dict[Place, Slope]]:
-        """dL/dx, dL/dkernel of those wanted, and the slopes of all, from dL/d(node 3)."""
+        """dL/dx, dL/dkernel of those wanted, and the slopes of all, from dL/d(node 3).
+
+        Convolutions that the gradient does not reach have no slope and no dL/dkernel.
+        RuntimeError when another pass has begun in the same memory.
+        """
+        self.memory.check(self.number)
         whole = {3: gradient}
         nodes = {3: self._pieces(gradient)}
         kernels: dict[Place, Tensor] = {}
@@ -219,7 +224,12 @@ class Incoming:
                     self.pointwise.append((edge, branch))
                 else:
                     self.spatial.append((edge, branch))
-        self._maps = [b.gradient_maps(self.slopes[e.index, CONV1]) for e, b in self.pointwise]
+        maps = [b.gradient_maps(self.slopes[e.index, CONV1]) for e, b in self.pointwise]
+        if maps:
+            like = nodes[edges[0].target].pieces[0]
+            self._across = [matrix.to(like.dtype) for matrix, _, _ in maps]
+            self._own = torch.stack([own for _, own, _ in maps]).sum(dim=0).to(like.dtype)
+            self._constant = torch.stack([constant for *_, constant in maps]).sum(dim=0)
 
     def convolutions(
         self, place: int, out: Tensor, wanted: Set[Place], kernels: dict[Place, Tensor]
@@ -245,13 +255,10 @@ class Incoming:
     def _pointwise_gradient(self, place: int, out: Tensor) -> None:
         """out = sum of P^T g + Q r + p over the pointwise branches; r is the same for all."""
         r = self.pointwise[0][1].r.pieces[place]
-        own = torch.stack([q for _, q, _ in self._maps]).sum(dim=0)
-        constant = torch.stack([p for *_, p in self._maps]).sum(dim=0)
-        torch.mm(by_pixel(r), own.to(out.dtype), out=by_pixel(out))
-        for (edge, _), (matrix, _, _) in zip(self.pointwise, self._maps, strict=True):
-            g = self.nodes[edge.target].pieces[place]
-            by_pixel(out).addmm_(by_pixel(g), matrix.to(out.dtype))
-        out.add_(spread(constant, out))
+        torch.mm(by_pixel(r), self._own, out=by_pixel(out))
+        for (edge, _), matrix in zip(self.pointwise, self._across, strict=True):
+            by_pixel(out).addmm_(by_pixel(self.nodes[edge.target].pieces[place]), matrix)
+        out.add_(spread(self._constant, out))
 
     def linear(self, place: int, out: Tensor, pool: AveragePool) -> None:
         """out += what comes through skip connections and poolings."""

@@ -22,27 +22,24 @@ if TYPE_CHECKING:
 
 
 class _Cell(torch.autograd.Function):
-    """A :class:`CellPass` for autograd; ``tensors`` are its kernels, and gates if there are any."""
+    """A :class:`CellPass` for autograd; ``tensors`` are its kernels, or its gates if it has any."""
 
     @staticmethod
-    def forward(ctx: Any, cell: CellPass, number: int, x: Tensor, *tensors: Tensor) -> Tensor:
-        ctx.cell, ctx.number = cell, number
+    def forward(ctx: Any, cell: CellPass, x: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.cell = cell
         return cell.forward(x.contiguous(memory_format=torch.channels_last))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         cell: CellPass = ctx.cell
-        cell.memory.check(ctx.number)
-        wanted = {
-            p for p, need in zip(cell.kernels, ctx.needs_input_grad[3:], strict=False) if need
-        }
+        needed = zip(cell.kernels, ctx.needs_input_grad[2:], strict=True)
+        wanted = set() if cell.gated else {place for place, need in needed if need}
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         dx, kernels, slopes = cell.backward(gradient, wanted)
-        found = [kernels.get(place) for place in cell.kernels]
         if cell.gated:
-            found += [cell.effects(place, slopes.get(place)) for place in cell.kernels]
-        return None, None, dx, *found
+            kernels = {place: cell.effects(place, slope) for place, slope in slopes.items()}
+        return None, dx, *(kernels.get(place) for place in cell.kernels)
 
 
 class GradientNetwork(SharedNetwork):
@@ -55,11 +52,10 @@ class GradientNetwork(SharedNetwork):
     def __init__(self, supernet: NASBench201Supernet, weights: Tensor, memory: Workspace) -> None:
         super().__init__(supernet, weights)
         self.memory = memory
-        self._pass = 0
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes]."""
-        self._pass = self.memory.begin()
+        self.memory.begin()
         return super().forward(images)
 
     def cell(self, place: int, edges: nn.ModuleDict, x: Tensor, rows: Rows) -> Tensor:
@@ -67,12 +63,13 @@ class GradientNetwork(SharedNetwork):
         if not self.training:
             return super().cell(place, edges, x, rows)
         layers = CellLayers.of(edges, rows)
-        tensors = [convolution.weight for convolution in layers.convolutions.values()]
+        convolutions = layers.convolutions.values()
         cell = CellPass(layers, self.memory, place, gated=self.gates is not None)
-        if self.gates is not None:
-            for convolution in layers.convolutions.values():
-                gate = x.new_ones(len(x), convolution.out_channels).requires_grad_()
-                self.gates.append((convolution, gate))
-                tensors.append(gate)
-        output: Tensor = _Cell.apply(cell, self._pass, x, *tensors)  # type: ignore[no-untyped-call]
+        if self.gates is None:
+            tensors: list[Tensor] = [convolution.weight for convolution in convolutions]
+        else:
+            widths = [convolution.out_channels for convolution in convolutions]
+            tensors = [x.new_ones(len(x), width).requires_grad_() for width in widths]
+            self.gates += zip(convolutions, tensors, strict=True)
+        output: Tensor = _Cell.apply(cell, x, *tensors)  # type: ignore[no-untyped-call]
         return output

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from opscore.spaces.nasbench201 import NODES
 from opscore.supernets.base import StateNetwork
+from opscore.supernets.engine import AveragePool
 from opscore.supernets.nasbench201_folded import CONV1, CONV3, POOL, SKIP, Rows, layers
 
 if TYPE_CHECKING:
@@ -91,26 +92,22 @@ def average_pool(x: Tensor) -> Tensor:
     """3x3 average over the pixels that exist, stride 1; the pooling routine is slow both ways."""
     if x.dtype == torch.float64:  # but depthwise convolutions in double precision are slower
         return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    channels, height, width = x.shape[1:]
-    ones = x.new_ones(channels, 1, 3, 3)
-    count = functional.conv2d(x.new_ones(1, 1, height, width), ones[:1], padding=1)
-    pooled: Tensor = _AveragePool.apply(x, ones, count.reciprocal())  # type: ignore[no-untyped-call]
+    pooled: Tensor = _AveragePool.apply(x, AveragePool(x.detach()))  # type: ignore[no-untyped-call]
     return pooled
 
 
 class _AveragePool(torch.autograd.Function):
-    """y = r * (ones (*) x), whose adjoint is ones (*) (r * g): autograd's own would take longer.
+    """The pool with its adjoint as the backward pass: autograd's own would take longer.
 
-    The backward pass is made of differentiable steps, so a second one can go through it.
+    The adjoint is made of differentiable steps, so a second backward pass can go through it.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, ones: Tensor, reciprocal: Tensor) -> Tensor:
-        ctx.save_for_backward(ones, reciprocal)
-        return functional.conv2d(x, ones, padding=1, groups=len(ones)) * reciprocal
+    def forward(ctx: Any, x: Tensor, pool: AveragePool) -> Tensor:
+        ctx.pool = pool
+        return pool(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        ones, reciprocal = ctx.saved_tensors
-        scaled = gradients[0] * reciprocal
-        return functional.conv2d(scaled, ones, padding=1, groups=len(ones)), None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        pool: AveragePool = ctx.pool
+        return pool.adjoint(gradients[0]), None

@@ -17,24 +17,26 @@ class Workspace:
     a pass keeps for its gradient is overwritten by the next pass; :meth:`check` finds that out.
 
     A copy of a workspace is the workspace itself: it holds nothing that anyone may rely on.
+
+    Attributes:
+        passes: how many were begun, which is the number of the present one.
     """
 
     def __init__(self) -> None:
         self._buffers: dict[Hashable, Tensor] = {}
         self._outputs: dict[Hashable, Tensor] = {}
-        self._passes = 0
+        self.passes = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Workspace:
         return self
 
-    def begin(self) -> int:
-        """Start a pass; returns its number."""
-        self._passes += 1
-        return self._passes
+    def begin(self) -> None:
+        """Start the next pass."""
+        self.passes += 1
 
     def check(self, number: int) -> None:
-        """RuntimeError when a later pass has overwritten what this one kept."""
-        if number != self._passes:
+        """RuntimeError when a pass after this one has overwritten what it kept."""
+        if number != self.passes:
             raise RuntimeError("a network's gradient must be taken before its next forward pass")
 
     def buffer(self, name: Hashable, like: Tensor) -> Tensor:

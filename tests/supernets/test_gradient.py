@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from opscore.images import Batch, NoiseImages
 from opscore.proxies.common import channel_effects, counted_layers, gradients, loss
@@ -59,7 +60,8 @@ def test_gradients_equal_those_of_the_modules(
     plain = weight_and_image_gradients(StateNetwork(supernet, weights).train(), batch)
     with pytest.MonkeyPatch.context() as patch:
         # Images of the first stage, 4 channels of 16 x 16 pixels, in so many pieces or a few more.
-        patch.setattr(nasbench201_cell, "PIECE_BYTES", -(-images // pieces) * 4 * 16 * 16 * 8)
+        node = -(-images // pieces) * 4 * 16 * 16 * 8
+        patch.setitem(nasbench201_cell.PIECE_BYTES, "cpu", node)
         network = GradientNetwork(supernet, weights, Workspace()).train()
         assert_equal(weight_and_image_gradients(network, batch), plain)
 
@@ -88,6 +90,16 @@ def test_gates_tell_what_hooks_tell() -> None:
     assert found.keys() == expected.keys()
     assert len(found) > 3 * 11, "the convolutions of the cells, and those around them"
     assert_equal([found[name] for name in expected], list(expected.values()))
+
+
+def test_arithmetic_can_be_counted_while_gates_are_asked_for() -> None:
+    # The counter hooks modules' outputs, which autograd only allows for those with a history.
+    supernet, batch = supernet_in_train_mode(), noise(3)
+    weights = supernet.weights(NASBENCH201.initial_state())
+    network = GradientNetwork(supernet, weights, Workspace()).train()
+    with FlopCounterMode(display=False) as counter:
+        channel_effects(network, batch)
+    assert counter.get_total_flops() > 0
 
 
 def test_a_gradient_can_be_taken_twice_but_not_after_another_pass() -> None:
