@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from functools import partial
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from opscore.proxies.score import OK, Score
 from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets import StateNetwork, Supernet
+
+N = TypeVar("N", bound=nn.Module)
 
 #: 'faithful' does what made the published numbers; 'clean' does what the equations say.
 Meaning = Literal["faithful", "clean"]
@@ -55,7 +58,8 @@ class Proxy:
             to a sum of one (only the published synflow scores do that).
         engine: a fast path over many states at once that gives the same numbers, if there is one;
             'shared' for a function that looks at nothing but logits, convolution and linear
-            modules, so that it may be given the same network computed with less work; 'gradient'
+            modules, and does not alter them, so that it may be given the same network computed
+            with less work, its weights shared by all states; 'gradient'
             for one that besides takes one gradient of a forward pass, and looks at layers'
             outputs by :func:`opscore.proxies.common.channel_effects` if at all.
         engine_meanings: the meanings in which it gives the same numbers.
@@ -104,17 +108,30 @@ class Proxy:
         ``fast=False`` is the plain path. UserError for a precision that there is no fast path in.
         """
         self.require_precision(precision)
-        function = self.clean if meaning == "clean" and self.clean is not None else self.function
-        start = time.perf_counter()
-        try:
+
+        def compute() -> float:
             value: float | None = None
             if fast and self.network_engine is not None:
                 value = self.network_engine(network, batch, meaning, **_dtype_option(precision))
-            if value is None:
-                if precision != "full":
-                    raise UserError(f"'{self.name}' has no {precision} for this network")
-                own = copy_network(network).train(self.mode == "train")
-                value = function(own, batch)
+            if value is not None:
+                return value
+            if precision != "full":
+                raise UserError(f"'{self.name}' has no {precision} for this network")
+            return self._function(meaning)(self._in_mode(copy_network(network)), batch)
+
+        return self._attempt(compute)
+
+    def _function(self, meaning: Meaning) -> ProxyFunction:
+        return self.clean if meaning == "clean" and self.clean is not None else self.function
+
+    def _in_mode(self, network: N) -> N:
+        return network.train(self.mode == "train")
+
+    def _attempt(self, compute: Callable[[], float]) -> Score:
+        """The score that a computation gives, with its seconds, or why there is none."""
+        start = time.perf_counter()
+        try:
+            value = compute()
         except (ArithmeticError, RuntimeError) as error:
             if not _is_failure(error):
                 raise
@@ -170,21 +187,38 @@ class Proxy:
         Where the function allows it (:attr:`engine`), and unless ``fast=False``, it is given
         networks that are computed with less work, and equal ones once.
         """
-        networks: Iterable[tuple[Sequence[int], nn.Module]] | None = None
         if fast and self.engine in ("shared", "gradient") and meaning in self.engine_meanings:
-            networks = supernet.shared_networks(weights, first_order=self.engine == "gradient")
-        if networks is None:
-            faithful = meaning == "faithful"
-            networks = (
-                ([place], StateNetwork(supernet, table, run_removed=faithful))
-                for place, table in enumerate(weights)
+            # One copy for all of them: such a function leaves it as it was.
+            own = self._in_mode(copy_network(supernet))
+            networks = own.shared_networks(weights, first_order=self.engine == "gradient")
+            if networks is not None:
+                return self._shared_scores(networks, batch, meaning)
+        faithful = meaning == "faithful"
+        return [
+            self.score_network(
+                StateNetwork(supernet, table, run_removed=faithful),
+                batch,
+                meaning=meaning,
+                fast=fast,
             )
+            for table in weights
+        ]
+
+    def _shared_scores(
+        self,
+        networks: Iterable[tuple[Sequence[int], nn.Module]],
+        batch: Batch,
+        meaning: Meaning,
+    ) -> list[Score]:
+        """Scores by position, from distinct networks with the positions of each."""
+        function = self._function(meaning)
         found: dict[int, Score] = {}
         for positions, network in networks:
-            score = self.score_network(network, batch, meaning=meaning, fast=fast)
+            network.training = self.mode == "train"
+            score = self._attempt(partial(function, network, batch))
             share = replace(score, seconds=score.seconds / len(positions))
             found |= dict.fromkeys(positions, share)
-        return [found[place] for place in range(len(weights))]
+        return [found[place] for place in range(len(found))]
 
     def _computed(
         self,

@@ -9,8 +9,8 @@ and for g = dL/dout the gradient before batch norm is an affine map of each chan
 
     dL/dy = a g + b y + c,    a = w / s,    b = -a cov(g, y) / s^2,    c = -a mean(g) - b mean(y).
 
-A 3x3 convolution keeps its y (:class:`Spatial`). A 1x1 convolution y = V r never computes it
-(:class:`Pointwise`): with the moments of r and of g with r,
+A 3x3 convolution keeps its y (:class:`Outputs`, :class:`Spatial`). A 1x1 convolution y = V r never
+computes it (:class:`Pointwise`): with the moments of r and of g with r,
 
     mean(y) = V mean(r),    var(y)_k = (V cov(r, r) V^T)_kk,    cov(g, y)_k = (cov(g, r) V^T)_kk,
 
@@ -27,16 +27,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from opscore.supernets import engine
 from opscore.supernets.workspace import Workspace
 
 Pieces = Sequence[Tensor]
+
+#: As in the engine, but on a CPU larger: sums over the batch come between the steps anyway.
+PIECE_BYTES = engine.PIECE_BYTES | {"cpu": 2**23}
 
 #: What :func:`convolution_backward` computes.
 INPUT, KERNEL = [True, False, False], [False, True, False]
@@ -98,29 +102,53 @@ class Slope:
     Attributes:
         a, b, c: float64 [C].
         products: sums over positions of g y, [N, C], or of g r^T in pieces [n, C, C].
-        covariance: cov(g, r), float64 [C, C], of a pointwise branch.
+        covariance: cov(g, y), float64 [C], or of a pointwise branch cov(g, r), [C, C].
     """
 
     a: Tensor
     b: Tensor
     c: Tensor
     products: Pieces
-    covariance: Tensor | None = None
+    covariance: Tensor
 
     def effects(self, gy: Tensor, yy: Tensor, y: Tensor) -> Tensor:
         """Sums of y dL/dy over positions, [N, C], from the sums of g y, y^2 and y."""
         return self.a * gy + self.b * yy + self.c * y
 
 
+class Outputs:
+    """What a convolution gave, in pieces, with the sums that batch norm and its gradient need.
+
+    Attributes:
+        pieces: y, [n, C, H, W] each.
+        sums, squares: sums of y and y^2 over the positions of each image, float64 [N, C].
+        count: images times positions.
+    """
+
+    def __init__(self, pieces: Pieces, memory: Workspace) -> None:
+        self.pieces = pieces
+        self.memory = memory
+        self.count = sum(piece[:, 0].numel() for piece in pieces)
+        self.sums = torch.cat([y.sum(dim=(2, 3)) for y in pieces]).double()
+        self.squares = self.products_with(pieces)
+
+    def products_with(self, others: Pieces) -> Tensor:
+        """Sums of y z over the positions of each image, float64 [N, C]."""
+        sums = []
+        for y, z in zip(self.pieces, others, strict=True):
+            scratch = self.memory.buffer(("products", y.shape), y)
+            sums.append(torch.mul(y, z, out=scratch).sum(dim=(2, 3)))
+        return torch.cat(sums).double()
+
+
 class Branch:
-    """A convolution of a rectified node r with its batch norm and weight: out = scale y + shift.
+    """A convolution's outputs y with their batch norm and weight: out = scale y + shift.
 
     Attributes:
         scale, shift: float64 [C].
     """
 
-    def __init__(self, r: Node, mean: Tensor, variance: Tensor, weight: float, eps: float) -> None:
-        self.r = r
+    def __init__(self, mean: Tensor, variance: Tensor, weight: float | Tensor, eps: float) -> None:
         self.mean = mean
         self.variance = variance.clamp_min(0) + eps
         self.scale = weight * self.variance.rsqrt()
@@ -132,76 +160,67 @@ class Branch:
         return self.scale, b, -self.scale * g_mean - b * self.mean
 
 
-class Spatial(Branch):
-    """A convolution with a kernel of any size, which keeps its outputs."""
+class Normalized(Branch):
+    """Outputs that are there, with a batch norm and a weight, or one for each channel."""
 
-    def __init__(
-        self,
-        r: Node,
-        kernel: Tensor,
-        weight: float,
-        eps: float,
-        memory: Workspace,
-        name: Hashable,
-    ) -> None:
-        self.kernel = kernel.detach().contiguous(memory_format=torch.channels_last)
-        self.memory = memory
-        self.outputs: list[Tensor] = []
-        sums, squares = [], []
-        for place, piece in enumerate(r.pieces):
-            y = memory.renew((name, place), lambda x=piece: self._convolve(x))  # type: ignore[misc]
-            self.outputs.append(y)
-            sums.append(y.sum(dim=(2, 3)))
-            squares.append(self._products(y, y))
-        self.sums, self.squares = torch.cat(sums).double(), torch.cat(squares).double()
-        mean = self.sums.sum(dim=0) / r.count
-        variance = self.squares.sum(dim=0) / r.count - mean.square()
-        super().__init__(r, mean, variance, weight, eps)
-
-    def _convolve(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, self.kernel, padding=self.kernel.shape[-1] // 2)
-
-    def _products(self, x: Tensor, z: Tensor) -> Tensor:
-        scratch = self.memory.buffer(("products", x.shape), x)
-        return torch.mul(x, z, out=scratch).sum(dim=(2, 3))
+    def __init__(self, outputs: Outputs, weight: float | Tensor, eps: float) -> None:
+        self.outputs = outputs
+        mean = outputs.sums.sum(dim=0) / outputs.count
+        variance = outputs.squares.sum(dim=0) / outputs.count - mean.square()
+        super().__init__(mean, variance, weight, eps)
 
     def write(self, place: int, constant: Tensor, out: Tensor) -> None:
         """out = scale y + constant, for a piece."""
-        y, scale = self.outputs[place], spread(self.scale, out)
+        y, scale = self.outputs.pieces[place], spread(self.scale, out)
         torch.addcmul(spread(constant, out), y, scale, out=out)
 
     def slope(self, g: Node) -> Slope:
-        """dL/dy from the gradient g of the node that this branch enters."""
-        pairs = zip(g.pieces, self.outputs, strict=True)
-        products = torch.cat([self._products(x, y) for x, y in pairs]).double()
+        """dL/dy from the gradient g of what this is added to."""
+        products = self.outputs.products_with(g.pieces)
         covariance = products.sum(dim=0) / g.count - self.mean * g.mean
-        return Slope(*self.affine(covariance, g.mean), products=[products])
+        return Slope(*self.affine(covariance, g.mean), products=[products], covariance=covariance)
+
+    def derivative(self, place: int, g: Tensor, slope: Slope, out: Tensor) -> Tensor:
+        """out = dL/dy of a piece."""
+        torch.addcmul(spread(slope.c, g), g, spread(slope.a, g), out=out)
+        return out.addcmul_(self.outputs.pieces[place], spread(slope.b, g))
+
+    def effects(self, slope: Slope) -> Tensor:
+        """Sums of y dL/dy over positions, float64 [N, C]."""
+        return slope.effects(slope.products[0], self.outputs.squares, self.outputs.sums)
+
+
+class Spatial(Normalized):
+    """A convolution of a rectified node r with a kernel of any size; its outputs are kept."""
+
+    def __init__(
+        self, r: Node, kernel: Tensor, outputs: Outputs, weight: float, eps: float
+    ) -> None:
+        self.r = r
+        self.kernel = kernel
+        super().__init__(outputs, weight, eps)
 
     def gradients(
         self, place: int, g: Tensor, slope: Slope, *, kernel: bool
     ) -> tuple[Tensor, Tensor | None]:
         """dL/dr of a piece, and its part of dL/dkernel if that is wanted."""
-        scratch = self.memory.buffer(("slope", g.shape), g)
-        dy = torch.addcmul(spread(slope.c, g), g, spread(slope.a, g), out=scratch)
-        dy.addcmul_(self.outputs[place], spread(slope.b, g))
+        scratch = self.outputs.memory.buffer(("slope", g.shape), g)
+        dy = self.derivative(place, g, slope, scratch)
         r = self.r.pieces[place]
         # Two calls take less time than one that gives both.
         dr = convolution_backward(dy, r, self.kernel, INPUT)[0]
         dk = convolution_backward(dy, r, self.kernel, KERNEL)[1] if kernel else None
         return dr, dk
 
-    def effects(self, slope: Slope) -> Tensor:
-        """Sums of y dL/dy over positions, float64 [N, C]."""
-        return slope.effects(slope.products[0], self.squares, self.sums)
-
 
 class Pointwise(Branch):
-    """A 1x1 convolution y = V r, which never computes y."""
+    """A 1x1 convolution y = V r of a rectified node, which never computes y."""
 
     def __init__(self, r: Node, kernel: Tensor, weight: float, eps: float) -> None:
+        self.r = r
         self.matrix = kernel.detach().flatten(1).double()
         variance = ((self.matrix @ r.covariance) * self.matrix).sum(dim=1)
-        super().__init__(r, self.matrix @ r.mean, variance, weight, eps)
+        super().__init__(self.matrix @ r.mean, variance, weight, eps)
         self.scaled = (self.scale[:, None] * self.matrix).to(kernel.dtype).T
 
     def write(self, place: int, constant: Tensor, out: Tensor) -> None:
@@ -222,7 +241,6 @@ class Pointwise(Branch):
 
     def kernel_gradient(self, slope: Slope) -> Tensor:
         """dL/dV, float64 [C, C]."""
-        assert slope.covariance is not None
         own = self.matrix @ self.r.covariance
         return self.r.count * (slope.a[:, None] * slope.covariance + slope.b[:, None] * own)
 
@@ -237,6 +255,16 @@ class Pointwise(Branch):
         gy = torch.cat([(part * v).sum(dim=2) for part in slope.products])
         yy = torch.cat([((v @ part) * v).sum(dim=2) for part in self.r.products])
         return slope.effects(gy.double(), yy.double(), self.r.sums @ self.matrix.T)
+
+
+def convolve(r: Node, kernel: Tensor, memory: Workspace, name: Hashable) -> Outputs:
+    """y = conv(r), which keeps the resolution; kernel: in channels last."""
+    padding = kernel.shape[-1] // 2
+    pieces = [
+        memory.renew((name, place), partial(functional.conv2d, x, kernel, padding=padding))
+        for place, x in enumerate(r.pieces)
+    ]
+    return Outputs(pieces, memory)
 
 
 def convolution_backward(dy: Tensor, x: Tensor, kernel: Tensor, which: list[bool]) -> Any:

@@ -18,8 +18,9 @@ from opscore.supernets.nasbench201_engine import activation_kernels, alone_kerne
 from opscore.supernets.nasbench201_flow import synaptic_flows
 from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction, distinct_rows
 from opscore.supernets.nasbench201_gradient import GradientNetwork
+from opscore.supernets.nasbench201_prefix import Prefix
 from opscore.supernets.nasbench201_shared import SharedNetwork
-from opscore.supernets.workspace import Workspace
+from opscore.supernets.workspace import Spare
 
 SIZES = {
     "paper": SupernetSize(channels=16, cells=5),
@@ -198,6 +199,7 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
 
     def __init__(self, size: SupernetSize, *, in_channels: int = 3, n_classes: int = 10) -> None:
         Supernet.__init__(self, NASBENCH201)
+        self._spare = Spare()
         every = [range(len(OPERATIONS))] * len(NODES)
         self.build(size, every, affine=False, in_channels=in_channels, n_classes=n_classes)
 
@@ -229,13 +231,16 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
         self, weights: Sequence[Tensor], *, first_order: bool = False
     ) -> Iterator[tuple[list[int], StateNetwork]]:
         """See :meth:`Supernet.shared_networks`."""
-        memory = Workspace()
-        for positions in distinct_rows(weights).values():
-            table = weights[positions[0]]
-            if first_order:
-                yield positions, GradientNetwork(self, table, memory)
-            else:
+        distinct = [(found, weights[found[0]]) for found in distinct_rows(weights).values()]
+        if not first_order:
+            self._spare.release()
+            for positions, table in distinct:
                 yield positions, SharedNetwork(self, table)
+            return
+        prefix = Prefix()
+        with self._spare.borrowed() as memory:
+            for positions, table in distinct:
+                yield positions, GradientNetwork(self, table, memory, prefix)
 
 
 class NASBench201Network(MacroSkeleton):

@@ -16,22 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from opscore.spaces.nasbench201 import NODES
-from opscore.supernets import engine
-from opscore.supernets.batch_statistics import Node, Pointwise, Slope, Spatial, by_pixel, spread
+from opscore.supernets.batch_statistics import (
+    PIECE_BYTES,
+    Node,
+    Pointwise,
+    Slope,
+    Spatial,
+    by_pixel,
+    convolve,
+    spread,
+)
 from opscore.supernets.engine import AveragePool, cut, piece_size
 from opscore.supernets.nasbench201_folded import CONV1, CONV3, POOL, SKIP, Rows, layers
+from opscore.supernets.nasbench201_prefix import Place, Prefix
 from opscore.supernets.workspace import Workspace
-
-#: As in the engine, but on a CPU larger: sums over the batch come between the steps anyway.
-PIECE_BYTES = engine.PIECE_BYTES | {"cpu": 2**23}
-
-#: Which convolution of a cell: (edge, CONV1 or CONV3).
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,17 @@ class CellPass:
         memory: where buffers come from.
         name: of the cell, among those that use the same memory.
         gated: whether :meth:`effects` will be asked for.
+        prefix: of a first cell, what it shares with other states.
     """
 
     def __init__(
-        self, layers: CellLayers, memory: Workspace, name: int, gated: bool = False
+        self,
+        layers: CellLayers,
+        memory: Workspace,
+        name: int,
+        *,
+        gated: bool = False,
+        prefix: Prefix | None = None,
     ) -> None:
         self.rows = layers.rows
         self.eps = layers.eps
@@ -91,12 +102,15 @@ class CellPass:
         self.number = memory.passes
         self.name = name
         self.gated = gated
+        self.prefix = prefix
         self.edges: list[Edge] = []
 
     def forward(self, x: Tensor) -> Tensor:
         """Node 3 from node 0, both [N, C, H, W] in channels last."""
         self.size = piece_size(x.shape[1:], x, PIECE_BYTES)
         self.pool = AveragePool(x)
+        if self.prefix is not None:
+            self.prefix.begin(x)
         nodes = {0: x}
         for source in range(3):
             if source in nodes:
@@ -146,7 +160,13 @@ class CellPass:
         kernel, weight, eps = self.kernels[place], self.rows[place[0]][place[1]], self.eps
         if place[1] == CONV1:
             return Pointwise(r, kernel, weight, eps)
-        return Spatial(r, kernel, weight, eps, self.memory, (self.name, place))
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        make = partial(convolve, r, kernel, self.memory, (self.name, place))
+        if self.prefix is None:
+            outputs = make()
+        else:
+            outputs = self.prefix.outputs(place, self.rows, self.kernels, make)
+        return Spatial(r, kernel, outputs, weight, eps)
 
     def _pieces(self, x: Tensor) -> Node:
         return Node(cut(x, self.size), by_image=self.gated)

@@ -38,15 +38,10 @@ class SharedNetwork(StateNetwork):
         """Logits [N, classes]."""
         rows: Rows = tuple(tuple(row) for row in self.weights.tolist())
         x: Tensor = self.supernet.stem(images)
-        for place, block in enumerate(self.supernet.cells):
+        for block in self.supernet.cells:
             edges = getattr(block, "edges", None)
-            # Modules get the plain layout, whatever a cell leaves.
-            x = block(x.contiguous()) if edges is None else self.cell(place, edges, x, rows)
-        return self.supernet.head(self.supernet.lastact(x.contiguous()))
-
-    def cell(self, place: int, edges: nn.ModuleDict, x: Tensor, rows: Rows) -> Tensor:
-        """The output [N, C, H, W] of a cell, which is block number ``place``, from its input."""
-        return cell_output(edges, x, rows)
+            x = block(x) if edges is None else cell_output(edges, x, rows)
+        return self.supernet.head(self.supernet.lastact(x))
 
 
 def cell_output(edges: nn.ModuleDict, x: Tensor, rows: Rows) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -25,13 +26,18 @@ class Workspace:
     def __init__(self) -> None:
         self._buffers: dict[Hashable, Tensor] = {}
         self._outputs: dict[Hashable, Tensor] = {}
+        self._batch: tuple[object, ...] = ()
         self.passes = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Workspace:
         return self
 
-    def begin(self) -> None:
-        """Start the next pass."""
+    def begin(self, images: Tensor) -> None:
+        """Start the next pass; what was for images of another layout is let go."""
+        if _layout(images) != self._batch:
+            self._buffers.clear()
+            self._outputs.clear()
+            self._batch = _layout(images)
         self.passes += 1
 
     def check(self, number: int) -> None:
@@ -54,6 +60,35 @@ class Workspace:
         self._outputs.pop(name, None)
         made = self._outputs[name] = make()
         return made
+
+
+class Spare:
+    """Keeps a workspace between calls, for as long as this lives; each call has one of its own.
+
+    A copy of it is the same one, and a process that it is sent to begins with none.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[Workspace] = []
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Spare:
+        return self
+
+    def __reduce__(self) -> tuple[type[Spare], tuple[()]]:
+        return Spare, ()
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Workspace]:
+        """A workspace that nobody else has until it is given back."""
+        memory = self._free.pop() if self._free else Workspace()
+        try:
+            yield memory
+        finally:
+            self._free[:] = [memory]
+
+    def release(self) -> None:
+        """Let the memory go."""
+        self._free.clear()
 
 
 def _layout(tensor: Tensor) -> tuple[object, ...]:

@@ -16,8 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from opscore.images import Batch, NoiseImages
 from opscore.proxies.common import channel_effects, counted_layers, gradients, loss
 from opscore.spaces import NASBENCH201
-from opscore.supernets import StateNetwork, Supernet, build_supernet, nasbench201_cell
-from opscore.supernets.batch_statistics import Node, Pointwise, Spatial
+from opscore.supernets import StateNetwork, Supernet, batch_statistics, build_supernet
+from opscore.supernets.batch_statistics import Node, Pointwise, Spatial, convolve
 from opscore.supernets.nasbench201_gradient import GradientNetwork
 from opscore.supernets.workspace import Workspace
 
@@ -61,7 +61,7 @@ def test_gradients_equal_those_of_the_modules(
     with pytest.MonkeyPatch.context() as patch:
         # Images of the first stage, 4 channels of 16 x 16 pixels, in so many pieces or a few more.
         node = -(-images // pieces) * 4 * 16 * 16 * 8
-        patch.setitem(nasbench201_cell.PIECE_BYTES, "cpu", node)
+        patch.setitem(batch_statistics.PIECE_BYTES, "cpu", node)
         network = GradientNetwork(supernet, weights, Workspace()).train()
         assert_equal(weight_and_image_gradients(network, batch), plain)
 
@@ -141,7 +141,7 @@ def test_statistics_in_single_precision_are_as_good_as_the_frameworks(size: int)
     if size == 1:
         branch: Pointwise | Spatial = Pointwise(r, kernel, 1.0, 1e-5)
     else:
-        branch = Spatial(r, kernel, 1.0, 1e-5, Workspace(), "branch")
+        branch = Spatial(r, kernel, convolve(r, kernel, Workspace(), "y"), 1.0, 1e-5)
     y = functional.conv2d(x.double(), kernel.double(), padding=size // 2)
     variance, mean = torch.var_mean(y, dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(branch.mean, mean, rtol=1e-5, atol=1e-5)
