@@ -233,12 +233,12 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
         """See :meth:`Supernet.shared_networks`."""
         distinct = [(found, weights[found[0]]) for found in distinct_rows(weights).values()]
         if not first_order:
-            self._spare.release()
+            self._spare.release()  # these need more memory, and of other sizes
             for positions, table in distinct:
                 yield positions, SharedNetwork(self, table)
             return
         prefix = Prefix()
-        with self._spare.borrowed() as memory:
+        with self._spare.borrowed(self.alphas.device) as memory:
             for positions, table in distinct:
                 yield positions, GradientNetwork(self, table, memory, prefix)
 

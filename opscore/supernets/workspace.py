@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -63,10 +64,13 @@ class Workspace:
 
 
 class Spare:
-    """Keeps a workspace between calls, for as long as this lives; each call has one of its own.
+    """Keeps a workspace of a CPU between calls; a process keeps one at most, the last.
 
-    A copy of it is the same one, and a process that it is sent to begins with none.
+    It lives as long as this does. A copy of this is the same one, and a process that it is sent to
+    begins with none. A GPU's own allocator keeps memory already.
     """
+
+    _last: ClassVar[weakref.ref[Spare] | None] = None
 
     def __init__(self) -> None:
         self._free: list[Workspace] = []
@@ -78,13 +82,19 @@ class Spare:
         return Spare, ()
 
     @contextmanager
-    def borrowed(self) -> Iterator[Workspace]:
-        """A workspace that nobody else has until it is given back."""
+    def borrowed(self, device: torch.device) -> Iterator[Workspace]:
+        """A workspace that nobody else has until it is given back; after an error it is gone."""
         memory = self._free.pop() if self._free else Workspace()
-        try:
-            yield memory
-        finally:
-            self._free[:] = [memory]
+        yield memory
+        if device.type == "cpu":
+            self._keep(memory)
+
+    def _keep(self, memory: Workspace) -> None:
+        other = Spare._last() if Spare._last is not None else None
+        if other is not None:
+            other.release()
+        self._free.append(memory)
+        Spare._last = weakref.ref(self)
 
     def release(self) -> None:
         """Let the memory go."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import weakref
+from typing import Any
 
 import pytest
 import torch
@@ -16,10 +18,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from opscore.images import Batch, NoiseImages
 from opscore.proxies.common import channel_effects, counted_layers, gradients, loss
 from opscore.spaces import NASBENCH201
-from opscore.supernets import StateNetwork, Supernet, batch_statistics, build_supernet
-from opscore.supernets.batch_statistics import Node, Pointwise, Spatial, convolve
+from opscore.supernets import (
+    StateNetwork,
+    Supernet,
+    batch_statistics,
+    build_supernet,
+    nasbench201_cell,
+)
+from opscore.supernets.batch_statistics import Node, Outputs, Pointwise, Spatial, convolve
 from opscore.supernets.nasbench201_gradient import GradientNetwork
-from opscore.supernets.workspace import Workspace
+from opscore.supernets.nasbench201_prefix import Prefix
+from opscore.supernets.workspace import Spare, Workspace
 
 EDGES, OPS = len(NASBENCH201.edges), NASBENCH201.max_operations
 
@@ -43,7 +52,7 @@ def noise(count: int, dtype: torch.dtype = torch.float64) -> Batch:
 def weight_and_image_gradients(network: nn.Module, batch: Batch) -> list[Tensor]:
     images = batch.images.clone().requires_grad_()
     value = functional.cross_entropy(network(images), batch.labels)
-    return gradients(value, [images, *(layer.weight for layer in counted_layers(network))])
+    return gradients(value, [images, *network.parameters()])
 
 
 def assert_equal(found: list[Tensor], expected: list[Tensor]) -> None:
@@ -76,6 +85,56 @@ def test_what_an_earlier_state_left_in_memory_plays_no_part() -> None:
         assert_equal(
             weight_and_image_gradients(used, batch), weight_and_image_gradients(fresh, batch)
         )
+
+
+def convolved(network: nn.Module, batch: Batch) -> int:
+    """How many convolutions of rectified nodes a forward pass computes."""
+    with pytest.MonkeyPatch.context() as patch:
+        calls: list[Node] = []
+
+        def counted(r: Node, *arguments: Any) -> Outputs:
+            calls.append(r)
+            return convolve(r, *arguments)
+
+        patch.setattr(nasbench201_cell, "convolve", counted)
+        network(batch.images)
+    return len(calls)
+
+
+def test_states_share_the_first_cell_as_far_as_they_agree() -> None:
+    supernet, batch, memory, prefix = supernet_in_train_mode(), noise(4), Workspace(), Prefix()
+    whole = NASBENCH201.initial_state()
+    # Three cells with six edges: 0, 1 and 3 leave node 0; 2 and 4 leave node 1; 5 leaves node 2.
+    steps = [
+        (whole, 18),
+        (whole.perturb(5, 1), 12),  # all six are known
+        (whole.perturb(0, 0), 12),  # 'none' plays no part
+        (whole.perturb(0, 2), 12 + 3),  # another node 1, so other outputs from 1 and from 2
+        (whole.perturb(2, 3), 10 + 2),  # node 1 again, and another node 2; edge 2 has none
+    ]
+    for state, expected in steps:
+        weights = supernet.weights(state)
+        network = GradientNetwork(supernet, weights, memory, prefix).train()
+        assert convolved(network, batch) == expected
+        alone = GradientNetwork(supernet, weights, Workspace()).train()
+        assert_equal(
+            weight_and_image_gradients(network, batch), weight_and_image_gradients(alone, batch)
+        )
+
+
+@pytest.mark.parametrize("name", ["stem.0.weight", "cells.0.edges.1<-0.3.op.1.weight", "images"])
+def test_nothing_old_is_known_of_other_weights_or_images(name: str) -> None:
+    supernet, batch, prefix = supernet_in_train_mode(), noise(4), Prefix()
+    weights = supernet.weights(NASBENCH201.initial_state())
+    network = GradientNetwork(supernet, weights, Workspace(), prefix).train()
+    network(batch.images)
+    with torch.no_grad():
+        changed = batch.images if name == "images" else supernet.get_parameter(name)
+        changed[0] *= -0.5
+    alone = GradientNetwork(supernet, weights, Workspace()).train()
+    assert_equal(
+        weight_and_image_gradients(network, batch), weight_and_image_gradients(alone, batch)
+    )
 
 
 def test_gates_tell_what_hooks_tell() -> None:
@@ -156,6 +215,36 @@ def test_a_workspace_gives_the_same_memory_for_the_same_layout() -> None:
     assert last is not buffer
     assert last.is_contiguous(memory_format=torch.channels_last)
     assert copy.deepcopy(memory) is memory
+
+
+def test_a_workspace_keeps_nothing_for_images_of_another_size() -> None:
+    memory, like = Workspace(), torch.zeros(2, 3, 4, 4)
+    memory.begin(like)
+    buffer = memory.buffer("node", like)
+    memory.begin(like + 1)
+    assert memory.buffer("node", like) is buffer
+    memory.begin(like[:1])
+    assert memory.buffer("node", like) is not buffer
+
+
+def test_one_workspace_is_kept_between_calls() -> None:
+    device, first, second = torch.device("cpu"), Spare(), Spare()
+    with first.borrowed(device) as memory, first.borrowed(device) as other:
+        assert other is not memory
+    with copy.deepcopy(first).borrowed(device) as again:
+        assert again is memory
+    with second.borrowed(device), pickle.loads(pickle.dumps(first)).borrowed(device) as sent:
+        assert sent is not memory
+    with first.borrowed(device) as later:
+        assert later is not memory, "the second one's was the last, and is the one that is kept"
+
+
+def test_no_workspace_is_kept_after_an_error() -> None:
+    spare = Spare()
+    with pytest.raises(MemoryError), spare.borrowed(torch.device("cpu")) as memory:
+        raise MemoryError
+    with spare.borrowed(torch.device("cpu")) as fresh:
+        assert fresh is not memory
 
 
 def test_a_workspace_lets_an_output_go_before_its_successor_is_made() -> None:
