@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import growth
 import numpy as np
@@ -36,7 +37,7 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from opscore.images import Batch, load_images, resolve_images
 from opscore.proxies import Precision, Proxy, get_proxy
@@ -174,7 +175,7 @@ def compare(case: Case) -> list[Result]:
 def convolution_gflop(run: Run, supernet: Supernet, states: Sequence[State], case: Case) -> float:
     """Arithmetic of a run's convolutions (a multiply-add is two), from a run on two images."""
     few = min(2, case.batch)
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=_added_convolutions())
     with counter:
         run(supernet, states, load_images(resolve_images("auto")).minibatch(few, 0, "count"))
     per_run = sum(
@@ -184,6 +185,16 @@ def convolution_gflop(run: Run, supernet: Supernet, states: Sequence[State], cas
     )
     images = 1 if case.proxy in BATCH_FREE else case.batch / few
     return float(per_run) * images / 1e9
+
+
+def _added_convolutions() -> dict[Any, Any]:
+    """Arithmetic of the convolution that adds to its output, which the counter does not know."""
+    packet = getattr(torch.ops.mkldnn, "_convolution_pointwise_", None)
+
+    def count(out: Any, x: Any, kernel: Any, *rest: Any, **options: Any) -> int:
+        return int(conv_flop_count(x, kernel, out))
+
+    return {} if packet is None else {packet: count}
 
 
 def peak_gflops(supernet: Supernet, precision: str) -> float:

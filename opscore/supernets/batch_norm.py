@@ -35,7 +35,7 @@ class _BatchNorm(torch.autograd.Function):
     ) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         size = piece_size(x.shape[1:], x, PIECE_BYTES)
-        branch = Normalized(Outputs(cut(x, size), memory), weight.double(), eps)
+        branch = Normalized(Outputs(memory, cut(x, size)), weight.double(), eps)
         out = torch.empty_like(x)
         for place, part in enumerate(cut(out, size)):
             branch.write(place, branch.shift + bias, part)
@@ -48,7 +48,8 @@ class _BatchNorm(torch.autograd.Function):
         branch: Normalized = ctx.branch
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         g = Node(cut(gradient, ctx.size))
-        slope = branch.slope(g)
+        products = [branch.products_with(place, part) for place, part in enumerate(g.pieces)]
+        slope = branch.slope(g, products)
         dx = torch.empty_like(gradient)
         for place, part in enumerate(cut(dx, ctx.size)):
             branch.derivative(place, g.pieces[place], slope, part)

@@ -25,16 +25,15 @@ batch norm in channels last, which does not do so, loses two digits.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from opscore.supernets import engine
+from opscore.supernets.engine import add_convolution
 from opscore.supernets.workspace import Workspace
 
 Pieces = Sequence[Tensor]
@@ -42,28 +41,47 @@ Pieces = Sequence[Tensor]
 #: As in the engine, but on a CPU larger: sums over the batch come between the steps anyway.
 PIECE_BYTES = engine.PIECE_BYTES | {"cpu": 2**23}
 
-#: What :func:`convolution_backward` computes.
-INPUT, KERNEL = [True, False, False], [False, True, False]
-
 
 class Node:
     """A node of a cell, or the gradient of one, in pieces, with its moments.
 
+    What is to be known of a piece is computed when it is appended, while the processor still has it
+    at hand. Moments are those of all pieces: they may be asked for when none is missing.
+
     Attributes:
         pieces: [n, C, H, W] each.
         by_image: whether products are wanted for each image, or for a piece as a whole.
-        count: images times positions.
+        squared: whether the products of x with itself are wanted.
+        products: these, if they are; see :meth:`products_with`.
     """
 
-    def __init__(self, pieces: Pieces, by_image: bool = False) -> None:
-        self.pieces = pieces
+    def __init__(
+        self, pieces: Iterable[Tensor] = (), *, by_image: bool = False, squared: bool = False
+    ) -> None:
+        self.pieces: list[Tensor] = []
         self.by_image = by_image
-        self.count = sum(piece[:, 0].numel() for piece in pieces)
+        self.squared = squared
+        self.products: list[Tensor] = []
+        self._sums: list[Tensor] = []
+        for piece in pieces:
+            self.append(piece)
+
+    def append(self, piece: Tensor) -> None:
+        """Add a piece."""
+        self.pieces.append(piece)
+        self._sums.append(piece.sum(dim=(2, 3)))
+        if self.squared:
+            self.products.append(self.products_with(len(self.pieces) - 1, piece))
+
+    @cached_property
+    def count(self) -> int:
+        """Images times positions."""
+        return sum(piece[:, 0].numel() for piece in self.pieces)
 
     @cached_property
     def sums(self) -> Tensor:
         """Sums over the positions of each image, float64 [N, C]."""
-        return torch.cat([piece.sum(dim=(2, 3)) for piece in self.pieces]).double()
+        return torch.cat(self._sums).double()
 
     @cached_property
     def mean(self) -> Tensor:
@@ -71,28 +89,23 @@ class Node:
         return self.sums.sum(dim=0) / self.count
 
     @cached_property
-    def products(self) -> list[Tensor]:
-        """Those of x with itself; see :meth:`products_with`."""
-        return self.products_with(self)
-
-    @cached_property
     def covariance(self) -> Tensor:
         """cov(x, x), float64 [C, C]."""
         return self.covariance_with(self, self.products)
 
-    def products_with(self, other: Node) -> list[Tensor]:
-        """x z^T summed over positions, in pieces [n, C, C]; n is 1 unless it is by image."""
-        pairs = zip(self.pieces, other.pieces, strict=True)
+    def products_with(self, place: int, z: Tensor) -> Tensor:
+        """z x^T summed over the positions of a piece, [n, C, C]; n is 1 unless it is by image."""
+        x = self.pieces[place]
         if self.by_image:
-            return [by_image(x).transpose(1, 2) @ by_image(z) for x, z in pairs]
+            return by_image(z).transpose(1, 2) @ by_image(x)
         # As the gradient of a 1x1 kernel it is computed faster than as a matrix product.
-        kernel = self.pieces[0].new_empty(self.pieces[0].shape[1], other.pieces[0].shape[1], 1, 1)
-        return [convolution_backward(x, z, kernel, KERNEL)[1].flatten(1)[None] for x, z in pairs]
+        kernel = x.new_empty(z.shape[1], x.shape[1], 1, 1)
+        return kernel_gradient(z, x, kernel).flatten(1)[None]
 
     def covariance_with(self, other: Node, products: Pieces) -> Tensor:
-        """cov(x, z), float64 [C, C]."""
+        """cov(z, x), float64 [C, C], of another node z."""
         total = torch.stack([part.sum(dim=0) for part in products]).double().sum(dim=0)
-        return total / self.count - torch.outer(self.mean, other.mean)
+        return total / self.count - torch.outer(other.mean, self.mean)
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class Slope:
 
     Attributes:
         a, b, c: float64 [C].
-        products: sums over positions of g y, [N, C], or of g r^T in pieces [n, C, C].
+        products: of the gradient with each piece of the branch.
         covariance: cov(g, y), float64 [C], or of a pointwise branch cov(g, r), [C, C].
     """
 
@@ -119,26 +132,54 @@ class Slope:
 class Outputs:
     """What a convolution gave, in pieces, with the sums that batch norm and its gradient need.
 
+    Like those of a :class:`Node`, sums are taken when a piece is appended.
+
     Attributes:
         pieces: y, [n, C, H, W] each.
-        sums, squares: sums of y and y^2 over the positions of each image, float64 [N, C].
-        count: images times positions.
+        by_image: whether sums are wanted for each image, or for a piece as a whole.
     """
 
-    def __init__(self, pieces: Pieces, memory: Workspace) -> None:
-        self.pieces = pieces
+    def __init__(
+        self, memory: Workspace, pieces: Iterable[Tensor] = (), *, by_image: bool = False
+    ) -> None:
         self.memory = memory
-        self.count = sum(piece[:, 0].numel() for piece in pieces)
-        self.sums = torch.cat([y.sum(dim=(2, 3)) for y in pieces]).double()
-        self.squares = self.products_with(pieces)
+        self.pieces: list[Tensor] = []
+        self.by_image = by_image
+        self._sums: list[Tensor] = []
+        self._squares: list[Tensor] = []
+        for piece in pieces:
+            self.append(piece)
 
-    def products_with(self, others: Pieces) -> Tensor:
-        """Sums of y z over the positions of each image, float64 [N, C]."""
-        sums = []
-        for y, z in zip(self.pieces, others, strict=True):
-            scratch = self.memory.buffer(("products", y.shape), y)
-            sums.append(torch.mul(y, z, out=scratch).sum(dim=(2, 3)))
-        return torch.cat(sums).double()
+    def append(self, piece: Tensor) -> None:
+        """Add a piece."""
+        self.pieces.append(piece)
+        sums, squares = self.sums_with(len(self.pieces) - 1, piece)
+        self._sums.append(sums)
+        self._squares.append(squares)
+
+    @cached_property
+    def count(self) -> int:
+        """Images times positions."""
+        return sum(piece[:, 0].numel() for piece in self.pieces)
+
+    @cached_property
+    def sums(self) -> Tensor:
+        """Sums of y over positions, float64 [N, C], or [pieces, C] unless it is by image."""
+        return torch.cat(self._sums)
+
+    @cached_property
+    def squares(self) -> Tensor:
+        """Sums of y^2, as those of y."""
+        return torch.cat(self._squares)
+
+    def sums_with(self, place: int, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums of z and of y z over a piece's positions, float64 [n, C]; see :attr:`sums`."""
+        y = self.pieces[place]
+        if not self.by_image:
+            return channel_sums(z, y)
+        scratch = self.memory.buffer(("products", y.shape), y)
+        products = torch.mul(y, z, out=scratch).sum(dim=(2, 3))
+        return z.sum(dim=(2, 3)).double(), products.double()
 
 
 class Branch:
@@ -174,11 +215,14 @@ class Normalized(Branch):
         y, scale = self.outputs.pieces[place], spread(self.scale, out)
         torch.addcmul(spread(constant, out), y, scale, out=out)
 
-    def slope(self, g: Node) -> Slope:
-        """dL/dy from the gradient g of what this is added to."""
-        products = self.outputs.products_with(g.pieces)
-        covariance = products.sum(dim=0) / g.count - self.mean * g.mean
-        return Slope(*self.affine(covariance, g.mean), products=[products], covariance=covariance)
+    def products_with(self, place: int, g: Tensor) -> Tensor:
+        """Sums of g y over a piece's positions, float64 [n, C]; n is 1 unless it is by image."""
+        return self.outputs.sums_with(place, g)[1]
+
+    def slope(self, g: Node, products: Pieces) -> Slope:
+        """dL/dy from the gradient g of what this is added to; products: with each piece of g."""
+        covariance = torch.cat(list(products)).sum(dim=0) / g.count - self.mean * g.mean
+        return Slope(*self.affine(covariance, g.mean), products=products, covariance=covariance)
 
     def derivative(self, place: int, g: Tensor, slope: Slope, out: Tensor) -> Tensor:
         """out = dL/dy of a piece."""
@@ -187,7 +231,9 @@ class Normalized(Branch):
 
     def effects(self, slope: Slope) -> Tensor:
         """Sums of y dL/dy over positions, float64 [N, C]."""
-        return slope.effects(slope.products[0], self.outputs.squares, self.outputs.sums)
+        return slope.effects(
+            torch.cat(list(slope.products)), self.outputs.squares, self.outputs.sums
+        )
 
 
 class Spatial(Normalized):
@@ -200,17 +246,20 @@ class Spatial(Normalized):
         self.kernel = kernel
         super().__init__(outputs, weight, eps)
 
+    @cached_property
+    def adjoint(self) -> Tensor:
+        """The kernel of the convolution that takes dL/dy to dL/dr."""
+        swapped = self.kernel.flip(2, 3).transpose(0, 1)
+        return swapped.contiguous(memory_format=torch.channels_last)
+
     def gradients(
-        self, place: int, g: Tensor, slope: Slope, *, kernel: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """dL/dr of a piece, and its part of dL/dkernel if that is wanted."""
+        self, place: int, g: Tensor, slope: Slope, out: Tensor, *, kernel: bool
+    ) -> Tensor | None:
+        """out += dL/dr of a piece; returns its part of dL/dkernel if that is wanted."""
         scratch = self.outputs.memory.buffer(("slope", g.shape), g)
         dy = self.derivative(place, g, slope, scratch)
-        r = self.r.pieces[place]
-        # Two calls take less time than one that gives both.
-        dr = convolution_backward(dy, r, self.kernel, INPUT)[0]
-        dk = convolution_backward(dy, r, self.kernel, KERNEL)[1] if kernel else None
-        return dr, dk
+        add_convolution(out, dy, self.adjoint)
+        return kernel_gradient(dy, self.r.pieces[place], self.kernel) if kernel else None
 
 
 class Pointwise(Branch):
@@ -232,10 +281,13 @@ class Pointwise(Branch):
         """out += scale y, for a piece."""
         by_pixel(out).addmm_(by_pixel(self.r.pieces[place]), self.scaled)
 
-    def slope(self, g: Node) -> Slope:
-        """dL/dy from the gradient g of the node that this branch enters."""
-        products = g.products_with(self.r)
-        covariance = g.covariance_with(self.r, products)
+    def products_with(self, place: int, g: Tensor) -> Tensor:
+        """g r^T summed over a piece's positions, [n, C, C]; n is 1 unless it is by image."""
+        return self.r.products_with(place, g)
+
+    def slope(self, g: Node, products: Pieces) -> Slope:
+        """dL/dy from the gradient g of what this is added to; products: with each piece of g."""
+        covariance = self.r.covariance_with(g, products)
         with_y = (covariance * self.matrix).sum(dim=1)
         return Slope(*self.affine(with_y, g.mean), products=products, covariance=covariance)
 
@@ -257,22 +309,33 @@ class Pointwise(Branch):
         return slope.effects(gy.double(), yy.double(), self.r.sums @ self.matrix.T)
 
 
-def convolve(r: Node, kernel: Tensor, memory: Workspace, name: Hashable) -> Outputs:
-    """y = conv(r), which keeps the resolution; kernel: in channels last."""
-    padding = kernel.shape[-1] // 2
-    pieces = [
-        memory.renew((name, place), partial(functional.conv2d, x, kernel, padding=padding))
-        for place, x in enumerate(r.pieces)
-    ]
-    return Outputs(pieces, memory)
+def channel_sums(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of x and of x z over images and positions, float64 [1, C]; x, z: [n, C, H, W].
 
-
-def convolution_backward(dy: Tensor, x: Tensor, kernel: Tensor, which: list[bool]) -> Any:
-    """(dL/dx or None, dL/dkernel or None, None) of a convolution that keeps the resolution."""
-    padding = [kernel.shape[-1] // 2] * 2
-    return torch.ops.aten.convolution_backward(
-        dy, x, kernel, None, [1, 1], padding, [1, 1], False, [0, 0], 1, which
+    These are what a batch norm's bias and weight get as their gradients, and that is how the
+    framework computes both in one pass over memory. Its channels are here those of each position:
+    sums over the images only are taken in the activations' precision.
+    """
+    x_flat, z_flat = by_image(x).flatten(1), by_image(z).flatten(1)
+    mean, inverse_deviation = z_flat.new_zeros(z_flat.shape[1]), z_flat.new_ones(z_flat.shape[1])
+    _, products, sums = torch.ops.aten.native_batch_norm_backward(
+        *(x_flat, z_flat, None, None, None, mean, inverse_deviation, True, 0.0),
+        [False, True, True],
     )
+    channels = x.shape[1]
+    return (
+        sums.view(-1, channels).double().sum(dim=0, keepdim=True),
+        products.view(-1, channels).double().sum(dim=0, keepdim=True),
+    )
+
+
+def kernel_gradient(dy: Tensor, x: Tensor, kernel: Tensor) -> Tensor:
+    """dL/dkernel of a convolution of x that keeps the resolution; kernel: any of its shape."""
+    padding = [kernel.shape[-1] // 2] * 2
+    found: Tensor = torch.ops.aten.convolution_backward(
+        *(dy, x, kernel, None, [1, 1], padding, [1, 1], False, [0, 0], 1), [False, True, False]
+    )[1]
+    return found
 
 
 def by_image(piece: Tensor) -> Tensor:

@@ -106,18 +106,48 @@ class AveragePool:
         # In the memory format of what it will be multiplied with.
         self._reciprocal = torch.empty_like(like[:1]).copy_(count.reciprocal())
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """[N, C, H, W] to the same shape."""
-        return self._sum(x).mul_(self._reciprocal)
+        total = self._sum(x)
+        return torch.mul(total, self._reciprocal, out=total if out is None else out)
 
     def adjoint(self, gradient: Tensor) -> Tensor:
         """dL/dx from dL/dpool(x), the same shape."""
         return self._sum(gradient * self._reciprocal)
 
+    def add_adjoint(self, gradient: Tensor, out: Tensor) -> None:
+        """out += dL/dx; the gradient is used up."""
+        gradient.mul_(self._reciprocal)
+        if gradient.dtype == torch.float64:
+            out.add_(self._sum(gradient))
+        else:
+            add_convolution(out, gradient, self._ones, groups=len(self._ones))
+
     def _sum(self, x: Tensor) -> Tensor:
         if x.dtype == torch.float64:
             return functional.avg_pool2d(x, 3, stride=1, padding=1, divisor_override=1)
         return functional.conv2d(x, self._ones, padding=1, groups=len(self._ones))
+
+
+def add_convolution(out: Tensor, x: Tensor, kernel: Tensor, groups: int = 1) -> None:
+    """out += convolution of x that keeps the resolution, without a graph.
+
+    The library behind convolutions on a CPU can add to memory that is there already; elsewhere the
+    sum is another step.
+    """
+    padding = kernel.shape[-1] // 2
+    if out.device.type == "cpu" and out.dtype == torch.float32 and _adds_in_place():
+        torch.ops.mkldnn._convolution_pointwise_.binary(
+            *(out, x, kernel, None, [padding] * 2, [1, 1], [1, 1], groups),
+            *("add", 1.0, None, [], None),
+        )
+    else:
+        out.add_(functional.conv2d(x, kernel, padding=padding, groups=groups))
+
+
+def _adds_in_place() -> bool:
+    """Whether this build has that library, and its operation."""
+    return torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
 
 
 class SignKernel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import weakref
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -23,9 +23,8 @@ from opscore.supernets import (
     Supernet,
     batch_statistics,
     build_supernet,
-    nasbench201_cell,
 )
-from opscore.supernets.batch_statistics import Node, Outputs, Pointwise, Spatial, convolve
+from opscore.supernets.batch_statistics import Node, Outputs, Pointwise, Spatial
 from opscore.supernets.nasbench201_gradient import GradientNetwork
 from opscore.supernets.nasbench201_prefix import Prefix
 from opscore.supernets.workspace import Spare, Workspace
@@ -90,13 +89,13 @@ def test_what_an_earlier_state_left_in_memory_plays_no_part() -> None:
 def convolved(network: nn.Module, batch: Batch) -> int:
     """How many convolutions of rectified nodes a forward pass computes."""
     with pytest.MonkeyPatch.context() as patch:
-        calls: list[Node] = []
+        calls: list[object] = []
 
-        def counted(r: Node, *arguments: Any) -> Outputs:
-            calls.append(r)
-            return convolve(r, *arguments)
+        def counted(memory: Workspace, name: object, make: Callable[[], Tensor]) -> Tensor:
+            calls.append(name)
+            return make()
 
-        patch.setattr(nasbench201_cell, "convolve", counted)
+        patch.setattr(Workspace, "renew", counted)
         network(batch.images)
     return len(calls)
 
@@ -196,11 +195,12 @@ def test_statistics_in_single_precision_are_as_good_as_the_frameworks(size: int)
     common = torch.randn(64, 1, 16, 16, generator=draw) + 3
     x = (common + 0.1 * torch.randn(64, 8, 16, 16, generator=draw)).clamp_min(0)
     kernel = torch.randn(8, 8, size, size, generator=draw)
-    r = Node(list(x.contiguous(memory_format=torch.channels_last).split(16)))
+    r = Node(x.contiguous(memory_format=torch.channels_last).split(16), squared=True)
     if size == 1:
         branch: Pointwise | Spatial = Pointwise(r, kernel, 1.0, 1e-5)
     else:
-        branch = Spatial(r, kernel, convolve(r, kernel, Workspace(), "y"), 1.0, 1e-5)
+        pieces = [functional.conv2d(piece, kernel, padding=1) for piece in r.pieces]
+        branch = Spatial(r, kernel, Outputs(Workspace(), pieces), 1.0, 1e-5)
     y = functional.conv2d(x.double(), kernel.double(), padding=size // 2)
     variance, mean = torch.var_mean(y, dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(branch.mean, mean, rtol=1e-5, atol=1e-5)
