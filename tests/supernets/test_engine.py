@@ -75,3 +75,28 @@ def test_a_supernet_without_a_fast_way_says_so():
     supernet = Supernet(NASBENCH201)
     assert supernet.activation_kernels([], torch.zeros(1, 3, 8, 8), run_removed=True) is None
     assert supernet.synaptic_flows([], (3, 8, 8)) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize(("kernel", "groups"), [((4, 4, 3, 3), 1), ((4, 1, 3, 3), 4)])
+def test_a_convolution_is_added_to_what_is_there(monkeypatch, dtype, in_place, kernel, groups):
+    if not in_place:
+        monkeypatch.setattr(engine, "_adds_in_place", lambda: False)
+    draw = torch.Generator().manual_seed(0)
+    x, out = (torch.randn(3, 4, 6, 5, generator=draw, dtype=dtype) for _ in range(2))
+    x, out = (t.contiguous(memory_format=torch.channels_last) for t in (x, out))
+    weight = torch.randn(kernel, generator=draw, dtype=dtype)
+    expected = out + functional.conv2d(x, weight, padding=1, groups=groups)
+    engine.add_convolution(out, x, weight, groups=groups)
+    torch.testing.assert_close(out, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_pools_gradient_is_added_to_what_is_there(dtype):
+    x = torch.randn(2, 3, 5, 4, dtype=dtype, requires_grad=True)
+    gradient, out = torch.randn_like(x), torch.randn_like(x)
+    pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+    expected = out + torch.autograd.grad(pool(x), x, gradient)[0]
+    engine.AveragePool(x.detach()).add_adjoint(gradient, out)
+    torch.testing.assert_close(out, expected)

@@ -24,7 +24,7 @@ from opscore.supernets import (
     batch_statistics,
     build_supernet,
 )
-from opscore.supernets.batch_statistics import Node, Outputs, Pointwise, Spatial
+from opscore.supernets.batch_statistics import Node, Outputs, Pointwise, Spatial, channel_sums
 from opscore.supernets.nasbench201_gradient import GradientNetwork
 from opscore.supernets.nasbench201_prefix import Prefix
 from opscore.supernets.workspace import Spare, Workspace
@@ -205,6 +205,31 @@ def test_statistics_in_single_precision_are_as_good_as_the_frameworks(size: int)
     variance, mean = torch.var_mean(y, dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(branch.mean, mean, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(branch.variance, variance + 1e-5, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_sums_of_a_piece(dtype: torch.dtype) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, z = (
+        torch.randn(7, 5, 4, 3, generator=draw, dtype=dtype).contiguous(
+            memory_format=torch.channels_last
+        )
+        for _ in range(2)
+    )
+    sums, products = channel_sums(x, z)
+    torch.testing.assert_close(sums[0], x.double().sum(dim=(0, 2, 3)), rtol=1e-5, atol=1e-5)
+    expected = (x.double() * z.double()).sum(dim=(0, 2, 3))
+    torch.testing.assert_close(products[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_sums_by_image_are_never_taken_for_those_of_a_batch() -> None:
+    supernet, batch, prefix, memory = supernet_in_train_mode(), noise(4), Prefix(), Workspace()
+    weights = supernet.weights(NASBENCH201.initial_state())
+    network = GradientNetwork(supernet, weights, memory, prefix).train()
+    weight_and_image_gradients(network, batch)
+    found = [effect for _, effect in channel_effects(network, batch)]
+    alone = GradientNetwork(supernet, weights, Workspace()).train()
+    assert_equal(found, [effect for _, effect in channel_effects(alone, batch)])
 
 
 def test_a_workspace_gives_the_same_memory_for_the_same_layout() -> None:
