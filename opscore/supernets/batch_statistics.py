@@ -114,7 +114,7 @@ class Slope:
 
     Attributes:
         a, b, c: float64 [C].
-        products: of the gradient with each piece of the branch.
+        products: for each piece, sums over positions of g y, [n, C], or of g r^T, [n, C, C].
         covariance: cov(g, y), float64 [C], or of a pointwise branch cov(g, r), [C, C].
     """
 

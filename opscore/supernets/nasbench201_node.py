@@ -84,8 +84,8 @@ class Leaving:
         self.inputs: dict[int, list[Tensor]] = {SKIP: [], POOL: []}
         self.pools = any(cell.rows[i][POOL] for i in self.indices)
         self.pooled = cut(cell.memory.buffer((x.shape, source, "pooled"), x), cell.size)
-        self.pointwise = [place for place in places if place[1] == CONV1]
-        self.r = Node(by_image=cell.gated, squared=bool(self.pointwise))
+        pointwise = any(op == CONV1 for _, op in places)
+        self.r = Node(by_image=cell.gated, squared=pointwise)
         # Not shared with other cells: it is kept for the gradient.
         buffer = cell.memory.buffer((cell.name, source, "rectified"), x)
         self.rectified = cut(buffer, cell.size) if places else []
