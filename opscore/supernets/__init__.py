@@ -22,6 +22,7 @@ from opscore.supernets.base import (
     initialize,
 )
 from opscore.supernets.checkpoints import load_batch, load_checkpoint
+from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_rows
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,19 @@ def build_network(
 
 __all__ = [
     "SUPERNETS",
+    "Choice",
     "Family",
     "Gates",
     "KernelNetwork",
     "StateNetwork",
     "Supernet",
     "SupernetSize",
+    "WeightedSum",
+    "Wrapper",
     "build_network",
     "build_supernet",
     "initialize",
     "load_batch",
     "load_checkpoint",
+    "operation_rows",
 ]

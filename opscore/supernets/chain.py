@@ -19,8 +19,9 @@ from opscore.errors import UserError
 from opscore.rng import torch_generator
 from opscore.spaces import SearchSpace
 from opscore.supernets.base import Supernet, initialize
+from opscore.supernets.choice import Choice, operation_rows
 from opscore.supernets.engine import SignKernel
-from opscore.supernets.nasbench201 import Edge, ReLUConvBN, make_operation
+from opscore.supernets.nasbench201 import ReLUConvBN, make_operation
 
 OPERATIONS = ("skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
@@ -84,9 +85,9 @@ class ChainSupernet(Supernet):
             nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
         self.edges = nn.ModuleList(
-            Edge(
+            Choice(
                 {
-                    str(place): make_operation(name, channels, affine=False)
+                    place: make_operation(name, channels, affine=False)
                     for place, name in enumerate(OPERATIONS)
                 }
             )
@@ -102,8 +103,8 @@ class ChainSupernet(Supernet):
 
     def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
         x = self.stem(images)
-        for edge, row in zip(self.edges, weights, strict=True):
-            x = edge(x, list(row), run_removed)
+        for edge, row in zip(self.edges, operation_rows(weights), strict=True):
+            x = edge(x, row, run_removed)
         logits: Tensor = self.classifier(self.lastact(x).mean(dim=(2, 3)))
         return logits
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets.base import StateNetwork, Supernet, SupernetSize
+from opscore.supernets.choice import Choice, Row, Wrapper, operation_rows
 from opscore.supernets.nasbench201_engine import activation_kernels, alone_kernel
 from opscore.supernets.nasbench201_flow import synaptic_flows
 from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction, distinct_rows
@@ -40,7 +41,7 @@ class Zero(nn.Module):
         return x * 0.0
 
 
-class ReLUConvBN(nn.Module):
+class ReLUConvBN(Wrapper):
     """ReLU, convolution, batch norm.
 
     The name matters: the authors' activation hooks match every class whose name contains 'ReLU',
@@ -55,12 +56,6 @@ class ReLUConvBN(nn.Module):
             nn.BatchNorm2d(c_out, affine=affine),
         )
 
-    def forward(self, x: Tensor, removed: bool = False) -> Tensor:
-        if removed:
-            x = x * 0.0
-        out: Tensor = self.op(x)
-        return out
-
 
 def make_operation(name: str, channels: int, affine: bool) -> nn.Module:
     """A candidate operation; width and resolution are kept."""
@@ -74,21 +69,6 @@ def make_operation(name: str, channels: int, affine: bool) -> nn.Module:
     return ReLUConvBN(channels, channels, kernel, stride=1, affine=affine)
 
 
-class Edge(nn.ModuleDict):
-    """The candidate operations of one edge, keyed by operation index."""
-
-    def forward(self, x: Tensor, weights: Sequence[Tensor | float], run_removed: bool) -> Tensor:
-        """Sum of weight x operation(x) over the operations whose weight is not zero."""
-        total: Tensor | None = None
-        for operation, weight in zip(self.values(), weights, strict=True):
-            if weight != 0:
-                term = weight * operation(x)
-                total = term if total is None else total + term
-            elif run_removed and isinstance(operation, ReLUConvBN):
-                operation(x, removed=True)
-        return x * 0.0 if total is None else total
-
-
 class Cell(nn.Module):
     """Four nodes; node i sums its incoming edges; the output is node 3 alone."""
 
@@ -96,16 +76,14 @@ class Cell(nn.Module):
         super().__init__()
         self.edges = nn.ModuleDict(
             {
-                f"{target}<-{source}": Edge(
-                    {str(op): make_operation(OPERATIONS[op], channels, affine) for op in ops}
+                f"{target}<-{source}": Choice(
+                    {op: make_operation(OPERATIONS[op], channels, affine) for op in ops}
                 )
                 for (source, target), ops in zip(NODES, kept, strict=True)
             }
         )
 
-    def forward(
-        self, x: Tensor, weights: Sequence[Sequence[Tensor | float]], run_removed: bool
-    ) -> Tensor:
+    def forward(self, x: Tensor, weights: Sequence[Row], run_removed: bool) -> Tensor:
         nodes: list[Tensor] = [x]
         for node in range(1, 4):
             terms = [
@@ -175,9 +153,7 @@ class MacroSkeleton(nn.Module):
                 found.append(FoldedReduction(block, fold, dtype))
         return found
 
-    def features(
-        self, images: Tensor, weights: Sequence[Sequence[Tensor | float]], run_removed: bool = False
-    ) -> Tensor:
+    def features(self, images: Tensor, weights: Sequence[Row], run_removed: bool = False) -> Tensor:
         """The feature maps before global pooling, [N, 4 x channels, height / 4, width / 4]."""
         x: Tensor = self.stem(images)
         for cell in self.cells:
@@ -204,13 +180,7 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
         self.build(size, every, affine=False, in_channels=in_channels, n_classes=n_classes)
 
     def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        # Zeros are found in one transfer, not one for each of 450 operations.
-        removed = (weights.detach() == 0).tolist()
-        rows: list[list[Tensor | float]] = [
-            [0.0 if gone else weights[e, o] for o, gone in enumerate(row)]
-            for e, row in enumerate(removed)
-        ]
-        return self.head(self.features(images, rows, run_removed))
+        return self.head(self.features(images, operation_rows(weights), run_removed))
 
     def activation_kernels(
         self,
