@@ -86,5 +86,5 @@ def _report(result: InitialResult, *, show_scores: bool) -> None:
     print_notes(result.notes())
     if show_scores:
         console.print(score_table(result.scores))
-    console.print(correlation_table(result.against("best-acc")))
+    console.print(correlation_table(result.against("best-acc"), result.published("best-acc")))
     console.print(selection_table(result.selection, result.settings.oracle.dataset))

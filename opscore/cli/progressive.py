@@ -139,7 +139,7 @@ def _report(result: ProgressiveResult) -> None:
 
 
 def _curves(result: ProgressiveResult) -> Table:
-    """Measured correlations of each policy, their interval, and the published ones below."""
+    """Measured correlations of each policy, their interval, and any published ones below."""
     correlation = result.correlation()
     edges = correlation.groupby("iteration")["n_edges"].max()
     truth = "A_0" if result.oracle_mode == "initial" else "each policy's own A_t"
@@ -154,17 +154,20 @@ def _curves(result: ProgressiveResult) -> Table:
     left_out = int(correlation["n_excluded"].sum())
     if left_out:
         table.caption = f"{left_out} (seed, edge) rows left out: constant or failed; see --json"
-    for policy, rows in result.against_published().groupby("policy", sort=False):
+    against = result.against_published()
+    published = bool(against["published"].notna().any())
+    for policy, rows in against.groupby("policy", sort=False):
         by_iteration = rows.set_index("iteration").reindex(edges.index)
-        _add_curve(table, str(policy), by_iteration)
+        _add_curve(table, str(policy), by_iteration, published=published)
     return table
 
 
-def _add_curve(table: Table, policy: str, rows: pd.DataFrame) -> None:
+def _add_curve(table: Table, policy: str, rows: pd.DataFrame, *, published: bool) -> None:
     def line(column: str) -> list[str]:
         return [number(value, "+.2f") for value in rows[column].tolist()]
 
     table.add_row(policy, "measured", *line("measured"), str(int(rows["n_seeds"].max())))
     table.add_row("", "low", *line("ci_low"), style="dim")
-    table.add_row("", "high", *line("ci_high"), style="dim")
-    table.add_row("", "published", *line("published"), end_section=True)
+    table.add_row("", "high", *line("ci_high"), style="dim", end_section=not published)
+    if published:
+        table.add_row("", "published", *line("published"), end_section=True)

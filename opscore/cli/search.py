@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from opscore.runs.searching import SearchUnit
     from opscore.search import SearchOutcome
 
+#: Columns of the summary that only some rows have.
+_PUBLISHED = ("published", "published_std")
+
 #: Units of a progress bar for each search.
 _TICKS = 1000
 
@@ -177,12 +180,14 @@ def _ends(result: SearchResult) -> Table:
 
 
 def _summary(result: SearchResult) -> Table:
-    """Means over seeds with their interval, beside the published means."""
+    """Means over seeds with their interval, beside the published means if there are any."""
     frame = result.summary()
     table = Table(title="Test error %, mean over seeds, 95 % interval, standard deviation")
     table.add_column("method", overflow="fold")
     table.add_column("dataset", no_wrap=True)
-    for column in ("seeds", "measured", "interval", "sd", "published", "sd", "scored", "s"):
+    published = bool(frame["published"].notna().any())
+    theirs = ("published", "sd") if published else ()
+    for column in ("seeds", "measured", "interval", "sd", *theirs, "scored", "s"):
         table.add_column(column, justify="right", no_wrap=True)
     previous = ""
     for row in frame.to_dict("records"):
@@ -196,8 +201,7 @@ def _summary(result: SearchResult) -> Table:
             number(row["error"], ".2f"),
             f"{low} - {high}" if row["n_seeds"] > 1 else "",
             number(row["std"], ".2f"),
-            number(row["published"], ".2f"),
-            number(row["published_std"], ".2f"),
+            *((number(row[name], ".2f") for name in _PUBLISHED) if published else ()),
             f"{row['forward_passes']:,.0f}" if first else "",
             f"{row['seconds']:,.0f}" if first else "",
         )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 
@@ -15,25 +17,29 @@ if TYPE_CHECKING:
 _SHORT = {"imagenet16-120": "in16-120"}
 
 
-def correlation_table(rows: pd.DataFrame) -> Table:
-    """Each policy against best-acc, with interval, exact p-value and the published value."""
-    from opscore.published import published_initial
+def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Table:
+    """Each policy against best-acc, with interval, exact p-value and the published value.
 
-    published = published_initial("best-acc")
+    Args:
+        rows: a correlation table (schema CORRELATION).
+        published: published rho of the same space and truth, by policy.
+    """
     table = Table(title="Spearman with best-acc: within each edge, mean over edges and seeds")
-    for heading in ("policy", "measured", "95 % interval", "p (exact)", "seeds", "published"):
+    headings = ["policy", "measured", "95 % interval", "p (exact)", "seeds"]
+    for heading in [*headings, "published"] if published else headings:
         table.add_column(heading, justify="left" if heading == "policy" else "right", no_wrap=True)
     left_out = int(rows["n_excluded"].sum())
     if left_out:
         table.caption = f"{left_out} (seed, edge) rows left out: constant or failed; see the scores"
     for row in rows.itertuples():
+        theirs = [number(published.get(str(row.policy)), "+.2f")] if published else []
         table.add_row(
             str(row.policy),
             number(row.rho, "+.2f"),
             f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
             number(row.p_value, ".2g"),
             str(row.n_seeds),
-            number(published.get(str(row.policy)), "+.2f"),
+            *theirs,
         )
     return table
 

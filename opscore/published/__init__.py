@@ -2,11 +2,15 @@
 
 from opscore.published.compare import published_correlations, side_by_side
 from opscore.published.paper import (
+    PAPER,
+    Setting,
     correlation_matrix,
     disc_acc_scores,
     other_correlations,
+    other_spaces,
     progressive_correlations,
     published_initial,
+    published_progressive,
     stated_correlations,
     table1,
     table1_choices,
@@ -23,14 +27,18 @@ from opscore.published.replay import (
 )
 
 __all__ = [
+    "PAPER",
+    "Setting",
     "correlation_matrix",
     "disc_acc_scores",
     "initial_scores",
     "other_correlations",
+    "other_spaces",
     "progressive_correlations",
     "progressive_scores",
     "published_correlations",
     "published_initial",
+    "published_progressive",
     "replay_figure2",
     "replay_progressive",
     "replay_table1",

@@ -2,15 +2,38 @@
 
 Every frame has a ``source`` column: the place in the paper (Xiang et al., AAAI 2023), or the
 notebook in the authors' repository (zerocostptnas/zerocost_operation_score, commit 48f48c9).
-Errors are test errors in percent on NAS-Bench-201.
+Errors are test errors in percent.
+
+A published number belongs to a space and to a truth (:class:`Setting`): functions that set it
+beside a measurement ask for the measurement's own, and give nothing for any other.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 import pandas as pd
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Space and truth that a correlation is of.
+
+    Attributes:
+        space: name of the search space.
+        dataset: whose accuracy the truth is.
+        split: 'test' or 'valid'.
+    """
+
+    space: str = "nasbench201"
+    dataset: str = "cifar10"
+    split: str = "test"
+
+
+#: What all tables of the paper are of, and the correlations that name no other space.
+PAPER = Setting()
 
 _NOTEBOOK = "authors' notebook op_strength.ipynb, mean over 6 edges"
 
@@ -123,11 +146,54 @@ def toy_model() -> pd.DataFrame:
     return _table("toy_model", "authors' notebook toy_model.ipynb, seed 2 (paper, appendix A.4)")
 
 
-def published_initial(reference: str = "best-acc") -> dict[str, float]:
-    """Published rho to a reference at iteration 0, by policy; empty for an unknown reference."""
-    frame = pd.concat([correlation_matrix(), other_correlations()])
+def other_spaces() -> pd.DataFrame:
+    """Correlations on spaces other than NAS-Bench-201, from the authors' notebooks and logs.
+
+    Returns:
+        A frame with columns space, study ('initial' or 'progressive'), policy, reference,
+        iteration, rho (mean over choice blocks and seeds), std (sample standard deviation over
+        seeds; missing for one seed, or where none was given), n_seeds, source. The truth is
+        CIFAR-10 test accuracy.
+    """
+    return _table("other_spaces", "authors' notebooks and logs of the space (paper, appendix A.10)")
+
+
+def published_initial(reference: str = "best-acc", setting: Setting = PAPER) -> dict[str, float]:
+    """Published rho to a reference at iteration 0, by policy.
+
+    Args:
+        reference: 'best-acc' or 'avg-acc'.
+        setting: what the measurement that stands beside it is of.
+
+    Returns:
+        Nothing for a reference or a setting of which nothing was published.
+    """
+    if setting == PAPER:
+        frame = pd.concat([correlation_matrix(), other_correlations()])
+    else:
+        frame = elsewhere(setting, "initial")
     rows = frame[frame["reference"] == reference]
     return dict(zip(rows["policy"].astype(str), rows["rho"].astype(float), strict=True))
+
+
+def published_progressive(setting: Setting = PAPER) -> pd.DataFrame:
+    """Published curves along searches, as :func:`progressive_correlations`, of a setting.
+
+    Returns:
+        A frame with columns policy, reference, iteration, rho, std, n_seeds, source; without rows
+        for a setting of which nothing was published.
+    """
+    if setting == PAPER:
+        return progressive_correlations().assign(reference="best-acc")
+    return elsewhere(setting, "progressive")
+
+
+def elsewhere(setting: Setting, study: str) -> pd.DataFrame:
+    """Rows of :func:`other_spaces` for a setting and a study ('initial' or 'progressive')."""
+    frame = other_spaces()
+    same_truth = (setting.dataset, setting.split) == (PAPER.dataset, PAPER.split)
+    wanted = (frame["space"] == setting.space) & (frame["study"] == study) & same_truth
+    return frame[wanted].reset_index(drop=True)
 
 
 def _table(name: str, source: str) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from opscore.experiments import (
 from opscore.experiments.progressive import Order
 from opscore.oracles import load_oracles
 from opscore.policies import make_policy
-from opscore.published import progressive_correlations, side_by_side
+from opscore.published import published_progressive, side_by_side
 from opscore.runs.scoring import InitialResult
 from opscore.runs.store import provenance
 from opscore.spaces import SearchSpace, State, get_space
@@ -95,7 +95,8 @@ class ProgressiveResult:
 
     def against_published(self, oracle: str | None = None) -> pd.DataFrame:
         """The correlations with the published curve beside them; see :func:`side_by_side`."""
-        published = progressive_correlations().assign(reference=REFERENCE)
+        setting = InitialResult(self.settings, self.scores).setting
+        published = published_progressive(setting)
         return side_by_side(self.correlation(oracle), REFERENCE, published)
 
     @cached_property

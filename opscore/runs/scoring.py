@@ -23,7 +23,7 @@ from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings,
 from opscore.images import load_images
 from opscore.oracles import load_oracles
 from opscore.policies import find_family
-from opscore.published import published_initial
+from opscore.published import Setting, published_initial
 from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
 
@@ -42,6 +42,16 @@ class InitialResult:
 
     settings: ScoringSettings
     scores: pd.DataFrame
+
+    @property
+    def setting(self) -> Setting:
+        """Space and truth of these correlations: what published ones may stand beside them."""
+        truth = self.settings.oracle
+        return Setting(self.settings.space, truth.dataset, truth.split)
+
+    def published(self, reference: str = "best-acc") -> dict[str, float]:
+        """Published rho of the same space and truth, by policy; empty where there is none."""
+        return published_initial(reference, self.setting)
 
     @cached_property
     def correlation(self) -> pd.DataFrame:
@@ -108,7 +118,7 @@ class InitialResult:
         """Each policy against one reference, with intervals, beside the published values."""
         rows = self.against(reference)
         axes = correlation_bars(
-            rows, reference, published=published_initial(reference), note=self._figure_note()
+            rows, reference, published=self.published(reference), note=self._figure_note()
         )
         return save_figure(axes.figure, Path(stem), rows)
 

@@ -16,6 +16,7 @@ from opscore.analysis.intervals import bootstrap_interval
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.images import load_images
+from opscore.published import PAPER
 from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
 from opscore.runs.store import provenance
 from opscore.search import SearchOutcome, SearchSettings
@@ -168,11 +169,12 @@ class SearchResult:
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
         scores = f"{settings.meaning} scores{precision}"
+        published = "; published: Tables 2 and 5" if settings.space == PAPER.space else ""
         return [
             f"images: {described}; batch {settings.batch_size}",
             f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
             f"search: N = {settings.proposals}, V = {settings.validation}, order {order}",
-            "errors: test, mean over the benchmark's trainings; published: Tables 2 and 5",
+            f"errors: test, mean over the benchmark's trainings{published}",
         ]
 
     def record(self) -> dict[str, Any]:

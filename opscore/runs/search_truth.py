@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from opscore.oracles import load_oracles
-from opscore.published import table2, table5
+from opscore.published import PAPER, table2, table5
 from opscore.search import SearchSettings
 from opscore.search.zero_cost import FAMILIES
 from opscore.spaces import State, get_space
@@ -77,8 +77,9 @@ def evaluate_search(
 def published_error(method: str, dataset: str, settings: SearchSettings) -> dict[str, Any]:
     """The paper's mean error and deviation for a method: published, published_std, source.
 
-    Missing where the paper has no number for these settings (Tables 2 and 5 are for N = 10 and
-    V = 100; any images, sizes and seeds are let through, and the notes of a result name them).
+    Missing where the paper has no number for these settings (Tables 2 and 5 are of NAS-Bench-201
+    with N = 10 and V = 100; any images, sizes and seeds are let through, and the notes of a result
+    name them).
     """
     row = _published_row(method, settings)
     column = _PUBLISHED.get(dataset)
@@ -93,6 +94,8 @@ def published_error(method: str, dataset: str, settings: SearchSettings) -> dict
 
 def _published_row(method: str, settings: SearchSettings) -> pd.Series[Any] | None:
     """What the paper says of a method under these settings; None where it says nothing."""
+    if settings.space != PAPER.space:
+        return None
     family, _, argument = method.partition("(")
     searches = family in {name for name, _ in FAMILIES.values()}
     if searches and (settings.proposals, settings.validation) != (10, 100):

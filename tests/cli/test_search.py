@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -104,6 +105,16 @@ def test_every_dataset_of_the_real_table(data_dir):
     row = found.set_index("dataset").loc["cifar10"]
     assert row["error"] == pytest.approx(5.63, abs=0.01)
     assert (row["rank"], row["regret"]) == (1, pytest.approx(0))
+
+
+@pytest.mark.parametrize(
+    "method", ["zero-cost-pt(nwot)", "zero-cost-disc(nwot)", "random", "darts"]
+)
+def test_no_error_is_published_for_another_space(method):
+    for order in ("random", "fixed"):
+        found = published_error(method, "cifar10", SearchSettings(space="mine", order=order))
+        assert np.isnan(found["published"])
+        assert np.isnan(found["published_std"])
 
 
 def test_published_errors_stand_beside_the_settings_that_they_belong_to():

@@ -4,7 +4,13 @@ import pandas as pd
 import pytest
 
 from opscore import schema
-from opscore.published import published_correlations, side_by_side
+from opscore.published import (
+    Setting,
+    published_correlations,
+    published_initial,
+    published_progressive,
+    side_by_side,
+)
 
 
 def measured(*rows):
@@ -35,5 +41,34 @@ def test_another_reference_and_other_published_values():
     assert side_by_side(rows, "avg-acc", mine)["published"].tolist() == [0.25]
 
 
-def test_no_pair_is_published_twice():
-    assert not published_correlations().duplicated(["policy", "reference", "iteration"]).any()
+@pytest.mark.parametrize("space", ["nasbench201", "nb1shot1-1", "nb1shot1-2", "nb1shot1-3"])
+def test_no_pair_is_published_twice(space):
+    found = published_correlations(Setting(space))
+    assert len(found)
+    assert not found.duplicated(["policy", "reference", "iteration"]).any()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        Setting("mine"),
+        Setting("nasbench-macro"),
+        Setting("nasbench201", dataset="cifar100"),
+        Setting("nasbench201", split="valid"),
+        Setting("nb1shot1-1", split="valid"),
+    ],
+)
+def test_nothing_published_stands_beside_another_space_or_truth(setting):
+    assert published_initial("best-acc", setting) == {}
+    assert published_correlations(setting).empty
+    assert published_progressive(setting).empty
+    rows = measured(("zc-pt(nwot)", "best-acc", 0, 0.81), ("zc-pt(nwot)", "best-acc", 1, 0.7))
+    beside = side_by_side(rows, setting=setting)
+    assert beside["published"].isna().all()
+    assert beside["measured"].tolist() == [0.81, 0.7]
+
+
+def test_a_space_has_its_own_published_numbers():
+    assert published_initial("best-acc", Setting("nb1shot1-2"))["zc-pt(nwot)"] == 0.375
+    curve = published_progressive(Setting("nb1shot1-1")).query("policy == 'zc-pt(nwot)'")
+    assert curve["rho"].tolist() == [0.562, 0.792, 0.688, 0.75]
