@@ -160,7 +160,10 @@ def _table1_table(selection: pd.DataFrame) -> Table:
             _pair(f"{error:.2f}", f"{shown:.2f}"),
             _pair(f"{rank:,}", f"{position:,}"),
             _mark(abs(error - shown) < 0.00501 and rank == position),
-            *(f"{errors[policy, name]:.2f}" for name in ("cifar100", "imagenet16-120")),
+            *(
+                f"{errors[policy, name]:.2f}" if (policy, name) in errors else "-"
+                for name in ("cifar100", "imagenet16-120")
+            ),
         )
     return table
 

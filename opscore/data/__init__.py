@@ -1,26 +1,41 @@
 """Data files: which there are, where they are, how they get there, and how they are read."""
 
 from opscore.data.add import Added, add
-from opscore.data.catalogue import FILES, DataFile, get_file, list_files
+from opscore.data.catalogue import (
+    COLLECTIONS,
+    FILES,
+    ORIGINALS,
+    Collection,
+    DataFile,
+    get_file,
+    list_files,
+)
 from opscore.data.fetch import fetch
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.locate import cache_folder, destination, find, require, search_path
+from opscore.data.tables import content_hash, read_checked, write_checked
 from opscore.data.verify import verify
 
 __all__ = [
+    "COLLECTIONS",
     "FILES",
+    "ORIGINALS",
     "Added",
+    "Collection",
     "DataFile",
     "add",
     "atomic_write",
     "cache_folder",
+    "content_hash",
     "destination",
     "fetch",
     "file_hash",
     "find",
     "get_file",
     "list_files",
+    "read_checked",
     "require",
     "search_path",
     "verify",
+    "write_checked",
 ]

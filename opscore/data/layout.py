@@ -20,10 +20,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from opscore.data.catalogue import TABLE
-from opscore.data.files import atomic_write
+from opscore.data.tables import read_metadata, write_checked
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 SPLITS = ("test", "valid")
@@ -43,7 +44,6 @@ _PATTERNS = tuple(
         ("value", rf"{_DATASET}_(?P<epochs>\d+)ep_(?P<split>test|val)"),
     )
 )
-_PREFIX = b"opscore."
 
 
 @dataclass(frozen=True)
@@ -84,29 +84,16 @@ def write_table(
     columns: Mapping[str, Sequence[float]],
     metadata: Mapping[str, str],
 ) -> None:
-    """Write a table in this layout, whole or not at all, with page checksums."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    """Write a table in this layout, whole or not at all, with its checksum."""
+    import pandas as pd
 
-    arrays: dict[str, Any] = {"arch_str": pa.array(list(strings), pa.string())}
-    arrays.update({name: pa.array(values, pa.float64()) for name, values in columns.items()})
-    table = pa.table(arrays).replace_schema_metadata(
-        {_PREFIX + key.encode(): value.encode() for key, value in metadata.items()}
+    frame = pd.DataFrame(
+        {
+            "arch_str": list(strings),
+            **{name: np.asarray(values, dtype=float) for name, values in columns.items()},
+        }
     )
-    with atomic_write(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """What a table of this layout says about itself; empty for a table made elsewhere."""
-    import pyarrow.parquet as pq
-
-    found = pq.read_schema(path).metadata or {}
-    return {
-        key.removeprefix(_PREFIX).decode(): value.decode()
-        for key, value in found.items()
-        if key.startswith(_PREFIX)
-    }
+    write_checked(path, frame, metadata)
 
 
 __all__ = [

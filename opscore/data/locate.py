@@ -1,15 +1,22 @@
-"""Where data files are: --data-dir, $OPSCORE_DATA, ./data, the user cache, in this order."""
+"""Where data files are: --data-dir, $OPSCORE_DATA, ./data, the user cache, in this order.
+
+The few small tables that come with the package are found after all of these.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+from importlib import resources
 from pathlib import Path
 
 import pooch
 
 from opscore.data.catalogue import FILES, DataFile, at_path
 from opscore.errors import UserError
+
+#: What the package ships, laid out as a data folder.
+SHIPPED = Path(str(resources.files("opscore.data")))
 
 
 def cache_folder() -> Path:
@@ -49,6 +56,8 @@ def find(name: str, data_dir: Path | None = None) -> Path | None:
     if known is not None and known.package is not None:
         return _in_package(known)
     inside = name if known is None else known.path
+    if known is not None:
+        folders.append(SHIPPED)
     return next((folder / inside for folder in folders if (folder / inside).is_file()), None)
 
 

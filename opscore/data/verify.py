@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 from opscore.data.catalogue import FILES, DataFile
 from opscore.data.files import file_hash
 from opscore.data.locate import find
+from opscore.data.tables import (
+    DamagedTableError,
+    compare_with_editions,
+    has_checksum,
+    read_checked,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +54,8 @@ def check(file: DataFile, path: Path, sha256: str | None = None) -> str | None:
             raise Corrupted(f"sha256 is {found[:12]}..., not {expected[:12]}...")
         return "sha256 as published" if file.package is None else "sha256 as pip recorded it"
     if file.fields:
-        return _check_fields(file, path)
+        _check_fields(file, path)
+        return _check_content(file, path)
     return None
 
 
@@ -62,7 +69,10 @@ def _look_at(file: DataFile, path: Path | None) -> dict[str, Any]:
     except Corrupted as error:
         return {**row, "status": "corrupted", "detail": str(error)}
     if how is None:
-        return {**row, "status": "unchecked", "detail": "there is no published sha256"}
+        detail = "readable, but it carries no checksum and is no known copy"
+        if not file.fields:
+            detail = "there is no published sha256"
+        return {**row, "status": "unchecked", "detail": detail}
     return {**row, "status": "ok", "detail": how}
 
 
@@ -82,12 +92,24 @@ def _recorded_hash(file: DataFile) -> str | None:
     return None
 
 
-def _check_fields(file: DataFile, path: Path) -> str:
+def _check_content(file: DataFile, path: Path) -> str | None:
+    """How the values of a file were checked; None when nothing is known about them."""
+    try:
+        if compare_with_editions(path, file):
+            return "sha256 of a known copy"
+        if path.suffix != ".parquet":
+            return f"the checksums inside it; has {', '.join(file.fields)}"
+        read_checked(path)
+    except DamagedTableError as error:
+        raise Corrupted(str(error)) from None
+    return "the checksum of its values" if has_checksum(path) else None
+
+
+def _check_fields(file: DataFile, path: Path) -> None:
     have = _parquet_columns(path) if path.suffix == ".parquet" else _npz_arrays(path)
     lacking = [name for name in file.fields if name not in have]
     if lacking:
         raise Corrupted(f"it lacks {', '.join(lacking)}")
-    return f"readable, has {', '.join(file.fields)}"
 
 
 def _parquet_columns(path: Path) -> list[str]:

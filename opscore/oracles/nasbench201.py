@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from opscore.data import file_hash, find, require
 from opscore.data.layout import TABLE, parse_column, read_metadata
 from opscore.data.pickles import load_restricted
+from opscore.data.tables import DamagedTableError, UnreadableTableError, read_checked
 from opscore.errors import UserError, unknown
 from opscore.oracles.base import Array
 from opscore.oracles.tables import Accuracies, Key
@@ -64,9 +64,13 @@ def load_accuracies(source: str, data_dir: Path | None) -> Accuracies:
 def _read_table(path: Path, modified: int) -> Accuracies:
     """Read a table once for as long as it is not modified."""
     try:
-        frame = pd.read_parquet(path)
+        frame = read_checked(path)
         strings = frame["arch_str"]
         made_of = read_metadata(path).get("source", path.name)
+    except UnreadableTableError as error:
+        raise UserError(f"{path} is not a NAS-Bench-201 table ({error})") from None
+    except DamagedTableError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a NAS-Bench-201 table ({error})") from None
     positions = parse_strings(strings)

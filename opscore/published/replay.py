@@ -1,6 +1,6 @@
 """The authors' raw scores through this package's analysis: do the paper's numbers come out?
 
-The raw scores are found in the data folder (``published/*.parquet``); see ``docs/data.md``.
+The raw scores come with the package (``published/*.parquet``); see ``docs/data.md``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pandas as pd
 
 from opscore import schema
 from opscore.analysis import Correlation, Selection, paired_differences
-from opscore.data import require
+from opscore.data import read_checked, require
 from opscore.oracles import Oracle, load_oracles
 from opscore.published.paper import disc_acc_scores, progressive_correlations
 
@@ -83,9 +83,9 @@ def initial_scores(data_dir: Path | None = None) -> pd.DataFrame:
         A score table (schema SCORES), 6 edges x 5 operations per policy.
 
     Raises:
-        UserError: the raw scores are not in the data folder.
+        UserError: the raw scores that were found are damaged.
     """
-    raw = pd.read_parquet(require(INITIAL_FILE, data_dir))
+    raw = read_checked(require(INITIAL_FILE, data_dir))
     raw["policy"] = raw["policy"].replace(_NAMES)
     override = disc_acc_scores()
     override = override[override["seed"] == 1].drop(columns="seed")
@@ -107,9 +107,9 @@ def progressive_scores(data_dir: Path | None = None) -> pd.DataFrame:
         i; best-acc at iteration 0, without a seed.
 
     Raises:
-        UserError: the raw scores are not in the data folder.
+        UserError: the raw scores that were found are damaged.
     """
-    scores = _score_table(pd.read_parquet(require(PROGRESSIVE_FILE, data_dir)))
+    scores = _score_table(read_checked(require(PROGRESSIVE_FILE, data_dir)))
     best = initial_scores(data_dir)
     best = best[best["policy"] == "best-acc"]
     return pd.concat([best, scores], ignore_index=True)
@@ -126,7 +126,7 @@ def replay_figure2(data_dir: Path | None = None) -> dict[str, pd.DataFrame]:
         ``differences`` (see :func:`opscore.analysis.paired_differences`, against best-acc).
 
     Raises:
-        UserError: the raw scores are not in the data folder.
+        UserError: the raw scores that were found are damaged.
     """
     scores = initial_scores(data_dir)
     return {
@@ -137,7 +137,7 @@ def replay_figure2(data_dir: Path | None = None) -> dict[str, pd.DataFrame]:
 
 
 def replay_table1(data_dir: Path | None = None) -> pd.DataFrame:
-    """Table 1 recomputed from the authors' raw scores, on all three datasets.
+    """Table 1 recomputed from the authors' raw scores, on the datasets that the table has.
 
     ``tenas`` breaks its tie on edge 4 by the first index, the stated rule;
     'tenas (tie by hand)' takes nor_conv_3x3 there, as the authors did for the published row.
@@ -149,7 +149,7 @@ def replay_table1(data_dir: Path | None = None) -> pd.DataFrame:
         A frame (schema SELECTION): the policies of Table 1 first, then the other score rows.
 
     Raises:
-        UserError: the raw scores or the NAS-Bench-201 table are not in the data folder.
+        UserError: there is no NAS-Bench-201 table, or the raw scores are damaged.
     """
     scores = initial_scores(data_dir)
     oracles = _oracles(data_dir)
@@ -173,7 +173,7 @@ def replay_progressive(data_dir: Path | None = None) -> pd.DataFrame:
         A frame (schema CORRELATION) with reference best-acc, policies in the order published.
 
     Raises:
-        UserError: the raw scores are not in the data folder.
+        UserError: the raw scores that were found are damaged.
     """
     scores = progressive_scores(data_dir)
     frame = Correlation(reference_iteration=0)(scores, references=["best-acc"])

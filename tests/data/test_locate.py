@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from opscore.data import FILES, cache_folder, destination, find, require, search_path
+from opscore.data import FILES, ORIGINALS, cache_folder, destination, find, require, search_path
+from opscore.data.catalogue import COLLECTIONS, get_source
 from opscore.errors import UserError
 
 
@@ -38,10 +39,39 @@ def test_what_is_missing_where_it_looked_and_what_to_do(cache):
     assert str(cache) in str(caught.value)
     with pytest.raises(UserError, match=r"data add FILE"):
         require("nasbench201.parquet")
-    with pytest.raises(UserError, match=r"published/initial_scores\.parquet.*--data-dir"):
-        require("published/initial_scores.parquet")
+    with pytest.raises(UserError, match=r"cifar10/train\.npz.*--data-dir"):
+        require("cifar10/train.npz")
     with pytest.raises(UserError, match=r"opscore data list"):
         require("what.txt")
+
+
+def test_what_the_package_ships_is_found_last(cache, tmp_path):
+    name = "published/initial_scores.parquet"
+    shipped = require(name)
+    assert "opscore/data/published" in shipped.as_posix()
+    assert find("published-initial") == shipped
+    (tmp_path / "data" / "published").mkdir(parents=True)
+    (tmp_path / "data" / name).write_text("")
+    assert find(name).resolve() == tmp_path / "data" / name
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("nasbench_macro.parquet", "data fetch nasbench-macro"),
+        ("nb1shot1_space1.parquet", "data fetch nb1shot1"),
+        ("nb1shot1_space2.parquet", "data fetch nb1shot1"),
+        ("nb1shot1_space3.parquet", "data add FILE"),
+        ("transnas_micro.parquet", "data fetch transnas"),
+        ("transnas_macro.parquet", "data fetch transnas"),
+        ("nb201_zen.parquet", "data fetch nasbench201-datasets"),
+        ("nb201_zeroproxies_sample725.parquet", "data fetch published"),
+        ("nasbench201.parquet", "data fetch nasbench201"),
+    ],
+)
+def test_a_missing_table_names_its_command(cache, path, command):
+    with pytest.raises(UserError, match=rf"no {path} in .*opscore {command}"):
+        require(path)
 
 
 def test_folders_that_are_named_must_exist(cache, tmp_path, monkeypatch):
@@ -67,9 +97,9 @@ def test_a_file_of_a_package_is_found_without_importing_it(cache):
     assert path.name == "data.anb"
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, *ORIGINALS])
 def test_every_known_file_says_what_a_user_needs(name):
-    file = FILES[name]
+    file = get_source(name)
     assert file.name == name
     assert file.purpose
     assert file.licence
@@ -79,3 +109,14 @@ def test_every_known_file_says_what_a_user_needs(name):
         assert file.sha256 is not None
         assert len(file.sha256) == 64
         assert file.size
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+def test_a_collection_knows_its_originals_and_tables(name):
+    collection = COLLECTIONS[name]
+    for source in collection.sources:
+        assert get_source(source).url is not None
+        assert get_source(source).size < 4 * 2**20
+    for table in collection.tables:
+        assert table in FILES
+    assert collection.purpose

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from opscore.data import FILES, DataFile, verify
@@ -59,6 +62,29 @@ def test_tables_are_checked_by_their_checksums(cache):
     content[300] ^= 1
     path.write_bytes(content)
     assert status("nasbench201")["status"] == "corrupted"
+
+
+def flip_a_bit(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_known_copy_is_told_by_its_bytes_alone(cache, data_dir):
+    path = cache / "nasbench_macro.parquet"
+    cache.mkdir()
+    shutil.copyfile(data_dir / path.name, path)
+    assert status("nasbench-macro")["status"] == "ok"
+    flip_a_bit(path, path.stat().st_size // 2)
+    assert status("nasbench-macro")["status"] == "corrupted"
+
+
+def test_a_table_without_a_checksum_is_unchecked(cache):
+    cache.mkdir()
+    pd.DataFrame({"arch_str": ["a"]}).to_parquet(cache / "nasbench201.parquet")
+    row = status("nasbench201")
+    assert row["status"] == "unchecked"
+    assert "no checksum" in row["detail"]
 
 
 def test_a_package_that_is_not_installed_has_no_recorded_hash(tmp_path):

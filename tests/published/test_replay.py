@@ -8,8 +8,11 @@ import pytest
 
 from opscore import published, schema
 from opscore.analysis import edge_correlations
+from opscore.data.locate import SHIPPED
 from opscore.errors import UserError
+from opscore.published import progressive_correlations, published_initial
 from opscore.published.replay import (
+    FIGURE2,
     INITIAL_FILE,
     TABLE1,
     TENAS_BY_HAND,
@@ -123,14 +126,49 @@ def test_score_tables_obey_the_schema(data_dir):
     assert initial_scores(data_dir)["seed"].isna().all()
 
 
-@pytest.mark.parametrize("replay", [replay_figure2, replay_table1, replay_progressive])
-def test_without_the_files_it_is_one_line(replay, tmp_path, monkeypatch):
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """A machine that has nothing but the package."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPSCORE_DATA", raising=False)
     monkeypatch.setenv("OPSCORE_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(UserError, match="published/") as raised:
-        replay(tmp_path)
+    return tmp_path
+
+
+def test_a_fresh_machine_has_the_raw_scores(fresh):
+    rho = replay_figure2()["correlation"].set_index(["policy", "reference"])["rho"]
+    for policy, expected in published_initial().items():
+        if policy in FIGURE2 and policy != "best-acc":
+            assert rho[policy, "best-acc"] == pytest.approx(expected, abs=0.000501)
+    found = replay_progressive().set_index(["policy", "iteration"])["rho"]
+    published = progressive_correlations().set_index(["policy", "iteration"])["rho"]
+    assert found["zc-pt(nwot)", 0] == pytest.approx(published["zc-pt(nwot)", 0], abs=0.000501)
+
+
+def test_without_accuracies_table_1_names_the_command(fresh):
+    with pytest.raises(UserError, match="opscore data fetch nasbench201'") as raised:
+        replay_table1(fresh)
     assert "\n" not in str(raised.value)
+
+
+def test_raw_scores_that_were_changed_are_refused(fresh):
+    (fresh / "published").mkdir()
+    path = fresh / "published" / "initial_scores.parquet"
+    content = bytearray((SHIPPED / "published" / "initial_scores.parquet").read_bytes())
+    content[2000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        initial_scores(fresh)
+
+
+def test_table_1_on_the_datasets_that_there_are(fresh, data_dir):
+    frame = pd.read_parquet(data_dir / "nasbench201.parquet")
+    columns = ["arch_str", *(f"cifar10_test_seed{number}" for number in range(3))]
+    frame[columns].to_parquet(fresh / "nasbench201.parquet", index=False)
+    found = replay_table1(fresh)
+    assert set(found["dataset"]) == {"cifar10"}
+    whole = replay_table1(data_dir).query("dataset == 'cifar10'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), whole)
 
 
 def run(capsys, *arguments):
