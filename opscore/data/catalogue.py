@@ -117,8 +117,8 @@ def get_source(name: str) -> DataFile:
 
 def _read_originals() -> list[DataFile]:
     """The originals that are listed in ``originals.csv``."""
-    with (resources.files("opscore.data") / "originals.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    text = (resources.files("opscore.data") / "originals.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
     return [
         DataFile(
             name=row["path"],

@@ -63,7 +63,7 @@ def read_checked(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         # Text columns as objects: the content is then hashed alike under every version of pandas.
-        frame = table.to_pandas(ignore_metadata=True)
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UnreadableTableError(
             f"{path} is not a readable Parquet file ({str(error).splitlines()[0]})"
