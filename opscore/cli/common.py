@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from opscore import schema
 from opscore.errors import UserError
@@ -39,6 +29,9 @@ ImagesOption = Annotated[
 ]
 OracleSourceOption = Annotated[
     str, typer.Option(help="Which table is the oracle; auto is the best there is.")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress; nor is any shown with --json.")
 ]
 JobsOption = Annotated[int, typer.Option(help="Worker processes.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.")]
@@ -99,37 +92,3 @@ def print_written(paths: Iterable[Path]) -> None:
     """The files that a command has written."""
     for path in paths:
         console.print(f"wrote {path}", highlight=False)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One line of progress."""
-
-    progress: Progress
-    task: TaskID
-
-    def step(self, what: str) -> None:
-        """One more of the total is done, and it was this."""
-        self.progress.update(self.task, advance=1, description=what)
-
-    def reach(self, done: float, what: str | None = None, total: float | None = None) -> None:
-        """So much of the total is done."""
-        self.progress.update(self.task, completed=done, description=what, total=total)
-
-
-@contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Bar]:
-    """A progress bar on stderr; silent when stderr is not a terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns,
-        console=progress_console,
-        transient=True,
-        disable=not progress_console.is_terminal,
-    ) as progress:
-        yield Bar(progress, progress.add_task(what, total=total))

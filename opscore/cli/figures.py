@@ -16,6 +16,7 @@ from opscore.cli.common import (
     JsonOption,
     OutOption,
     PoliciesOption,
+    QuietOption,
     RunsOption,
     SeedsOption,
     SizeOption,
@@ -25,7 +26,6 @@ from opscore.cli.common import (
     print_json,
     print_notes,
     print_written,
-    progress_bar,
 )
 from opscore.cli.options import grouped
 from opscore.cli.tables import number
@@ -56,6 +56,7 @@ class LiveOptions:
     size: SizeOption = "paper"
     jobs: JobsOption = 1
     runs: RunsOption = Path("runs")
+    quiet: QuietOption = False
     data_dir: DataDirOption = None
 
     def common(self) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def figure2(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = 
     """Figure 2 and its claims: agreement with the truth, published beside measured."""
     from opscore.runs.paper import figure2 as make_figure2
 
-    measured = [_measure_progressive(asked)] if asked.live else None
+    measured = [_measure_progressive(asked, as_json)] if asked.live else None
     result = make_figure2(measured)
     written = [] if out is None else result.save(out)
     if as_json:
@@ -88,7 +89,7 @@ def table1(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = F
     """Table 1: the architecture that each policy picks edge by edge, published beside measured."""
     from opscore.runs.paper import table1 as make_table1
 
-    measured = [_measure_initial(asked)] if asked.live else None
+    measured = [_measure_initial(asked, as_json)] if asked.live else None
     result = make_table1(measured, asked.data_dir)
     written = [] if out is None else result.save(out)
     if as_json:
@@ -102,28 +103,22 @@ def table1(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = F
     print_written(written)
 
 
-def _measure_progressive(asked: LiveOptions) -> Measured:
+def _measure_progressive(asked: LiveOptions, quiet: bool) -> Measured:
+    from opscore.progress import shown
     from opscore.runs.measured import measure_progressive
 
     names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
-    with progress_bar("scoring", total=6 * (len(names) * len(seeds) + 2)) as bar:
-
-        def advance(unit: Any, step: Any) -> None:
-            bar.step(f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}")
-
-        return measure_progressive(names, seeds, on_step=advance, **asked.common())
+    with shown("scoring", quiet=asked.quiet or quiet):
+        return measure_progressive(names, seeds, **asked.common())
 
 
-def _measure_initial(asked: LiveOptions) -> Measured:
+def _measure_initial(asked: LiveOptions, quiet: bool) -> Measured:
+    from opscore.progress import shown
     from opscore.runs.measured import measure_initial
 
     names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
-    with progress_bar("scoring", total=len(names) * len(seeds) + 2) as bar:
-
-        def advance(unit: Any, table: pd.DataFrame) -> None:
-            bar.step(unit.policy)
-
-        return measure_initial(names, seeds, on_done=advance, **asked.common())
+    with shown("scoring", quiet=asked.quiet or quiet):
+        return measure_initial(names, seeds, **asked.common())
 
 
 def _agreement_table(left: pd.DataFrame) -> Table:

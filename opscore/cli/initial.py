@@ -17,15 +17,11 @@ from opscore.cli.common import (
     print_json,
     print_notes,
     print_written,
-    progress_bar,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import correlation_table, score_table, selection_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from opscore.experiments import Unit
     from opscore.runs import InitialResult
 
 
@@ -47,20 +43,16 @@ def initial(
     as_json: JsonOption = False,
 ) -> None:
     """Score all operations of A_0 and correlate the scores with the truth (Figure 2, left)."""
+    from opscore.progress import shown
     from opscore.runs import initial as run_initial
 
     names, seeds = parse_policies(policies), grid.seed_list
-    with progress_bar("scoring", total=len(names) * len(seeds) + 2) as bar:
-
-        def advance(unit: Unit, table: pd.DataFrame) -> None:
-            bar.step(unit.policy)
-
+    with shown("scoring", quiet=grid.quiet or as_json):
         result = run_initial(
             names,
             seeds,
             store=grid.runs,
             jobs=grid.jobs,
-            on_done=advance,
             oracle=truth.settings(),
             checkpoint=checkpoint,
             batch_file=batch,

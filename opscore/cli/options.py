@@ -17,6 +17,7 @@ from opscore.cli.common import (
     ImagesOption,
     JobsOption,
     OracleSourceOption,
+    QuietOption,
     RunsOption,
     SeedsOption,
     SizeOption,
@@ -75,6 +76,7 @@ class RunOptions:
     seeds: SeedsOption = "0"
     jobs: JobsOption = 1
     runs: RunsOption = Path("runs")
+    quiet: QuietOption = False
 
     @property
     def seed_list(self) -> tuple[int, ...]:

@@ -18,7 +18,6 @@ from opscore.cli.common import (
     print_json,
     print_notes,
     print_written,
-    progress_bar,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import number, selection_table
@@ -27,7 +26,6 @@ from opscore.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from opscore.experiments import ProgressiveUnit, Step
     from opscore.runs import ProgressiveResult
 
 
@@ -67,16 +65,11 @@ def progressive(
     as_json: JsonOption = False,
 ) -> None:
     """Score all open edges, discretize the next one, and go on (Figure 2, right)."""
+    from opscore.progress import shown
     from opscore.runs import progressive as run_progressive
-    from opscore.spaces import get_space
 
     names, seeds = parse_policies(policies), grid.seed_list
-    edges = len(get_space(networks.space).initial_state().open_edges)
-    with progress_bar("scoring", total=edges * (len(names) * len(seeds) + 1)) as bar:
-
-        def advance(unit: ProgressiveUnit, step: Step) -> None:
-            bar.step(f"{unit.policy}, seed {unit.seed}, iteration {step.iteration}")
-
+    with shown("scoring", quiet=grid.quiet or as_json):
         result = run_progressive(
             names,
             seeds,
@@ -85,7 +78,6 @@ def progressive(
             oracle_mode=oracle,
             store=grid.runs,
             jobs=grid.jobs,
-            on_step=advance,
             oracle=truth.settings(),
             training=training,
             checkpoint=checkpoint,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from opscore.cli.common import DataDirOption, JsonOption, console, print_json, progress_bar
+from opscore.cli.common import DataDirOption, JsonOption, QuietOption, console, print_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,7 @@ def proxies(
         bool, typer.Option(help="Also measure the seconds that a score takes (a few seconds).")
     ] = True,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """List the zero-cost proxies: sign, mode, needs, source and measured cost."""
     if context.invoked_subcommand is not None:
@@ -59,7 +60,7 @@ def proxies(
     found = [get_proxy(name) for name in list_proxies()]
     rows = [_describe(proxy) for proxy in found]
     if cost:
-        for row, seconds in zip(rows, _costs(found), strict=True):
+        for row, seconds in zip(rows, _costs(found, quiet=quiet or as_json), strict=True):
             row["seconds"] = seconds
     if as_json:
         print_json({"proxies": rows, "combinations": _combinations()})
@@ -89,6 +90,7 @@ def check(
         Path, typer.Option(help="File that keeps finished values; a stopped run goes on from it.")
     ] = Path("runs/proxies-check.parquet"),
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     data_dir: DataDirOption = None,
 ) -> None:
     """Compare values with those that others published for the same architectures.
@@ -99,10 +101,11 @@ def check(
 
     from opscore.data import require
     from opscore.experiments.evaluate import evaluate_proxies
+    from opscore.progress import shown
 
     published = pd.read_parquet(require(PUBLISHED, data_dir)).query("dataset == 'cifar10'")
     published = published.drop_duplicates("arch_str").set_index("arch_str")[:count]
-    with progress_bar("scoring architectures", total=len(published)) as bar:
+    with shown("scoring architectures", quiet=quiet or as_json):
         values = evaluate_proxies(
             "nasbench201",
             published.index.tolist(),
@@ -113,7 +116,6 @@ def check(
             seed=seed,
             data_dir=data_dir,
             store=store,
-            progress=lambda done, _: bar.reach(done),
         )
     rows = compare(values, published)
     if as_json:
@@ -211,17 +213,17 @@ def _combinations() -> list[str]:
     return [*(f"{name}(P1,P2,...)" for name in COMBINATIONS), *ALIASES]
 
 
-def _costs(found: list[Proxy]) -> list[float]:
+def _costs(found: list[Proxy], *, quiet: bool) -> list[float]:
     """Seconds for one score of a whole supernet of each proxy."""
     from opscore.images import NoiseImages
+    from opscore.progress import each, shown, unit
     from opscore.supernets import build_supernet
 
     supernet = build_supernet(size="cpu")
     states = [supernet.space.initial_state()]
     batch = NoiseImages().minibatch(_COST_BATCH, 0, "cost")
     seconds = []
-    with progress_bar("measuring", total=len(found)) as bar:
-        for proxy in found:
+    with shown("measuring", quiet=quiet), unit("measuring costs"):
+        for proxy in each(found, "proxies"):
             seconds.append(proxy.scores(supernet, states, batch)[0].seconds)
-            bar.step(proxy.name)
     return seconds

@@ -12,13 +12,13 @@ from opscore.cli.common import (
     DataDirOption,
     JobsOption,
     JsonOption,
+    QuietOption,
     RunsOption,
     SeedsOption,
     console,
     parse_seeds,
     print_json,
     print_written,
-    progress_console,
 )
 from opscore.errors import UserError
 
@@ -38,15 +38,22 @@ def records(
     runs: RunsOption = Path("runs"),
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """List what ships as measured, with what it rests on; --make computes it anew.
 
     Finished pieces are found again in --runs, so that what was stopped goes on.
     """
+    from opscore.progress import shown
     from opscore.runs.records import describe_records
 
     if make:
-        _make(names or [], parse_seeds(seeds), out, jobs, runs, data_dir)
+        with shown("making records", quiet=quiet or as_json):
+            written = _make(names or [], parse_seeds(seeds), out, jobs, runs, data_dir)
+        if as_json:
+            print_json({"written": written})
+        else:
+            print_written(written)
         return
     if names:
         raise UserError("records are named to make them: add --make, or name none for the list")
@@ -55,10 +62,10 @@ def records(
         print_json({"records": table})
         return
     short = table.drop(columns="rests on")
-    shown = Table(*short.columns, title="Measured by this project, in the package")
+    listed = Table(*short.columns, title="Measured by this project, in the package")
     for row in short.to_dict("records"):
-        shown.add_row(*map(str, row.values()))
-    console.print(shown)
+        listed.add_row(*map(str, row.values()))
+    console.print(listed)
 
 
 def _make(
@@ -68,13 +75,11 @@ def _make(
     jobs: int,
     runs: Path,
     data_dir: Path | None,
-) -> None:
+) -> list[Path]:
     from opscore.data.records import FOLDER
     from opscore.runs.records import MAKERS, Workshop, make_record
 
     if not names:
         raise UserError(f"--make needs the names of records; there are: {', '.join(MAKERS)}")
-    say = progress_console.print if progress_console.is_terminal else None
-    workshop = Workshop(runs, jobs, data_dir, out or FOLDER, on_part=say)
-    for name in names:
-        print_written(make_record(name, workshop, seeds))
+    workshop = Workshop(runs, jobs, data_dir, out or FOLDER)
+    return [path for name in names for path in make_record(name, workshop, seeds)]

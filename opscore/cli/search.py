@@ -16,7 +16,6 @@ from opscore.cli.common import (
     print_json,
     print_notes,
     print_written,
-    progress_bar,
 )
 from opscore.cli.options import NetworkOptions, RunOptions, grouped
 from opscore.cli.tables import number
@@ -24,14 +23,9 @@ from opscore.errors import UserError
 
 if TYPE_CHECKING:
     from opscore.runs.search_result import SearchResult
-    from opscore.runs.searching import SearchUnit
-    from opscore.search import SearchOutcome
 
 #: Columns of the summary that only some rows have.
 _PUBLISHED = ("published", "published_std")
-
-#: Units of a progress bar for each search.
-_TICKS = 1000
 
 
 @grouped
@@ -83,6 +77,7 @@ def search(
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
     from opscore.experiments import OracleSettings
     from opscore.policies import split_names
+    from opscore.progress import shown
     from opscore.runs.searching import run_search
     from opscore.search.zero_cost import family_of
 
@@ -90,24 +85,12 @@ def search(
     if not names:
         raise UserError("no search method was asked for; for instance --methods random")
     seeds = grid.seed_list
-    with progress_bar("searching", total=_TICKS * len(names) * len(seeds)) as bar:
-        finished = 0
-
-        def during(line: str, share: float) -> None:
-            bar.reach(_TICKS * (finished + share), line)
-
-        def after(unit: SearchUnit, outcome: SearchOutcome) -> None:
-            nonlocal finished
-            finished += 1
-            during(f"{unit.method}, seed {unit.seed}: {outcome.architecture}", 0)
-
+    with shown("searching", quiet=grid.quiet or as_json):
         result = run_search(
             names,
             seeds,
             store=grid.runs,
             jobs=grid.jobs,
-            on_done=after,
-            progress=during,
             oracle=OracleSettings(source=oracle_source),
             order=order,
             orders=orders,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +11,12 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
-    Bar,
     BatchSizeOption,
     DataDirOption,
     ImagesOption,
     JobsOption,
     JsonOption,
+    QuietOption,
     RunsOption,
     SeedsOption,
     SizeOption,
@@ -25,7 +25,6 @@ from opscore.cli.common import (
     print_json,
     print_notes,
     print_written,
-    progress_bar,
 )
 from opscore.cli.options import grouped
 from opscore.cli.tables import number
@@ -53,6 +52,7 @@ class LiveOptions:
     batch_size: BatchOption = 256
     jobs: JobsOption = 1
     runs: RunsOption = Path("runs")
+    quiet: QuietOption = False
     data_dir: DataDirOption = None
 
     def searches(self, proposals: int, validation: int) -> Live:
@@ -100,7 +100,7 @@ def table2(
     from opscore.policies import split_names
     from opscore.runs import search_paper
 
-    found = _searches(asked, split_names(methods))
+    found = _searches(asked, split_names(methods), quiet=as_json)
     _report(search_paper.table2(found), out, as_json)
 
 
@@ -115,7 +115,7 @@ def table5(
     from opscore.runs import search_paper
     from opscore.search import ORDERS
 
-    found = _searches(asked, ["zero-cost-pt(nwot)"], ORDERS)
+    found = _searches(asked, ["zero-cost-pt(nwot)"], ORDERS, quiet=as_json)
     _report(search_paper.table5(found), out, as_json)
 
 
@@ -134,7 +134,7 @@ def search_cost(
     from opscore.policies import split_names
     from opscore.runs import search_paper
 
-    found = _searches(asked, split_names(methods))
+    found = _searches(asked, split_names(methods), quiet=as_json)
     _report(search_paper.search_cost(found), out, as_json)
 
 
@@ -148,6 +148,7 @@ def figure4(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy against score by N, and accuracy by N and V (Figure 4, Table 3's design)."""
+    from opscore.progress import shown
     from opscore.runs import search_paper
     from opscore.runs.search_live import live_proposals
 
@@ -155,8 +156,8 @@ def figure4(
     found = None
     if asked.live:
         searches = asked.searches(max(numbers), 0)
-        with progress_bar("searching", total=100) as bar:
-            proposals, scores = live_proposals(searches, _numbers(rounds), _advance(bar))
+        with shown("searching", quiet=asked.quiet or as_json):
+            proposals, scores = live_proposals(searches, _numbers(rounds))
         found = (proposals, scores, searches.describe())
     _report(search_paper.figure4(found, numbers, asked.data_dir), out, as_json)
 
@@ -171,11 +172,15 @@ def architecture_scores(
         bool, typer.Option(help="Write the result into the package's own record.")
     ] = False,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Score every architecture by nwot, synflow, params and flops."""
     import pandas as pd
 
+    from opscore import progress
     from opscore.data.records import write_record
+    from opscore.progress import shown
     from opscore.runs.store import provenance
     from opscore.search import architecture_scores as module
 
@@ -183,39 +188,35 @@ def architecture_scores(
         module.RecordSettings(seed, size, batch_size, images, data_dir).resolved()
         for seed in parse_seeds(seeds)
     ]
-    parts = []
-    with progress_bar("scoring networks", total=1) as bar:
-        for settings in found:
-            parts.append(
-                module.architecture_scores(
-                    settings,
-                    store,
-                    lambda done, total: bar.reach(done, total=total),
-                )
-            )
+    with shown("scoring networks", quiet=quiet or as_json):
+        progress.plan([progress.label(module.ALL, settings.seed) for settings in found])
+        parts = [module.architecture_scores(settings, store) for settings in found]
     table = pd.concat(parts, ignore_index=True)
     settings_of = {**module.record_settings(found), **provenance()}
     folder = {} if record else {"folder": store}
     path = write_record(module.RECORD, table, settings_of, **folder)
+    if as_json:
+        print_json({"rows": len(table), "written": [path], "settings": settings_of})
+        return
     console.print(f"wrote {path}: {len(table):,} rows", highlight=False)
 
 
 def _searches(
-    asked: TableOptions, methods: list[str], orders: tuple[str, ...] = ("random",)
+    asked: TableOptions,
+    methods: list[str],
+    orders: tuple[str, ...] = ("random",),
+    *,
+    quiet: bool,
 ) -> tuple[pd.DataFrame, str] | None:
     """Searches made now and what to say of them; None to take the package's record."""
+    from opscore.progress import shown
     from opscore.runs.search_live import live_searches
 
     if not asked.live:
         return None
     searches = asked.searches(asked.proposals, asked.validation)
-    with progress_bar("searching", total=100) as bar:
-        return live_searches(searches, methods, orders, _advance(bar)), searches.describe()
-
-
-def _advance(bar: Bar) -> Callable[[str, float], None]:
-    """Shows the share of the work done."""
-    return lambda line, share: bar.reach(round(100 * share), line)
+    with shown("searching", quiet=asked.quiet or quiet):
+        return live_searches(searches, methods, orders), searches.describe()
 
 
 def _numbers(text: str) -> list[int]:

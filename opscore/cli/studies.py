@@ -14,6 +14,7 @@ from opscore.cli.common import (
     ImagesOption,
     JsonOption,
     OutOption,
+    QuietOption,
     RunsOption,
     SeedsOption,
     SizeOption,
@@ -22,14 +23,11 @@ from opscore.cli.common import (
     print_json,
     print_notes,
     print_written,
-    progress_bar,
 )
 from opscore.cli.tables import number
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from opscore.experiments.toy import ToyUnit
 
 
 def retraining(
@@ -46,22 +44,19 @@ def retraining(
     out: OutOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Discretize one edge of a trained supernet, retrain, and watch each operation's accuracy."""
+    from opscore.progress import shown
     from opscore.runs.retraining import retraining as run_retraining
 
     seed_list = parse_seeds(seeds)
-    with progress_bar("retraining", total=5 * epochs * len(seed_list)) as bar:
-
-        def advance(op: str, epoch: int) -> None:
-            bar.step(f"{op}, epoch {epoch}")
-
+    with shown("retraining", quiet=quiet or as_json):
         result = run_retraining(
             int(edge) if edge.isdigit() else edge,
             epochs,
             seed_list,
             store=runs,
-            on_epoch=advance,
             size=size,
             training=training,
             images=images,
@@ -91,23 +86,20 @@ def toy_model(
     out: OutOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Perturbation against discretization on a chain of edges, as it gets deeper."""
+    from opscore.progress import shown
     from opscore.runs.toy import shipped_toy_model
     from opscore.runs.toy import toy_model as run_toy_model
 
     if live:
         length_list, seed_list = parse_seeds(lengths), parse_seeds(seeds)
-        with progress_bar("scoring", total=len(length_list) * len(seed_list)) as bar:
-
-            def advance(unit: ToyUnit) -> None:
-                bar.step(f"{unit.length} edges, seed {unit.seed}")
-
+        with shown("scoring", quiet=quiet or as_json):
             result = run_toy_model(
                 length_list,
                 seed_list,
                 store=runs,
-                on_chain=advance,
                 batch_size=batch_size,
                 images=images,
                 data_dir=data_dir,

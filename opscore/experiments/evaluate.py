@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 from torch import nn
 
+from opscore import progress as reporting
 from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments.settings import resolve_device
@@ -54,6 +55,7 @@ _KEY = ["space", "size", "images", "batch_size", "seed", "meaning"]
 _SAVE_EVERY = 10.0
 
 
+@reporting.shows_progress
 def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
     space: str,
     architectures: Iterable[str | State],
@@ -97,15 +99,18 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     where = resolve_device(device)
     image_set = load_images(source, data_dir)
     batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
-    for done, (name, state) in enumerate(states.items(), start=1):
-        missing = [proxy for proxy in chosen if (name, proxy.name) not in results.rows]
-        if missing:
-            network = build_network(state, size, seed=seed, n_classes=image_set.n_classes)
-            for proxy in missing:
-                results.add(name, proxy, network.to(where), batch)
-        if progress is not None:
-            progress(done, len(states))
-    results.save()
+    reporting.plan(["architectures"])
+    with reporting.unit("architectures"), reporting.steps(len(states), "architectures"):
+        for done, (name, state) in enumerate(states.items(), start=1):
+            missing = [proxy for proxy in chosen if (name, proxy.name) not in results.rows]
+            if missing:
+                network = build_network(state, size, seed=seed, n_classes=image_set.n_classes)
+                for proxy in missing:
+                    results.add(name, proxy, network.to(where), batch)
+            reporting.advance()
+            if progress is not None:
+                progress(done, len(states))
+        results.save()
     rows = [results.rows[name, proxy.name] for name in states for proxy in chosen]
     return _conform(pd.DataFrame(rows, columns=list(COLUMNS)))
 

@@ -22,6 +22,7 @@ from opscore.experiments.initial import ScoringContext, Unit, tabulate
 from opscore.experiments.settings import ScoringSettings
 from opscore.policies import Policy, find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
+from opscore.progress import each
 from opscore.rng import numpy_generator
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import Supernet
@@ -155,7 +156,7 @@ def follow(
     context = ScoringContext(unit.settings, unit.seed or 0)
     supernet = _TunedSupernet(unit, context, folder)
     steps: list[Step] = []
-    for iteration, edge in enumerate(unit.order):
+    for iteration, edge in each(list(enumerate(unit.order)), "iterations"):
         step = _read_step(folder, iteration, state, edge)
         if step is None:
             if unit.trained:

@@ -25,6 +25,7 @@ from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.experiments.trained import image_fingerprint, trained_supernet
 from opscore.images import load_images
+from opscore.progress import each
 from opscore.spaces import State, get_space
 from opscore.supernets import Supernet
 from opscore.supernets.measure import accuracy, draw_validation
@@ -84,7 +85,7 @@ def retraining_curves(
     truth = dict(zip(space.operations[place], _best_accuracies(settings, place), strict=True))
     supernet: Supernet | None = None
     curves = []
-    for op in start.remaining(place):
+    for op in each(start.remaining(place), "operations"):
         name = space.operations[place][op]
         finished = None if own is None else own / f"{name}.parquet"
         if finished is not None and finished.is_file():

@@ -7,11 +7,14 @@ when it starts a worker. Together the workers have no more threads than the proc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import joblib
 import torch
+
+from opscore import progress
 
 R = TypeVar("R")
 
@@ -42,7 +45,7 @@ def in_workers(
     calls: Iterable[tuple[object, ...]],
     *,
     in_order: bool = False,
-) -> Iterable[R]:
+) -> Iterator[R]:
     """What ``function`` returns for each call's arguments, as they finish, in any order.
 
     Args:
@@ -55,13 +58,16 @@ def in_workers(
     kind = "generator" if in_order else "generator_unordered"
     # One call at a time: the calls are long, and of different lengths.
     parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1)
-    found: Iterable[R] = parallel(
-        joblib.delayed(_with_threads)(threads, function, arguments) for arguments in calls
-    )
-    return found
+    with progress.relaying() as heard:
+        yield from parallel(
+            joblib.delayed(_in_worker)(threads, heard, function, arguments) for arguments in calls
+        )
 
 
-def _with_threads(threads: int, function: Callable[..., R], arguments: tuple[object, ...]) -> R:
+def _in_worker(
+    threads: int, heard: Path | None, function: Callable[..., R], arguments: tuple[object, ...]
+) -> R:
     # A worker serves many calls, and nothing else: its number of threads is not set back.
     torch.set_num_threads(threads)
-    return function(*arguments)
+    with progress.relayed(heard):
+        return function(*arguments)

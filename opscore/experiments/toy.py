@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from opscore import schema
+from opscore import progress, schema
 from opscore._version import __version__
 from opscore.experiments.initial import ScoringContext, score_table
 from opscore.experiments.settings import DTYPES, ScoringSettings
@@ -136,11 +136,13 @@ def best_nwot(chain: ChainSupernet, batch: Batch) -> dict[str, NDArray[np.float6
         meaning: np.full(shape, -np.inf) for meaning in MEANINGS
     }
     edges = np.arange(shape[0])
-    for found in chain.subnetwork_kernels(batch.images):
-        for meaning in MEANINGS:
-            value = log_determinant(getattr(found, meaning))
-            place = (edges, np.array(found.choices))
-            best[meaning][place] = np.maximum(best[meaning][place], value)
+    with progress.steps(chain.space.size, "architectures"):
+        for found in chain.subnetwork_kernels(batch.images):
+            for meaning in MEANINGS:
+                value = log_determinant(getattr(found, meaning))
+                place = (edges, np.array(found.choices))
+                best[meaning][place] = np.maximum(best[meaning][place], value)
+            progress.advance()
     return best
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.progress import each
 from opscore.proxies import Score
 from opscore.spaces import State
 from opscore.supernets import Supernet
@@ -41,9 +42,11 @@ class TrainedPolicy(Policy):
         """One measurement for each remaining operation; the trained supernet stays as it is."""
         # Made now, so that no score's time has the training of the supernet in it.
         _ = self.context.trained_supernet, self.context.validation
-        return {
-            edge: [self._timed(state, edge, op) for op in state.remaining(edge)] for edge in edges
-        }
+        asked = [(edge, op) for edge in edges for op in state.remaining(edge)]
+        found: EdgeScores = {edge: [] for edge in edges}
+        for edge, op in each(asked, "operations"):
+            found[edge].append(self._timed(state, edge, op))
+        return found
 
     def _timed(self, state: State, edge: int, op: int) -> Score:
         start = time.perf_counter()

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from opscore import progress
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.proxies.copying import copy_network
@@ -165,7 +166,8 @@ class Proxy:
         by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
         missing = [state for state in dict.fromkeys(states) if state not in known]
         if missing:
-            found = self._computed(supernet, missing, batch, meaning, fast, precision)
+            with progress.steps(len(missing), "states"):
+                found = self._computed(supernet, missing, batch, meaning, fast, precision)
             by_state.update(zip(missing, found, strict=True))
             # A failure may be of the moment, such as memory that ran out.
             known.update(
@@ -194,15 +196,12 @@ class Proxy:
             if networks is not None:
                 return self._shared_scores(networks, batch, meaning)
         faithful = meaning == "faithful"
-        return [
-            self.score_network(
-                StateNetwork(supernet, table, run_removed=faithful),
-                batch,
-                meaning=meaning,
-                fast=fast,
-            )
-            for table in weights
-        ]
+        found = []
+        for table in weights:
+            network = StateNetwork(supernet, table, run_removed=faithful)
+            found.append(self.score_network(network, batch, meaning=meaning, fast=fast))
+            progress.advance()
+        return found
 
     def _shared_scores(
         self,
@@ -218,6 +217,7 @@ class Proxy:
             score = self._attempt(partial(function, network, batch))
             share = replace(score, seconds=score.seconds / len(positions))
             found |= dict.fromkeys(positions, share)
+            progress.advance(len(positions))
         return [found[place] for place in range(len(found))]
 
     def _computed(

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore.images import Batch
+from opscore.progress import advance
 from opscore.proxies.base import Meaning, register_proxy
 from opscore.spaces import State
 from opscore.supernets import KernelNetwork, Supernet
@@ -99,6 +100,7 @@ def fast_nwot(
     values = [math.nan] * len(states)
     for positions, kernel in kernels:
         value = log_determinant(kernel)
+        advance(len(positions))
         for position in positions:
             values[position] = value
     return values

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from opscore import progress
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
 from opscore.experiments import (
@@ -30,6 +31,7 @@ from opscore.runs.progressive_result import (
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
 
 
+@progress.shows_progress
 def progressive(
     policies: Sequence[str] = ("zc-pt(nwot)",),
     seeds: Sequence[int] = (0,),
@@ -83,6 +85,7 @@ def progressive(
         **settings,
     ).resolved()
     units = progressive_units(resolved, order, retrain_epochs)
+    progress.plan([_label(unit) for unit in units])
     found = dict(_follow_all(units, store, jobs, on_step))
     followed = [(unit, found[place]) for place, unit in enumerate(units)]
     return ProgressiveResult(
@@ -116,7 +119,16 @@ def _work(place: int, unit: ProgressiveUnit, store: RunStore | None) -> tuple[in
     return place, _follow(unit, store, None)
 
 
+def _label(unit: ProgressiveUnit) -> str:
+    return progress.label(unit.policy, unit.seed)
+
+
 def _follow(unit: ProgressiveUnit, store: RunStore | None, on_step: OnStep | None) -> list[Step]:
+    with progress.unit(_label(unit)):
+        return _followed(unit, store, on_step)
+
+
+def _followed(unit: ProgressiveUnit, store: RunStore | None, on_step: OnStep | None) -> list[Step]:
     if store is None:
         return follow(unit, None, on_step)
     key = unit.key()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from opscore import progress
 from opscore.errors import UserError
 from opscore.experiments import Unit, score_unit
 from opscore.experiments.threads import in_workers
@@ -40,12 +41,14 @@ def run_units(
         if on_done is not None:
             on_done(todo[index], table)
 
+    progress.plan([_label(unit) for unit in todo])
     missing = []
     for index, unit in enumerate(todo):
         found = None if store is None else store.load(unit.key())
         if found is None:
             missing.append(index)
         else:
+            progress.found(_label(unit))
             finish(index, found)
     for index, table in _compute(todo, missing, store, min(jobs, max(len(missing), 1))):
         finish(index, table)
@@ -65,7 +68,12 @@ def _work(index: int, unit: Unit, store: RunStore | None) -> tuple[int, pd.DataF
 
 
 def _score_and_store(unit: Unit, store: RunStore | None) -> pd.DataFrame:
-    table = score_unit(unit)
-    if store is not None:
-        store.save(unit.key(), table)
+    with progress.unit(_label(unit)):
+        table = score_unit(unit)
+        if store is not None:
+            store.save(unit.key(), table)
     return table
+
+
+def _label(unit: Unit) -> str:
+    return progress.label(unit.policy, unit.seed)

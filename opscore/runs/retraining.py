@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import spearmanr
 
+from opscore import progress
 from opscore.analysis import save_figure
 from opscore.analysis.case_studies import retraining_panels
 from opscore.data.files import write_table
@@ -88,6 +89,7 @@ class RetrainingResult:
         return [*paths, *save_figure(figure, target / name, self.curves)]
 
 
+@progress.shows_progress
 def retraining(
     edge: int | str = 0,
     epochs: int = 20,
@@ -121,9 +123,12 @@ def retraining(
         policies=("disc-acc",), seeds=tuple(seeds), oracle=oracle or OracleSettings(), **settings
     ).resolved()
     folder = None if store is None else store.root
-    tables = [
-        retraining_curves(resolved, seed, edge, epochs, folder=folder, progress=on_epoch)
-        for seed in resolved.seeds
-    ]
+    tables = []
+    progress.plan([progress.label("retraining", seed) for seed in resolved.seeds])
+    for seed in resolved.seeds:
+        with progress.unit(progress.label("retraining", seed)):
+            tables.append(
+                retraining_curves(resolved, seed, edge, epochs, folder=folder, progress=on_epoch)
+            )
     curves = pd.concat(tables, ignore_index=True)
     return RetrainingResult(resolved, int(curves["edge"].iloc[0]), curves)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from opscore import progress
 from opscore.analysis import (
     Correlation,
     Selection,
@@ -126,6 +127,7 @@ class InitialResult:
         return "measured; " + "; ".join(self.notes()[:-1])
 
 
+@progress.shows_progress
 def initial(
     policies: Sequence[str] = ("zc-pt(nwot)",),
     seeds: Sequence[int] = (0,),

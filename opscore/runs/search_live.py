@@ -11,8 +11,10 @@ import pandas as pd
 
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
+from opscore.progress import label, outline
 from opscore.runs.search_ablation import proposals_of
 from opscore.runs.search_tables import SEARCHES, searches
+from opscore.search import find_method
 from opscore.search.base import OnProgress
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ class Live:
         count = f"{len(self.seeds)} seed(s)"
         return f"{reduced}size {self.size}, {self.batch_size} images, {stages}, {count}"
 
+    def units(self, methods: Sequence[str]) -> list[str]:
+        """Names of the searches that one :meth:`run` makes."""
+        return [
+            label(method, seed)
+            for method in methods
+            for seed in (self.seeds if find_method(method).seeded else (None,))
+        ]
+
     def run(self, methods: Sequence[str], **changed: Any) -> SearchResult:
         """The searches, with some settings changed."""
         from opscore.runs.searching import run_search
@@ -63,11 +73,12 @@ def live_searches(
 ) -> pd.DataFrame:
     """A frame of searches by these methods in each of these orders."""
     parts = []
-    for place, order in enumerate(orders, start=1):
-        found = live.run(methods, order=order)
-        parts.append(searches(found.architectures, found.costs, found.settings))
-        if progress is not None:
-            progress(order, place / len(orders))
+    with outline(live.units(methods) * len(orders)):
+        for place, order in enumerate(orders, start=1):
+            found = live.run(methods, order=order)
+            parts.append(searches(found.architectures, found.costs, found.settings))
+            if progress is not None:
+                progress(order, place / len(orders))
     return pd.concat(parts, ignore_index=True).astype(SEARCHES)
 
 
@@ -79,13 +90,15 @@ def live_proposals(
     Returns (seed, proposal, architecture) and (seed, validation, architecture, score).
     """
     parts, proposals = [], pd.DataFrame()
-    for place, validation in enumerate(rounds, start=1):
-        found = live.run(["zero-cost-pt(nwot)"], validation=validation)
-        if proposals.empty:
-            proposals = proposals_of(found.trace)
-        parts.append(found.candidates.assign(validation=validation))
-        if progress is not None:
-            progress(f"V = {validation}", place / len(rounds))
+    methods = ["zero-cost-pt(nwot)"]
+    with outline(live.units(methods) * len(rounds)):
+        for place, validation in enumerate(rounds, start=1):
+            found = live.run(methods, validation=validation)
+            if proposals.empty:
+                proposals = proposals_of(found.trace)
+            parts.append(found.candidates.assign(validation=validation))
+            if progress is not None:
+                progress(f"V = {validation}", place / len(rounds))
     scores = pd.concat(parts, ignore_index=True)
     return proposals, scores[["seed", "validation", "architecture", "score"]]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from opscore import progress as reporting
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings
 from opscore.experiments.threads import in_workers
@@ -56,6 +57,7 @@ class SearchUnit:
 OnSearch = Callable[[SearchUnit, SearchOutcome], object]
 
 
+@reporting.shows_progress
 def run_search(
     methods: Sequence[str] = ("zero-cost-pt(nwot)",),
     seeds: Sequence[int] = (0,),
@@ -124,12 +126,14 @@ def search_units(settings: SearchSettings) -> list[SearchUnit]:
 def _all(
     units: Sequence[SearchUnit], store: RunStore | None, jobs: int, progress: OnProgress | None
 ) -> Iterator[tuple[int, SearchOutcome]]:
+    reporting.plan([_label(unit) for unit in units])
     missing = []
     for place, unit in enumerate(units):
         known = None if store is None else _load(store, unit)
         if known is None:
             missing.append(place)
         else:
+            reporting.found(_label(unit))
             yield place, known
     if jobs == 1 or len(missing) < jobs:
         for place in missing:
@@ -148,10 +152,15 @@ def _search(
 ) -> SearchOutcome:
     root = None if store is None else store.root
     method = find_method(unit.method)
-    outcome = search_once(method, unit.settings, unit.seed, root, progress=progress, jobs=jobs)
-    if store is not None:
-        _save(store, unit, outcome)
+    with reporting.unit(_label(unit)), reporting.steps(1):
+        outcome = search_once(method, unit.settings, unit.seed, root, progress=progress, jobs=jobs)
+        if store is not None:
+            _save(store, unit, outcome)
     return outcome
+
+
+def _label(unit: SearchUnit) -> str:
+    return reporting.label(unit.method, unit.seed)
 
 
 def _save(store: RunStore, unit: SearchUnit, outcome: SearchOutcome) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from opscore import progress
 from opscore.analysis import save_figure
 from opscore.analysis.case_studies import toy_panels
 from opscore.data.files import write_table
@@ -92,6 +93,7 @@ class ToyResult:
         return save_figure(figure, Path(stem), table)
 
 
+@progress.shows_progress
 def toy_model(
     lengths: Sequence[int] = (1, 2, 3, 4),
     seeds: Sequence[int] = (0,),
@@ -123,7 +125,9 @@ def toy_model(
         policies=POLICIES, seeds=tuple(seeds), batch_size=batch_size, **settings
     ).resolved()
     tables = []
-    for unit in toy_units(resolved, lengths, resolved.seeds):
+    units = toy_units(resolved, lengths, resolved.seeds)
+    progress.plan([_label(unit) for unit in units])
+    for unit in units:
         for meaning, table in _found_or_scored(unit, store).items():
             tables.append(table.assign(meaning=meaning, length=unit.length))
         if on_chain is not None:
@@ -141,16 +145,23 @@ def shipped_toy_model() -> ToyResult:
     return ToyResult(*read_record(RECORD))
 
 
+def _label(unit: ToyUnit) -> str:
+    return progress.label(f"{unit.length} edges", unit.seed)
+
+
 def _found_or_scored(unit: ToyUnit, store: RunStore | None) -> dict[str, pd.DataFrame]:
     """The unit's tables by meaning: both from the store, or both scored and stored."""
     if store is None:
-        return score_chain(unit)
+        with progress.unit(_label(unit)):
+            return score_chain(unit)
     keys = {meaning: {**unit.key(), "meaning": meaning} for meaning in MEANINGS}
     found = {meaning: store.load(key) for meaning, key in keys.items()}
     complete = {str(meaning): table for meaning, table in found.items() if table is not None}
     if len(complete) == len(keys):
+        progress.found(_label(unit))
         return complete
-    tables = score_chain(unit)
-    for meaning, key in keys.items():
-        store.save(key, tables[meaning])
+    with progress.unit(_label(unit)):
+        tables = score_chain(unit)
+        for meaning, key in keys.items():
+            store.save(key, tables[meaning])
     return {str(meaning): table for meaning, table in tables.items()}

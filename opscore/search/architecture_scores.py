@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from opscore import progress as reporting
 from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments.trained import image_fingerprint
@@ -50,6 +51,9 @@ COLUMNS = {
     "params": "int32",
     "flops": "int32",  # multiplications for one image
 }
+
+#: What progress calls the work of a seed.
+ALL = "all architectures"
 
 #: Networks in a file of finished work.
 CHUNK = 250
@@ -133,10 +137,14 @@ def architecture_scores(
     networks = sorted(dict.fromkeys(forms), key=lambda state: state.architecture_indices)
     scorer = _Scorer(settings, folder)
     parts = []
-    for start in range(0, len(networks), CHUNK):
-        parts.append(scorer.piece(networks[start : start + CHUNK], start))
-        if progress is not None:
-            progress(min(start + CHUNK, len(networks)), len(networks))
+    name = reporting.label(ALL, settings.seed)
+    with reporting.unit(name), reporting.steps(len(networks), "networks"):
+        for start in range(0, len(networks), CHUNK):
+            parts.append(scorer.piece(networks[start : start + CHUNK], start))
+            done = min(start + CHUNK, len(networks))
+            reporting.advance(done - start)
+            if progress is not None:
+                progress(done, len(networks))
     values = dict(zip(networks, np.concatenate(parts), strict=True))
     table = {"architecture": [NASBENCH201.format(s) for s in architectures], "seed": settings.seed}
     for place, name in enumerate(("nwot", "synflow")):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.progress import reach
 from opscore.registry import Registry, look_up
 from opscore.spaces import State
 from opscore.supernets.profiles import TrainingProfile
@@ -203,6 +204,7 @@ class SearchTask:
 
     def report(self, method: str, piece: str, share: float) -> None:
         """Say which piece was just finished, and the share of the work done so far."""
+        reach(share, piece)
         if self.progress is not None:
             self.progress(f"{method}, seed {self.seed}, {piece}", share)
 

@@ -28,6 +28,8 @@ from torch.nn.functional import cross_entropy
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
+from opscore.progress import advance
+from opscore.progress import steps as loop
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
 from opscore.supernets.measure import accuracy, draw_validation, one_thread
@@ -153,9 +155,11 @@ class Trainer:
             self._load(checkpoint)
         elif checkpoint is not None and not rates:
             self._save(checkpoint)
-        with one_thread():
+        with one_thread(), loop(len(rates), "epochs"):
+            advance(len(self.log))
             while len(self.log) < len(rates):
                 self._epoch()
+                advance()
                 if checkpoint is not None:
                     self._save(checkpoint)
                 if progress is not None:

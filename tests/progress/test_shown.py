@@ -1,0 +1,161 @@
+"""What is shown: counts, rates and estimates, and on which kind of output."""
+
+import io
+
+import pytest
+
+from opscore import progress
+from opscore.progress import Step
+from opscore.progress.shown import _Lines
+from opscore.progress.tally import Tally, clock_text
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def tally(clock):
+    return Tally(clock)
+
+
+def test_the_running_unit_is_named_and_counted(tally, clock):
+    tally.planned(["zc-pt(nwot), seed 0", "zc-pt(nwot), seed 1", "best-acc"])
+    assert (tally.done, tally.total) == (0, 3)
+    tally.finished("best-acc", found=True)
+    tally.started("zc-pt(nwot), seed 0")
+    assert (tally.done, tally.total) == (1, 3)
+    assert tally.running() == "zc-pt(nwot), seed 0"
+    tally.started("zc-pt(nwot), seed 1")
+    assert tally.running() == "zc-pt(nwot), seed 0 and 1 more"
+
+
+def test_rate_and_place_inside_a_unit(tally, clock):
+    tally.planned(["a"])
+    tally.started("a")
+    tally.reached("a", 0.0, "iteration 2 of 6", Step(0, 25, "states"))
+    assert tally.rate() == ""
+    clock.now = 10
+    tally.reached("a", 0.1, "iteration 2 of 6", Step(5, 25, "states"))
+    assert tally.rate() == "0.5 states/s"
+    assert tally.position() == "iteration 2 of 6, 5 of 25 states"
+    assert tally.share == pytest.approx(0.1)
+    clock.now = 20
+    tally.reached("a", 0.2, "iteration 3 of 6", Step(0, 20, "states"))
+    assert tally.rate() == ""
+
+
+def test_an_estimate_rests_on_units_of_the_same_kind(tally, clock):
+    tally.planned(["slow, seed 0", "slow, seed 1", "quick, seed 0", "quick, seed 1"])
+    assert tally.seconds_left() is None
+    tally.started("slow, seed 0")
+    assert tally.seconds_left() is None
+    clock.now = 100
+    tally.finished("slow, seed 0", found=False)
+    tally.started("quick, seed 0")
+    clock.now = 101
+    tally.finished("quick, seed 0", found=False)
+    assert tally.seconds_left() == pytest.approx(101)
+    tally.started("slow, seed 1")
+    tally.reached("slow, seed 1", 0.5, "", Step(1, 2, "states"))
+    clock.now = 121
+    # at this rate the unit takes 40 s in all
+    assert tally.seconds_left() == pytest.approx(20 + 1)
+
+
+def test_found_units_cost_nothing_and_count(tally, clock):
+    tally.planned(["a, seed 0", "a, seed 1", "a, seed 2"])
+    tally.finished("a, seed 0", found=True)
+    tally.started("a, seed 1")
+    clock.now = 10
+    tally.finished("a, seed 1", found=False)
+    assert tally.seconds_left() == pytest.approx(10)
+    assert (tally.done, tally.total) == (2, 3)
+
+
+def test_workers_share_what_is_left(tally, clock):
+    tally.planned([f"a, seed {seed}" for seed in range(4)])
+    for seed in (0, 1):
+        tally.started(f"a, seed {seed}")
+        tally.reached(f"a, seed {seed}", 0.5, "", Step(1, 2, "states"))
+    clock.now = 10
+    assert tally.seconds_left() == pytest.approx((10 + 10 + 20 + 20) / 2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(7.2, "0:07"), (75, "1:15"), (3725, "1:02:05"), (59.9, "1:00")]
+)
+def test_clock(seconds, text):
+    assert clock_text(seconds) == text
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """Lines come a hundred times a second in place of twice a minute."""
+    monkeypatch.setattr(_Lines, "every", 0.01)
+    return progress.shown
+
+
+def test_plain_lines_where_there_is_no_terminal(often, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    with often("scoring"):
+        progress.plan(["a, seed 0", "a, seed 1"])
+        with progress.unit("a, seed 0"), progress.steps(4, "states"):
+            progress.advance()
+            while "1 of 4 states" not in stream.getvalue():
+                pass
+    line = next(line for line in stream.getvalue().splitlines() if "1 of 4" in line)
+    assert line.startswith("opscore: 0/2  a, seed 0  0:0")
+
+
+def test_quiet_says_nothing(often, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    with often("scoring", quiet=True):
+        progress.plan(["a"])
+        with progress.unit("a"):
+            for _ in progress.each(range(10), "states"):
+                pass
+    assert stream.getvalue() == ""
+
+
+def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with progress.shown("scoring"):
+        progress.plan(["a, seed 0", "a, seed 1"])
+        with progress.unit("a, seed 0"), progress.steps(4, "states"):
+            progress.advance()
+            while "1 of 4 states" not in stream.getvalue():
+                pass
+    assert "a, seed 0" in stream.getvalue()
+    assert "0/2" in stream.getvalue()
+    assert stream.getvalue().endswith("\x1b[2K")  # the line is erased
+
+
+def test_the_library_is_silent_where_nobody_sees_it(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+
+    @progress.shows_progress
+    def work():
+        with progress.unit("a"):
+            return 1
+
+    assert work() == 1
+    assert stream.getvalue() == ""
