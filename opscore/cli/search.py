@@ -60,6 +60,21 @@ def search(
             "--validation", "-V", help="Minibatches of the validation stage; 0: the first proposal."
         ),
     ] = 100,
+    validation_weights: Annotated[
+        str,
+        typer.Option(
+            help="Weights of a candidate: once, one draw for all minibatches, as the authors; or "
+            "redrawn, a new draw for each minibatch."
+        ),
+    ] = "once",
+    race: Annotated[
+        float | None,
+        typer.Option(
+            help="Score candidates no further that cannot win any more, at this confidence, for "
+            "instance 0.99; without it all are scored on all minibatches.",
+            show_default=False,
+        ),
+    ] = None,
     evaluations: Annotated[
         int, typer.Option(help="Networks that a sampling method may score.")
     ] = 1000,
@@ -96,6 +111,8 @@ def search(
             orders=orders,
             proposals=proposals,
             validation=validation,
+            validation_weights=validation_weights,
+            race=race,
             evaluations=evaluations,
             training=training,
             **asdict(networks),

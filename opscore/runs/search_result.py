@@ -170,10 +170,13 @@ class SearchResult:
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
         scores = f"{settings.meaning} scores{precision}"
         published = "; published: Tables 2 and 5" if settings.space == PAPER.space else ""
+        redrawn = settings.validation_weights != "once"
+        validation = f"V = {settings.validation}" + (" with weights redrawn" if redrawn else "")
+        validation += f", race at {settings.race:g}" if settings.race is not None else ""
         return [
             f"images: {described}; batch {settings.batch_size}",
             f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
-            f"search: N = {settings.proposals}, V = {settings.validation}, order {order}",
+            f"search: N = {settings.proposals}, {validation}, order {order}",
             f"errors: test, mean over the benchmark's trainings{published}",
         ]
 

@@ -78,8 +78,8 @@ def published_error(method: str, dataset: str, settings: SearchSettings) -> dict
     """The paper's mean error and deviation for a method: published, published_std, source.
 
     Missing where the paper has no number for these settings (Tables 2 and 5 are of NAS-Bench-201
-    with N = 10 and V = 100; any images, sizes and seeds are let through, and the notes of a result
-    name them).
+    with N = 10 and V = 100, weights drawn once and no race; any images, sizes and seeds are let
+    through, and the notes of a result name them).
     """
     row = _published_row(method, settings)
     column = _PUBLISHED.get(dataset)
@@ -98,7 +98,8 @@ def _published_row(method: str, settings: SearchSettings) -> pd.Series[Any] | No
         return None
     family, _, argument = method.partition("(")
     searches = family in {name for name, _ in FAMILIES.values()}
-    if searches and (settings.proposals, settings.validation) != (10, 100):
+    stages = (settings.proposals, settings.validation, settings.validation_weights, settings.race)
+    if searches and stages != (10, 100, "once", None):
         return None
     if family == "zero-cost-pt" and settings.order != "random":
         orders = table5()

@@ -195,10 +195,10 @@ def _load(store: RunStore, unit: SearchUnit) -> SearchOutcome | None:
         return None
     try:
         record: Mapping[str, Any] = json.loads((folder / RECORD_FILE).read_text())
-        frames = {
-            name: pd.read_parquet(folder / f"{name}.parquet")[list(columns)].astype(columns)
-            for name, columns in _COLUMNS.items()
-        }
+        frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in _COLUMNS}
+        if "minibatches" not in frames["candidates"]:  # a search from before it was kept
+            frames["candidates"]["minibatches"] = pd.NA
+        frames = {name: frames[name][list(own)].astype(own) for name, own in _COLUMNS.items()}
         architecture = get_space(unit.settings.space).architecture(record["architecture"])
         cost = Cost(**record["cost"])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments.threads import in_workers
 from opscore.progress import reach
 from opscore.registry import Registry, look_up
+from opscore.search.race import check_race
 from opscore.spaces import State
 from opscore.supernets.profiles import TrainingProfile
+
+R = TypeVar("R")
 
 #: Edge orders of section 4.2, defined in orders.py.
 ORDERS = (
@@ -27,6 +32,10 @@ ORDERS = (
     "global-edge-once",
 )
 
+#: How often a candidate's weights are drawn in validation: 'once' is the authors' way, 'redrawn'
+#: is a new draw for each minibatch.
+WEIGHTS = ("once", "redrawn")
+
 #: 'paper' orders edges as section 4.2 defines it, 'authors' as their code does.
 ORDER_MEANINGS = ("paper", "authors")
 
@@ -35,8 +44,9 @@ CANDIDATES = {
     "architecture": "str",  # the benchmark's own string
     "proposals": "int64",  # how many proposals ended on it
     "score": "float64",  # what the final choice compared; missing when nothing was compared
-    "status": "str",  # 'ok', or why there is no score
+    "status": "str",  # 'ok'; 'dropped' by a race; or why there is no score
     "chosen": "bool",
+    "minibatches": "Int64",  # that the score is the sum of; missing where it is not a sum
 }
 
 #: One row per operation that was looked at on the way.
@@ -62,6 +72,10 @@ class SearchSettings:
         seeds: run seeds; each has its own networks, minibatches and draws.
         proposals: N, walks of the proposal stage.
         validation: V, minibatches on which each candidate is scored; 0 takes the first proposal.
+        validation_weights: 'once', one draw of a candidate's weights for all V minibatches, as the
+            authors do; or 'redrawn', a new draw for each minibatch.
+        race: the confidence, such as 0.99, at which candidates that cannot win any more are scored
+            no further (opscore/search/race.py); None scores all of them on all minibatches.
         order: edge order of the proposal stage, one of :data:`ORDERS`.
         orders: 'paper' orders edges as section 4.2 defines it; 'authors' as their code does, where
             the -once orders go through the edges backwards and global-edge-iter scores the
@@ -75,6 +89,8 @@ class SearchSettings:
     seeds: tuple[int, ...] = (0,)
     proposals: int = 10
     validation: int = 100
+    validation_weights: str = "once"
+    race: float | None = None
     order: str = "random"
     orders: str = "paper"
     evaluations: int = 1000
@@ -110,6 +126,9 @@ class SearchSettings:
             raise unknown("edge order", self.order, ORDERS)
         if self.orders not in ORDER_MEANINGS:
             raise unknown("meaning of edge orders", self.orders, ORDER_MEANINGS)
+        if self.validation_weights not in WEIGHTS:
+            raise unknown("way to draw weights in validation", self.validation_weights, WEIGHTS)
+        check_race(self.race)
         for name, least in (("proposals", 1), ("validation", 0), ("evaluations", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {least} or more, got {getattr(self, name)}")
@@ -189,6 +208,7 @@ class SearchTask:
             on; None keeps nothing.
         progress: called as pieces are finished; None where nobody listens.
         jobs: worker processes that the search may use; its result does not depend on it.
+        token: names this search among all; its workers keep its networks and images by it.
     """
 
     settings: SearchSettings
@@ -196,17 +216,49 @@ class SearchTask:
     folder: Path | None = None
     progress: OnProgress | None = None
     jobs: int = 1
+    token: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
 
     @property
     def seed(self) -> int:
         """Of weights, minibatches and draws."""
         return self.context.seed
 
+    def each(self, work: Callable[..., R], asked: Sequence[tuple[Any, ...]]) -> Iterator[R]:
+        """The work for each of the arguments, in their order, by the task's workers.
+
+        Args:
+            work: a function of a module; its first argument is the task's context.
+            asked: its other arguments, for each call.
+        """
+        jobs = min(self.jobs, len(asked))
+        if jobs <= 1:
+            yield from (work(self.context, *arguments) for arguments in asked)
+            return
+        # Settings and seed say everything, so the workers get no networks and no images.
+        bare = ScoringContext(self.context.settings, self.context.seed)
+        calls = [(self.token, bare, work, *arguments) for arguments in asked]
+        yield from in_workers(jobs, _with_kept_context, calls, in_order=True)
+
     def report(self, method: str, piece: str, share: float) -> None:
         """Say which piece was just finished, and the share of the work done so far."""
         reach(share, piece)
         if self.progress is not None:
             self.progress(f"{method}, seed {self.seed}, {piece}", share)
+
+
+#: The context of the search that this worker process serves, by the search's token. A worker gets
+#: many calls of one search, and would load the images and build the supernet for each.
+_KEPT: dict[str, ScoringContext] = {}
+
+
+def _with_kept_context(
+    token: str, context: ScoringContext, work: Callable[..., R], *arguments: Any
+) -> R:
+    """The work, in a worker, with the context that earlier calls of the same search have filled."""
+    if token not in _KEPT:
+        _KEPT.clear()
+        _KEPT[token] = context
+    return work(_KEPT[token], *arguments)
 
 
 class Method(ABC):

@@ -202,6 +202,7 @@ def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> Sear
             "score": strengths[state],
             "status": "ok" if not math.isnan(strengths[state]) else "not scored",
             "chosen": state == chosen,
+            "minibatches": pd.NA,
         }
         for state in order[:KEPT]
     ]

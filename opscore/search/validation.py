@@ -5,6 +5,9 @@ sum of the proxy's values over V minibatches, the same ones for every candidate.
 wins, or the smallest for a proxy of which smaller is better; ties go to the candidate that was
 proposed first. A candidate whose proxy fails on a minibatch is left out, with the reason.
 
+The weights are drawn once for all minibatches, as the authors do, or redrawn for each minibatch:
+then the sum is over V draws of weights too, and no single draw decides between two candidates.
+
 A combination such as tenas ranks candidates against each other: on each minibatch its proxies are
 measured for every candidate, the candidates are ranked, and the combined ranks are summed.
 """
@@ -12,7 +15,7 @@ measured for every candidate, the candidates are ranked, and the combined ranks 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +35,9 @@ from opscore.supernets import build_network
 
 OK = "ok"
 
+#: Status of a candidate that a race has dropped.
+DROPPED = "dropped"
+
 #: One row per minibatch and proxy of a candidate; a file holds one candidate's.
 VALUES = {
     "batch": "int64",
@@ -47,12 +53,14 @@ class Verdict:
     """A candidate's total.
 
     Attributes:
-        score: the sum over minibatches; NaN unless ``status`` is 'ok'.
-        status: 'ok', or the reason of the first failure.
+        score: the sum over the candidate's minibatches; NaN when the proxy failed on one.
+        status: 'ok'; 'dropped' when the candidate left a race; or the reason of the first failure.
+        minibatches: how many the sum is over.
     """
 
     score: float
     status: str = OK
+    minibatches: int = 0
 
 
 def parts_of(proxy: Proxy) -> tuple[Proxy, ...]:
@@ -60,14 +68,20 @@ def parts_of(proxy: Proxy) -> tuple[Proxy, ...]:
     return proxy.proxies if isinstance(proxy, Combination) else (proxy,)
 
 
-def candidate_network(context: ScoringContext, architecture: State) -> nn.Module:
-    """The stand-alone network of a candidate; its weights depend on the seed and on itself."""
+def candidate_network(
+    context: ScoringContext, architecture: State, draw: int | None = None
+) -> nn.Module:
+    """The stand-alone network of a candidate; its weights depend on the seed and on itself.
+
+    draw: the number of the draw where weights are redrawn; None is the draw for all minibatches.
+    """
     settings = context.settings
     name = architecture.space.format(architecture)
+    purpose = (name,) if draw is None else (name, "draw", draw)
     network = build_network(
         architecture,
         settings.size,
-        seed=derive_seed(context.seed, "search", "candidate", name),
+        seed=derive_seed(context.seed, "search", "candidate", *purpose),
         n_classes=context.images.n_classes,
     )
     return network.to(settings.device, DTYPES[settings.dtype])
@@ -78,63 +92,75 @@ def validation_batch(context: ScoringContext, number: int) -> Batch:
     return context.redrawn("search", "validation", number).batch
 
 
-def validate(
+def score_minibatches(
     context: ScoringContext,
     proxy: Proxy,
     architecture: State,
-    rounds: int,
-    folder: Path | None = None,
-    on_batch: Callable[[int], object] | None = None,
+    numbers: Sequence[int],
+    weights: str = "once",
 ) -> pd.DataFrame:
-    """Values of one candidate on minibatches 0 ... rounds - 1, a frame with columns VALUES.
+    """Values of one candidate on the minibatches of these numbers, a frame with columns VALUES.
+
+    They depend on the seed, the candidate and the number alone, not on what is scored with them.
 
     Args:
         context: images and settings of the seed.
         proxy: what is measured; the parts of a combination each by itself.
         architecture: the candidate.
-        rounds: V.
-        folder: where the values are kept and found; a file with fewer minibatches is added to.
-        on_batch: called with the number of each minibatch that is finished.
+        numbers: of the minibatches, from 0.
+        weights: 'once' or 'redrawn'; see :data:`opscore.search.base.WEIGHTS`.
     """
-    known = _read(folder, architecture)
-    done = 0 if known is None else int(known["batch"].max()) + 1
-    if known is not None and done >= rounds:
-        return known[known["batch"] < rounds].reset_index(drop=True)
     context.images  # noqa: B018 - loaded once, for all the draws
-    network = candidate_network(context, architecture)
+    network = candidate_network(context, architecture) if weights == "once" else None
     rows = []
-    for number in range(done, rounds):
+    for number in numbers:
+        drawn = network or candidate_network(context, architecture, number)
         batch = validation_batch(context, number)
         for part in parts_of(proxy):
             score = part.score_network(
-                network, batch, meaning=context.meaning, precision=context.precision
+                drawn, batch, meaning=context.meaning, precision=context.precision
             )
             rows.append((number, part.name, score.value, score.status, score.seconds))
-        if on_batch is not None:
-            on_batch(number)
-    added = pd.DataFrame(rows, columns=list(VALUES)).astype(VALUES)
-    values = added if known is None else pd.concat([known, added], ignore_index=True)
-    _write(folder, architecture, values)
-    return values
+    return pd.DataFrame(rows, columns=list(VALUES)).astype(VALUES)
+
+
+def joined(known: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
+    """A candidate's values with those of further minibatches after them."""
+    return added if known.empty else pd.concat([known, added], ignore_index=True)
+
+
+def minibatches_in(values: pd.DataFrame) -> int:
+    """How many minibatches a candidate's values are of: 0, 1, 2, ... without gaps."""
+    return 0 if values.empty else int(values["batch"].max()) + 1
+
+
+def first_minibatches(values: pd.DataFrame, count: int) -> pd.DataFrame:
+    """A candidate's values on its first minibatches."""
+    return values[values["batch"] < count].reset_index(drop=True)
 
 
 def total(proxy: Proxy, values: Sequence[pd.DataFrame]) -> list[Verdict]:
     """The candidates' sums over minibatches.
 
-    values: for each candidate a frame with columns VALUES, all of the same minibatches.
+    values: for each candidate a frame with columns VALUES; those of a combination all of the same
+    minibatches.
     """
     failures = [_first_failure(frame) for frame in values]
     usable = [frame for frame, status in zip(values, failures, strict=True) if status == OK]
     sums = iter(_sums(proxy, usable))
     return [
-        Verdict(next(sums)) if status == OK else Verdict(math.nan, status) for status in failures
+        Verdict(next(sums) if status == OK else math.nan, status, minibatches_in(frame))
+        for status, frame in zip(failures, values, strict=True)
     ]
 
 
 def best(proxy: Proxy, verdicts: Sequence[Verdict]) -> int | None:
-    """The place of the winner, the first one on ties; None when every candidate failed."""
+    """The place of the winner, the first one on ties; None when every candidate failed.
+
+    Candidates that were dropped have lost.
+    """
     sign = 1.0 if proxy.higher_is_better else -1.0
-    strengths = np.array([sign * verdict.score for verdict in verdicts])
+    strengths = np.array([sign * v.score if v.status == OK else math.nan for v in verdicts])
     return None if np.isnan(strengths).all() else int(np.nanargmax(strengths))
 
 
@@ -164,21 +190,29 @@ def _first_failure(frame: pd.DataFrame) -> str:
     return f"minibatch {number}: {status}"
 
 
-def _path(folder: Path, architecture: State) -> Path:
-    choices = "-".join(map(str, architecture.architecture_indices))
-    return folder / f"candidate-{choices}.parquet"
+def read_values(folder: Path | None, architecture: State, weights: str) -> pd.DataFrame:
+    """A candidate's finished minibatches, a frame with columns VALUES; empty when there are none.
 
-
-def _read(folder: Path | None, architecture: State) -> pd.DataFrame | None:
-    path = None if folder is None else _path(folder, architecture)
+    UserError when the file cannot be read.
+    """
+    path = None if folder is None else _path(folder, architecture, weights)
     if path is None or not path.is_file():
-        return None
+        return pd.DataFrame({name: [] for name in VALUES}).astype(VALUES)
     try:
         return pd.read_parquet(path)[list(VALUES)].astype(VALUES)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
 
 
-def _write(folder: Path | None, architecture: State, values: pd.DataFrame) -> None:
+def write_values(
+    folder: Path | None, architecture: State, weights: str, values: pd.DataFrame
+) -> None:
+    """Keep a candidate's finished minibatches, whole or not at all."""
     if folder is not None:
-        write_table(_path(folder, architecture), values)
+        write_table(_path(folder, architecture, weights), values)
+
+
+def _path(folder: Path, architecture: State, weights: str) -> Path:
+    choices = "-".join(map(str, architecture.architecture_indices))
+    drawn = "" if weights == "once" else f"-{weights}"
+    return folder / f"candidate-{choices}{drawn}.parquet"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
-from opscore.experiments.threads import in_workers
 from opscore.proxies import get_proxy
 from opscore.search.base import (
     CANDIDATES,
@@ -27,10 +27,9 @@ from opscore.search.base import (
 from opscore.search.once import search_once
 from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
-from opscore.search.validation import Verdict, best, parts_of, total, validate
+from opscore.search.stage import ValidationStage
+from opscore.search.validation import DROPPED, OK, Verdict, best, parts_of, total
 from opscore.spaces import State
-
-T = TypeVar("T")
 
 #: Everything that a proposal, and a candidate's value on a minibatch, depend on, beside the
 #: precision, which keys.py adds.
@@ -42,8 +41,8 @@ class ZeroCostSearch(Method):
 
     N times, the supernet is discretized edge by edge; the distinct architectures that come out are
     built on their own and scored by the proxy itself on V minibatches; the best total wins. With
-    V = 0 it is the first proposal. Each finished proposal and each validated candidate is one
-    file, so a larger N or V goes on from a smaller one.
+    V = 0 it is the first proposal. Each finished proposal is one file, and so are each candidate's
+    finished minibatches: a larger N or V goes on from a smaller one.
     """
 
     uses = (*_PIECES, "proposals", "validation")
@@ -54,11 +53,25 @@ class ZeroCostSearch(Method):
         self.policy = f"{policy}({self.proxy.name})"
 
     def check(self, settings: SearchSettings) -> None:
-        """UserError when the proxy has no fast path in the precision."""
+        """UserError when the proxy has no fast path in the precision, or cannot race."""
         self.proxy.require_precision(settings.scoring().precision)
+        if settings.race is not None and self.proxy.grouped:
+            raise UserError(
+                f"{self.proxy.name} ranks all candidates against each other on every minibatch, so "
+                "none can leave a race; race is for proxies whose values stand alone"
+            )
+
+    def key(self, settings: SearchSettings) -> dict[str, Any]:
+        """What the result depends on; the authors' validation is named by nothing."""
+        key = super().key(settings)
+        if settings.validation_weights != "once":
+            key["validation_weights"] = settings.validation_weights
+        if settings.race is not None:
+            key["race"] = settings.race
+        return key
 
     def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
-        """Pieces depend neither on N nor on V."""
+        """Pieces depend neither on N nor on V, nor on a race, which only says which are needed."""
         return {name: getattr(settings, name) for name in _PIECES}
 
     def search(self, task: SearchTask) -> SearchOutcome:
@@ -74,8 +87,7 @@ class ZeroCostSearch(Method):
         proposals = self._propose(task, rule)
         counts = _distinct(proposals)
         rounds = task.settings.validation
-        values = self._validate(task, list(counts))
-        verdicts = total(self.proxy, values) if rounds else [Verdict(float("nan"))] * len(counts)
+        values, verdicts = self._validate(task, list(counts))
         winner = best(self.proxy, verdicts) if rounds else 0
         if winner is None:
             raise UserError(f"no candidate could be validated: {verdicts[0].status}")
@@ -87,7 +99,7 @@ class ZeroCostSearch(Method):
             trace=pd.concat([proposal.trace for proposal in proposals], ignore_index=True),
             cost=Cost(
                 perturbations=perturbations,
-                forward_passes=parts * (perturbations + rounds * len(counts)),
+                forward_passes=parts * (perturbations + sum(v.minibatches for v in verdicts)),
                 seconds=sum(proposal.seconds for proposal in proposals)
                 + sum(float(frame["seconds"].sum()) for frame in values),
             ),
@@ -97,23 +109,28 @@ class ZeroCostSearch(Method):
         asked = [(self.policy, rule, n, task.folder) for n in range(task.settings.proposals)]
         share = _share(task.settings)
         found: list[Proposal] = []
-        for proposal in _each(task, _proposal, asked):
+        for proposal in task.each(_proposal, asked):
             found.append(proposal)
             task.report(self.name, f"proposal {proposal.number}", share * len(found) / len(asked))
         return found
 
-    def _validate(self, task: SearchTask, candidates: Sequence[State]) -> list[pd.DataFrame]:
-        rounds = task.settings.validation
-        if rounds == 0:
-            return []
-        asked = [(self.proxy.name, state, rounds, task.folder) for state in candidates]
+    def _validate(
+        self, task: SearchTask, candidates: Sequence[State]
+    ) -> tuple[list[pd.DataFrame], list[Verdict]]:
+        """Each candidate's values and verdict; without validation there are no values."""
+        if task.settings.validation == 0:
+            return [], [Verdict(float("nan"))] * len(candidates)
         share = _share(task.settings)
-        found: list[pd.DataFrame] = []
-        for values in _each(task, _values, asked):
-            found.append(values)
-            done = share + (1 - share) * len(found) / len(asked)
-            task.report(self.name, f"candidate {len(found) - 1}", done)
-        return found
+
+        def finished(line: str, done: float) -> None:
+            task.report(self.name, line, share + (1 - share) * done)
+
+        values, racing = ValidationStage(task, self.proxy, candidates, finished).run()
+        verdicts = [
+            verdict if place in racing or verdict.status != OK else replace(verdict, status=DROPPED)
+            for place, verdict in enumerate(total(self.proxy, values))
+        ]
+        return values, verdicts
 
 
 def zero_cost_pt(
@@ -176,26 +193,6 @@ def _proposal(
     return found
 
 
-def _values(
-    context: ScoringContext, proxy: str, candidate: State, rounds: int, folder: Path | None
-) -> pd.DataFrame:
-    return validate(context, get_proxy(proxy), candidate, rounds, folder)
-
-
-def _each(
-    task: SearchTask, work: Callable[..., T], asked: Sequence[tuple[Any, ...]]
-) -> Iterator[T]:
-    """The work for each of the arguments, in their order."""
-    context, jobs = task.context, min(task.jobs, len(asked))
-    if jobs <= 1:
-        yield from (work(context, *arguments) for arguments in asked)
-        return
-    # Settings and seed say everything, so the workers get no networks and no images.
-    bare = ScoringContext(context.settings, context.seed)
-    calls = [(bare, *arguments) for arguments in asked]
-    yield from in_workers(jobs, work, calls, in_order=True)
-
-
 def _share(settings: SearchSettings) -> float:
     """The proposals' share of the work: a minibatch of validation is about a twentieth of one."""
     return 1 / (1 + settings.validation / 20)
@@ -214,7 +211,14 @@ def _distinct(proposals: Sequence[Proposal]) -> dict[State, int]:
 
 def _candidates(counts: dict[State, int], verdicts: Sequence[Verdict], winner: int) -> pd.DataFrame:
     rows = [
-        (state.space.format(state), count, verdict.score, verdict.status, place == winner)
+        (
+            state.space.format(state),
+            count,
+            verdict.score,
+            verdict.status,
+            place == winner,
+            verdict.minibatches,
+        )
         for place, ((state, count), verdict) in enumerate(
             zip(counts.items(), verdicts, strict=True)
         )

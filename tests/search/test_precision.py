@@ -14,7 +14,7 @@ from opscore.proxies import get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.search import SearchSettings, find_method, zero_cost_pt
 from opscore.search.keys import piece_folder, search_key
-from opscore.search.validation import candidate_network, validate, validation_batch
+from opscore.search.validation import candidate_network, score_minibatches, validation_batch
 from opscore.spaces import NASBENCH201
 
 NWOT = get_proxy("nwot")
@@ -61,7 +61,7 @@ def test_the_setting_reaches_proposals_and_validation(smoke, tmp_path):
     }
     assert values["full"] != values["bf16"]
     assert values["full"] == pytest.approx(values["bf16"], rel=1e-2)
-    assert validate(context, NWOT, SOME, 1)["value"].tolist() == [values["bf16"]]
+    assert score_minibatches(context, NWOT, SOME, [0])["value"].tolist() == [values["bf16"]]
     plain = NWOT.score_network(network, batch, meaning="faithful", fast=False).value
     assert values["full"] == pytest.approx(plain, rel=1e-6)
 
@@ -70,7 +70,9 @@ def test_convolutions_are_in_bfloat16(smoke):
     context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     kernel = network.activation_kernel(batch.images, wrappers=True, dtype=torch.bfloat16)
-    assert validate(context, NWOT, SOME, 1)["value"].tolist() == [log_determinant(kernel)]
+    assert score_minibatches(context, NWOT, SOME, [0])["value"].tolist() == [
+        log_determinant(kernel)
+    ]
 
 
 def test_a_result_says_so(smoke):

@@ -13,11 +13,13 @@ from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, get_proxy
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.search.validation import (
+    DROPPED,
+    OK,
     Verdict,
     best,
     candidate_network,
+    score_minibatches,
     total,
-    validate,
     validation_batch,
 )
 from opscore.spaces import NASBENCH201
@@ -89,7 +91,7 @@ def test_a_network_without_a_way_to_the_output_fails_alike(meaning):
 
 
 def test_a_candidate_has_weights_of_its_own_and_the_others_minibatches(context):
-    values = validate(context, NWOT, SOME, 2)
+    values = score_minibatches(context, NWOT, SOME, range(2))
     network = candidate_network(context, SOME)
     for number, value in enumerate(values["value"]):
         batch = validation_batch(context, number)
@@ -99,16 +101,18 @@ def test_a_candidate_has_weights_of_its_own_and_the_others_minibatches(context):
     assert not torch.equal(network.stem[0].weight, other.stem[0].weight)
 
 
-def test_a_file_with_fewer_minibatches_is_added_to(context, tmp_path):
-    validate(context, NWOT, SOME, 1, tmp_path)
-    scored = []
-    values = validate(context, NWOT, SOME, 3, tmp_path, scored.append)
-    assert scored == [1, 2]
-    fresh = validate(context, NWOT, SOME, 3)
-    pd.testing.assert_frame_equal(values.drop(columns="seconds"), fresh.drop(columns="seconds"))
-    shorter = validate(context, NWOT, SOME, 2, tmp_path, scored.append)
-    assert scored == [1, 2]
-    assert len(shorter) == 2
+def test_redrawn_weights_are_another_draw_for_each_minibatch(context):
+    values = score_minibatches(context, NWOT, SOME, [1, 2], "redrawn")
+    for number, value in zip([1, 2], values["value"], strict=True):
+        network = candidate_network(context, SOME, number)
+        batch = validation_batch(context, number)
+        assert value == pytest.approx(NWOT.score_network(network, batch).value, rel=1e-6)
+    draws = [candidate_network(context, SOME, draw).stem[0].weight for draw in (None, 0, 1)]
+    for place, weight in enumerate(draws):
+        assert not any(torch.equal(weight, other) for other in draws[place + 1 :])
+    # The number alone decides, not what is scored with it.
+    alone = score_minibatches(context, NWOT, SOME, [2], "redrawn")["value"]
+    assert alone.tolist() == values["value"].tolist()[1:]
 
 
 def frame(*values, proxy="nwot"):
@@ -128,6 +132,7 @@ def test_totals_are_sums_and_failures_are_left_out():
     assert [verdict.score for verdict in verdicts[::2]] == [3.0, 3.5]
     assert math.isnan(verdicts[1].score)
     assert verdicts[1].status == "minibatch 1: not finite"
+    assert [verdict.minibatches for verdict in verdicts] == [2, 2, 2]
     assert best(NWOT, verdicts) == 2
 
 
@@ -137,6 +142,8 @@ def test_the_first_wins_ties_and_the_smallest_where_smaller_is_better():
     assert not ntk.higher_is_better
     assert best(ntk, [Verdict(3.0), Verdict(2.0), Verdict(4.0)]) == 1
     assert best(NWOT, [Verdict(math.nan, "x")]) is None
+    # The longer sum is not the better one.
+    assert best(NWOT, [Verdict(9.0, DROPPED, 9), Verdict(5.0, OK, 5)]) == 1
 
 
 def test_a_combination_ranks_the_candidates_on_each_minibatch():

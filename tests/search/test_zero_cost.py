@@ -5,7 +5,16 @@ import pytest
 
 import opscore
 from opscore.errors import UserError
-from opscore.search import METHODS, find_method, proposal, validation, zero_cost, zero_cost_pt
+from opscore.search import (
+    METHODS,
+    SearchSettings,
+    find_method,
+    proposal,
+    stage,
+    validation,
+    zero_cost,
+    zero_cost_pt,
+)
 
 
 def same(a, b):
@@ -34,13 +43,13 @@ def test_the_winner_has_the_largest_total(whole, small):
     assert whole.cost.forward_passes == passes
 
 
-@pytest.mark.parametrize("stage", ["proposals", "validation"])
-def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, stage):
+@pytest.mark.parametrize("part", ["proposals", "validation"])
+def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, part):
     calls = {"proposals": 0, "validation": 0}
 
     def counting(name, function, stop):
         def call(*arguments, **named):
-            if stop and name == stage and calls[name] == 1:
+            if stop and name == part and calls[name] == 1:
                 raise KeyboardInterrupt
             calls[name] += 1
             return function(*arguments, **named)
@@ -49,10 +58,9 @@ def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, 
 
     def arm(stop):
         monkeypatch.setattr(zero_cost, "propose", counting("proposals", proposal.propose, stop))
-        network = counting("validation", original, stop)
-        monkeypatch.setattr(validation, "candidate_network", network)
+        score = counting("validation", validation.score_minibatches, stop)
+        monkeypatch.setattr(stage, "score_minibatches", score)
 
-    original = validation.candidate_network
     assert len(whole.candidates) == 2  # so that validation can stop between the two
     arm(stop=True)
     with pytest.raises(KeyboardInterrupt):
@@ -68,7 +76,7 @@ def test_progress_names_each_piece_and_ends_at_one(whole, small):
     said = []
     zero_cost_pt("nwot", progress=lambda line, share: said.append((line, share)), **small)
     pieces = [f"proposal {n}" for n in range(2)]
-    pieces += [f"candidate {n}" for n in range(len(whole.candidates))]
+    pieces += [f"candidate {n}, minibatch 2" for n in range(len(whole.candidates))]
     assert [line for line, _ in said] == [f"zero-cost-pt(nwot), seed 0, {p}" for p in pieces]
     shares = [share for _, share in said]
     assert shares == sorted(set(shares))
@@ -86,6 +94,53 @@ def test_more_proposals_and_minibatches_go_on_from_fewer(whole, small, tmp_path)
     same(zero_cost_pt("nwot", store=tmp_path, **small), whole)
     assert len(list(tmp_path.iterdir())) == 1
     assert before < {path.name for path in tmp_path.rglob("*.parquet")}
+
+
+@pytest.mark.parametrize("weights", ["once", "redrawn"])
+def test_a_race_ends_where_all_minibatches_end(small, tmp_path, weights):
+    asked = {**small, "proposals": 3, "validation": 12, "validation_weights": weights}
+    saved = 0
+    for seed in range(2):
+        whole = zero_cost_pt("nwot", seed=seed, **asked)
+        raced = zero_cost_pt("nwot", seed=seed, race=0.95, store=tmp_path, **asked)
+        assert raced.architecture == whole.architecture
+        candidates = raced.candidates
+        assert set(candidates["status"]) <= {"ok", "dropped"}
+        counts = candidates["minibatches"]
+        assert counts[candidates["chosen"]].item() == counts.max()
+        spent = whole.cost.forward_passes - raced.cost.forward_passes
+        assert spent == 12 * len(candidates) - counts.sum()
+        saved += spent
+        # The whole search goes on from the race's minibatches, and the race back from its.
+        same(zero_cost_pt("nwot", seed=seed, store=tmp_path, **asked), whole)
+        same(zero_cost_pt("nwot", seed=seed, race=0.95, store=tmp_path, **asked), raced)
+    assert saved > 0
+
+
+def test_workers_change_nothing_in_a_race_with_redrawn_weights(small):
+    asked = {**small, "validation": 8, "validation_weights": "redrawn", "race": 0.9}
+    same(zero_cost_pt("nwot", jobs=2, **asked), zero_cost_pt("nwot", **asked))
+
+
+def test_redrawn_weights_are_kept_beside_those_drawn_once(whole, small, tmp_path):
+    redrawn = zero_cost_pt("nwot", validation_weights="redrawn", store=tmp_path, **small)
+    same(zero_cost_pt("nwot", store=tmp_path, **small), whole)
+    assert len(list(tmp_path.iterdir())) == 1  # the proposals are the same
+    pd.testing.assert_frame_equal(redrawn.trace, whole.trace)
+    assert (redrawn.candidates["score"] != whole.candidates["score"]).all()
+
+
+def test_the_authors_validation_is_named_by_nothing(small):
+    method = find_method("zero-cost-pt(nwot)")
+    plain = SearchSettings(**small).resolved()
+    assert not {"validation_weights", "race"} & set(method.key(plain))
+    other = SearchSettings(**small, validation_weights="redrawn", race=0.99).resolved()
+    assert method.key(other) == {
+        **method.key(plain),
+        "validation_weights": "redrawn",
+        "race": 0.99,
+    }
+    assert method.piece_key(other) == method.piece_key(plain)
 
 
 def test_without_validation_the_first_proposal_wins(whole, small):
@@ -113,6 +168,10 @@ def test_the_families_are_registered():
         ({"policy": "darts"}, "proposes by zc-pt or disc-zc, not 'darts'"),
         ({"jobs": 0}, "jobs is 1 or more"),
         ({"proxy": "tenas", "order": "global-op-iter"}, "take 'fixed' or 'random'"),
+        ({"proxy": "tenas", "race": 0.9}, "none can leave a race"),
+        ({"race": 1.0}, "race is a confidence from 0.5 to below 1, for instance 0.99, got 1.0"),
+        ({"race": float("nan")}, "race is a confidence"),
+        ({"validation_weights": "redraw"}, "did you mean redrawn"),
     ],
 )
 def test_bad_input_is_one_clear_line(small, arguments, message):
