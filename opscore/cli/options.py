@@ -44,6 +44,13 @@ class NetworkOptions:
     precision: Annotated[
         str, typer.Option(help="full, or bf16: the fast path of nwot in bfloat16.")
     ] = "full"
+    survivors: Annotated[
+        str,
+        typer.Option(
+            help="What operations weigh that are left on an edge: theta (as before), renormalized "
+            "(sum one), uniform (1/|O|); auto is each proxy's own (docs/faithful.md)."
+        ),
+    ] = "auto"
     device: Annotated[
         str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
     ] = "auto"

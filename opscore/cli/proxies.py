@@ -166,16 +166,12 @@ def compare(values: pd.DataFrame, published: pd.DataFrame) -> list[dict[str, Any
 
 def _compared_proxy(name: str) -> Proxy:
     """A proxy; the published nwot values are those of train mode, with every rectifier once."""
-    from dataclasses import replace
-
     from opscore.proxies import get_proxy
     from opscore.proxies.nwot import clean_nwot
 
     if name != "nwot (train mode)":
         return get_proxy(name)
-    return replace(
-        get_proxy("nwot"), name=name, mode="train", function=clean_nwot, clean=None, engine=None
-    )
+    return get_proxy("nwot").variant(name=name, mode="train", function=clean_nwot, clean=None)
 
 
 def _check_table(rows: list[dict[str, Any]]) -> Table:
@@ -203,7 +199,7 @@ def _describe(proxy: Proxy) -> dict[str, Any]:
         "mode": proxy.mode,
         "needs": sorted(proxy.needs),
         "source": proxy.source,
-        "meanings_differ": proxy.clean is not None or proxy.renormalize,
+        "meanings_differ": proxy.clean is not None or proxy.survivors != "theta",
     }
 
 

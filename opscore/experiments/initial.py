@@ -20,7 +20,13 @@ from opscore.policies import EdgeScores, Policy, find_family, make_policy
 from opscore.proxies import Meaning, Memo, Precision
 from opscore.rng import derive_seed
 from opscore.spaces import SearchSpace, State, get_space
-from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
+from opscore.supernets import (
+    Supernet,
+    Survivors,
+    build_supernet,
+    load_batch,
+    load_checkpoint,
+)
 from opscore.supernets.measure import draw_validation
 from opscore.supernets.training import tune
 
@@ -122,6 +128,12 @@ class ScoringContext:
     def precision(self) -> Precision:
         """'full' or 'bf16', of the proxies' fast path."""
         return self.settings.precision
+
+    @property
+    def survivors(self) -> Survivors | None:
+        """What survivors of an edge weigh; None is each proxy's own way."""
+        found = self.settings.survivors
+        return None if found == "auto" else found
 
     @cached_property
     def images(self) -> ImageSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -11,9 +12,16 @@ from opscore.errors import UserError, unknown
 from opscore.images import resolve_images
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
-from opscore.proxies import Meaning, Precision, check_meaning, check_precision, get_proxy
+from opscore.proxies import (
+    Meaning,
+    Precision,
+    check_meaning,
+    check_precision,
+    check_survivors,
+    get_proxy,
+)
 from opscore.spaces import get_space
-from opscore.supernets import SUPERNETS
+from opscore.supernets import SUPERNETS, Survivors
 from opscore.supernets.profiles import TrainingProfile, find_profile
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -54,6 +62,9 @@ class ScoringSettings:
         dtype: 'float32' or 'float64'.
         precision: of the proxies' fast path: 'full' is that of ``dtype``; 'bf16' computes its
             convolutions in bfloat16, for zc-pt and disc-zc of a proxy that has such a path.
+        survivors: what the operations weigh that are left on an edge which lost others: 'theta'
+            (as before), 'renormalized' (as before, scaled to a sum of one), 'uniform' (1/|O|);
+            'auto' is what each proxy's published or released scores did (docs/faithful.md).
         device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         oracle: the truth for best-acc and avg-acc.
         checkpoint: a supernet to score instead of a fresh one.
@@ -74,6 +85,7 @@ class ScoringSettings:
     meaning: Meaning = "faithful"
     dtype: str = "float32"
     precision: Precision = "full"
+    survivors: Survivors | Literal["auto"] = "auto"
     device: str = "auto"
     oracle: OracleSettings = field(default_factory=OracleSettings)
     checkpoint: Path | None = None
@@ -91,11 +103,17 @@ class ScoringSettings:
 
     @property
     def precision_key(self) -> dict[str, str]:
-        """What the precision adds to a run's key: nothing for 'full'.
+        """What precision and survivors add to a run's key: nothing for 'full' and 'auto'.
 
         So runs from before there was a choice are found.
         """
-        return {} if self.precision == "full" else {"precision": self.precision}
+        key = {} if self.precision == "full" else {"precision": str(self.precision)}
+        return key if self.survivors == "auto" else {**key, "survivors": self.survivors}
+
+    @property
+    def survivors_note(self) -> str:
+        """What notes say of the survivors' weights: nothing where each proxy has its own way."""
+        return "" if self.survivors == "auto" else f", survivors {self.survivors}"
 
     def resolved(self) -> ScoringSettings:
         """The same settings with every 'auto' decided and every name checked.
@@ -115,6 +133,8 @@ class ScoringSettings:
             raise UserError(f"seeds are 0 or more, got {min(self.seeds)}")
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if self.survivors != "auto":
+            check_survivors(self.survivors)
         if check_precision(self.precision) != "full":
             for policy in self.policies:
                 _require_precision(policy, self.precision)

@@ -15,7 +15,7 @@ from opscore.oracles import Oracle
 from opscore.proxies import Meaning, Memo, Precision, Score
 from opscore.registry import Registry, look_up
 from opscore.spaces import SearchSpace, State
-from opscore.supernets import Supernet
+from opscore.supernets import Supernet, Survivors
 
 #: Scores by edge index: one for each remaining operation, in the order of ``state.remaining``.
 EdgeScores = dict[int, list[Score]]
@@ -42,6 +42,11 @@ class Context(Protocol):
     @property
     def precision(self) -> Precision:
         """'full' or 'bf16', of the proxies' fast path."""
+        ...
+
+    @property
+    def survivors(self) -> Survivors | None:
+        """What the operations weigh that are left on an edge; None is each proxy's own way."""
         ...
 
     @property

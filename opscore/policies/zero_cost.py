@@ -49,6 +49,7 @@ class ZeroCostPolicy(Policy):
             self.context.batch,
             meaning=self.context.meaning,
             precision=self.context.precision,
+            survivors=self.context.survivors,
             memo=self.context.memo,
         )
         result: EdgeScores = {edge: [] for edge in edges}

@@ -30,6 +30,7 @@ from opscore.proxies.base import (
     Proxy,
     check_meaning,
     check_precision,
+    check_survivors,
     register_proxy,
 )
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
@@ -65,6 +66,7 @@ __all__ = [
     "Score",
     "check_meaning",
     "check_precision",
+    "check_survivors",
     "epe_nas",
     "fisher",
     "flops",

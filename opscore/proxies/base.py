@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from opscore.proxies.memo import Memo
 from opscore.proxies.score import OK, Score
 from opscore.registry import Registry
 from opscore.spaces import State
-from opscore.supernets import StateNetwork, Supernet
+from opscore.supernets import SURVIVORS, StateNetwork, Supernet, Survivors
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -34,8 +35,11 @@ Precision = Literal["full", "bf16"]
 PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.bfloat16}
 
 Mode = Literal["eval", "train"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
 ProxyFunction = Callable[[nn.Module, Batch], float]
-#: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path.
+#: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path. It
+#: weighs the survivors of an edge as the proxy itself does in this meaning.
 #: That of a proxy with more precisions than 'full' also takes ``dtype``, of :data:`PRECISIONS`.
 EngineFunction = Callable[..., "list[float] | None"]
 #: (network, batch, meaning) -> a value, or None where this network has no fast path; ``dtype`` as
@@ -55,8 +59,8 @@ class Proxy:
         mode: the mode that the network is in when the function is called.
         needs: what it uses, of 'labels', 'gradients', 'per-sample gradients', 'double'.
         clean: the function of the clean meaning, where that differs.
-        renormalize: whether, in the faithful meaning, an edge that lost operations is scaled back
-            to a sum of one (only the published synflow scores do that).
+        survivors: what, in the faithful meaning, the operations weigh that are left on an edge
+            which lost others (:data:`opscore.supernets.Survivors`); 'theta' in the clean one.
         engine: a fast path over many states at once that gives the same numbers, if there is one;
             'shared' for a function that looks at nothing but logits, convolution and linear
             modules, and does not alter them, so that it may be given the same network computed
@@ -79,11 +83,30 @@ class Proxy:
     mode: Mode = "eval"
     needs: frozenset[str] = frozenset()
     clean: ProxyFunction | None = None
-    renormalize: bool = False
+    survivors: Survivors = "theta"
     engine: EngineFunction | Literal["shared", "gradient"] | None = None
     engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
     network_engine: NetworkEngine | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise unknown("mode", str(self.mode), MODES)
+        check_survivors(self.survivors)
+
+    def variant(self, **changes: Any) -> Proxy:
+        """A proxy like this one with other fields, without the engines that no longer fit.
+
+        Engines stand for one computation. Where that changes (:data:`COMPUTATION`) the variant has
+        none, and no precision but 'full', unless the changes say otherwise.
+        """
+        if COMPUTATION & changes.keys():
+            changes = {**_NO_ENGINE, **changes}
+        return replace(self, **changes)
+
+    def weighs(self, meaning: Meaning) -> Survivors:
+        """What the survivors of an edge weigh in a meaning, where nobody says otherwise."""
+        return self.survivors if meaning == "faithful" else "theta"
 
     def require_precision(self, precision: Precision) -> None:
         """UserError when the proxy has no fast path in this precision."""
@@ -149,11 +172,14 @@ class Proxy:
         meaning: Meaning = "faithful",
         fast: bool = True,
         precision: Precision = "full",
+        survivors: Survivors | None = None,
         memo: Memo | None = None,
     ) -> list[Score]:
         """A score for each state of the supernet, in the order given.
 
         ``fast=False`` is the plain path: one forward of the supernet's modules for each state.
+        ``survivors``: what the operations weigh that are left on an edge which lost others; None is
+        the proxy's own way (:meth:`weighs`). An engine knows that one only.
         Equal states are scored once; where work is shared its time is split evenly. A score that
         the memo knows is not computed again and costs nothing: its ``seconds`` are zero.
 
@@ -162,12 +188,14 @@ class Proxy:
         self.require_precision(precision)
         known: dict[State, Score] = {}
         if memo is not None:
-            known = memo.table(supernet, batch, self, meaning, precision, fast)
+            known = memo.table(supernet, batch, self, meaning, precision, survivors, fast)
         by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
         missing = [state for state in dict.fromkeys(states) if state not in known]
         if missing:
             with progress.steps(len(missing), "states"):
-                found = self._computed(supernet, missing, batch, meaning, fast, precision)
+                found = self._computed(
+                    supernet, missing, batch, meaning, fast, precision, survivors
+                )
             by_state.update(zip(missing, found, strict=True))
             # A failure may be of the moment, such as memory that ran out.
             known.update(
@@ -228,17 +256,20 @@ class Proxy:
         meaning: Meaning,
         fast: bool,
         precision: Precision,
+        survivors: Survivors | None,
     ) -> list[Score]:
-        found = self._engine_scores(supernet, states, batch, meaning, precision) if fast else None
-        if found is not None:
-            return found
+        own = self.weighs(meaning)
+        if fast and survivors in (None, own):
+            found = self._engine_scores(supernet, states, batch, meaning, precision)
+            if found is not None:
+                return found
         if precision != "full":
             raise UserError(
                 f"{precision} is a precision of the fast path, which '{self.name}' does not "
-                f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}')"
+                f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}', "
+                f"survivors '{survivors or own}')"
             )
-        renormalize = self.renormalize and meaning == "faithful"
-        weights = [supernet.weights(state, renormalize=renormalize) for state in states]
+        weights = [supernet.weights(state, survivors=survivors or own) for state in states]
         return self.scores_under(supernet, weights, batch, meaning=meaning, fast=fast)
 
     def _engine_scores(
@@ -260,6 +291,15 @@ class Proxy:
         return [Score.of(value, seconds) for value in values]
 
 
+#: Fields that say what is computed, which an engine computes by another way.
+COMPUTATION = frozenset({"function", "clean", "mode", "needs", "survivors"})
+_NO_ENGINE = {
+    "engine": None,
+    "engine_meanings": frozenset(MEANINGS),
+    "network_engine": None,
+    "precisions": frozenset({"full"}),
+}
+
 #: Proxies by name; other packages add theirs through the entry-point group.
 PROXIES: Registry[Proxy] = Registry("proxy", entry_points="opscore.proxies")
 
@@ -272,11 +312,12 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
     mode: Mode = "eval",
     needs: Sequence[str] = (),
     clean: ProxyFunction | None = None,
-    renormalize: bool = False,
+    survivors: Survivors = "theta",
     engine: EngineFunction | Literal["shared", "gradient"] | None = None,
     engine_meanings: Sequence[Meaning] = MEANINGS,
     network_engine: NetworkEngine | None = None,
     precisions: Sequence[Precision] = ("full",),
+    renormalize: bool | None = None,
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
 
@@ -285,7 +326,14 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
         @register_proxy("l2_norm", higher_is_better=True, source="Abdelfattah et al. 2021")
         def l2_norm(network, batch):
             return sum(float(p.norm()) for p in network.parameters() if p.ndim > 1)
+
+    ``renormalize`` is the earlier name of ``survivors="renormalized"``, and goes with the next
+    release.
     """
+    if renormalize is not None:
+        note = "renormalize=True is survivors='renormalized' now; the old name goes soon"
+        warnings.warn(note, DeprecationWarning, stacklevel=2)
+        survivors = "renormalized" if renormalize else survivors
 
     def decorate(function: ProxyFunction) -> ProxyFunction:
         proxy = Proxy(
@@ -296,7 +344,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
             mode=mode,
             needs=frozenset(needs),
             clean=clean,
-            renormalize=renormalize,
+            survivors=survivors,
             engine=engine,
             engine_meanings=frozenset(engine_meanings),
             network_engine=network_engine,
@@ -314,6 +362,14 @@ def check_meaning(meaning: str) -> Meaning:
         if meaning == known:
             return known
     raise unknown("meaning", meaning, MEANINGS)
+
+
+def check_survivors(survivors: str) -> Survivors:
+    """The way to weigh survivors of this name; UserError when there is none."""
+    for known in SURVIVORS:
+        if survivors == known:
+            return known
+    raise unknown("weight of survivors", survivors, SURVIVORS)
 
 
 def check_precision(precision: str) -> Precision:

@@ -32,7 +32,7 @@ from opscore.proxies.base import PROXIES, Meaning, Precision, Proxy
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score
 from opscore.spaces import State
-from opscore.supernets import Supernet
+from opscore.supernets import Supernet, Survivors
 
 Array = NDArray[np.float64]
 
@@ -64,6 +64,7 @@ class Combination(Proxy):
         meaning: Meaning = "faithful",
         fast: bool = True,
         precision: Precision = "full",
+        survivors: Survivors | None = None,
         memo: Memo | None = None,
     ) -> list[Score]:
         """One score for each state, relative to the other states of this call.
@@ -80,6 +81,7 @@ class Combination(Proxy):
                 meaning=meaning,
                 fast=fast,
                 precision=precision,
+                survivors=survivors,
                 memo=memo,
             )
             for proxy in self.proxies

@@ -45,6 +45,7 @@ def clean_fisher(network: nn.Module, batch: Batch) -> float:
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_fisher,
+    survivors="uniform",
     engine="gradient",
 )
 def fisher(network: nn.Module, batch: Batch) -> float:

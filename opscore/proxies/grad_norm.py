@@ -24,6 +24,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
     source="Abdelfattah et al. 2021",
     mode="train",
     needs=("labels", "gradients"),
+    survivors="uniform",
     engine="gradient",
 )
 def grad_norm(network: nn.Module, batch: Batch) -> float:

@@ -27,6 +27,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
     source="Wang et al. 2020, eq. 8",
     mode="train",
     needs=("labels", "gradients"),
+    survivors="uniform",
     engine="shared",
 )
 def grasp(network: nn.Module, batch: Batch) -> float:

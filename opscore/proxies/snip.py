@@ -25,6 +25,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
     source="Lee et al. 2019",
     mode="train",
     needs=("labels", "gradients"),
+    survivors="uniform",
     engine="gradient",
 )
 def snip(network: nn.Module, batch: Batch) -> float:

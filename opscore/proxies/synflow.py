@@ -24,15 +24,16 @@ from torch import Tensor, nn
 from opscore.images import Batch
 from opscore.proxies.base import Meaning, register_proxy
 from opscore.spaces import State
-from opscore.supernets import Supernet
+from opscore.supernets import Supernet, Survivors
 
 
 def fast_synflow(
     supernet: Supernet, states: Sequence[State], batch: Batch, meaning: Meaning
 ) -> list[float] | None:
     """log S of many states from the supernet's own way to their flows; None if it has none."""
-    # The same weights as on the plain path (see ``renormalize`` below).
-    weights = [supernet.weights(state, renormalize=meaning == "faithful") for state in states]
+    # The same weights as on the plain path (see ``survivors`` below).
+    survivors: Survivors = "renormalized" if meaning == "faithful" else "theta"
+    weights = [supernet.weights(state, survivors=survivors) for state in states]
     flows = supernet.synaptic_flows(weights, batch.images.shape[1:])
     return None if flows is None else [log_flow(flow) for flow in flows]
 
@@ -47,7 +48,7 @@ def log_flow(total: float) -> float:
     higher_is_better=True,
     source="Tanaka et al. 2020, eq. 2",
     needs=("gradients", "double"),
-    renormalize=True,
+    survivors="renormalized",
     engine=fast_synflow,
 )
 def synflow(network: nn.Module, batch: Batch) -> float:

@@ -90,7 +90,8 @@ class InitialResult:
         reduced = "" if settings.size == "paper" else " (reduced)"
         size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size{reduced}"
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
-        supernet = f"supernet: {settings.space}, {size}, {settings.meaning} scores{precision}"
+        scores = f"{settings.meaning} scores{precision}{settings.survivors_note}"
+        supernet = f"supernet: {settings.space}, {size}, {scores}"
         truth = f"truth: {ScoringContext(settings, 0).oracle.describe()}"
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []

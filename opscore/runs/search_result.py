@@ -168,7 +168,7 @@ class SearchResult:
         reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
-        scores = f"{settings.meaning} scores{precision}"
+        scores = f"{settings.meaning} scores{precision}{settings.scoring().survivors_note}"
         published = "; published: Tables 2 and 5" if settings.space == PAPER.space else ""
         redrawn = settings.validation_weights != "once"
         validation = f"V = {settings.validation}" + (" with weights redrawn" if redrawn else "")

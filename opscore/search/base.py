@@ -81,8 +81,8 @@ class SearchSettings:
             the -once orders go through the edges backwards and global-edge-iter scores the
             chosen edge again (opscore/search/orders.py, docs/faithful.md).
         evaluations: networks that a sampling method may score (NASWOT, evolution).
-        space, size, batch_size, images, meaning, dtype, precision, device, data_dir, training,
-            cache, oracle: as in :class:`opscore.experiments.ScoringSettings`.
+        space, size, batch_size, images, meaning, dtype, precision, survivors, device, data_dir,
+            training, cache, oracle: as in :class:`opscore.experiments.ScoringSettings`.
     """
 
     methods: tuple[str, ...] = ("zero-cost-pt(nwot)",)
@@ -101,6 +101,7 @@ class SearchSettings:
     meaning: str = "faithful"
     dtype: str = "float32"
     precision: str = "full"
+    survivors: str = "auto"
     device: str = "auto"
     oracle: OracleSettings = field(default_factory=OracleSettings)
     data_dir: Path | None = None

@@ -152,7 +152,7 @@ class _Measure:
         batch = context.images.minibatch(
             self.n_images, context.seed, "search", "te-nas", number, draw
         ).to(context.settings.device, supernet.alphas.dtype)
-        weights = [supernet.weights(state, renormalize=True) for state in states]
+        weights = [supernet.weights(state, survivors="renormalized") for state in states]
         scores = get_proxy("ntk").scores_under(supernet, weights, batch, meaning=context.meaning)
         return [score.value if score.status == "ok" else math.inf for score in scores]
 
@@ -165,7 +165,7 @@ class _Measure:
         inputs = patches.images.to(supernet.alphas)
         found = []
         for state in states:
-            cell = OneCell(supernet, supernet.weights(state, renormalize=True)).train()
+            cell = OneCell(supernet, supernet.weights(state, survivors="renormalized")).train()
             try:
                 found.append(float(count_regions(cell, inputs)))
             except ArithmeticError:

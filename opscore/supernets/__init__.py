@@ -14,11 +14,13 @@ from opscore.rng import torch_generator
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import nasbench201
 from opscore.supernets.base import (
+    SURVIVORS,
     Gates,
     KernelNetwork,
     StateNetwork,
     Supernet,
     SupernetSize,
+    Survivors,
     initialize,
 )
 from opscore.supernets.checkpoints import load_batch, load_checkpoint
@@ -94,6 +96,7 @@ def build_network(
 
 __all__ = [
     "SUPERNETS",
+    "SURVIVORS",
     "Choice",
     "Family",
     "Gates",
@@ -101,6 +104,7 @@ __all__ = [
     "StateNetwork",
     "Supernet",
     "SupernetSize",
+    "Survivors",
     "WeightedSum",
     "Wrapper",
     "build_network",

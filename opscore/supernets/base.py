@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from opscore.spaces import SearchSpace, State
+
+#: What the operations that are left on an edge weigh after others were removed from it: 'theta',
+#: as before; 'renormalized', as before and scaled to a sum of one; 'uniform', 1/|O| each, with |O|
+#: the number of operations that the edge has in its space.
+Survivors = Literal["theta", "renormalized", "uniform"]
+SURVIVORS: tuple[Survivors, ...] = get_args(Survivors)
 
 #: Layers, and for each a tensor of ones [N, channels].
 Gates = list[tuple[nn.Conv2d | nn.Linear, Tensor]]
@@ -57,19 +63,23 @@ class Supernet(nn.Module):
         exists = _mask(self.space.initial_state(), self.alphas.device)
         return torch.softmax(self.alphas.masked_fill(~exists, -math.inf), dim=1)
 
-    def weights(self, state: State, *, renormalize: bool = False) -> Tensor:
+    def weights(self, state: State, *, survivors: Survivors = "theta") -> Tensor:
         """Operation weights of a state: mask x theta, [edges, operations].
 
-        A discretized edge has weight one on its operation. An edge that has lost some operations
-        keeps the others' weights as they are, as the authors' nwot scores do; ``renormalize``
-        scales them to a sum of one, as their synflow scores do (docs/faithful.md).
+        A discretized edge has weight one on its operation. ``survivors`` says what is left on an
+        edge that has lost some operations but is not decided, see :data:`Survivors`: the authors'
+        nwot scores keep the weights as they are, their synflow scores scale them to a sum of one,
+        and their released code gives 1/|O| for the other proxies (docs/faithful.md).
         """
         mask = _mask(state, self.alphas.device)
         kept = self.theta() * mask
-        discretized = mask.sum(dim=1, keepdim=True) == 1
-        if renormalize:
+        count = mask.sum(dim=1, keepdim=True)
+        if survivors == "renormalized":
             kept = kept / kept.sum(dim=1, keepdim=True)
-        return torch.where(discretized, mask.to(kept.dtype), kept)
+        elif survivors == "uniform":
+            options = _mask(self.space.initial_state(), self.alphas.device).sum(dim=1, keepdim=True)
+            kept = torch.where(count < options, mask.to(kept.dtype) / options, kept)
+        return torch.where(count == 1, mask.to(kept.dtype), kept)
 
     def activation_kernels(
         self,

@@ -24,6 +24,7 @@ class SmallContext:
     seed: int = 0
     meaning: str = "faithful"
     precision: str = "full"
+    survivors: str | None = None
     memo: Memo = field(default_factory=Memo)
     space: object = NASBENCH201
     accuracies: np.ndarray = field(

@@ -86,9 +86,14 @@ def test_weights_of_a_state():
     assert torch.equal(weights[0, [0, 1, 2, 4]], theta[0, [0, 1, 2, 4]]), "nothing renormalised"
     assert weights[2].tolist() == [0, 1, 0, 0, 0]
     assert torch.equal(weights[1], theta[1])
-    scaled = supernet.weights(state, renormalize=True)
+    scaled = supernet.weights(state, survivors="renormalized")
     assert scaled[0].sum().item() == pytest.approx(1)
     assert scaled[0, 3] == 0
+    even = supernet.weights(state.perturb(0, 1), survivors="uniform")
+    assert even[0].tolist() == pytest.approx([0.2, 0, 0.2, 0, 0.2])
+    for weights in (scaled, even):
+        assert torch.allclose(weights[1], theta[1])
+        assert weights[2].tolist() == [0, 1, 0, 0, 0]
 
 
 @pytest.mark.parametrize("run_removed", [False, True])
