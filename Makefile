@@ -11,7 +11,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test lint unit bench figures notebooks clean
+.PHONY: demo test lint unit docs docs-check bench figures notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -28,6 +28,13 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+
+# The numbers of README.md and docs/*.md, from the records and tables that they rest on.
+docs: $(VENV)/.base
+	$(BIN)/python docs/make.py
+
+docs-check: $(VENV)/.base
+	$(BIN)/python docs/make.py --check
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/scoring.py --out benchmarks/results

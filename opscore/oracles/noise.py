@@ -1,4 +1,4 @@
-"""How well an oracle agrees with itself: the ceiling of what any policy can reach."""
+"""How well an oracle agrees with itself from one training to another."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OracleNoise:
         best_acc_rho: mean over edges of the Spearman between best-acc computed from one trial and
             from another, with architectures that lack either left out; mean over pairs of trials.
             A policy that knew one training of every architecture would score this against
-            another: the ceiling of a policy's correlation with best-acc of one trial.
+            another: what somebody reaches who knows one trial and is compared with another.
     """
 
     n_repeated: int

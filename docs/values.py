@@ -1,0 +1,812 @@
+"""The numbers of README.md and docs/*.md: a function for each, called by name from the pages.
+
+They are computed from what the package and the repository carry: the records in
+opscore/data/measured, the tables in figures/ and benchmarks/results. Those that need more say so
+with :func:`needs`, and are left alone where it is not there. See docs/make.py for the comments
+that stand in the pages, and for how to add a number.
+
+A number is rounded half away from zero, and a correlation is written without its leading zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache, wraps
+from typing import Any
+
+import pandas as pd
+from make import ROOT, MissingError, table, value
+
+import opscore
+from opscore.analysis import Correlation, edge_correlations
+from opscore.data import find
+from opscore.data.records import read_record
+
+FIGURES = ROOT / "figures"
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+# --- how numbers are written
+
+
+def fixed(number: float, digits: int) -> str:
+    """A number with so many decimals, halves rounded away from zero; empty for none."""
+    if number is None or math.isnan(number):
+        return ""
+    # What is a half but for the last bits of a double is a half.
+    step = Decimal(1).scaleb(-digits)
+    return str(Decimal(repr(round(float(number), 9))).quantize(step, ROUND_HALF_UP) + 0)
+
+
+def dotted(number: float, digits: int = 2) -> str:
+    """The same without the zero before the point: .77, -.18, 1.00."""
+    return fixed(number, digits).replace("0.", ".", 1) if abs(number) < 1 else fixed(number, digits)
+
+
+def interval(row: Any, digits: int = 2) -> str:
+    """'.59 to .91', of a row with ci_low and ci_high."""
+    low, high = row["ci_low"], row["ci_high"]
+    return "" if pd.isna(low) else f"{dotted(low, digits)} to {dotted(high, digits)}"
+
+
+def p_text(p_value: float) -> str:
+    """A p-value in two digits above .1, else in one or two that matter."""
+    if p_value >= 0.0995:
+        return dotted(p_value, 2)
+    if p_value >= 0.0095:
+        return dotted(p_value, 3)
+    return dotted(p_value, -math.floor(math.log10(p_value) + 0.0223))
+
+
+def mean_sd(row: Any, digits: int = 2) -> str:
+    """'6.28 (.62)': a mean, and the standard deviation over seeds in brackets."""
+    deviation = row["std"]
+    if pd.isna(deviation):
+        return fixed(row["mean"], digits)
+    shown = "0" if deviation < 1e-6 else _deviation(deviation, digits)
+    return f"{fixed(row['mean'], digits)} ({shown})"
+
+
+def _deviation(number: float, digits: int) -> str:
+    return fixed(number, 1) if number >= 9.95 else dotted(number, digits)
+
+
+def bold(text: str) -> str:
+    """Marked as what the table is about."""
+    return f"**{text}**"
+
+
+# --- where numbers come from
+
+
+def needs(name: str) -> Callable[[Callable[..., str]], Callable[..., str]]:
+    """A value that needs a data file, by its name in 'opscore data list'."""
+
+    def decorate(function: Callable[..., str]) -> Callable[..., str]:
+        @wraps(function)
+        def call(*arguments: str) -> str:
+            if find(name) is None:
+                raise MissingError(f"needs {name} (opscore data list)")
+            return function(*arguments)
+
+        return call
+
+    return decorate
+
+
+@cache
+def figure_table(name: str) -> pd.DataFrame:
+    """A table under figures/, as it was committed."""
+    return pd.read_parquet(FIGURES / f"{name}.parquet")
+
+
+def scores_of(source: str) -> pd.DataFrame:
+    """Scores of 'initial' (figures/initial), or of a record: 'paper', 'cpu' (reduced)."""
+    if source == "initial":
+        return figure_table("initial/scores")
+    return read_record(f"progressive_{source}")[0]
+
+
+@cache
+def correlations(source: str, reference: str = "best-acc") -> pd.DataFrame:
+    """Correlation rows at iteration 0 by policy."""
+    scores = scores_of(source)
+    found = Correlation()(scores[scores["iteration"] == 0], references=[reference])
+    return found.set_index("policy")
+
+
+@cache
+def paper_figure2() -> Any:
+    """Figure 2 with the package's records."""
+    return opscore.figure2()
+
+
+def published_rho(policy: str) -> float:
+    """Figure 2 (left), against best-acc."""
+    from opscore.published import published_initial
+
+    return published_initial("best-acc").get(policy, math.nan)
+
+
+# --- operation scoring
+
+
+@value
+def rho(policy: str, source: str = "initial", reference: str = "best-acc") -> str:
+    """Mean Spearman of a policy at iteration 0."""
+    return dotted(correlations(source, reference).loc[policy, "rho"])
+
+
+@value
+def rho_p(policy: str, source: str = "initial", reference: str = "best-acc") -> str:
+    """Its exact p-value."""
+    return p_text(correlations(source, reference).loc[policy, "p_value"])
+
+
+@value
+def published(policy: str) -> str:
+    """The paper's correlation with best-acc, Figure 2 (left)."""
+    return dotted(published_rho(policy))
+
+
+@value
+def rho_over_seeds(policy: str, source: str = "initial") -> str:
+    """The smallest and the largest correlation of a single seed: '.12 to .57'."""
+    scores = scores_of(source)
+    cells = edge_correlations(scores[scores["iteration"] == 0], policy, "best-acc")
+    by_seed = cells.groupby("seed")["rho"].mean()
+    return f"{dotted(by_seed.min())} to {dotted(by_seed.max())}"
+
+
+@value
+def authors_start(policy: str) -> str:
+    """Iteration 0 of the authors' progressive logs, mean over four seeds."""
+    from opscore.published import progressive_correlations
+
+    rows = progressive_correlations()
+    found = rows[(rows["policy"] == policy) & (rows["iteration"] == 0)]
+    return dotted(float(found["rho"].iloc[0]), 3)
+
+
+@value
+def initial_table() -> str:
+    """Policies at paper size: agreement with best-acc, and what they pick."""
+    from opscore.published import table1
+
+    picked = figure_table("initial/selection").query("dataset == 'cifar10'")
+    errors = picked.groupby("policy")["error"].mean()
+    printed = table1().set_index("policy")["error"]
+    found = correlations("initial")
+    order = [*found.drop(["avg-acc", "random"]).sort_values("rho", ascending=False).index]
+    rows = []
+    for policy in [*sorted(order, key=_order), "random", "avg-acc"]:
+        row = found.loc[policy]
+        rho_text = dotted(row["rho"])
+        rows.append(
+            [
+                policy,
+                rho_text if policy in {"random", "avg-acc"} else bold(rho_text),
+                interval(row),
+                p_text(row["p_value"]),
+                _dotted_or_empty(published_rho(policy)),
+                fixed(errors[policy], 2),
+                fixed(printed.get(policy, math.nan), 2),
+            ]
+        )
+    headings = [
+        "policy",
+        "Spearman with best-acc",
+        "95 % interval",
+        "exact p",
+        "published",
+        "picks: error % (mean, four seeds)",
+        "published",
+    ]
+    return table(headings, rows)
+
+
+def _order(policy: str) -> int:
+    known = ["zc-pt(nwot)", "zc-pt(synflow)", "disc-zc(synflow)", "disc-zc(nwot)"]
+    return known.index(policy) if policy in known else len(known)
+
+
+def _dotted_or_empty(number: float) -> str:
+    return "" if math.isnan(number) else dotted(number)
+
+
+#: What the paper claims of each policy, and what became of the claim; the numbers are filled in.
+_TRAINED = {
+    "zc-pt(nwot)": "strongest: yes, but not significantly above darts or darts-pt",
+    "darts-pt": "weakly positive: yes",
+    "darts": "weak or inverse: no, on this short training",
+    "disc-acc": "inverse: open against best-acc, yes against avg-acc ({rho}, p = {p})",
+    "tenas": "fairly good: yes",
+    "disc-zc(nwot)": "weak: no; one cell per stage is shallow, and the bias grows with depth "
+    "([case studies](docs/case_studies.md))",
+}
+
+
+@value
+def trained_table() -> str:
+    """Policies at iteration 0 on the reduced supernet, and the paper's claims."""
+    rows = []
+    for policy, claim in _TRAINED.items():
+        row = correlations("cpu").loc[policy]
+        to_avg = correlations("cpu", "avg-acc").loc[policy]
+        words = claim.format(rho=dotted(to_avg["rho"]), p=p_text(to_avg["p_value"]))
+        rows.append(
+            [
+                policy,
+                dotted(published_rho(policy)),
+                dotted(row["rho"]),
+                interval(row),
+                p_text(row["p_value"]),
+                words,
+            ]
+        )
+    headings = [
+        "policy, iteration 0",
+        "published",
+        "reduced supernet, four seeds",
+        "95 % interval",
+        "exact p",
+        "the paper's claim here",
+    ]
+    return table(headings, rows)
+
+
+@value
+def difference(first: str, second: str, source: str = "cpu") -> str:
+    """Paired difference of two policies' agreement with best-acc."""
+    return dotted(_difference(first, second, source)[0])
+
+
+@value
+def difference_p(first: str, second: str, source: str = "cpu") -> str:
+    """The p-value of its exact sign-flip test."""
+    return p_text(_difference(first, second, source)[1])
+
+
+@value
+def difference_with_interval(first: str, second: str, source: str = "cpu") -> str:
+    """Both, with the interval: '.37 (.12 to .67, p = .06)'."""
+    number, p_value, row = _difference(first, second, source)
+    ends = [row["ci_low"], row["ci_high"]]
+    low, high = sorted(ends if row["policy_a"] == first else [-end for end in ends])
+    return f"{dotted(number)} ({dotted(low)} to {dotted(high)}, p = {p_text(p_value)})"
+
+
+def _difference(first: str, second: str, source: str) -> tuple[float, float, Any]:
+    from opscore.analysis import paired_differences
+
+    scores = scores_of(source)
+    own = scores[(scores["iteration"] == 0) & scores["policy"].isin([first, second, "best-acc"])]
+    row = paired_differences(own).iloc[0]
+    sign = 1 if row["policy_a"] == first else -1
+    return sign * row["difference"], row["p_value"], row
+
+
+@value
+def along(policy: str, source: str, first: str = "0", last: str = "5") -> str:
+    """Correlations with best-acc of A_0 along a search: '.75, .62, .50'."""
+    rhos = _curve(policy, source)
+    return ", ".join(dotted(rhos[t]) for t in range(int(first), int(last) + 1))
+
+
+@value
+def along_range(policy: str, source: str, first: str, last: str) -> str:
+    """The smallest and the largest of them: '-.12 and .40'."""
+    rhos = [_curve(policy, source)[t] for t in range(int(first), int(last) + 1)]
+    return f"{dotted(min(rhos))} and {dotted(max(rhos))}"
+
+
+def _curve(policy: str, source: str) -> dict[int, float]:
+    name = {"paper": "measured, paper size", "cpu": "measured, cpu size (reduced)"}
+    rows = paper_figure2().right
+    own = rows[(rows["source"] == name.get(source, source)) & (rows["policy"] == policy)]
+    return dict(zip(own["iteration"].tolist(), own["rho"].tolist(), strict=True))
+
+
+@value
+def alphas(which: str) -> str:
+    """softmax(alpha) of the trained reduced supernets: 'least', 'most', or an operation's mean."""
+    scores = scores_of("cpu")
+    rows = scores[(scores["policy"] == "darts") & (scores["iteration"] == 0)]
+    if which in {"least", "most"}:
+        return dotted(rows["score"].min() if which == "least" else rows["score"].max())
+    return dotted(rows[rows["op"] == which]["score"].mean())
+
+
+@value
+@needs("published-initial")
+@needs("nasbench201")
+def replay_table() -> str:
+    """Picks of Table 1, from the authors' raw scores."""
+    from opscore.published import table1
+    from opscore.published.replay import TENAS_BY_HAND, replay_table1
+
+    found = replay_table1().query("dataset == 'cifar10'").set_index("policy")
+    printed = table1().set_index("policy")
+
+    def pick(frame: pd.DataFrame, policy: str) -> str:
+        return f"{fixed(frame.loc[policy, 'error'], 2)} / {frame.loc[policy, 'rank']:,}"
+
+    order = [name for name in printed.sort_values("error").index if name != "tenas"]
+    rows = [[name, pick(found, name), pick(printed, name)] for name in order if name in found.index]
+    by_hand = f"{pick(found, TENAS_BY_HAND)} with its tie broken by hand"
+    rows.append(["tenas", f"{pick(found, 'tenas')}; {by_hand}", pick(printed, "tenas")])
+    return table(["pick of Table 1", "replayed error % / rank", "published"], rows)
+
+
+# --- the truth
+
+
+@value
+@needs("nasbench201")
+def noise(field: str, digits: str = "3") -> str:
+    """How far the table agrees with itself, a field of OracleNoise."""
+    return fixed(getattr(_noise(), field), int(digits))
+
+
+@value
+@needs("nasbench201")
+def noise_dotted(field: str, digits: str = "2") -> str:
+    """The same as a correlation is written in the text."""
+    return dotted(getattr(_noise(), field), int(digits))
+
+
+@cache
+def _noise() -> Any:
+    return opscore.load_oracle("nasbench201", source="table").noise()
+
+
+@value
+@needs("nasbench201")
+def packages_table(among: str = "all", digits: str = "3") -> str:
+    """Spearman of analog-nasbench with NAS-Bench-201, among all or among the best of the table."""
+    from scipy.stats import spearmanr
+
+    truth, package = _mean_accuracies("table"), _mean_accuracies("anb")
+    if among != "all":
+        best = truth.nlargest(int(among), keep="all").index
+        truth, package = truth[best], package[best]
+    return fixed(float(spearmanr(truth, package[truth.index])[0]), int(digits))
+
+
+@cache
+def _mean_accuracies(source: str) -> pd.Series[float]:
+    oracle = opscore.load_oracle("nasbench201", source=source)
+    return pd.Series(oracle.mean_accuracy.reshape(-1))
+
+
+# --- images, counting, batch size
+
+
+@value
+def condition(
+    policy: str, meaning: str, batch: str = "256", images: str = "cifar10", digits: str = "2"
+) -> str:
+    """Correlation with best-acc under these conditions (figures/conditions)."""
+    return dotted(_condition(policy, meaning, batch, images)["rho"], int(digits))
+
+
+@value
+def condition_with_interval(policy: str, meaning: str, batch: str, images: str = "cifar10") -> str:
+    """The same with its interval: '.77 (.59 to .91)'."""
+    row = _condition(policy, meaning, batch, images)
+    return f"{dotted(row['rho'])} ({interval(row)})"
+
+
+@value
+def skip_rank(policy: str, meaning: str, batch: str = "256", digits: str = "2") -> str:
+    """Mean rank of skip_connect within its edge there."""
+    return fixed(_condition(policy, meaning, batch, "cifar10")["skip_rank"], int(digits))
+
+
+@value
+def skip_rank_of_truth() -> str:
+    """Mean rank of skip_connect by best-acc."""
+    scores = scores_of("initial")
+    rows = scores[scores["policy"] == "best-acc"]
+    ranks = rows.groupby("edge")["strength"].rank(ascending=False)
+    return fixed(ranks[rows["op"] == "skip_connect"].mean(), 2)
+
+
+@value
+def skips_chosen(policy: str) -> str:
+    """Edges with skip_connect in the four picks of a policy at paper size."""
+    picked = figure_table("initial/selection").query("dataset == 'cifar10'")
+    names = picked[picked["policy"] == policy]["architecture"]
+    return str(int(names.str.count("skip_connect").sum()))
+
+
+@value
+def noise_costs() -> str:
+    """What white noise costs zc-pt(nwot) with the authors' counting, against CIFAR-10 images."""
+    rhos = [
+        _condition("zc-pt(nwot)", "faithful", "64", images)["rho"]
+        for images in ("cifar10", "noise")
+    ]
+    return dotted(rhos[0] - rhos[1])
+
+
+@value
+def batch_gain(policy: str, meaning: str) -> str:
+    """What batch 256 gains over batch 32 on CIFAR-10."""
+    rhos = [_condition(policy, meaning, batch, "cifar10")["rho"] for batch in ("32", "256")]
+    return dotted(rhos[1] - rhos[0])
+
+
+@value
+def counting_gain(policy: str) -> str:
+    """What the clean count gains over the authors': least and most over batches of CIFAR-10."""
+    gains = [
+        _condition(policy, "clean", batch, "cifar10")["rho"]
+        - _condition(policy, "faithful", batch, "cifar10")["rho"]
+        for batch in ("32", "64", "128", "256")
+    ]
+    return f"{dotted(min(gains))} to {dotted(max(gains))}"
+
+
+def _condition(policy: str, meaning: str, batch: str, images: str) -> Any:
+    rows = figure_table("conditions/conditions")
+    mask = (rows["policy"] == policy) & (rows["meaning"] == meaning) & (rows["images"] == images)
+    return rows[mask & (rows["batch_size"] == int(batch))].iloc[0]
+
+
+@value
+def conditions_table() -> str:
+    """Every combination of images, batch and counting."""
+    grid = [("cifar10", batch) for batch in ("32", "64", "128", "256")]
+    names = {"cifar10": "CIFAR-10", "digits": "digits", "noise": "white noise"}
+    columns = [
+        (policy, meaning)
+        for policy in ("zc-pt(nwot)", "disc-zc(nwot)")
+        for meaning in ("faithful", "clean")
+    ]
+    rows = [
+        [
+            names[images],
+            batch,
+            *(
+                condition_with_interval(policy, meaning, batch, images)
+                for policy, meaning in columns
+            ),
+        ]
+        for images, batch in [*grid, ("digits", "64"), ("noise", "64")]
+    ]
+    return table(["images", "batch", *(f"{p}, {m}" for p, m in columns)], rows)
+
+
+# --- search
+
+
+_DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+_QUICK = "batch 64, V = 10"
+
+#: Rows of README's table: what the page calls them, method, setting.
+_SEARCH_ROWS = (
+    ("zero-cost-pt(nwot), four seeds", "zero-cost-pt(nwot)", ""),
+    ("the same, quick setting", "zero-cost-pt(nwot)", _QUICK),
+    ("zero-cost-disc(nwot), quick setting, four seeds", "zero-cost-disc(nwot)", _QUICK),
+    (
+        "zero-cost-pt(synflow) = exhaustive(synflow) = max-params",
+        "zero-cost-pt(synflow)",
+        "",
+    ),
+    ("naswot(synflow), 500 repetitions", "naswot(synflow)", ""),
+    ("naswot(nwot), 500 repetitions", "naswot(nwot)", ""),
+    ("te-nas, its own small networks, two seeds", "te-nas", ""),
+    ("darts-pt, reduced supernet, four seeds", "darts-pt", "cpu size"),
+    ("darts, reduced supernet, four seeds", "darts", "cpu size"),
+    ("random, 500 repetitions", "random", ""),
+    ("optimum", "optimum", ""),
+)
+
+
+@cache
+def _table2() -> pd.DataFrame:
+    from opscore.runs.search_paper import table2
+
+    return table2().table.set_index(["method", "setting", "dataset"]).sort_index()
+
+
+@value
+def search_table() -> str:
+    """Test error of search methods on three datasets, beside Table 2."""
+    rows = []
+    for name, method, setting in _SEARCH_ROWS:
+        cells = [name]
+        for dataset in _DATASETS:
+            row = _table2().loc[(method, setting, dataset)]
+            measured = mean_sd(row)
+            if dataset == "cifar10" and method == "zero-cost-pt(nwot)":
+                measured = bold(fixed(row["mean"], 2)) + measured.removeprefix(
+                    fixed(row["mean"], 2)
+                )
+            cells += [measured, "" if name == "the same, quick setting" else _theirs(row)]
+        rows.append(cells)
+    headings = ["method"]
+    for dataset in ("CIFAR-10", "CIFAR-100", "ImageNet16-120"):
+        headings += [dataset, "published"]
+    return table(headings, rows)
+
+
+def _theirs(row: Any) -> str:
+    if pd.isna(row["published"]):
+        return ""
+    return mean_sd({"mean": row["published"], "std": row["published_std"]})
+
+
+@value
+def search_error(method: str, dataset: str = "cifar10", setting: str = "") -> str:
+    """Mean test error of a search method; the setting 'quick' is batch 64 and V = 10."""
+    return fixed(_search_row(method, dataset, setting)["mean"], 2)
+
+
+@value
+def search_error_sd(method: str, dataset: str = "cifar10", setting: str = "") -> str:
+    """The same with the standard deviation over seeds in brackets."""
+    return mean_sd(_search_row(method, dataset, setting))
+
+
+def _search_row(method: str, dataset: str, setting: str) -> Any:
+    return _table2().loc[(method, _QUICK if setting == "quick" else setting, dataset)]
+
+
+@value
+def single_searches(setting: str = "") -> str:
+    """CIFAR-10 errors of the seeds of Zero-Cost-PT (nwot): '6.72, 5.87, 6.90 and 5.63'."""
+    rows = read_record("search")[0]
+    own = rows[(rows["method"] == "zero-cost-pt(nwot)") & (rows["dataset"] == "cifar10")]
+    batch = 64 if setting == "quick" else 256
+    errors = own[own["batch_size"] == batch].sort_values("seed")["error"]
+    *first, last = [fixed(error, 2) for error in errors]
+    return f"{', '.join(first)} and {last}"
+
+
+@value
+def orders_table() -> str:
+    """Edge orders in the quick setting, beside Table 5."""
+    from opscore.runs.search_paper import table5
+
+    found = table5().table
+    found = found[found["dataset"] == "cifar10"].set_index("order")
+
+    def beside(mean: float, std: float) -> str:
+        return f"{fixed(mean, 2)} ({dotted(std) if abs(std) < 1 else fixed(std, 2)})"
+
+    rows = []
+    for order in (
+        "global-op-iter",
+        "global-edge-iter",
+        "fixed",
+        "random",
+        "global-op-once",
+        "global-edge-once",
+    ):
+        row = found.loc[order]
+        rows.append(
+            [
+                f"`{order}`",
+                beside(row["mean"], row["std"]),
+                beside(row["published"], row["published_std"]),
+                fixed(row["perturbations"], 0),
+            ]
+        )
+    return table(["order", "measured (sd)", "published (sd)", "perturbations of a proposal"], rows)
+
+
+@cache
+def _ablation() -> pd.DataFrame:
+    return figure_table("search/ablation").set_index(["N", "V"])
+
+
+@value
+def distinct(proposals: str) -> str:
+    """Different architectures among so many proposals."""
+    count = _ablation().loc[(int(proposals), 0), "distinct"]
+    return fixed(count, 0 if float(count).is_integer() else 1)
+
+
+@value
+def ablation_table() -> str:
+    """Searches of N proposals, cut out of 1,000, validated on V minibatches."""
+    found = _ablation()
+    rows = []
+    for n in (1, 10, 100, 1000):
+        cells = [f"{n:,}", f"{found.loc[(n, 0), 'n_searches']:,}"]
+        for v in (0, 1, 10, 100):
+            cells.append("" if n == 1 and v else mean_sd(found.loc[(n, v)]))
+        rows.append(cells)
+    return table(["N", "searches", "first proposal", "V = 1", "V = 10", "V = 100"], rows)
+
+
+@value
+@needs("nasbench201")
+def sampling_table() -> str:
+    """Random search and NASWOT, 500 repetitions."""
+    from opscore.oracles import load_oracles
+    from opscore.runs.search_tables import repeated_sampling
+
+    rows = []
+    for method in ("random", "naswot(nwot)", "naswot(synflow)"):
+        cells = [method]
+        for dataset in _DATASETS:
+            row = _table2().loc[(method, "", dataset)]
+            theirs = f"{fixed(row['published'], 2)} ({fixed(row['published_std'], 2)})"
+            cells += [f"{fixed(row['mean'], 2)} ({fixed(row['std'], 2)})", theirs]
+        rows.append(cells)
+    sampled = repeated_sampling("params", load_oracles("nasbench201", source="table"))
+    cells = ["naswot(params)"]
+    for dataset in _DATASETS:
+        errors = sampled[sampled["dataset"] == dataset]["error"]
+        cells += [f"{fixed(errors.mean(), 2)} ({fixed(errors.std(), 2)})", ""]
+    rows.append(cells)
+    headings = ["method"]
+    for dataset in ("CIFAR-10", "CIFAR-100", "ImageNet16-120"):
+        headings += [dataset, "published"]
+    return table(headings, rows)
+
+
+@value
+@needs("nasbench201")
+def exhaustive(proxy: str) -> str:
+    """The three errors of the best of all architectures by a proxy."""
+    scores = read_record("architecture_scores")[0]
+    best = str(scores.loc[scores[proxy].idxmax(), "architecture"])
+    errors = opscore.evaluate_search([best]).set_index("dataset")["error"]
+    return ", ".join(fixed(errors[dataset], 2) for dataset in _DATASETS)
+
+
+@value
+@needs("nasbench201")
+def proxy_and_accuracy(proxy: str) -> str:
+    """Spearman with CIFAR-10 test accuracy over all architectures that have a score."""
+    from scipy.stats import spearmanr
+
+    scores = read_record("architecture_scores")[0].set_index("architecture")[proxy].dropna()
+    errors = opscore.evaluate_search(list(scores.index))
+    own = errors[errors["dataset"] == "cifar10"].set_index("architecture")["error"]
+    return dotted(float(spearmanr(scores, -own[scores.index])[0]), 3)
+
+
+@value
+def scored_architectures(proxy: str) -> str:
+    """How many architectures have a score of this proxy."""
+    return f"{int(read_record('architecture_scores')[0][proxy].notna().sum()):,}"
+
+
+# --- case studies
+
+
+@value
+def toy_table() -> str:
+    """The toy model, chains of 4 to 6 edges, both countings; published in brackets."""
+    rows = []
+    from opscore.runs.toy import shipped_toy_model
+
+    found = shipped_toy_model().against_published()
+    for meaning in ("clean", "faithful"):
+        for length in (4, 5, 6):
+            own = found[(found["meaning"] == meaning) & (found["length"] == length)]
+            own = own.set_index("policy")
+            name = f"{length}, {meaning}" + (" (published)" if meaning == "clean" else "")
+            cells = [name]
+            for column, digits in (("rho", 2), ("rank_skip_connect", 2), ("skips", None)):
+                for policy in ("zc-pt(nwot)", "disc-zc(nwot)"):
+                    cells.append(_beside_published(own.loc[policy], column, digits))
+            rows.append(cells)
+    headings = ["edges", "rho zc-pt", "rho disc-zc", "rank of skip: zc-pt", "disc-zc"]
+    return table([*headings, "edges with skip chosen: zc-pt", "disc-zc"], rows)
+
+
+def _beside_published(row: Any, column: str, digits: int | None) -> str:
+    def text(number: float) -> str:
+        if digits is None:
+            return fixed(number, 2).rstrip("0").rstrip(".").replace("0.", ".", 1) or "0"
+        return dotted(number, digits)
+
+    theirs = row[f"published_{column}"]
+    return text(row[column]) + ("" if pd.isna(theirs) else f" ({text(theirs)})")
+
+
+@value
+def retrained(epoch: str, column: str) -> str:
+    """Spread ('spread', in points) or correlation ('rho') after an epoch of retraining."""
+    rows = figure_table("retraining/retraining_edge0_correlation").set_index("epoch")
+    number = rows.loc[int(epoch), column]
+    return fixed(number, 1) if column == "spread" else dotted(number)
+
+
+@value
+def retrained_range(first: str, column: str) -> str:
+    """The smallest and the largest from an epoch on: '2.5 and 4.4'."""
+    rows = figure_table("retraining/retraining_edge0_correlation").set_index("epoch")
+    numbers = rows.loc[int(first) :, column]
+    digits = 1 if column == "spread" else 2
+    return f"{dotted(numbers.min(), digits)} and {dotted(numbers.max(), digits)}"
+
+
+# --- proxies
+
+
+@value
+def proxies_table() -> str:
+    """Every proxy inside zc-pt and disc-zc on the reduced supernet."""
+    scores = figure_table("proxies/scores")
+    found = Correlation()(scores, references=["best-acc"])
+    found = found[found["policy"] != "avg-acc"].sort_values("rho", ascending=False, kind="stable")
+    seconds = scores[scores["status"] == "ok"].groupby("policy")["seconds"].mean()
+    rows = []
+    for row in found.to_dict("records"):
+        policy = str(row["policy"])
+        stated = published_rho(policy)
+        rows.append(
+            [
+                policy,
+                dotted(row["rho"]),
+                interval(row),
+                p_text(row["p_value"]),
+                _dotted_or_empty(stated),
+                str(row["n_excluded"]) if row["n_excluded"] else "",
+                fixed(seconds[policy], 3),
+            ]
+        )
+    headings = ["policy", "rho", "95 % interval", "exact p", "stated", "left out", "seconds"]
+    return table(headings, rows)
+
+
+# --- speed
+
+
+@cache
+def _scoring() -> pd.DataFrame:
+    return pd.read_csv(RESULTS / "scoring.csv")
+
+
+@value
+def speed_table() -> str:
+    """zc-pt over all 30 perturbations, plain and fast."""
+    order = ["nwot", "synflow", "snip", "grad_norm", "fisher", "grasp"]
+    rows = []
+    for proxy in order:
+        for row in _scoring().query("proxy == @proxy").to_dict("records"):
+            rows.append(
+                [
+                    proxy,
+                    "-" if proxy == "synflow" else str(row["batch"]),
+                    row["precision"],
+                    fixed(row["plain_seconds"], 1),
+                    fixed(row["fast_seconds"], 1),
+                    bold(fixed(row["ratio"], 1)),
+                    f"{fixed(row['gflops'], 0)} of {fixed(row['peak_gflops'], 0)}",
+                    f"{row['max_rel_error']:.0e}",
+                    fixed(row["rank_agreement"], 4),
+                    f"{row['peak_rss_mb']:,.0f}",
+                ]
+            )
+    headings = [
+        "proxy",
+        "batch",
+        "precision",
+        "plain, s",
+        "fast, s",
+        "times faster",
+        "GFLOP/s, of the convolutions' peak",
+        "largest relative difference",
+        "rank agreement",
+        "peak memory, MB",
+    ]
+    return table(headings, rows)
+
+
+@value
+def bf16(column: str) -> str:
+    """nwot in bfloat16 at batch 256: 'faster' than in full precision, or 'agreement' in ranks."""
+    rows = _scoring().query("proxy == 'nwot' and batch == 256").set_index("precision")
+    if column == "faster":
+        return fixed(rows.loc["f32", "fast_seconds"] / rows.loc["bf16", "fast_seconds"], 1)
+    return dotted(rows.loc["bf16", "rank_agreement"], 4)
