@@ -50,9 +50,9 @@ SELECTION = {
     "policy": "str",
     "seed": "Int64",
     "architecture": "str",  # the benchmark's own string
-    "dataset": "str",
+    "dataset": "str",  # '' where there is no truth; what follows is missing then
     "error": "float64",  # percent, mean over the seeds that the benchmark has
-    "rank": "int64",  # 1 + the number of architectures that are strictly better
+    "rank": "Int64",  # 1 + the number of architectures that are strictly better
     "percentile": "float64",  # percent of the space that is strictly worse
 }
 

@@ -31,12 +31,19 @@ class Selection:
         if self.tie_break not in TIE_BREAKS:
             raise unknown("tie break", self.tie_break, TIE_BREAKS)
 
-    def __call__(self, scores: pd.DataFrame, oracles: Mapping[str, Oracle]) -> pd.DataFrame:
+    def __call__(
+        self,
+        scores: pd.DataFrame,
+        oracles: Mapping[str, Oracle],
+        space: SearchSpace | None = None,
+    ) -> pd.DataFrame:
         """Pick an architecture per (policy, seed) at iteration 0 and look it up.
 
         Args:
             scores: a score table (schema SCORES).
-            oracles: the truth by dataset; all of one space.
+            oracles: the truth by dataset; all of one space. Without any, what is known of the
+                truth only stays empty.
+            space: the search space, where there is no oracle to tell.
 
         Returns:
             A frame (schema SELECTION), one row per (policy, seed, dataset). A policy that has no
@@ -44,12 +51,13 @@ class Selection:
             these as records with policy, seed and the edges without a score.
 
         Raises:
-            UserError: no oracle is given, the table names an unknown edge or operation, or an
-                operation has two rows.
+            UserError: neither oracle nor space is given, the table names an unknown edge or
+                operation, or an operation has two rows.
         """
-        if not oracles:
-            raise UserError("a selection needs at least one oracle")
-        space = next(iter(oracles.values())).space
+        if oracles:
+            space = next(iter(oracles.values())).space
+        if space is None:
+            raise UserError("a selection needs at least one oracle, or the space")
         rows: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
         initial = scores[scores["iteration"] == 0].astype({"seed": "Int64"})
@@ -64,43 +72,53 @@ class Selection:
             if missing:
                 left_out.append({"policy": str(policy), "seed": seed, "edges": missing})
                 continue
-            state = space.architecture([op for op in choices if op is not None])
+            state = space.architecture([ops for ops in choices if ops is not None])
             rows.extend(
-                {
-                    "policy": str(policy),
-                    "seed": pd.NA if seed is None else seed,
-                    **_look_up(state, dataset, oracle),
-                }
-                for dataset, oracle in oracles.items()
+                {"policy": str(policy), "seed": pd.NA if seed is None else seed, **found}
+                for found in look_up(state, oracles)
             )
         frame = pd.DataFrame(rows, columns=list(schema.SELECTION))
         frame = schema.conform(frame, "selection")
         frame.attrs["left_out"] = left_out
         return frame
 
-    def _choices(self, group: pd.DataFrame, space: SearchSpace) -> list[int | None]:
-        """The index of the strongest operation of each edge; None where nothing was scored."""
+    def _choices(self, group: pd.DataFrame, space: SearchSpace) -> list[tuple[int, ...] | None]:
+        """The strongest operations of each edge, as many as it keeps; None where too few scored."""
         by_edge: list[dict[int, float]] = [{} for _ in space.edges]
         usable = group[(group["status"] == "ok") & group["strength"].notna()]
         for edge, op, strength in zip(
             usable["edge"].tolist(), usable["op"].tolist(), usable["strength"].tolist(), strict=True
         ):
             by_edge[space.edge_index(int(edge))][space.operation_index(int(edge), op)] = strength
-        return [self._strongest(strengths) for strengths in by_edge]
+        return [
+            self._strongest(strengths, kept)
+            for strengths, kept in zip(by_edge, space.keeps, strict=True)
+        ]
 
-    def _strongest(self, strengths: Mapping[int, float]) -> int | None:
-        if not strengths:
+    def _strongest(self, strengths: Mapping[int, float], kept: int) -> tuple[int, ...] | None:
+        if len(strengths) < kept:
             return None
-        best = max(strengths.values())
-        tied = [op for op, strength in strengths.items() if strength == best]
-        return min(tied) if self.tie_break == "first" else max(tied)
+        sign = 1 if self.tie_break == "first" else -1
+        order = sorted(strengths, key=lambda op: (-strengths[op], sign * op))
+        return tuple(sorted(order[:kept]))
 
 
-def _look_up(state: State, dataset: str, oracle: Oracle) -> dict[str, Any]:
-    return {
-        "architecture": oracle.space.format(state),
-        "dataset": dataset,
-        "error": oracle.error(state),
-        "rank": oracle.rank(state),
-        "percentile": oracle.percentile(state),
-    }
+def look_up(state: State, oracles: Mapping[str, Oracle]) -> list[dict[str, Any]]:
+    """What the truths say of an architecture: one entry for each dataset, columns of SELECTION.
+
+    Without any truth one entry, of which only the architecture is known.
+    """
+    text = state.space.format(state)
+    if not oracles:
+        nothing = {"error": float("nan"), "rank": pd.NA, "percentile": float("nan")}
+        return [{"architecture": text, "dataset": "", **nothing}]
+    return [
+        {
+            "architecture": text,
+            "dataset": dataset,
+            "error": oracle.error(state),
+            "rank": oracle.rank(state),
+            "percentile": oracle.percentile(state),
+        }
+        for dataset, oracle in oracles.items()
+    ]

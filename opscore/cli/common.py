@@ -28,7 +28,10 @@ ImagesOption = Annotated[
     str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
 ]
 OracleSourceOption = Annotated[
-    str, typer.Option(help="Which table is the oracle; auto is the best there is.")
+    str,
+    typer.Option(
+        help="Which table is the truth; auto is the best there is, none does without a truth."
+    ),
 ]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress; nor is any shown with --json.")

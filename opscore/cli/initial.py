@@ -19,7 +19,12 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
-from opscore.cli.tables import correlation_table, score_table, selection_table
+from opscore.cli.tables import (
+    correlation_table,
+    say_if_no_truth,
+    score_table,
+    selection_table,
+)
 
 if TYPE_CHECKING:
     from opscore.runs import InitialResult
@@ -47,6 +52,7 @@ def initial(
     from opscore.runs import initial as run_initial
 
     names, seeds = parse_policies(policies), grid.seed_list
+    say_if_no_truth(networks.space, truth.settings())
     with shown("scoring", quiet=grid.quiet or as_json):
         result = run_initial(
             names,
@@ -78,5 +84,6 @@ def _report(result: InitialResult, *, show_scores: bool) -> None:
     print_notes(result.notes())
     if show_scores:
         console.print(score_table(result.scores))
-    console.print(correlation_table(result.against("best-acc"), result.published("best-acc")))
+    if result.settings.oracle.known:
+        console.print(correlation_table(result.against("best-acc"), result.published("best-acc")))
     console.print(selection_table(result.selection, result.settings.oracle.dataset))

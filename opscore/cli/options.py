@@ -61,19 +61,41 @@ class NetworkOptions:
 class OracleOptions:
     """Which truth scores are compared with."""
 
-    dataset: Annotated[str, typer.Option(help="Dataset of the oracle.")] = "cifar10"
-    split: Annotated[str, typer.Option(help="Accuracy of the oracle: test or valid.")] = "test"
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Dataset or task of the truth; else the space's own default."),
+    ] = None
+    split: Annotated[
+        str | None,
+        typer.Option(help="Accuracy of the truth: test or valid; else the space's default."),
+    ] = None
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of the benchmark's trainings; else the space's default."),
+    ] = None
     oracle_seeds: Annotated[
-        str, typer.Option(help="How training seeds are reduced: max, mean, or an index.")
-    ] = "max"
+        str | None,
+        typer.Option(help="How training seeds are reduced: max (default), mean, or an index."),
+    ] = None
     oracle_source: OracleSourceOption = "auto"
+    allow_partial: Annotated[
+        bool,
+        typer.Option("--allow-partial", help="Use a truth that lacks some architectures."),
+    ] = False
 
     def settings(self) -> OracleSettings:
-        """The same for the library."""
+        """These options as the library takes them."""
         from opscore.experiments import OracleSettings
 
-        seeds = parse_reduction(self.oracle_seeds)
-        return OracleSettings(self.dataset, self.split, seeds=seeds, source=self.oracle_source)
+        seeds = None if self.oracle_seeds is None else parse_reduction(self.oracle_seeds)
+        return OracleSettings(
+            self.dataset,
+            self.split,
+            self.epochs,
+            seeds,
+            self.oracle_source,
+            allow_partial=self.allow_partial,
+        )
 
 
 @dataclass(frozen=True)

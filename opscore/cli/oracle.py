@@ -17,17 +17,28 @@ if TYPE_CHECKING:
 
 def oracle(
     space: Annotated[str, typer.Argument(help="Search space.")] = "nasbench201",
-    dataset: Annotated[str, typer.Option(help="cifar10, cifar100 or imagenet16-120.")] = "cifar10",
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Dataset or task, such as cifar100; else the space's own default."),
+    ] = None,
     split: Annotated[
-        str, typer.Option(help="test (as published) or valid (Eq. 1 read literally).")
-    ] = "test",
-    epochs: Annotated[int, typer.Option(help="Length of the trainings: 200 or 12.")] = 200,
+        str | None,
+        typer.Option(help="test (as published) or valid (Eq. 1 read literally)."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of the trainings, on nasbench201 200 or 12.")
+    ] = None,
     oracle_seeds: Annotated[
-        str, typer.Option(help="How trainings are reduced: max (as published), mean, an index.")
-    ] = "max",
+        str | None,
+        typer.Option(help="How trainings are reduced: max (as published), mean, an index."),
+    ] = None,
     source: Annotated[
-        str, typer.Option(help="table, anb (the package analog-nasbench), or auto.")
+        str, typer.Option(help="On nasbench201 table, anb (package analog-nasbench), or auto.")
     ] = "auto",
+    allow_partial: Annotated[
+        bool,
+        typer.Option("--allow-partial", help="Use a table that lacks some architectures."),
+    ] = False,
     noise: Annotated[
         bool, typer.Option("--noise", help="Also how well the table agrees with itself over seeds.")
     ] = False,
@@ -42,9 +53,10 @@ def oracle(
         dataset=dataset,
         split=split,
         epochs=epochs,
-        seeds=parse_reduction(oracle_seeds),
+        seeds=None if oracle_seeds is None else parse_reduction(oracle_seeds),
         source=source,
         data_dir=data_dir,
+        allow_partial=allow_partial,
     )
     measured = truth.noise() if noise else None
     if as_json:
@@ -76,7 +88,8 @@ def _table(truth: Oracle) -> Table:
     """One row per edge and statistic, the best operation in bold."""
     frame = truth.table()
     operations = list(dict.fromkeys(frame["op"]))
-    title = f"Accuracy of the operations of {truth.space.name}, %"
+    unit = f", {truth.metric.unit}" if truth.metric.unit else ""
+    title = f"{truth.dataset} {truth.metric.name} of the operations of {truth.space.name}{unit}"
     table = Table("edge", "", title=title, box=box.SIMPLE_HEAD, pad_edge=False)
     table.collapse_padding = True  # it fits into 80 columns
     for name in operations:
@@ -94,7 +107,8 @@ def _table(truth: Oracle) -> Table:
 def _cell(value: float | None, best: float) -> str:
     if value is None:
         return ""
-    return f"[bold]{value:.2f}[/bold]" if value == best else f"{value:.2f}"
+    text = f"{value:.2f}" if abs(best) >= 10 else f"{value:.4f}"
+    return f"[bold]{text}[/bold]" if value == best else text
 
 
 def _noise_table(noise: OracleNoise) -> Table:

@@ -20,7 +20,7 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
-from opscore.cli.tables import number, selection_table
+from opscore.cli.tables import number, say_if_no_truth, selection_table
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def progressive(
     from opscore.runs import progressive as run_progressive
 
     names, seeds = parse_policies(policies), grid.seed_list
+    say_if_no_truth(networks.space, truth.settings())
     with shown("scoring", quiet=grid.quiet or as_json):
         result = run_progressive(
             names,
@@ -124,9 +125,10 @@ def _parse_epochs(text: str | None) -> int | dict[str, int] | None:
 
 def _report(result: ProgressiveResult) -> None:
     print_notes(result.notes())
-    console.print(_curves(result))
+    if result.settings.oracle.known:
+        console.print(_curves(result))
     table = selection_table(result.architectures, result.settings.oracle.dataset)
-    table.title = "Architecture that each search ended on: error %, rank on the oracle's dataset"
+    table.title = "Architecture that each search ended on: error, rank on the truth's dataset"
     console.print(table)
 
 

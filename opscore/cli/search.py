@@ -10,15 +10,14 @@ from rich.table import Table
 
 from opscore.cli.common import (
     JsonOption,
-    OracleSourceOption,
     OutOption,
     console,
     print_json,
     print_notes,
     print_written,
 )
-from opscore.cli.options import NetworkOptions, RunOptions, grouped
-from opscore.cli.tables import number
+from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
+from opscore.cli.tables import number, rank_text, say_if_no_truth
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,12 +84,11 @@ def search(
         str,
         typer.Option(help="Training profile of methods that train: paper, cpu, smoke; auto."),
     ] = "auto",
-    oracle_source: OracleSourceOption = "auto",
+    truth: OracleOptions,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
-    from opscore.experiments import OracleSettings
     from opscore.policies import split_names
     from opscore.progress import shown
     from opscore.runs.searching import run_search
@@ -100,13 +98,14 @@ def search(
     if not names:
         raise UserError("no search method was asked for; for instance --methods random")
     seeds = grid.seed_list
+    say_if_no_truth(networks.space, truth.settings())
     with shown("searching", quiet=grid.quiet or as_json):
         result = run_search(
             names,
             seeds,
             store=grid.runs,
             jobs=grid.jobs,
-            oracle=OracleSettings(source=oracle_source),
+            oracle=truth.settings(),
             order=order,
             orders=orders,
             proposals=proposals,
@@ -158,10 +157,12 @@ def methods(as_json: JsonOption = False) -> None:
 
 
 def _ends(result: SearchResult) -> Table:
-    """Where each search ended, with the error and rank on the first dataset."""
+    """Where each search ended, with the error and rank on the truth's dataset."""
     frame = result.architectures
-    dataset = str(frame["dataset"].iloc[0])
-    table = Table(title=f"Architectures found: error % and rank on {dataset}")
+    datasets = list(dict.fromkeys(frame["dataset"]))
+    asked = result.settings.oracle.dataset
+    dataset = asked if asked in datasets else datasets[0]
+    table = Table(title=f"Architectures found: error and rank on {dataset or 'no truth'}")
     for column in ("method", "seed", "architecture"):
         table.add_column(column, overflow="fold")
     for column in ("error", "rank", "regret"):
@@ -173,7 +174,7 @@ def _ends(result: SearchResult) -> Table:
             seed.replace("<NA>", ""),
             str(row["architecture"]),
             number(row["error"], ".2f"),
-            f"{row['rank']:,}",
+            rank_text(row["rank"]),
             number(row["regret"], ".2f"),
         )
     return table

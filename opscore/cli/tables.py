@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from opscore.experiments import OracleSettings
 
 #: Column headings where a dataset's name is long.
 _SHORT = {"imagenet16-120": "in16-120"}
@@ -44,10 +45,34 @@ def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Tab
     return table
 
 
-def selection_table(rows: pd.DataFrame, dataset: str) -> Table:
-    """One line for each (policy, seed): its error on every dataset, and its rank on one."""
+def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
+    """Say, before anything is computed, that nothing will be compared with a truth."""
+    from opscore.cli.common import progress_console
+    from opscore.experiments.settings import NO_TRUTH, no_truth
+    from opscore.oracles import has_oracle
+
+    if oracle.source == NO_TRUTH or not has_oracle(space):
+        progress_console.print(
+            f"no truth: {no_truth(space)}; error, rank and correlations with it stay empty",
+            style="dim",
+            highlight=False,
+        )
+
+
+def rank_text(value: object) -> str:
+    """A rank with thousands apart, or a dash where there is none."""
+    return "-" if str(value) in {"<NA>", "nan", "None"} else f"{int(str(value)):,}"
+
+
+def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
+    """One line for each (policy, seed): its error on every dataset, and its rank on one.
+
+    Where there is no truth, the architecture itself.
+    """
     datasets = list(dict.fromkeys(rows["dataset"]))
-    table = Table(title=f"Architecture picked on each edge: error %, rank on {dataset}")
+    if datasets == [""]:
+        return _picks_table(rows)
+    table = Table(title=f"Architecture picked on each edge: error, rank on {dataset}")
     for heading in (
         "policy",
         "seed",
@@ -63,9 +88,17 @@ def selection_table(rows: pd.DataFrame, dataset: str) -> Table:
             str(policy),
             seed_text(seed),
             *(number(by_dataset.loc[name, "error"], ".2f") for name in datasets),
-            f"{ranked['rank']:,}",
+            rank_text(ranked["rank"]),
             f"{number(ranked['percentile'], '.1f')} %",
         )
+    return table
+
+
+def _picks_table(rows: pd.DataFrame) -> Table:
+    """One line for each (policy, seed): the architecture."""
+    table = Table("policy", "seed", "architecture", title="Architecture picked on each edge")
+    for row in rows.to_dict("records"):
+        table.add_row(str(row["policy"]), seed_text(row["seed"]), str(row["architecture"]))
     return table
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 from opscore import schema
 from opscore._version import __version__
 from opscore.data.files import file_hash
-from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings
+from opscore.errors import UserError
+from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings, no_truth
 from opscore.experiments.trained import image_fingerprint, trained_supernet
 from opscore.images import Batch, ImageSet, load_images
 from opscore.oracles import Oracle, load_oracle
@@ -256,6 +257,8 @@ def tabulate(
 
 @lru_cache(maxsize=8)
 def _load_oracle(space: str, settings: OracleSettings, data_dir: Path | None) -> Oracle:
+    if not settings.known:
+        raise UserError(f"there is no truth: {no_truth(space)}")
     return load_oracle(space, **asdict(settings), data_dir=data_dir)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ import torch
 
 from opscore.errors import UserError, unknown
 from opscore.images import resolve_images
+from opscore.oracles import has_oracle, load_accuracies
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import (
@@ -24,27 +26,58 @@ from opscore.spaces import get_space
 from opscore.supernets import SUPERNETS, Survivors
 from opscore.supernets.profiles import TrainingProfile, find_profile
 
+#: The oracle's source where there is no truth.
+NO_TRUTH = "none"
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
 class OracleSettings:
-    """Which table is the truth; the defaults are those of the published best-acc.
+    """Which table is the truth; what is None is the default of the space's own table.
+
+    NAS-Bench-201's defaults are those of the published best-acc.
 
     Attributes:
-        dataset: 'cifar10', 'cifar100' or 'imagenet16-120'.
-        split: 'test' (published) or 'valid' (Eq. 1 read literally).
+        dataset: dataset or task of the table, such as 'cifar10'.
+        split: 'test' or 'valid' (Eq. 1 read literally).
         epochs: length of the benchmark's training.
         seeds: how an architecture's training seeds are reduced: 'max' (published), 'mean', or
             the index of one.
-        source: 'auto' takes the best table that is found.
+        source: 'auto' takes the best table that is found; 'none' does without a truth.
+        allow_partial: whether a table may be used that lacks some architectures.
     """
 
-    dataset: str = "cifar10"
-    split: str = "test"
-    epochs: int = 200
-    seeds: str | int = "max"
+    dataset: str | None = None
+    split: str | None = None
+    epochs: int | None = None
+    seeds: str | int | None = None
     source: str = "auto"
+    allow_partial: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a truth; of resolved settings."""
+        return self.source != NO_TRUTH
+
+    def resolved(self, space: str, data_dir: Path | None = None) -> OracleSettings:
+        """The same settings with the defaults of the space's table, or without a truth.
+
+        UserError when something is asked of a space that has no table, the file of the table is
+        missing, or it lacks what is asked for.
+        """
+        if not has_oracle(space):
+            get_space(space)
+            asked = self.dataset or self.split or self.epochs or self.seeds
+            if asked is not None or self.source not in ("auto", NO_TRUTH):
+                raise UserError(f"space '{space}' has no table of accuracies to take a truth from")
+            return replace(self, source=NO_TRUTH)
+        if self.source == NO_TRUTH:
+            return self
+        accuracies = load_accuracies(space, self.source, data_dir)
+        dataset, split, epochs = accuracies.resolve(self.dataset, self.split, self.epochs)
+        seeds = accuracies.default_seeds if self.seeds is None else self.seeds
+        return replace(self, dataset=dataset, split=split, epochs=epochs, seeds=seeds)
 
 
 @dataclass(frozen=True)
@@ -143,22 +176,40 @@ class ScoringSettings:
         for path in (self.checkpoint, self.batch_file):
             if path is not None and not Path(path).is_file():
                 raise UserError(f"no such file: {path}")
+        data_dir = _path(self.data_dir)
+        oracle = self.oracle.resolved(self.space, data_dir)
+        _require_truth(self.policies, self.space, oracle)
         return replace(
             self,
+            oracle=oracle,
             policies=tuple(dict.fromkeys(self.policies)),
             seeds=tuple(dict.fromkeys(self.seeds)),
-            images=resolve_images(self.images, _path(self.data_dir)),
+            images=resolve_images(self.images, data_dir),
             device=resolve_device(self.device),
             checkpoint=_path(self.checkpoint),
             batch_file=_path(self.batch_file),
-            data_dir=_path(self.data_dir),
+            data_dir=data_dir,
             training=self.profile,
             cache=_path(self.cache),
         )
 
 
+def no_truth(space: str) -> str:
+    """Why there is no truth, for messages and notes."""
+    if has_oracle(space):
+        return "none was asked for (source 'none')"
+    return f"space '{space}' has no table of accuracies"
+
+
 def _path(value: Path | str | None) -> Path | None:
     return None if value is None else Path(value)
+
+
+def _require_truth(policies: Sequence[str], space: str, oracle: OracleSettings) -> None:
+    """UserError for a policy that knows the truth where there is none."""
+    for policy in policies:
+        if not oracle.known and "oracle" in find_family(policy)[0].policy.uses:
+            raise UserError(f"{policy} needs a truth: {no_truth(space)}")
 
 
 def _require_precision(policy: str, precision: Precision) -> None:

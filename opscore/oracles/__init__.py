@@ -10,6 +10,7 @@ import pandas as pd
 from opscore.errors import UserError
 from opscore.oracles import nasbench201
 from opscore.oracles.base import Oracle
+from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.tables import Accuracies
 from opscore.registry import Registry
@@ -27,26 +28,46 @@ def list_oracles() -> list[str]:
     return list(ORACLES)
 
 
+def has_oracle(space: str) -> bool:
+    """Whether a space has a table of accuracies."""
+    return space in ORACLES
+
+
+def load_accuracies(space: str, source: str = "auto", data_dir: Path | None = None) -> Accuracies:
+    """Everything that a source has.
+
+    UserError when the space has no table, or its file is missing.
+    """
+    if not has_oracle(space):
+        get_space(space)  # says that there is no such space
+        raise UserError(
+            f"space '{space}' has no table of accuracies; those that have one: "
+            f"{', '.join(list_oracles())}"
+        )
+    return ORACLES[space](source, data_dir)
+
+
 def load_oracle(
     space: str = "nasbench201",
-    dataset: str = "cifar10",
-    split: str = "test",
-    epochs: int = 200,
-    seeds: str | int = "max",
+    dataset: str | None = None,
+    split: str | None = None,
+    epochs: int | None = None,
+    seeds: str | int | None = None,
     source: str = "auto",
     data_dir: Path | None = None,
     *,
     allow_partial: bool = False,
 ) -> Oracle:
-    """The table of a space; the defaults are those of the published best-acc.
+    """The truth of a space; what is None is the table's own default.
 
     Args:
         space: name of the space.
-        dataset: 'cifar10', 'cifar100' or 'imagenet16-120'.
-        split: 'test' (published) or 'valid' (Eq. 1 read literally).
-        epochs: 200 or 12.
-        seeds: 'max' (published), 'mean', or the index of one training.
-        source: 'auto' (the best that is found), 'table' or 'anb'.
+        dataset: a dataset or task of the table: on NAS-Bench-201 'cifar10' (default), 'cifar100'
+            or 'imagenet16-120'.
+        split: 'test' (on NAS-Bench-201 the default, as published) or 'valid' (Eq. 1 literally).
+        epochs: length of the trainings, on NAS-Bench-201 200 (default) or 12.
+        seeds: 'max' (default, as published), 'mean', or the index of one training.
+        source: 'auto' (the best that is found), or a name that the space's loader knows.
         data_dir: where files are looked for first.
         allow_partial: leave out architectures that the table lacks.
 
@@ -54,30 +75,39 @@ def load_oracle(
         UserError: there is no such table, and the message lists what there is; or it lacks
             architectures.
     """
-    accuracies = ORACLES[space](source, data_dir)
-    return accuracies.oracle(
-        get_space(space), (dataset, split, epochs), seeds, allow_partial=allow_partial
-    )
+    accuracies = load_accuracies(space, source, data_dir)
+    key = accuracies.resolve(dataset, split, epochs)
+    return accuracies.oracle(get_space(space), key, seeds, allow_partial=allow_partial)
 
 
 def load_oracles(
     space: str = "nasbench201",
-    split: str = "test",
-    epochs: int = 200,
+    split: str | None = None,
+    epochs: int | None = None,
     source: str = "auto",
     data_dir: Path | None = None,
+    *,
+    allow_partial: bool = False,
 ) -> dict[str, Oracle]:
     """An oracle for every dataset that the source has whole at this split and length.
 
-    Seeds are reduced by 'mean'. UserError when there is no such dataset.
+    Seeds are reduced by 'mean'; split and length are the table's default where they are None.
+    With ``allow_partial`` datasets count that lack some architectures. UserError when there is no
+    such dataset.
     """
-    accuracies = ORACLES[space](source, data_dir)
+    accuracies = load_accuracies(space, source, data_dir)
     this = get_space(space)
-    found = {
-        key[0]: accuracies.oracle(this, key, "mean")
-        for key in accuracies
-        if key[1:] == (split, epochs) and accuracies.n_known(key) == this.size
-    }
+    _, usual_split, usual_epochs = accuracies.resolve()
+    split = split or usual_split
+    if epochs is None:
+        lengths = {key[2] for key in accuracies if key[1] == split}
+        epochs = usual_epochs if usual_epochs in lengths else max(lengths, default=usual_epochs)
+    found: dict[str, Oracle] = {}
+    for key in accuracies:
+        if key[1:] == (split, epochs):
+            oracle = accuracies.oracle(this, key, "mean", allow_partial=True)
+            if allow_partial or not oracle.n_missing:
+                found[key[0]] = accuracies.oracle(this, key, "mean", allow_partial=allow_partial)
     if not found:
         raise UserError(
             f"no {split} accuracies of all architectures at {epochs} epochs in {accuracies.source}"
@@ -95,7 +125,7 @@ def available_oracles(
         architecture), architectures (how many have an accuracy), note (what one value is, where
         it is not one training), source.
     """
-    accuracies = ORACLES[space](source, data_dir)
+    accuracies = load_accuracies(space, source, data_dir)
     return pd.DataFrame(
         {
             "dataset": key[0],
@@ -111,12 +141,16 @@ def available_oracles(
 
 
 __all__ = [
+    "ACCURACY",
     "ORACLES",
     "Accuracies",
+    "Metric",
     "Oracle",
     "OracleNoise",
     "available_oracles",
+    "has_oracle",
     "list_oracles",
+    "load_accuracies",
     "load_oracle",
     "load_oracles",
     "oracle_noise",

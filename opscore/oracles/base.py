@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from opscore import schema
 from opscore.errors import UserError
+from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.spaces import SearchSpace, State
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ class Oracle:
 
     Attributes:
         space: the search space.
-        trials: percent accuracy, [operations of edge 0, operations of edge 1, ..., trials]; NaN
+        trials: accuracy in percent (or what ``metric`` says), [choices of edge 0, choices of edge
+            1, ..., trials]; a choice is an operation, or several where an edge keeps several. NaN
             where an architecture was not trained that often.
-        dataset: 'cifar10', 'cifar100' or 'imagenet16-120'.
+        dataset: the dataset or task.
         split: 'test' or 'valid'.
         epochs: length of the training; None where the source does not say.
         seeds: how trials are reduced for :meth:`best`: 'max' (the published best-acc), 'mean', or
@@ -38,6 +41,10 @@ class Oracle:
         note: what one value is, where it is not one training ('mean over trainings').
         allow_partial: architectures without an accuracy are left out (of completions, ranks and
             percentiles) instead of being an error.
+        metric: what the numbers are; larger is always better.
+        rows: boolean, one axis per edge: entries that are rows of the benchmark; the others repeat
+            the row of an architecture that is the same network. Best and mean go over a state's
+            rows, and over all its completions when none of them is a row. None: all are rows.
     """
 
     space: SearchSpace
@@ -50,12 +57,15 @@ class Oracle:
     sha256: str | None = None
     note: str = ""
     allow_partial: bool = False
+    metric: Metric = ACCURACY
+    rows: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        if self.trials.shape[:-1] != self.space.shape or self.trials.ndim <= len(self.space.shape):
+        counts = self.space.choice_counts
+        if self.trials.shape[:-1] != counts or self.trials.ndim <= len(counts):
             raise UserError(
                 f"an oracle of {self.space.name} needs an array of shape "
-                f"{(*self.space.shape, 'trials')}, got {self.trials.shape}"
+                f"{(*counts, 'trials')}, got {self.trials.shape}"
             )
         if isinstance(self.seeds, int) and not 0 <= self.seeds < self.n_trials:
             have = (
@@ -73,10 +83,44 @@ class Oracle:
         """The largest number of trials of an architecture."""
         return int(self.trials.shape[-1])
 
-    @property
+    @cached_property
     def n_missing(self) -> int:
         """Number of architectures without any accuracy."""
-        return int(np.isnan(self.mean_accuracy).sum())
+        missing = np.isnan(self.mean_accuracy)
+        if not self.space.has_invalid:
+            return int(missing.sum())
+        return sum(self.space.is_valid(state) for state in self._states(missing))
+
+    @cached_property
+    def places(self) -> Array:
+        """Mean accuracy of each place in the ranking, one axis per edge.
+
+        Of architectures that are the same network only one has a place; the others are NaN.
+        """
+        if not self.space.has_equals:
+            return self.mean_accuracy
+        known = ~np.isnan(self.mean_accuracy)
+        if self.rows is not None:
+            known &= self.rows
+        seen: set[State] = set()
+        places = np.full(self.space.choice_counts, np.nan)
+        for state in self._states(known):
+            one = self.space.canonical(state)
+            if one not in seen:
+                seen.add(one)
+                index = state.architecture_indices
+                places[index] = self.mean_accuracy[index]
+        return places
+
+    @property
+    def n_places(self) -> int:
+        """Number of places in the ranking: architectures with an accuracy, equal ones once."""
+        return int((~np.isnan(self.places)).sum())
+
+    def _states(self, where: NDArray[np.bool_]) -> Iterator[State]:
+        """The architectures of these entries."""
+        for choices in np.argwhere(where).tolist():
+            yield self.space.architecture(choices)
 
     @cached_property
     def values(self) -> Array:
@@ -100,7 +144,7 @@ class Oracle:
 
         NaN when the table is partial and has none of them.
         """
-        return float(np.fmax.reduce(self.values[self._select(state)], axis=None))
+        return float(np.fmax.reduce(self._completions(self.values, state), axis=None))
 
     def mean(self, state: State) -> float:
         """Eq. 2: the mean accuracy over the completions of a state, percent.
@@ -110,39 +154,49 @@ class Oracle:
         the completions.
         """
         table = self.values if isinstance(self.seeds, int) else self.mean_accuracy
-        chosen = table[self._select(state)]
+        chosen = self._completions(table, state)
         chosen = chosen[~np.isnan(chosen)]
         return float(chosen.mean()) if chosen.size else float("nan")
 
     def accuracy(self, architecture: State) -> float:
-        """Mean accuracy of an architecture over its trials, percent.
+        """Mean accuracy of an architecture, or of one that is the same network, over its trials.
 
         UserError when the table is partial and lacks it.
         """
         self._check_space(architecture)
         found = float(self.mean_accuracy[architecture.architecture_indices])
+        if np.isnan(found) and self.space.has_equals:
+            same = self.space.canonical(architecture)
+            found = float(self.mean_accuracy[same.architecture_indices])
         if np.isnan(found):
             raise UserError(f"the table lacks {architecture} ({self.source})")
         return found
 
     def error(self, architecture: State) -> float:
-        """100 minus :meth:`accuracy`: the 'average error' of Table 1, percent."""
-        return 100 - self.accuracy(architecture)
+        """What is missing to the best value there could be.
+
+        100 minus :meth:`accuracy` where that is a percentage: the 'average error' of Table 1. 1
+        minus a similarity, and a loss itself, of tasks that are measured so.
+        """
+        return self.metric.ceiling - self.accuracy(architecture)
 
     def rank(self, architecture: State) -> int:
-        """1 + the number of architectures with a strictly higher mean accuracy."""
-        return 1 + int((self.mean_accuracy > self.accuracy(architecture)).sum())
+        """1 + the number of architectures with a strictly higher mean accuracy, equal ones once."""
+        return 1 + int((self.places > self.accuracy(architecture)).sum())
 
     def percentile(self, architecture: State) -> float:
-        """Percent of the architectures with a strictly lower mean accuracy."""
-        worse = int((self.mean_accuracy < self.accuracy(architecture)).sum())
-        return 100 * worse / (self.space.size - self.n_missing)
+        """Percent of the architectures with a strictly lower mean accuracy, equal ones once."""
+        worse = int((self.places < self.accuracy(architecture)).sum())
+        return 100 * worse / self.n_places
 
     def top(self, k: int) -> list[tuple[State, float]]:
-        """The k best architectures by mean accuracy, best first; ties in the table's order."""
-        order = np.argsort(-self.mean_accuracy, axis=None, kind="stable")  # NaN goes last
-        order = order[: min(k, self.space.size - self.n_missing)]
-        found = zip(*np.unravel_index(order, self.space.shape), strict=True)
+        """The k best architectures by mean accuracy, best first; ties in the table's order.
+
+        Of equal ones the first is given.
+        """
+        order = np.argsort(-self.places, axis=None, kind="stable")  # NaN goes last
+        order = order[: min(k, self.n_places)]
+        found = zip(*np.unravel_index(order, self.space.choice_counts), strict=True)
         states = [self.space.architecture([int(op) for op in choices]) for choices in found]
         return [(state, self.accuracy(state)) for state in states]
 
@@ -176,9 +230,13 @@ class Oracle:
             how = f"trial {self.seeds}"
         else:
             how = f"{self.seeds} over up to {self.n_trials} trainings"
-        partial = f"; {self.n_missing:,} architectures missing" if self.n_missing else ""
+        partial = ""
+        if self.n_missing:
+            share = 100 * (1 - self.n_missing / self.space.size)
+            partial = f"; {self.n_missing:,} architectures missing (covers {share:.1f} %)"
         length = "epochs not stated" if self.epochs is None else f"{self.epochs} epochs"
-        return f"{self.dataset} {self.split} accuracy, {length}, {how}; {self.source}{partial}"
+        what = f"{self.dataset} {self.split} {self.metric.name}"
+        return f"{what}, {length}, {how}; {self.source}{partial}"
 
     def _check_whole(self) -> None:
         if self.allow_partial:
@@ -188,7 +246,8 @@ class Oracle:
                 f"the table lacks {self.n_missing:,} of {self.space.size:,} architectures "
                 f"({self.source}); allow_partial leaves them out"
             )
-        missing = int(np.isnan(self.values).sum())
+        without = np.isnan(self.values)
+        missing = int(without.sum()) - int(np.isnan(self.mean_accuracy).sum())
         if missing:
             raise UserError(
                 f"{missing:,} of {self.space.size:,} architectures have no trial {self.seeds}; "
@@ -203,4 +262,13 @@ class Oracle:
 
     def _select(self, state: State) -> tuple[Any, ...]:
         self._check_space(state)
-        return np.ix_(*(state.remaining(edge) for edge in range(len(self.space.edges))))
+        return np.ix_(*(state.possible_choices(edge) for edge in range(len(self.space.edges))))
+
+    def _completions(self, table: Array, state: State) -> Array:
+        """A table's entries for the completions of a state: its rows, if it has any."""
+        where = self._select(state)
+        chosen: Array = table[where]
+        if self.rows is None:
+            return chosen
+        rows = self.rows[where]
+        return np.asarray(np.where(rows, chosen, np.nan)) if rows.any() else chosen

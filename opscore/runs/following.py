@@ -28,6 +28,7 @@ from opscore.runs.progressive_result import (
     check_oracle_mode,
     decisions_table,
 )
+from opscore.runs.scoring import with_truth
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
 
 
@@ -54,7 +55,8 @@ def progressive(
         result.architectures         # where the searches ended, their error and rank
 
     Args:
-        policies: policy names as the paper writes them; best-acc is added.
+        policies: policy names as the paper writes them; best-acc is added where the space
+            has a truth.
         seeds: run seeds; each has its own supernet and minibatches.
         order: in which edges are discretized: 'fixed' (the space's order, as published), 'random'
             (drawn for each seed), or all edges by index or name.
@@ -78,12 +80,13 @@ def progressive(
         store = RunStore(store)
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
-    resolved = ScoringSettings(
-        policies=(REFERENCE, *policies),
+    asked = ScoringSettings(
+        policies=tuple(policies),
         seeds=tuple(seeds),
         oracle=oracle or OracleSettings(),
         **settings,
-    ).resolved()
+    )
+    resolved = with_truth(asked, [REFERENCE])
     units = progressive_units(resolved, order, retrain_epochs)
     progress.plan([_label(unit) for unit in units])
     found = dict(_follow_all(units, store, jobs, on_step))

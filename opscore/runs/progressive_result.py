@@ -12,6 +12,7 @@ import pandas as pd
 
 from opscore import schema
 from opscore.analysis import Correlation, correlation_lines, save_figure
+from opscore.analysis.selection import look_up
 from opscore.data.files import write_table
 from opscore.errors import unknown
 from opscore.experiments import (
@@ -22,10 +23,9 @@ from opscore.experiments import (
     tabulate,
 )
 from opscore.experiments.progressive import Order
-from opscore.oracles import load_oracles
 from opscore.policies import make_policy
 from opscore.published import published_progressive, side_by_side
-from opscore.runs.scoring import InitialResult
+from opscore.runs.scoring import InitialResult, truths_of
 from opscore.runs.store import provenance
 from opscore.spaces import SearchSpace, State, get_space
 
@@ -78,9 +78,12 @@ class ProgressiveResult:
             oracle: 'initial' compares with best-acc of A_0, as the paper's figure does;
                 'conditional' with Eq. 1 read literally: best-acc of the policy's own A_t.
 
-        Returns a frame (schema CORRELATION) with reference best-acc.
+        Returns a frame (schema CORRELATION) with reference best-acc; without rows where the space
+        has no truth.
         """
         mode = check_oracle_mode(oracle or self.oracle_mode)
+        if not self.settings.oracle.known:
+            return schema.empty("correlation")
         if mode == "initial":
             return Correlation(reference_iteration=0)(self.scores, references=[REFERENCE])
         parts = [
@@ -102,23 +105,11 @@ class ProgressiveResult:
     @cached_property
     def architectures(self) -> pd.DataFrame:
         """The architecture that each search ended on, its error and rank (schema SELECTION)."""
-        oracles = load_oracles(
-            self.settings.space,
-            source=self.settings.oracle.source,
-            data_dir=self.settings.data_dir,
-        )
+        oracles = truths_of(self.settings)
         rows = [
-            {
-                "policy": unit.policy,
-                "seed": table_seed(unit.seed),
-                "architecture": self.space.format(states[-1]),
-                "dataset": dataset,
-                "error": truth.error(states[-1]),
-                "rank": truth.rank(states[-1]),
-                "percentile": truth.percentile(states[-1]),
-            }
+            {"policy": unit.policy, "seed": table_seed(unit.seed), **found}
             for unit, states in self._paths()
-            for dataset, truth in oracles.items()
+            for found in look_up(states[-1], oracles)
         ]
         return schema.conform(pd.DataFrame(rows), "selection")
 
@@ -151,6 +142,8 @@ class ProgressiveResult:
             "architectures": self.architectures,
         }
         paths = [write_table(target / f"{name}.parquet", table) for name, table in tables.items()]
+        if tables["correlation"].empty:
+            return paths
         return [*paths, *self.figure(target / "figure2_right")]
 
     def figure(self, stem: Path | str, oracle: str | None = None) -> list[Path]:

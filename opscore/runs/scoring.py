@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,37 @@ from opscore.analysis import (
 )
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
+from opscore.experiments.settings import no_truth
 from opscore.images import load_images
-from opscore.oracles import load_oracles
+from opscore.oracles import Oracle, load_oracles
 from opscore.policies import find_family
 from opscore.published import Setting, published_initial
 from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
+from opscore.search import SearchSettings
+from opscore.spaces import get_space
 
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
+
+
+def truths_of(settings: ScoringSettings | SearchSettings) -> dict[str, Oracle]:
+    """The truth of every dataset that the space's table has; empty where there is none."""
+    if not settings.oracle.known:
+        return {}
+    return load_oracles(
+        settings.space,
+        source=settings.oracle.source,
+        data_dir=settings.data_dir,
+        allow_partial=settings.oracle.allow_partial,
+    )
+
+
+def truth_note(settings: ScoringSettings) -> str:
+    """What the truth is, in a line."""
+    if not settings.oracle.known:
+        return f"truth: none; {no_truth(settings.space)}"
+    return f"truth: {ScoringContext(settings, 0).oracle.describe()}"
 
 
 @dataclass(frozen=True)
@@ -48,7 +70,7 @@ class InitialResult:
     def setting(self) -> Setting:
         """Space and truth of these correlations: what published ones may stand beside them."""
         truth = self.settings.oracle
-        return Setting(self.settings.space, truth.dataset, truth.split)
+        return Setting(self.settings.space, truth.dataset or "", truth.split or "")
 
     def published(self, reference: str = "best-acc") -> dict[str, float]:
         """Published rho of the same space and truth, by policy; empty where there is none."""
@@ -62,12 +84,8 @@ class InitialResult:
     @cached_property
     def selection(self) -> pd.DataFrame:
         """The architecture that each policy picks edge by edge, as in Table 1."""
-        oracles = load_oracles(
-            self.settings.space,
-            source=self.settings.oracle.source,
-            data_dir=self.settings.data_dir,
-        )
-        return Selection()(self.scores, oracles)
+        space = get_space(self.settings.space)
+        return Selection()(self.scores, truths_of(self.settings), space)
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -92,7 +110,7 @@ class InitialResult:
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
         scores = f"{settings.meaning} scores{precision}{settings.survivors_note}"
         supernet = f"supernet: {settings.space}, {size}, {scores}"
-        truth = f"truth: {ScoringContext(settings, 0).oracle.describe()}"
+        truth = truth_note(settings)
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []
         return [images, supernet, *training, truth]
@@ -104,12 +122,13 @@ class InitialResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
         target = Path(folder)
-        names = ("scores", "correlation", "differences", "selection")
-        return [
-            *(write_table(target / f"{name}.parquet", getattr(self, name)) for name in names),
-            *self.figure(target / "figure2_left"),
-            *self.bars(target / "best_acc"),
-        ]
+        names = ["scores", "correlation", "differences", "selection"]
+        written = [write_table(target / f"{name}.parquet", getattr(self, name)) for name in names]
+        if not self.correlation.empty:
+            written += self.figure(target / "figure2_left")
+        if not self.against("best-acc").empty:
+            written += self.bars(target / "best_acc")
+        return written
 
     def figure(self, stem: Path | str) -> list[Path]:
         """Figure 2 (left): the correlation matrix as PNG, PDF and CSV, under this path's name."""
@@ -126,6 +145,14 @@ class InitialResult:
 
     def _figure_note(self) -> str:
         return "measured; " + "; ".join(self.notes()[:-1])
+
+
+def with_truth(settings: ScoringSettings, references: Sequence[str]) -> ScoringSettings:
+    """Resolved settings, with the truth's policies before the others where there is a truth."""
+    resolved = settings.resolved()
+    if not resolved.oracle.known:
+        return resolved
+    return replace(resolved, policies=(*references, *resolved.policies)).resolved()
 
 
 @progress.shows_progress
@@ -148,7 +175,8 @@ def initial(
         result.selection             # the architectures picked, their error and rank
 
     Args:
-        policies: policy names as the paper writes them; best-acc and avg-acc are added.
+        policies: policy names as the paper writes them; best-acc and avg-acc are added where the
+            space has a truth.
         seeds: run seeds; each has its own supernet and minibatch.
         store: folder of finished runs, or None to keep nothing.
         jobs: worker processes.
@@ -163,12 +191,13 @@ def initial(
         store = RunStore(store)
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
-    resolved = ScoringSettings(
-        policies=(*ORACLE_POLICIES, *policies),
+    asked = ScoringSettings(
+        policies=tuple(policies),
         seeds=tuple(seeds),
         oracle=oracle or OracleSettings(),
         **settings,
-    ).resolved()
+    )
+    resolved = with_truth(asked, ORACLE_POLICIES)
     tables = run_units(units(resolved), store, jobs=jobs, on_done=on_done)
     return InitialResult(resolved, pd.concat(tables, ignore_index=True))
 

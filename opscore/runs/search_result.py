@@ -15,6 +15,7 @@ from opscore.analysis import sign_flip_test
 from opscore.analysis.intervals import bootstrap_interval
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
+from opscore.experiments.settings import no_truth
 from opscore.images import load_images
 from opscore.published import PAPER
 from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
@@ -82,8 +83,11 @@ class SearchResult:
         truth = evaluate_search(
             ends,
             settings.space,
+            split=settings.oracle.split,
+            epochs=settings.oracle.epochs,
             source=settings.oracle.source,
             data_dir=settings.data_dir,
+            allow_partial=settings.oracle.allow_partial,
         )
         datasets = len(truth) // len(ends)
         named = [(method, seed) for method, seed, _ in searches for _ in range(datasets)]
@@ -124,7 +128,7 @@ class SearchResult:
                     "std": errors.std(ddof=1) if len(errors) > 1 else np.nan,
                     "ci_low": low,
                     "ci_high": high,
-                    "rank": own["rank"].mean(),
+                    "rank": own["rank"].astype("Float64").mean(),
                     "regret": own["regret"].mean(),
                     **{name: spent[name] for name in ("perturbations", "forward_passes")},
                     "seconds": spent["seconds"],
@@ -169,7 +173,6 @@ class SearchResult:
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
         scores = f"{settings.meaning} scores{precision}{settings.scoring().survivors_note}"
-        published = "; published: Tables 2 and 5" if settings.space == PAPER.space else ""
         redrawn = settings.validation_weights != "once"
         validation = f"V = {settings.validation}" + (" with weights redrawn" if redrawn else "")
         validation += f", race at {settings.race:g}" if settings.race is not None else ""
@@ -177,8 +180,15 @@ class SearchResult:
             f"images: {described}; batch {settings.batch_size}",
             f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
             f"search: N = {settings.proposals}, {validation}, order {order}",
-            f"errors: test, mean over the benchmark's trainings{published}",
+            self._truth_note(),
         ]
+
+    def _truth_note(self) -> str:
+        settings = self.settings
+        if not settings.oracle.known:
+            return f"errors: none; {no_truth(settings.space)}"
+        published = "; published: Tables 2 and 5" if settings.space == PAPER.space else ""
+        return f"errors: {settings.oracle.split}, mean over the benchmark's trainings{published}"
 
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""

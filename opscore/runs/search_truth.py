@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from opscore.oracles import load_oracles
+from opscore.analysis.selection import look_up
+from opscore.experiments.settings import NO_TRUTH
+from opscore.oracles import Oracle, has_oracle, load_oracles
 from opscore.published import PAPER, table2, table5
 from opscore.search import SearchSettings
 from opscore.search.zero_cost import FAMILIES
@@ -20,9 +22,9 @@ ARCHITECTURES = {
     "method": "str",
     "seed": "Int64",  # missing for a method without draws
     "architecture": "str",
-    "dataset": "str",
+    "dataset": "str",  # '' where there is no truth; what follows is missing then
     "error": "float64",  # percent, mean over the trainings that the benchmark has
-    "rank": "int64",  # 1 + the number of architectures that are strictly better
+    "rank": "Int64",  # 1 + the number of architectures that are strictly better
     "percentile": "float64",  # percent of the space that is strictly worse
     "regret": "float64",  # error minus that of the best architecture, percent points
 }
@@ -35,40 +37,38 @@ def evaluate_search(
     architectures: Iterable[str | State],
     space: str = "nasbench201",
     *,
-    split: str = "test",
-    epochs: int = 200,
+    split: str | None = None,
+    epochs: int | None = None,
     source: str = "auto",
     data_dir: Path | None = None,
+    allow_partial: bool = False,
 ) -> pd.DataFrame:
     """Error, rank, percentile and regret of architectures on every dataset of the benchmark.
 
     Args:
         architectures: the benchmark's strings, or states with one operation on every edge.
         space: name of the search space.
-        split, epochs, source, data_dir: which tables, as in :func:`opscore.load_oracle`.
+        split, epochs, source, data_dir, allow_partial: which tables, as in
+            :func:`opscore.load_oracle`; source 'none' does without.
 
     Returns:
         A frame with columns architecture, dataset, error, rank, percentile, regret; one row per
-        architecture and dataset, in the order given.
+        architecture and dataset, in the order given. Where there is no truth, all but the
+        architecture is empty.
 
     Raises:
-        UserError: an architecture is malformed, or there is no table.
+        UserError: an architecture is malformed, or the space's table is missing.
     """
     known = get_space(space)
     states = [known.parse(a) if isinstance(a, str) else a for a in architectures]
-    oracles = load_oracles(space, split=split, epochs=epochs, source=source, data_dir=data_dir)
+    oracles: dict[str, Oracle] = {}
+    if has_oracle(space) and source != NO_TRUTH:
+        oracles = load_oracles(space, split, epochs, source, data_dir, allow_partial=allow_partial)
     lowest = {name: truth.error(truth.top(1)[0][0]) for name, truth in oracles.items()}
     rows = [
-        {
-            "architecture": known.format(state),
-            "dataset": dataset,
-            "error": truth.error(state),
-            "rank": truth.rank(state),
-            "percentile": truth.percentile(state),
-            "regret": truth.error(state) - lowest[dataset],
-        }
+        {**found, "regret": found["error"] - lowest.get(found["dataset"], np.nan)}
         for state in states
-        for dataset, truth in oracles.items()
+        for found in look_up(state, oracles)
     ]
     columns = {name: kind for name, kind in ARCHITECTURES.items() if name not in ("method", "seed")}
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
@@ -94,7 +94,7 @@ def published_error(method: str, dataset: str, settings: SearchSettings) -> dict
 
 def _published_row(method: str, settings: SearchSettings) -> pd.Series[Any] | None:
     """What the paper says of a method under these settings; None where it says nothing."""
-    if settings.space != PAPER.space:
+    if settings.space != PAPER.space or settings.oracle.split not in (None, PAPER.split):
         return None
     family, _, argument = method.partition("(")
     searches = family in {name for name, _ in FAMILIES.values()}

@@ -13,6 +13,7 @@ import pandas as pd
 
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments.settings import no_truth
 from opscore.experiments.threads import in_workers
 from opscore.progress import reach
 from opscore.registry import Registry, look_up
@@ -108,7 +109,7 @@ class SearchSettings:
     training: TrainingProfile | str = "auto"
     cache: Path | None = None
 
-    def scoring(self, policy: str = "best-acc") -> ScoringSettings:
+    def scoring(self, policy: str = "random") -> ScoringSettings:
         """The settings of scoring by one policy, as these say."""
         mine = {each.name for each in fields(self)}
         shared = [each.name for each in fields(ScoringSettings) if each.name in mine]
@@ -139,6 +140,7 @@ class SearchSettings:
             methods=tuple(dict.fromkeys(self.methods)),
             seeds=scoring.seeds,
             images=scoring.images,
+            oracle=scoring.oracle,
             device=scoring.device,
             data_dir=scoring.data_dir,
             training=scoring.training,
@@ -283,7 +285,12 @@ class Method(ABC):
         """Search once; UserError where the settings do not fit the method."""
 
     def check(self, settings: SearchSettings) -> None:
-        """UserError for settings that are not for this method: only some score in bf16."""
+        """UserError for settings that are not for this method.
+
+        Only some score in bf16, and some need the truth.
+        """
+        if "oracle" in self.uses and not settings.oracle.known:
+            raise UserError(f"method '{self.name}' needs a truth: {no_truth(settings.space)}")
         if settings.precision != "full" and "dtype" in self.key(settings):
             raise UserError(
                 f"method '{self.name}' has no {settings.precision}; zero-cost-pt and "

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from opscore.errors import UserError, unknown
 
@@ -18,18 +19,39 @@ class SearchSpace:
         name: the space's name on the command line and in tables.
         edges: a name for each edge, in the benchmark's order.
         operations: for each edge, the names of its candidate operations O_e, in order.
+        keeps: for each edge, how many of its operations an architecture keeps; one each where not
+            given. 'Which two inputs has this node' is an edge whose operations are the possible
+            inputs and that keeps two.
+        stages: groups of edges (by index) that are decided one group after the other; all together
+            where not given.
     """
 
     name: str
     edges: tuple[str, ...]
     operations: tuple[tuple[str, ...], ...]
+    keeps: tuple[int, ...] = ()
+    stages: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.edges) != len(self.operations):
+        count = len(self.edges)
+        if count != len(self.operations):
             raise UserError(
-                f"space '{self.name}' has {len(self.edges)} edges "
-                f"but operations for {len(self.operations)}"
+                f"space '{self.name}' has {count} edges but operations for {len(self.operations)}"
             )
+        # The dataclass is frozen once it is made.
+        object.__setattr__(self, "keeps", self.keeps or (1,) * count)
+        object.__setattr__(self, "stages", self.stages or (tuple(range(count)),))
+        if len(self.keeps) != count:
+            raise UserError(
+                f"space '{self.name}' has {count} edges but says of {len(self.keeps)} what is kept"
+            )
+        for edge, kept, offered in zip(self.edges, self.keeps, self.shape, strict=True):
+            if not 1 <= kept <= offered:
+                raise UserError(
+                    f"edge {edge} of space '{self.name}' cannot keep {kept} of {offered} operations"
+                )
+        if sorted(edge for stage in self.stages for edge in stage) != list(range(count)):
+            raise UserError(f"the stages of space '{self.name}' must hold each edge once")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,39 +63,123 @@ class SearchSpace:
         """The largest number of operations on any edge: the width of a weight table."""
         return max(self.shape)
 
+    @cached_property
+    def choices(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each edge, everything that it may keep: sets of operation indices, in order.
+
+        Where one operation is kept, choice number i is operation i.
+        """
+        return tuple(
+            tuple(itertools.combinations(range(offered), kept))
+            for kept, offered in zip(self.keeps, self.shape, strict=True)
+        )
+
+    @property
+    def choice_counts(self) -> tuple[int, ...]:
+        """Number of choices of each edge: the shape of a table of all architectures."""
+        return tuple(
+            math.comb(offered, kept) for kept, offered in zip(self.keeps, self.shape, strict=True)
+        )
+
     @property
     def size(self) -> int:
-        """Number of architectures."""
-        return math.prod(self.shape)
+        """Number of architectures, equal ones counted as often as they can be written."""
+        return math.prod(self.choice_counts)
+
+    @property
+    def has_equals(self) -> bool:
+        """Whether some architectures stand for the same network: :meth:`canonical` is its own."""
+        return type(self).canonical is not SearchSpace.canonical
+
+    @property
+    def has_invalid(self) -> bool:
+        """Whether some combinations are no architectures: :meth:`is_valid` is the space's own."""
+        return type(self).is_valid is not SearchSpace.is_valid
+
+    def canonical(self, architecture: State) -> State:
+        """The one that stands for all architectures that are the same network.
+
+        The architecture itself unless a space says otherwise. Equal ones are one candidate and one
+        place in a ranking.
+        """
+        return architecture
+
+    def is_valid(self, architecture: State) -> bool:
+        """Whether a combination is an architecture of the benchmark; all are unless overridden."""
+        return True
+
+    def stage_of(self, edge: int) -> int:
+        """The number of the stage in which an edge is decided."""
+        return next(number for number, stage in enumerate(self.stages) if edge in stage)
 
     def initial_state(self) -> State:
         """A_0: every operation of every edge still there."""
         return State(self, tuple((True,) * count for count in self.shape))
 
-    def architecture(self, choices: Sequence[int | str]) -> State:
-        """The state with one operation per edge, given by index or name."""
+    def architecture(self, choices: Sequence[int | str | Sequence[int | str]]) -> State:
+        """The state with one choice per edge.
+
+        Args:
+            choices: for each edge the operation, by index or name; for an edge that keeps several,
+                these operations, or the number of the choice (:attr:`choices`).
+        """
         if len(choices) != len(self.edges):
             raise UserError(
                 f"an architecture of {self.name} has {len(self.edges)} operations, "
                 f"one per edge; got {len(choices)}"
             )
-        indices = [self.operation_index(edge, op) for edge, op in enumerate(choices)]
-        return State(
-            self,
-            tuple(
-                tuple(op == chosen for op in range(count))
-                for chosen, count in zip(indices, self.shape, strict=True)
-            ),
-        )
+        rows = []
+        for edge, choice in enumerate(choices):
+            kept = self._kept_operations(edge, choice)
+            rows.append(tuple(op in kept for op in range(self.shape[edge])))
+        return State(self, tuple(rows))
+
+    def _kept_operations(
+        self, edge: int, choice: int | str | Sequence[int | str]
+    ) -> tuple[int, ...]:
+        """Indices of the operations of a choice; UserError for one that the edge does not have."""
+        given: Sequence[int | str]
+        if isinstance(choice, Sequence) and not isinstance(choice, str):
+            given = choice
+        elif self.keeps[edge] > 1 and not isinstance(choice, str):
+            if not 0 <= choice < len(self.choices[edge]):
+                raise UserError(
+                    f"edge {self.edges[edge]} has choices 0..{len(self.choices[edge]) - 1}, "
+                    f"not {choice}"
+                )
+            return self.choices[edge][choice]
+        else:
+            given = (choice,)
+        kept = tuple(sorted({self.operation_index(edge, op) for op in given}))
+        if len(kept) != self.keeps[edge]:
+            raise UserError(
+                f"edge {self.edges[edge]} keeps {self.keeps[edge]} of its operations, "
+                f"got {len(kept)}"
+            )
+        return kept
 
     def parse(self, text: str) -> State:
-        """The architecture that the benchmark writes as ``text``; UserError if it is malformed."""
-        return self.architecture([part.strip() for part in text.split(",")])
+        """The architecture that the benchmark writes as ``text``; UserError if it is malformed.
+
+        Operations are separated by commas; those of an edge that keeps several are joined by '+'.
+        """
+        parts = [part.strip() for part in text.split(",")]
+        if len(parts) != len(self.edges):
+            return self.architecture(parts)  # says what is wrong
+        return self.architecture(
+            [
+                part.split("+") if kept > 1 else part
+                for part, kept in zip(parts, self.keeps, strict=True)
+            ]
+        )
 
     def format(self, state: State) -> str:
         """The benchmark's own string of an architecture."""
+        if not state.is_architecture:
+            _ = state.architecture_indices  # says which edges are open
         return ",".join(
-            self.operations[edge][op] for edge, op in enumerate(state.architecture_indices)
+            "+".join(names[op] for op in state.remaining(edge))
+            for edge, names in enumerate(self.operations)
         )
 
     def edge_index(self, edge: int | str) -> int:
@@ -88,6 +194,10 @@ class SearchSpace:
 @dataclass(frozen=True, repr=False)
 class State:
     """A_t, a partially discretized model: for every edge, which operations remain.
+
+    An edge is decided when as many operations remain as it keeps. Fewer may remain on an edge that
+    keeps several: these are sure to be kept, beside others that are not decided yet. That is
+    A + (e, o) of such an edge, and its network has these operations alone.
 
     Frozen and hashable; :meth:`discretize` and :meth:`perturb` return new states.
 
@@ -114,43 +224,85 @@ class State:
     @property
     def open_edges(self) -> tuple[int, ...]:
         """Indices of the edges that still have a choice."""
-        return tuple(edge for edge, row in enumerate(self.mask) if sum(row) > 1)
+        keeps = self.space.keeps
+        return tuple(edge for edge, row in enumerate(self.mask) if sum(row) != keeps[edge])
+
+    @property
+    def next_edges(self) -> tuple[int, ...]:
+        """Open edges of the first stage that has any: those that may be decided now."""
+        still_open = set(self.open_edges)
+        for stage in self.space.stages:
+            found = tuple(edge for edge in sorted(stage) if edge in still_open)
+            if found:
+                return found
+        return ()
 
     @property
     def is_architecture(self) -> bool:
-        """Whether one operation is left on every edge."""
+        """Whether every edge is decided."""
         return not self.open_edges
 
     @property
     def architecture_indices(self) -> tuple[int, ...]:
-        """The operation index of each edge; UserError while an edge is open."""
+        """The number of each edge's choice: its operation, where it keeps one.
+
+        UserError while an edge is open.
+        """
         if not self.is_architecture:
             names = ", ".join(self.space.edges[edge] for edge in self.open_edges)
             raise UserError(f"not an architecture yet: edges {names} are open")
-        return tuple(row.index(True) for row in self.mask)
+        return tuple(
+            row.index(True) if kept == 1 else self.space.choices[edge].index(self.remaining(edge))
+            for edge, (row, kept) in enumerate(zip(self.mask, self.space.keeps, strict=True))
+        )
+
+    def possible_choices(self, edge: int) -> tuple[int, ...]:
+        """Numbers of an edge's choices that can still be reached."""
+        left = self.remaining(edge)
+        kept = self.space.keeps[edge]
+        if kept == 1:
+            return left
+        few = set(left)
+        return tuple(
+            number
+            for number, choice in enumerate(self.space.choices[edge])
+            if (few <= set(choice) if len(few) < kept else set(choice) <= few)
+        )
 
     @property
     def n_completions(self) -> int:
         """Number of architectures that can still be reached."""
-        return math.prod(sum(row) for row in self.mask)
+        return math.prod(len(self.possible_choices(edge)) for edge in range(len(self.mask)))
 
     def completions(self) -> Iterator[State]:
         """Every architecture that can still be reached."""
         edges = range(len(self.mask))
-        for choices in itertools.product(*(self.remaining(edge) for edge in edges)):
+        for choices in itertools.product(*(self.possible_choices(edge) for edge in edges)):
             yield self.space.architecture(choices)
 
-    def discretize(self, edge: int | str, operation: int | str) -> State:
-        """A + (e, o): the edge keeps this operation only."""
-        e, o = self._locate(edge, operation)
-        return self._with_row(e, tuple(op == o for op in range(len(self.mask[e]))))
+    def discretize(self, edge: int | str, operation: int | str | Sequence[int | str]) -> State:
+        """A + (e, o): the edge keeps this operation only, or these if it keeps several."""
+        several = isinstance(operation, Sequence) and not isinstance(operation, str)
+        found = [self._locate(edge, one) for one in (operation if several else (operation,))]  # type: ignore[union-attr, arg-type]
+        e, kept = found[0][0], {o for _, o in found}
+        if len(kept) > self.space.keeps[e]:
+            raise UserError(
+                f"edge {self.space.edges[e]} keeps {self.space.keeps[e]} of its operations, "
+                f"not {len(kept)}"
+            )
+        return self._with_row(e, tuple(op in kept for op in range(len(self.mask[e]))))
 
     def perturb(self, edge: int | str, operation: int | str) -> State:
         """A - (e, o): the edge loses this operation.
 
-        UserError when it is the last one: a state keeps at least one operation on every edge.
+        UserError when no more remain than the edge keeps.
         """
         e, o = self._locate(edge, operation)
+        kept = self.space.keeps[e]
+        if 1 < kept >= sum(self.mask[e]):
+            raise UserError(
+                f"edge {self.space.edges[e]} keeps {kept} operations and has no more than that left"
+            )
         return self._with_row(e, tuple(k and op != o for op, k in enumerate(self.mask[e])))
 
     def _locate(self, edge: int | str, operation: int | str) -> tuple[int, int]:
