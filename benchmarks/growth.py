@@ -52,7 +52,7 @@ class Setting:
 
 def settings(quick: bool) -> Iterator[tuple[str, int, Setting]]:
     """(quantity, its value, setting)."""
-    base = Setting(SUPERNETS["nasbench201"].size("cpu" if quick else "paper"))
+    base = Setting(SupernetSize(**SUPERNETS["nasbench201"].arguments("cpu" if quick else "paper")))
     if quick:
         base = replace(base, batch=16)
     for batch in (8, 16, 32) if quick else (16, 32, 64, 128, 256):

@@ -106,19 +106,22 @@ class Selection:
 def look_up(state: State, oracles: Mapping[str, Oracle]) -> list[dict[str, Any]]:
     """What the truths say of an architecture: one entry for each dataset, columns of SELECTION.
 
-    Without any truth one entry, of which only the architecture is known.
+    Without any truth one entry, of which only the architecture is known; the same for an
+    architecture that a table does not have.
     """
     text = state.space.format(state)
-    if not oracles:
-        nothing = {"error": float("nan"), "rank": pd.NA, "percentile": float("nan")}
-        return [{"architecture": text, "dataset": "", **nothing}]
+    truths: Mapping[str, Oracle | None] = oracles or {"": None}
     return [
-        {
-            "architecture": text,
-            "dataset": dataset,
-            "error": oracle.error(state),
-            "rank": oracle.rank(state),
-            "percentile": oracle.percentile(state),
-        }
-        for dataset, oracle in oracles.items()
+        {"architecture": text, "dataset": dataset, **_standing(state, oracle)}
+        for dataset, oracle in truths.items()
     ]
+
+
+def _standing(state: State, oracle: Oracle | None) -> dict[str, Any]:
+    if oracle is None or not oracle.knows(state):
+        return {"error": float("nan"), "rank": pd.NA, "percentile": float("nan")}
+    return {
+        "error": oracle.error(state),
+        "rank": oracle.rank(state),
+        "percentile": oracle.percentile(state),
+    }

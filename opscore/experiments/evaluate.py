@@ -23,12 +23,12 @@ from opscore import progress as reporting
 from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments.settings import resolve_device
-from opscore.images import Batch, load_images, resolve_images
+from opscore.images import Batch, resolve_images
 from opscore.oracles import Oracle
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy
 from opscore.rng import numpy_generator
 from opscore.spaces import State, get_space
-from opscore.supernets import SUPERNETS, build_network
+from opscore.supernets import SUPERNETS, build_network, images_for
 
 Array = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     chosen = _resolve_proxies(proxies)
     results = _Results(store, settings)
     where = resolve_device(device)
-    image_set = load_images(source, data_dir)
+    image_set = images_for(space, source, data_dir)
     batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
     reporting.plan(["architectures"])
     with reporting.unit("architectures"), reporting.steps(len(states), "architectures"):

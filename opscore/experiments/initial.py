@@ -15,7 +15,7 @@ from opscore.data.files import file_hash
 from opscore.errors import UserError
 from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings, no_truth
 from opscore.experiments.trained import image_fingerprint, trained_supernet
-from opscore.images import Batch, ImageSet, load_images
+from opscore.images import Batch, ImageSet
 from opscore.oracles import Oracle, load_oracle
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
 from opscore.proxies import Meaning, Memo, Precision
@@ -25,6 +25,7 @@ from opscore.supernets import (
     Supernet,
     Survivors,
     build_supernet,
+    images_for,
     load_batch,
     load_checkpoint,
 )
@@ -139,7 +140,7 @@ class ScoringContext:
     @cached_property
     def images(self) -> ImageSet:
         """The image set that everything is drawn from."""
-        return load_images(self.settings.images, self.settings.data_dir)
+        return images_for(self.settings.space, self.settings.images, self.settings.data_dir)
 
     @cached_property
     def oracle(self) -> Oracle:
@@ -150,9 +151,14 @@ class ScoringContext:
     def supernet(self) -> Supernet:
         """The checkpoint if one was given, else a fresh supernet of this seed."""
         if self.settings.checkpoint is not None:
-            supernet = load_checkpoint(self.settings.checkpoint).eval()
+            supernet = load_checkpoint(self.settings.checkpoint, self.settings.space).eval()
         else:
-            supernet = build_supernet(self.settings.space, self.settings.size, seed=self.seed)
+            supernet = build_supernet(
+                self.settings.space,
+                self.settings.size,
+                seed=self.seed,
+                n_classes=self.images.n_classes,
+            )
         return supernet.to(self.settings.device, DTYPES[self.settings.dtype])
 
     @cached_property

@@ -70,15 +70,21 @@ class Step:
         iteration: t.
         state: A_t.
         edge: the edge that is discretized.
-        op: the operation that it keeps.
+        op: the operation that it keeps, or the operations.
         scores: of all open edges of A_t (schema SCORES).
     """
 
     iteration: int
     state: State
     edge: int
-    op: int
+    op: int | tuple[int, ...]
     scores: pd.DataFrame
+
+    @property
+    def op_names(self) -> list[str]:
+        """Names of what the edge keeps."""
+        names = self.state.space.operations[self.edge]
+        return [names[op] for op in ((self.op,) if isinstance(self.op, int) else self.op)]
 
     @property
     def after(self) -> State:
@@ -91,20 +97,28 @@ OnStep = Callable[[ProgressiveUnit, Step], object]
 
 
 def resolve_order(space: SearchSpace, order: Order, seed: int | None) -> tuple[int, ...]:
-    """The open edges of A_0 in an order; UserError when it is unknown or lacks an edge."""
+    """The open edges of A_0 in an order, one stage of the space after the other.
+
+    UserError when the order is unknown, lacks an edge, or mixes stages.
+    """
     open_edges = space.initial_state().open_edges
     if isinstance(order, str):
         if order not in ORDERS:
             raise unknown("order", order, ORDERS)
         if order == "fixed":
-            return open_edges
+            return tuple(sorted(open_edges, key=space.stage_of))
         drawn = numpy_generator(seed or 0, "order").permutation(len(open_edges))
-        return tuple(open_edges[int(place)] for place in drawn)
+        return tuple(sorted((open_edges[int(place)] for place in drawn), key=space.stage_of))
     found = tuple(space.edge_index(edge) for edge in order)
     if sorted(found) != list(open_edges):
         raise UserError(
             f"an order names each of the {len(open_edges)} edges once, got "
             f"{', '.join(map(str, order)) or 'none'}"
+        )
+    if list(found) != sorted(found, key=space.stage_of):
+        raise UserError(
+            f"{space.name} decides its edges in stages, and this order mixes them; "
+            f"'fixed' is {', '.join(space.edges[e] for e in sorted(found, key=space.stage_of))}"
         )
     return found
 
@@ -256,7 +270,8 @@ def _write_step(folder: Path | None, step: Step) -> None:
     """Scores and decision in one file, so that neither is there without the other."""
     if folder is None:
         return
-    frame = step.scores.assign(decided_edge=step.edge, decided_op=step.op)
+    op = step.op if isinstance(step.op, int) else "+".join(map(str, step.op))
+    frame = step.scores.assign(decided_edge=step.edge, decided_op=op)
     write_table(_step_path(folder, step.iteration), frame)
 
 
@@ -266,9 +281,11 @@ def _read_step(folder: Path | None, iteration: int, state: State, edge: int) -> 
     path = _step_path(folder, iteration)
     try:
         frame = pd.read_parquet(path)
-        decided, op = int(frame["decided_edge"].iloc[0]), int(frame["decided_op"].iloc[0])
+        decided, text = int(frame["decided_edge"].iloc[0]), str(frame["decided_op"].iloc[0])
+        ops = tuple(int(part) for part in text.split("+"))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
-    if decided != edge or op not in state.remaining(edge):
+    if decided != edge or not set(ops) <= set(state.remaining(edge)):
         raise UserError(f"{path} is of another run; delete its folder")
+    op = ops if state.space.keeps[edge] > 1 else ops[0]
     return Step(iteration, state, edge, op, schema.conform(frame, "scores"))

@@ -24,7 +24,7 @@ from opscore.proxies import (
 )
 from opscore.spaces import get_space
 from opscore.supernets import SUPERNETS, Survivors
-from opscore.supernets.profiles import TrainingProfile, find_profile
+from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
 
 #: The oracle's source where there is no truth.
 NO_TRUTH = "none"
@@ -134,6 +134,13 @@ class ScoringSettings:
             return self.training
         return find_profile(self.size if self.training == "auto" else self.training)
 
+    def _training(self) -> TrainingProfile | str:
+        """The profile, except where none has the name of the size and nothing is trained."""
+        trains = any("trained" in find_family(policy)[0].policy.uses for policy in self.policies)
+        if self.training == "auto" and self.size not in PROFILES and not trains:
+            return "auto"
+        return self.profile
+
     @property
     def precision_key(self) -> dict[str, str]:
         """What precision and survivors add to a run's key: nothing for 'full' and 'auto'.
@@ -189,7 +196,7 @@ class ScoringSettings:
             checkpoint=_path(self.checkpoint),
             batch_file=_path(self.batch_file),
             data_dir=data_dir,
-            training=self.profile,
+            training=self._training(),
             cache=_path(self.cache),
         )
 

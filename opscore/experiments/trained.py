@@ -14,7 +14,7 @@ from filelock import FileLock
 from opscore._version import __version__
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.images import load_images
-from opscore.supernets import Supernet, build_supernet, load_checkpoint
+from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
 from opscore.supernets.training import OnEpoch, train
 
 
@@ -33,7 +33,7 @@ def trained_supernet(
         progress: called after each epoch that is trained.
     """
     if settings.checkpoint is not None:
-        supernet = load_checkpoint(settings.checkpoint).eval()
+        supernet = load_checkpoint(settings.checkpoint, settings.space).eval()
         return supernet.to(settings.device, DTYPES[settings.dtype])
     path = checkpoint_path(settings, seed)
     if path is None:
@@ -74,7 +74,7 @@ class _Training:
 
     def run(self, path: Path | None) -> Supernet:
         settings = self.settings
-        images = load_images(settings.images, settings.data_dir)
+        images = images_for(settings.space, settings.images, settings.data_dir)
         supernet = build_supernet(
             settings.space, settings.size, seed=self.seed, n_classes=images.n_classes
         ).to(settings.device, DTYPES[settings.dtype])

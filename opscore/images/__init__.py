@@ -8,6 +8,7 @@ from pathlib import Path
 from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
 from opscore.images.cifar10 import find_cifar10, load_cifar10
 from opscore.images.digits import load_digits
+from opscore.images.scaled import ScaledImages
 from opscore.registry import Registry
 
 #: Loaders by name; each takes the data folder (or None) and returns an image set.
@@ -43,6 +44,7 @@ __all__ = [
     "ImageSet",
     "NoiseImages",
     "PixelImages",
+    "ScaledImages",
     "list_image_sets",
     "load_images",
     "resolve_images",

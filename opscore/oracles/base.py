@@ -172,6 +172,12 @@ class Oracle:
             raise UserError(f"the table lacks {architecture} ({self.source})")
         return found
 
+    def knows(self, architecture: State) -> bool:
+        """Whether the table has an architecture, or one that is the same network."""
+        self._check_space(architecture)
+        forms = {architecture, self.space.canonical(architecture)}
+        return any(not np.isnan(self.mean_accuracy[form.architecture_indices]) for form in forms)
+
     def error(self, architecture: State) -> float:
         """What is missing to the best value there could be.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from opscore.errors import UserError
 from opscore.images import Batch
@@ -117,21 +118,41 @@ class Policy(ABC):
         """The score turned so that larger means 'keep this operation'; NaN for a failure."""
         return score.value if self.higher_is_better else -score.value
 
-    def choose(self, state: State, edge: int) -> int:
-        """pi(A_t, e): the operation to keep, the first one on ties.
+    def choose(self, state: State, edge: int) -> int | tuple[int, ...]:
+        """pi(A_t, e): the operation to keep, the first one on ties; see :meth:`pick`.
 
         UserError when no operation of the edge could be scored.
         """
         return self.pick(state, edge, self.scores(state, [edge])[edge])
 
-    def pick(self, state: State, edge: int, scores: Sequence[Score]) -> int:
-        """The operation to keep, given the scores of the edge's remaining operations."""
-        strengths = [self.strength(score) for score in scores]
+    def pick(self, state: State, edge: int, scores: Sequence[Score]) -> int | tuple[int, ...]:
+        """The operation to keep, given the scores of the edge's remaining operations.
+
+        Of an edge that keeps several, the indices of the strongest ones, in ascending order; with
+        zc-pt and a perturbation score, those whose removal hurts most. UserError when fewer than
+        that have a score.
+        """
+        strengths = np.array([self.strength(score) for score in scores])
+        kept = state.space.keeps[edge]
+        if kept > 1:
+            return self._strongest(state, edge, strengths, kept)
         if np.isnan(strengths).all():
             raise UserError(
                 f"{self.name} has no score for any operation of edge {state.space.edges[edge]}"
             )
         return state.remaining(edge)[int(np.nanargmax(strengths))]
+
+    def _strongest(
+        self, state: State, edge: int, strengths: NDArray[np.float64], kept: int
+    ) -> tuple[int, ...]:
+        scored = int((~np.isnan(strengths)).sum())
+        if scored < kept:
+            raise UserError(
+                f"{self.name} has scores for {scored} operations of edge "
+                f"{state.space.edges[edge]}, which keeps {kept}"
+            )
+        order = np.argsort(-strengths, kind="stable")  # NaN goes last, the first one wins a tie
+        return tuple(sorted(state.remaining(edge)[int(place)] for place in order[:kept]))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from opscore import schema
 from opscore.analysis import Correlation, correlation_lines, save_figure
 from opscore.analysis.selection import look_up
+from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.errors import unknown
 from opscore.experiments import (
@@ -41,7 +42,7 @@ DECISIONS = {
     "seed": "Int64",
     "iteration": "int64",
     "edge": "int64",  # the edge that was discretized
-    "op": "str",  # the operation that it kept
+    "op": "str",  # the operation that it kept; several are joined by '+'
     "state": "str",  # A_t, which the decision was taken in
 }
 
@@ -84,17 +85,21 @@ class ProgressiveResult:
         mode = check_oracle_mode(oracle or self.oracle_mode)
         if not self.settings.oracle.known:
             return schema.empty("correlation")
+        # The reference keeps all its edges: a later stage is compared with its initial scores too.
+        own = self.scores["policy"] == REFERENCE
+        parts = [self.scores[own], scores_of_stage(self.scores[~own], self.space)]
+        decided = pd.concat(parts, ignore_index=True)
         if mode == "initial":
-            return Correlation(reference_iteration=0)(self.scores, references=[REFERENCE])
-        parts = [
+            return Correlation(reference_iteration=0)(decided, references=[REFERENCE])
+        found = [
             Correlation()(
                 pd.concat([rows, self._conditional_truth(str(policy))], ignore_index=True),
                 references=[REFERENCE],
             )
-            for policy, rows in self.scores.groupby("policy", sort=False)
+            for policy, rows in decided.groupby("policy", sort=False)
             if policy != REFERENCE
         ]
-        return pd.concat(parts, ignore_index=True) if parts else schema.empty("correlation")
+        return pd.concat(found, ignore_index=True) if found else schema.empty("correlation")
 
     def against_published(self, oracle: str | None = None) -> pd.DataFrame:
         """The correlations with the published curve beside them; see :func:`side_by_side`."""
@@ -175,7 +180,8 @@ class ProgressiveResult:
                 own = own[own["seed"] == unit.seed]
             states = [self.space.initial_state()]
             for edge, op in zip(own["edge"].tolist(), own["op"].tolist(), strict=True):
-                states.append(states[-1].discretize(edge, op))
+                kept = op.split("+") if self.space.keeps[edge] > 1 else op
+                states.append(states[-1].discretize(edge, kept))
             found.append((unit, states))
         return found
 
@@ -205,7 +211,7 @@ def decisions_table(followed: Sequence[tuple[ProgressiveUnit, list[Step]]]) -> p
             "seed": table_seed(unit.seed),
             "iteration": step.iteration,
             "edge": step.edge,
-            "op": step.state.space.operations[step.edge][step.op],
+            "op": "+".join(step.op_names),
             "state": str(step.state),
         }
         for unit, steps in followed

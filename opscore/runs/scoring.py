@@ -19,10 +19,10 @@ from opscore.analysis import (
     paired_differences,
     save_figure,
 )
+from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.experiments.settings import no_truth
-from opscore.images import load_images
 from opscore.oracles import Oracle, load_oracles
 from opscore.policies import find_family
 from opscore.published import Setting, published_initial
@@ -30,6 +30,7 @@ from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
 from opscore.search import SearchSettings
 from opscore.spaces import get_space
+from opscore.supernets import images_for
 
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
@@ -78,8 +79,11 @@ class InitialResult:
 
     @cached_property
     def correlation(self) -> pd.DataFrame:
-        """Mean Spearman of every ordered pair of policies (schema CORRELATION)."""
-        return Correlation()(self.scores)
+        """Mean Spearman of every ordered pair of policies (schema CORRELATION).
+
+        Over the edges of the first stage, where a space decides its edges in stages.
+        """
+        return Correlation()(self._first_stage)
 
     @cached_property
     def selection(self) -> pd.DataFrame:
@@ -90,7 +94,11 @@ class InitialResult:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """Paired differences between policies in agreement with best-acc, with exact tests."""
-        return paired_differences(self.scores)
+        return paired_differences(self._first_stage)
+
+    @property
+    def _first_stage(self) -> pd.DataFrame:
+        return scores_of_stage(self.scores, get_space(self.settings.space))
 
     def against(self, reference: str = "best-acc") -> pd.DataFrame:
         """The correlation table's rows for one reference, strongest first."""
@@ -101,7 +109,7 @@ class InitialResult:
         """What the numbers rest on, a line each: images, supernet, truth."""
         settings = self.settings
         if settings.batch_file is None:
-            described = load_images(settings.images, settings.data_dir).describe()
+            described = images_for(settings.space, settings.images, settings.data_dir).describe()
             images = f"images: {described}; batch {settings.batch_size}"
         else:
             images = f"images: {settings.batch_file.name}"

@@ -16,11 +16,11 @@ from opscore.analysis.intervals import bootstrap_interval
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.experiments.settings import no_truth
-from opscore.images import load_images
 from opscore.published import PAPER
 from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
 from opscore.runs.store import provenance
 from opscore.search import SearchOutcome, SearchSettings
+from opscore.supernets import images_for
 
 #: One row per (method, dataset).
 SUMMARY = {
@@ -168,7 +168,7 @@ class SearchResult:
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
         settings = self.settings
-        described = load_images(settings.images, settings.data_dir).describe()
+        described = images_for(settings.space, settings.images, settings.data_dir).describe()
         reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         precision = "" if settings.precision == "full" else f" in {settings.precision}"

@@ -73,13 +73,16 @@ class AgingEvolution:
 
 
 def mutate(architecture: State, draw: np.random.Generator) -> State:
-    """The architecture with another operation on one edge, each change as likely as the others."""
-    space = architecture.space
-    choices = list(architecture.architecture_indices)
-    edges = [edge for edge, count in enumerate(space.shape) if count > 1]
-    edge = edges[int(draw.integers(len(edges)))]
-    choices[edge] = (choices[edge] + int(draw.integers(1, space.shape[edge]))) % space.shape[edge]
-    return space.architecture(choices)
+    """A valid architecture with another choice on one edge, each edge as likely as the others."""
+    space, counts = architecture.space, architecture.space.choice_counts
+    edges = [edge for edge, count in enumerate(counts) if count > 1]
+    while True:
+        choices = list(architecture.architecture_indices)
+        edge = edges[int(draw.integers(len(edges)))]
+        choices[edge] = (choices[edge] + int(draw.integers(1, counts[edge]))) % counts[edge]
+        child = space.architecture(choices)
+        if space.is_valid(child):
+            return child
 
 
 def _usable(member: tuple[State, float]) -> float:

@@ -10,7 +10,9 @@ larger-is-better proxy, -S(A_t - (e, o))), the next edge of A_t is
     global-op-once    by max_o s(e, o) of A_0, all edges scored once, before the first step
     global-edge-once  by mean_o s(e, o) of A_0, likewise
 
-Ties go to the first edge. Perturbations of a proposal, with |O| operations on each of |E| edges:
+Ties go to the first edge. In a space whose edges are decided in stages, a stage comes after the
+one before it, whatever the order; within it the order holds. Perturbations of a proposal, with |O|
+operations on each of |E| edges:
 
     order              orders='paper'      orders='authors'
     fixed, random      |O||E|              the same

@@ -27,7 +27,6 @@ from opscore.search.base import TRACE
 from opscore.search.orders import OrderRule
 from opscore.spaces import State
 from opscore.supernets import Supernet
-from opscore.supernets.base import ALPHA_SCALE
 
 OK = "ok"
 
@@ -77,9 +76,10 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
     for step in range(len(state.open_edges)):
         ranked: EdgeScores = {}
         if rule.ranks(step):
-            ranked = scorer.scores(state, state.open_edges, step, ranking=True)
+            asked = state.next_edges if rule.each_step else state.open_edges
+            ranked = scorer.scores(state, asked, step, ranking=True)
             queue = rule.ranking(scorer.strengths(ranked))
-        edge = next(edge for edge in queue if edge in state.open_edges)
+        edge = next(edge for edge in queue if edge in state.next_edges)
         if not ranked or rule.decide_anew:
             ranked = scorer.scores(state, [edge], step, ranking=False)
         op = scorer.pick(state, edge, ranked)
@@ -131,16 +131,17 @@ class _Scorer:
         assert self._latest is not None
         return {edge: [self._latest.strength(s) for s in row] for edge, row in scores.items()}
 
-    def pick(self, state: State, edge: int, scores: EdgeScores) -> int | None:
-        """The operation to keep, the first one on ties; None when none has a score."""
+    def pick(self, state: State, edge: int, scores: EdgeScores) -> int | tuple[int, ...] | None:
+        """What to keep, the first one on ties; None when too few operations have a score."""
         assert self._latest is not None
-        if all(score.status != OK for score in scores[edge]):
+        if sum(score.status == OK for score in scores[edge]) < state.space.keeps[edge]:
             return None
-        op = self._latest.pick(state, edge, scores[edge])
-        name = state.space.operations[edge][op]
-        row = next(r for r in reversed(self._rows) if (r["edge"], r["op"]) == (edge, name))
-        row["decided"] = True
-        return op
+        picked = self._latest.pick(state, edge, scores[edge])
+        for op in (picked,) if isinstance(picked, int) else picked:
+            name = state.space.operations[edge][op]
+            row = next(r for r in reversed(self._rows) if (r["edge"], r["op"]) == (edge, name))
+            row["decided"] = True
+        return picked
 
     def trace(self) -> pd.DataFrame:
         """What was scored, a frame with columns TRACE."""
@@ -148,11 +149,9 @@ class _Scorer:
 
 
 def with_alphas(supernet: Supernet, generator: torch.Generator) -> Supernet:
-    """A copy of a supernet with fresh architecture parameters, 1e-3 x N(0, 1)."""
+    """A copy of a supernet with fresh architecture parameters, as its family draws them."""
     copied = copy_network(supernet)
-    draw = torch.randn(copied.alphas.shape, generator=generator)
-    with torch.no_grad():
-        copied.alphas.copy_(ALPHA_SCALE * draw)
+    copied.redraw_alphas(generator)
     return copied
 
 
@@ -187,6 +186,6 @@ def _end(trace: pd.DataFrame, initial: State) -> State | None:
     """The architecture that the decisions of a trace lead to; None when edges are left open."""
     state = initial
     decided = trace[trace["decided"]]
-    for edge, op in zip(decided["edge"].tolist(), decided["op"].tolist(), strict=True):
-        state = state.discretize(edge, op)
+    for _, rows in decided.groupby("step", sort=False):
+        state = state.discretize(rows["edge"].iloc[0], rows["op"].tolist())
     return state if state.is_architecture else None

@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,16 @@ from opscore.search.base import (
     SearchTask,
 )
 from opscore.search.sampling import outcome
-from opscore.spaces import NASBENCH201, State
-from opscore.supernets import Supernet, SupernetSize, build_supernet
+from opscore.spaces import State
+from opscore.supernets import (
+    SUPERNETS,
+    Family,
+    Size,
+    StateNetwork,
+    Supernet,
+    build_supernet,
+)
 from opscore.supernets.measure import one_thread
-from opscore.supernets.nasbench201 import NASBench201Supernet
 
 #: One operation of one edge.
 Pair = tuple[int, int]
@@ -57,36 +64,16 @@ class TENASSettings:
     Attributes:
         repeats: draws of weights.
         images: images of the tangent kernel; fewer when the search's minibatch is smaller.
-        size: of the supernet of the tangent kernel.
+        size: of the supernet of the tangent kernel; the family's own reduced size when None.
         samples: inputs on which linear regions are counted, 1,000 at a time.
         digits: significant digits to which changes are rounded before they are ranked.
     """
 
     repeats: int = 3
     images: int = 72
-    size: SupernetSize = field(default_factory=lambda: SupernetSize(channels=3, cells=1))
+    size: Size | None = None
     samples: int = 3000
     digits: int = 3
-
-
-class OneCell(nn.Module):
-    """The first cell of a supernet with one channel, without stem, head or reduction.
-
-    Args:
-        supernet: of one channel and one cell a stage.
-        weights: operation weights [edges, operations].
-    """
-
-    def __init__(self, supernet: Supernet, weights: Tensor) -> None:
-        super().__init__()
-        assert isinstance(supernet, NASBench201Supernet)
-        self.cell = supernet.cells[0]
-        self.rows = [[0.0 if value == 0 else value for value in row] for row in weights.tolist()]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Features [N, 1, height, width] of images [N, 1, height, width]."""
-        features: Tensor = self.cell(images, self.rows, False)
-        return features
 
 
 class TENAS(Method):
@@ -99,12 +86,12 @@ class TENAS(Method):
         self.settings = settings or TENASSettings()
 
     def search(self, task: SearchTask) -> SearchOutcome:
-        """Each round is kept in the folder. UserError for a space other than nasbench201."""
-        if task.settings.space != NASBENCH201.name:
-            raise UserError(f"te-nas knows nasbench201, not {task.settings.space}")
+        """Each round is kept in the folder."""
         start = time.perf_counter()
         state = without_none(task.context.space.initial_state())
-        rounds, passes, traces = len(state.remaining(0)) - 1, 0, []
+        keeps = state.space.keeps
+        rounds = max(len(state.remaining(edge)) - keeps[edge] for edge in state.open_edges)
+        passes, traces = 0, []
         images = min(self.settings.images, task.settings.batch_size)
         measure = _Measure(self.settings, task.context, images)
         for number in range(rounds):
@@ -135,6 +122,17 @@ class _Measure:
         #: Evaluations of a network on a minibatch, for one state.
         self.passes = own.repeats * (1 + -(-own.samples // 1000))
 
+    @property
+    def _family(self) -> Family:
+        return SUPERNETS[self.context.settings.space]
+
+    @cached_property
+    def _sizes(self) -> tuple[Size, Size]:
+        """Sizes for condition numbers and for regions."""
+        smallest = self._family.sizes["smoke"]
+        first, second = self._family.reduced or (smallest, smallest)
+        return self.own.size or first, second
+
     def rank_sums(self, state: State, pairs: Sequence[Pair], number: int) -> list[float]:
         """The sum of ranks of each pair; the lowest of an edge is the one to prune."""
         states = [state, *(state.perturb(edge, op) for edge, op in pairs)]
@@ -148,7 +146,7 @@ class _Measure:
     def _conditions(self, states: Sequence[State], number: int, draw: int) -> list[float]:
         """k of each state; infinite for a singular kernel."""
         context = self.context
-        supernet = self._supernet(self.own.size, 3, "fan_out", number, draw)
+        supernet = self._supernet(self._sizes[0], 3, "fan_out", number, draw)
         batch = context.images.minibatch(
             self.n_images, context.seed, "search", "te-nas", number, draw
         ).to(context.settings.device, supernet.alphas.dtype)
@@ -159,22 +157,22 @@ class _Measure:
     def _regions(self, states: Sequence[State], number: int, draw: int) -> list[float]:
         """r of each state; one where no rectifier is left."""
         context = self.context
-        supernet = self._supernet(SupernetSize(1, 1), 1, "fan_in", number, draw)
+        supernet = self._supernet(self._sizes[1], 1, "fan_in", number, draw)
         purpose = ("search", "te-nas", number, draw)
         patches = context.images.patches(self.own.samples, context.seed, *purpose)
         inputs = patches.images.to(supernet.alphas)
         found = []
         for state in states:
-            cell = OneCell(supernet, supernet.weights(state, survivors="renormalized")).train()
+            weights = supernet.weights(state, survivors="renormalized")
+            body = self._family.body or StateNetwork
+            cell = body(supernet, weights).train()
             try:
                 found.append(float(count_regions(cell, inputs)))
             except ArithmeticError:
                 found.append(1.0)
         return found
 
-    def _supernet(
-        self, size: SupernetSize, channels: int, mode: str, number: int, draw: int
-    ) -> Supernet:
+    def _supernet(self, size: Size, channels: int, mode: str, number: int, draw: int) -> Supernet:
         """A supernet with Kaiming-normal weights, the same for all states of a round."""
         context = self.context
         supernet = build_supernet(
@@ -219,14 +217,18 @@ def _rounded(value: float, digits: int) -> float:
 def without_none(state: State) -> State:
     """A state without the operation 'none'."""
     for edge in state.open_edges:
-        none = state.space.operation_index(edge, "none")
-        if none in state.remaining(edge):
+        names = state.space.operations[edge]
+        if "none" in names and names.index("none") in state.remaining(edge):
+            none = names.index("none")
             state = state.perturb(edge, none)
     return state
 
 
 def prune(state: State, pairs: Sequence[Pair], sums: Sequence[float]) -> State:
-    """The state without the operation of the lowest sum on every open edge, the first on ties."""
+    """The state without the operation of the lowest sum on every open edge, the first on ties.
+
+    An edge that is decided stays as it is.
+    """
     by_pair = dict(zip(pairs, sums, strict=True))
     pruned = state
     for edge in state.open_edges:
@@ -248,7 +250,7 @@ def _trace(
             "score": score,
             "status": "ok",
             "pass": 1,
-            "decided": pruned.remaining(edge) == (op,),
+            "decided": edge not in pruned.open_edges and op in pruned.remaining(edge),
         }
         for (edge, op), score in zip(pairs, sums, strict=True)
     ]

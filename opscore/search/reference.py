@@ -18,7 +18,8 @@ from opscore.search.base import (
 )
 from opscore.search.sampling import ScoredMethod, Scorer, outcome, strongest
 from opscore.search.score_record import uses_record
-from opscore.spaces import NASBENCH201
+from opscore.spaces import State
+from opscore.supernets import build_network
 
 
 class Exhaustive(ScoredMethod):
@@ -49,18 +50,33 @@ class Exhaustive(ScoredMethod):
 
 
 class MaxParams(Method):
-    """The architecture with the most parameters: 3x3 convolutions on every edge."""
+    """The architecture with the most parameters, each edge by itself: on NAS-Bench-201, 3x3
+    convolutions everywhere. Parameters are counted without building or drawing anything else.
+    """
 
     name = "max-params"
     uses = ("size",)
     seeded = False
 
     def search(self, task: SearchTask) -> SearchOutcome:
-        """UserError for a space whose operations are not known."""
-        if task.settings.space != NASBENCH201.name:
-            raise UserError(f"max-params knows nasbench201, not {task.settings.space}")
-        largest = NASBENCH201.architecture(["nor_conv_3x3"] * len(NASBENCH201.edges))
-        return outcome({largest: float("nan")}, largest, Cost())
+        """Edge by edge and stage by stage: keep what has the most parameters, the first on ties."""
+        state = task.context.space.initial_state()
+        while state.next_edges:
+            edge = state.next_edges[0]
+            kept = max(
+                state.possible_choices(edge),
+                key=lambda choice: self._parameters(state, edge, choice, task),
+            )
+            state = state.discretize(edge, state.space.choices[edge][kept])
+        return outcome({state: float("nan")}, state, Cost())
+
+    @staticmethod
+    def _parameters(state: State, edge: int, choice: int, task: SearchTask) -> int:
+        """Of the stand-alone network with this choice, and on open edges the first one."""
+        first = [state.possible_choices(other)[0] for other in range(len(state.mask))]
+        first[edge] = choice
+        network = build_network(state.space.architecture(first), task.settings.size)
+        return sum(parameter.numel() for parameter in network.parameters())
 
 
 class Optimum(Method):

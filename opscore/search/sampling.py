@@ -70,7 +70,8 @@ class Scorer:
         return Cost(forward_passes=0 if counted else len(self.scored))
 
     def __call__(self, architectures: Sequence[State]) -> list[float]:
-        """A strength for each architecture."""
+        """A strength for each architecture; equal ones are scored once."""
+        architectures = [a.space.canonical(a) for a in architectures]
         missing = [a for a in dict.fromkeys(architectures) if a not in self.scored]
         if self._recorded:
             self.scored.update({a: self._table[a.architecture_indices] for a in missing})
@@ -176,9 +177,14 @@ class BestOfSample(ScoredMethod):
 
 
 def draw_architectures(space: SearchSpace, count: int, draw: np.random.Generator) -> list[State]:
-    """So many architectures, uniform and with replacement."""
-    choices = draw.integers(np.array(space.shape), size=(count, len(space.shape)))
-    return [space.architecture([int(op) for op in row]) for row in choices]
+    """So many valid architectures, uniform and with replacement."""
+    found: list[State] = []
+    counts = np.array(space.choice_counts)
+    while len(found) < count:
+        choices = draw.integers(counts, size=(count - len(found), len(counts)))
+        states = (space.architecture([int(choice) for choice in row]) for row in choices)
+        found += [state for state in states if space.is_valid(state)]
+    return found
 
 
 def strongest(strengths: Mapping[State, float], name: str) -> State:

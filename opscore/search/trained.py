@@ -49,8 +49,12 @@ class DARTS(Method):
     def search(self, task: SearchTask) -> SearchOutcome:
         """The trained supernet is found again in ``settings.cache``."""
         start, context = time.perf_counter(), task.context
-        choices = context.trained_supernet.theta().argmax(dim=1).tolist()
-        architecture = context.space.architecture(choices)
+        theta = context.trained_supernet.theta()
+        strongest = (
+            row.topk(kept).indices.tolist() if kept > 1 else [int(row.argmax())]
+            for row, kept in zip(theta, context.space.keeps, strict=True)
+        )
+        architecture = context.space.architecture(list(strongest))
         steps = training_minibatches(context.settings.profile, context.images, learned=True)
         cost = Cost(training_steps=steps, seconds=time.perf_counter() - start)
         return outcome({architecture: math.nan}, architecture, cost)
@@ -127,13 +131,13 @@ def trace_of(steps: Sequence[Step]) -> pd.DataFrame:
     parts = []
     for step in steps:
         here = step.scores["edge"] == step.edge
-        kept = step.state.space.operations[step.edge][step.op]
+        kept = step.op_names
         parts.append(
             step.scores.assign(
                 proposal=0,
                 step=step.iteration,
                 state=str(step.state),
-                decided=here & (step.scores["op"] == kept),
+                decided=here & step.scores["op"].isin(kept),
                 **{"pass": here.astype("int64")},
             )
         )

@@ -199,11 +199,15 @@ def _share(settings: SearchSettings) -> float:
 
 
 def _distinct(proposals: Sequence[Proposal]) -> dict[State, int]:
-    """How many proposals ended on each architecture, in the order of their first occurrence."""
+    """How many proposals ended on each architecture, in the order of their first occurrence.
+
+    Equal architectures are one.
+    """
     counts: dict[State, int] = {}
     for proposal in proposals:
         if proposal.architecture is not None:
-            counts[proposal.architecture] = counts.get(proposal.architecture, 0) + 1
+            form = proposal.architecture.space.canonical(proposal.architecture)
+            counts[form] = counts.get(form, 0) + 1
     if not counts:
         raise UserError(f"no proposal reached an architecture: {proposals[0].status}")
     return counts

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from opscore.errors import unknown
+from opscore.errors import UserError, unknown
+from opscore.images import ImageSet, ScaledImages, load_images
 from opscore.registry import Registry
 from opscore.rng import torch_generator
 from opscore.spaces import NASBENCH201, State
@@ -23,8 +26,21 @@ from opscore.supernets.base import (
     Survivors,
     initialize,
 )
-from opscore.supernets.checkpoints import load_batch, load_checkpoint
+from opscore.supernets.checkpoints import (
+    MisfitError,
+    channels_and_classes,
+    fill,
+    load_batch,
+    nasbench201_size,
+    read_tensors,
+)
 from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_rows
+
+#: Arguments of a supernet of a size, by keyword.
+Size = Mapping[str, int] | SupernetSize
+
+#: Side of the images of the image sets, pixels.
+IMAGE_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -32,33 +48,70 @@ class Family:
     """How the networks of one space are built.
 
     Attributes:
-        supernet: builds an uninitialised supernet of a size.
-        network: builds an uninitialised stand-alone network of an architecture and a size.
-        sizes: named sizes; every family has 'paper', 'cpu' and 'smoke'.
+        supernet: builds an uninitialised supernet, from the size's arguments by keyword,
+            ``in_channels`` and ``n_classes``.
+        network: builds an uninitialised stand-alone network: the architecture, and then the same.
+        sizes: the arguments of each named size. 'paper' is the full one and 'smoke' the smallest
+            that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
+        image_side: height and width of the images, pixels; image sets of another size are scaled.
+        version: goes up when the same size and seed no longer give the same network.
+        size_of: the arguments of a size from a checkpoint's tensors; the named sizes are tried
+            where it is None.
+        reduced: the sizes that the search te-nas measures condition numbers and linear regions
+            on; the smallest named size where it is None.
+        body: the part of a reduced supernet, under a table of weights, whose linear regions
+            te-nas counts; the whole of it where it is None.
     """
 
     supernet: Callable[..., Supernet]
     network: Callable[..., nn.Module]
-    sizes: Mapping[str, SupernetSize]
+    sizes: Mapping[str, Size]
+    image_side: int = 32
+    version: int = 1
+    size_of: Callable[[Mapping[str, Tensor]], Size] | None = None
+    reduced: tuple[Size, Size] | None = None
+    body: Callable[[Supernet, Tensor], nn.Module] | None = None
 
-    def size(self, name: str) -> SupernetSize:
+    def size(self, name: str) -> Size:
         """The size of this name; UserError with the near names when there is none."""
         if name not in self.sizes:
             raise unknown("size", name, self.sizes)
         return self.sizes[name]
 
+    def arguments(self, size: str | Size) -> dict[str, Any]:
+        """A size, or its name, as keyword arguments."""
+        found = self.size(size) if isinstance(size, str) else size
+        return asdict(found) if isinstance(found, SupernetSize) else dict(found)
+
+
+def nasbench201_family() -> Family:
+    """NAS-Bench-201's."""
+
+    def supernet(*, channels: int, cells: int, **shape: int) -> Supernet:
+        return nasbench201.NASBench201Supernet(SupernetSize(channels, cells), **shape)
+
+    def network(architecture: State, *, channels: int, cells: int, **shape: int) -> nn.Module:
+        size, more = SupernetSize(channels, cells), dict[str, Any](shape)
+        return nasbench201.NASBench201Network(architecture, size, **more)
+
+    return Family(
+        supernet,
+        network,
+        nasbench201.SIZES,
+        size_of=nasbench201_size,
+        reduced=(SupernetSize(3, 1), SupernetSize(1, 1)),
+        body=nasbench201.OneCell,
+    )
+
 
 #: Network families by the name of their space.
 SUPERNETS: Registry[Family] = Registry("supernet", entry_points="opscore.supernets")
-SUPERNETS.add(
-    NASBENCH201.name,
-    Family(nasbench201.NASBench201Supernet, nasbench201.NASBench201Network, nasbench201.SIZES),
-)
+SUPERNETS.add(NASBENCH201.name, nasbench201_family())
 
 
 def build_supernet(
     space: str = "nasbench201",
-    size: str | SupernetSize = "paper",
+    size: str | Size = "paper",
     *,
     seed: int = 0,
     in_channels: int = 3,
@@ -70,16 +123,16 @@ def build_supernet(
     1/sqrt(1 + 1e-5). The weights depend on ``seed`` alone, not on global generators.
     """
     family = SUPERNETS[space]
-    shape = family.size(size) if isinstance(size, str) else size
+    shape = family.arguments(size)
     with torch.random.fork_rng(devices=[]):
-        supernet = family.supernet(shape, in_channels=in_channels, n_classes=n_classes)
+        supernet = family.supernet(**shape, in_channels=in_channels, n_classes=n_classes)
     supernet.reset_parameters(torch_generator(seed, "supernet"))
     return supernet.eval()
 
 
 def build_network(
     architecture: State,
-    size: str | SupernetSize = "paper",
+    size: str | Size = "paper",
     *,
     seed: int = 0,
     in_channels: int = 3,
@@ -87,11 +140,51 @@ def build_network(
 ) -> nn.Module:
     """A freshly initialised stand-alone network of an architecture, in eval mode, on the CPU."""
     family = SUPERNETS[architecture.space.name]
-    shape = family.size(size) if isinstance(size, str) else size
+    shape = family.arguments(size)
+    channels = {"in_channels": in_channels, "n_classes": n_classes}
     with torch.random.fork_rng(devices=[]):
-        network = family.network(architecture, shape, in_channels=in_channels, n_classes=n_classes)
+        network = family.network(architecture, **shape, **channels)
     initialize(network, torch_generator(seed, "network"))
     return network.eval()
+
+
+def load_checkpoint(path: Path, space: str = "nasbench201") -> Supernet:
+    """A supernet of a space from a file; in train mode, as it was built.
+
+    Two forms are read, neither of them by unpickling code: ``.npz`` with one array
+    ``param:NAME`` for each parameter and ``arch_parameters`` [edges, operations], and
+    ``.pt``/``.pth`` with a dictionary of the same names without the prefix
+    (``weights_only=True``). Without ``arch_parameters`` the alphas are zero. NAS-Bench-201's names
+    are those of the authors' code. Size, channels and classes follow from the shapes.
+
+    Raises:
+        UserError: there is no such space, the file is missing or of another kind, or it is not a
+            supernet of this space.
+    """
+    family = SUPERNETS[space]
+    tensors = read_tensors(Path(path))
+    try:
+        sizes = [family.size_of(tensors)] if family.size_of else list(family.sizes.values())
+        channels = channels_and_classes(tensors)
+    except MisfitError as error:
+        raise UserError(f"{path}: not a supernet of {space}: {error}") from None
+    reasons = []
+    for size in sizes:
+        with torch.random.fork_rng(devices=[]):
+            supernet = family.supernet(**family.arguments(size), **channels)
+        try:
+            fill(supernet, tensors)
+        except MisfitError as error:
+            reasons.append(str(error))
+        else:
+            return supernet
+    raise UserError(f"{path}: not a supernet of {space}: {reasons[0]}")
+
+
+def images_for(space: str, name: str = "auto", data_dir: Path | None = None) -> ImageSet:
+    """The image set of this name, scaled where the networks of a space need another size."""
+    images, side = load_images(name, data_dir), SUPERNETS[space].image_side
+    return images if side == IMAGE_SIDE else ScaledImages(images, side)
 
 
 __all__ = [
@@ -101,6 +194,7 @@ __all__ = [
     "Family",
     "Gates",
     "KernelNetwork",
+    "Size",
     "StateNetwork",
     "Supernet",
     "SupernetSize",
@@ -109,6 +203,7 @@ __all__ = [
     "Wrapper",
     "build_network",
     "build_supernet",
+    "images_for",
     "initialize",
     "load_batch",
     "load_checkpoint",

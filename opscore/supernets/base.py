@@ -66,20 +66,22 @@ class Supernet(nn.Module):
     def weights(self, state: State, *, survivors: Survivors = "theta") -> Tensor:
         """Operation weights of a state: mask x theta, [edges, operations].
 
-        A discretized edge has weight one on its operation. ``survivors`` says what is left on an
-        edge that has lost some operations but is not decided, see :data:`Survivors`: the authors'
-        nwot scores keep the weights as they are, their synflow scores scale them to a sum of one,
-        and their released code gives 1/|O| for the other proxies (docs/faithful.md).
+        A discretized edge has weight one on its operation, or on each that it keeps. ``survivors``
+        says what is left on an edge that has lost some operations but is not decided, see
+        :data:`Survivors`: the authors' nwot scores keep the weights as they are, their synflow
+        scores scale them to a sum of one, and their released code gives 1/|O| for the other
+        proxies (docs/faithful.md).
         """
         mask = _mask(state, self.alphas.device)
         kept = self.theta() * mask
         count = mask.sum(dim=1, keepdim=True)
+        decided = torch.tensor(self.space.keeps, device=mask.device)[:, None]
         if survivors == "renormalized":
             kept = kept / kept.sum(dim=1, keepdim=True)
         elif survivors == "uniform":
             options = _mask(self.space.initial_state(), self.alphas.device).sum(dim=1, keepdim=True)
             kept = torch.where(count < options, mask.to(kept.dtype) / options, kept)
-        return torch.where(count == 1, mask.to(kept.dtype), kept)
+        return torch.where(count <= decided, mask.to(kept.dtype), kept)
 
     def activation_kernels(
         self,
@@ -137,6 +139,13 @@ class Supernet(nn.Module):
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights, and then the alphas, anew."""
         initialize(self, generator)
+        self.redraw_alphas(generator)
+
+    def redraw_alphas(self, generator: torch.Generator) -> None:
+        """Draw the architecture parameters anew: 1e-3 x N(0, 1).
+
+        A family without architecture parameters leaves them zero, so that operations weigh alike.
+        """
         draw = torch.randn(self.alphas.shape, generator=generator)
         with torch.no_grad():
             self.alphas.copy_(ALPHA_SCALE * draw)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from opscore.errors import UserError
 from opscore.rng import torch_generator
 from opscore.spaces import SearchSpace
-from opscore.supernets.base import Supernet, initialize
+from opscore.supernets.base import Supernet
 from opscore.supernets.choice import Choice, operation_rows
 from opscore.supernets.engine import SignKernel
 from opscore.supernets.nasbench201 import ReLUConvBN, make_operation
@@ -96,9 +96,8 @@ class ChainSupernet(Supernet):
         self.lastact = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(channels, n_classes)
 
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights anew; the alphas are zero, so that each operation weighs exactly 1/4."""
-        initialize(self, generator)
+    def redraw_alphas(self, generator: torch.Generator) -> None:
+        """Leave the alphas zero, so that each operation weighs exactly 1/4."""
         self.alphas.zero_()
 
     def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:

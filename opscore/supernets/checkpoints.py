@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from torch import Tensor
 
 from opscore.errors import UserError
 from opscore.images import Batch
-from opscore.supernets.base import Supernet, SupernetSize
-from opscore.supernets.nasbench201 import NASBench201Supernet
+from opscore.supernets.base import Supernet
 
 _PREFIX = "param:"
 _ALPHAS = "arch_parameters"
@@ -22,29 +22,60 @@ _ALPHAS = "arch_parameters"
 _IGNORED = ("weight_mask", "num_batches_tracked")
 
 
-def load_checkpoint(path: Path) -> Supernet:
-    """A NAS-Bench-201 supernet from a file with the authors' parameter names.
+class MisfitError(ValueError):
+    """Why tensors are not those of a supernet: a phrase."""
 
-    Two forms are read, neither of them by unpickling code: ``.npz`` with one array
-    ``param:NAME`` for each parameter and ``arch_parameters`` [6, 5], and ``.pt``/``.pth`` with a
-    dictionary of the same names without the prefix (``weights_only=True``). Without
-    ``arch_parameters`` the alphas are zero. Size, channels and classes follow from the shapes.
 
-    Raises UserError when the file is missing, is of another kind, or lacks parameters.
+def fill(supernet: Supernet, tensors: Mapping[str, Tensor]) -> None:
+    """Take over a checkpoint's parameters, in place; MisfitError when they are not this supernet's.
+
+    ``arch_parameters`` [edges, operations] are the alphas; without it they are zero.
     """
-    tensors = _read_tensors(path)
-    alphas = tensors.pop(_ALPHAS, None)
-    supernet = _empty_supernet(path, tensors)
-    expected = {name for name, _ in supernet.named_parameters()}
-    missing, surplus = expected - tensors.keys(), tensors.keys() - set(supernet.state_dict())
+    given = dict(tensors)
+    alphas = given.pop(_ALPHAS, None)
+    own = supernet.state_dict()
+    missing = {name for name, _ in supernet.named_parameters()} - given.keys()
+    surplus = given.keys() - own.keys()
     if missing or surplus:
         what = [f"lacks {len(missing)} (first: {min(missing)})"] if missing else []
         what += [f"has {len(surplus)} unknown (first: {min(surplus)})"] if surplus else []
-        raise UserError(f"{path}: not a NAS-Bench-201 supernet: it {' and '.join(what)}")
-    supernet.load_state_dict(tensors, strict=False)
+        raise MisfitError(f"it {' and '.join(what)}")
+    for name, tensor in given.items():
+        if tensor.shape != own[name].shape:
+            raise MisfitError(f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}")
+    if alphas is not None and alphas.shape != supernet.alphas.shape:
+        raise MisfitError(f"{_ALPHAS} is {_sizes(alphas)}, not {_sizes(supernet.alphas)}")
+    supernet.load_state_dict(given, strict=False)
     if alphas is not None:
-        supernet.alphas.copy_(alphas)
-    return supernet
+        with torch.no_grad():
+            supernet.alphas.copy_(alphas)
+
+
+def channels_and_classes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """``in_channels`` of the first convolution and ``n_classes`` of the last linear layer.
+
+    MisfitError when there is no such layer.
+    """
+    convolutions = [tensor for tensor in tensors.values() if tensor.ndim == 4]
+    linear = [t for name, t in tensors.items() if t.ndim == 2 and name != _ALPHAS]
+    if not convolutions or not linear:
+        raise MisfitError("it has no convolution or no linear layer")
+    return {"in_channels": convolutions[0].shape[1], "n_classes": linear[-1].shape[0]}
+
+
+def nasbench201_size(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """Channels and cells a stage of a NAS-Bench-201 supernet; MisfitError when it is none."""
+    blocks = {int(name.split(".")[1]) for name in tensors if name.startswith("cells.")}
+    # Three stages of cells and two reductions.
+    if {"stem.0.weight", "classifier.weight"} - tensors.keys() or (
+        (max(blocks, default=-1) - 1) % 3 != 0
+    ):
+        raise MisfitError("no stem, head or cells in it")
+    return {"channels": tensors["stem.0.weight"].shape[0], "cells": (max(blocks) - 1) // 3}
+
+
+def _sizes(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "a number"
 
 
 def load_batch(path: Path) -> Batch:
@@ -60,7 +91,11 @@ def load_batch(path: Path) -> Batch:
     return Batch(images, labels, f"file {path.name}")
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Parameters by name, and ``arch_parameters``, from an npz or a PyTorch file.
+
+    UserError when the file is missing or is of another kind; no code is unpickled.
+    """
     if path.suffix == ".npz":
         arrays = _read_npz(path)
         return {
@@ -96,13 +131,3 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise UserError(f"{path}: a checkpoint must hold a dictionary of tensors")
     return {name: value for name, value in content.items() if not name.endswith(_IGNORED)}
-
-
-def _empty_supernet(path: Path, tensors: dict[str, Tensor]) -> NASBench201Supernet:
-    stem, head = tensors.get("stem.0.weight"), tensors.get("classifier.weight")
-    blocks = {int(name.split(".")[1]) for name in tensors if name.startswith("cells.")}
-    # Three stages of cells and two reductions.
-    if stem is None or head is None or (max(blocks, default=-1) - 1) % 3 != 0:
-        raise UserError(f"{path}: not a NAS-Bench-201 supernet: no stem, head or cells in it")
-    size = SupernetSize(channels=stem.shape[0], cells=(max(blocks) - 1) // 3)
-    return NASBench201Supernet(size, in_channels=stem.shape[1], n_classes=head.shape[0])

@@ -238,3 +238,23 @@ class NASBench201Network(MacroSkeleton):
     ) -> Tensor:
         """See :class:`opscore.supernets.base.KernelNetwork`."""
         return alone_kernel(self, images, wrappers=wrappers, dtype=dtype)
+
+
+class OneCell(nn.Module):
+    """The first cell of a supernet with one channel, without stem, head or reduction.
+
+    Args:
+        supernet: of one channel and one cell a stage.
+        weights: operation weights [edges, operations].
+    """
+
+    def __init__(self, supernet: Supernet, weights: Tensor) -> None:
+        super().__init__()
+        assert isinstance(supernet, NASBench201Supernet)
+        self.cell = supernet.cells[0]
+        self.rows = [[0.0 if value == 0 else value for value in row] for row in weights.tolist()]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features [N, 1, height, width] of images [N, 1, height, width]."""
+        features: Tensor = self.cell(images, self.rows, False)
+        return features
