@@ -8,19 +8,23 @@ from pathlib import Path
 import pandas as pd
 
 from opscore.errors import UserError
-from opscore.oracles import nasbench201
+from opscore.oracles import nasbench201, nasbench_macro, nb1shot1, transnas
 from opscore.oracles.base import Oracle
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.tables import Accuracies
 from opscore.registry import Registry
-from opscore.spaces import NASBENCH201, get_space
+from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, get_space
 
 #: For each space a function (source, data_dir) -> all accuracies of that source.
 ORACLES: Registry[Callable[[str, Path | None], Accuracies]] = Registry(
     "oracle", entry_points="opscore.oracles"
 )
 ORACLES.add(NASBENCH201.name, nasbench201.load_accuracies)
+ORACLES.add(NASBENCH_MACRO.name, nasbench_macro.load_accuracies)
+for _space in NB1SHOT1:
+    ORACLES.add(_space.name, nb1shot1.Loader(_space))
+ORACLES.add(TRANSNAS_MICRO.name, transnas.load_accuracies)
 
 
 def list_oracles() -> list[str]:

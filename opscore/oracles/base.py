@@ -95,21 +95,18 @@ class Oracle:
     def places(self) -> Array:
         """Mean accuracy of each place in the ranking, one axis per edge.
 
-        Of architectures that are the same network only one has a place; the others are NaN.
+        Of architectures that are the same network only the canonical one has a place; the others
+        are NaN.
         """
         if not self.space.has_equals:
             return self.mean_accuracy
         known = ~np.isnan(self.mean_accuracy)
         if self.rows is not None:
             known &= self.rows
-        seen: set[State] = set()
         places = np.full(self.space.choice_counts, np.nan)
         for state in self._states(known):
-            one = self.space.canonical(state)
-            if one not in seen:
-                seen.add(one)
-                index = state.architecture_indices
-                places[index] = self.mean_accuracy[index]
+            place = self.space.canonical(state).architecture_indices
+            places[place] = self.mean_accuracy[state.architecture_indices]
         return places
 
     @property

@@ -3,10 +3,14 @@
 from opscore.registry import Registry
 from opscore.spaces.base import SearchSpace, State
 from opscore.spaces.nasbench201 import NASBENCH201
+from opscore.spaces.nasbench_macro import NASBENCH_MACRO
+from opscore.spaces.nb1shot1 import NB1SHOT1
+from opscore.spaces.transnas import TRANSNAS_MICRO
 
 #: Search spaces by name; other packages add theirs through the entry-point group.
 SPACES: Registry[SearchSpace] = Registry("space", entry_points="opscore.spaces")
-SPACES.add(NASBENCH201.name, NASBENCH201)
+for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO):
+    SPACES.add(_space.name, _space)
 
 
 def list_spaces() -> list[str]:
@@ -19,4 +23,14 @@ def get_space(name: str) -> SearchSpace:
     return SPACES[name]
 
 
-__all__ = ["NASBENCH201", "SPACES", "SearchSpace", "State", "get_space", "list_spaces"]
+__all__ = [
+    "NASBENCH201",
+    "NASBENCH_MACRO",
+    "NB1SHOT1",
+    "SPACES",
+    "TRANSNAS_MICRO",
+    "SearchSpace",
+    "State",
+    "get_space",
+    "list_spaces",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from opscore.errors import UserError, unknown
 from opscore.images import ImageSet, ScaledImages, load_images
 from opscore.registry import Registry
 from opscore.rng import torch_generator
-from opscore.spaces import NASBENCH201, State
-from opscore.supernets import nasbench201
+from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, State
+from opscore.supernets import nasbench201, nasbench_macro, nb1shot1, transnas
 from opscore.supernets.base import (
     SURVIVORS,
     Gates,
@@ -107,6 +108,30 @@ def nasbench201_family() -> Family:
 #: Network families by the name of their space.
 SUPERNETS: Registry[Family] = Registry("supernet", entry_points="opscore.supernets")
 SUPERNETS.add(NASBENCH201.name, nasbench201_family())
+SUPERNETS.add(
+    NASBENCH_MACRO.name,
+    Family(
+        nasbench_macro.NASBenchMacroSupernet,
+        nasbench_macro.NASBenchMacroNetwork,
+        nasbench_macro.SIZES,
+    ),
+)
+for _space in NB1SHOT1:
+    SUPERNETS.add(
+        _space.name,
+        Family(
+            partial(nb1shot1.NB1Shot1Supernet, _space), nb1shot1.NB1Shot1Network, nb1shot1.SIZES
+        ),
+    )
+SUPERNETS.add(
+    TRANSNAS_MICRO.name,
+    Family(
+        transnas.TransNASSupernet,
+        transnas.TransNASNetwork,
+        transnas.SIZES,
+        image_side=transnas.IMAGE_SIDE,
+    ),
+)
 
 
 def build_supernet(
@@ -144,7 +169,9 @@ def build_network(
     channels = {"in_channels": in_channels, "n_classes": n_classes}
     with torch.random.fork_rng(devices=[]):
         network = family.network(architecture, **shape, **channels)
-    initialize(network, torch_generator(seed, "network"))
+    generator = torch_generator(seed, "network")
+    draw = getattr(network, "reset_parameters", None)
+    draw(generator) if draw is not None else initialize(network, generator)
     return network.eval()
 
 

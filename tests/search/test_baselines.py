@@ -17,7 +17,7 @@ from opscore.rng import numpy_generator, torch_generator
 from opscore.search import evolution, pruning, reference, sampling, score_record, trained
 from opscore.search.base import CANDIDATES, TRACE, SearchSettings, SearchTask, find_method
 from opscore.spaces import NASBENCH201
-from opscore.supernets import StateNetwork, build_supernet
+from opscore.supernets import StateNetwork, build_supernet, nasbench201
 from opscore.supernets.profiles import TrainingProfile
 
 TINY = TrainingProfile(
@@ -268,7 +268,7 @@ def test_one_cell_is_the_supernets_cell():
     supernet = build_supernet(size="smoke", seed=1)
     weights = supernet.weights(NASBENCH201.architecture([3] * 6))
     images = torch.randn(2, 4, 5, 5)
-    cell = pruning.OneCell(supernet, weights)
+    cell = nasbench201.OneCell(supernet, weights)
     expected = supernet.cells[0](images, [[0.0, 0.0, 0.0, 1.0, 0.0]] * 6, False)
     assert torch.equal(cell(images), expected)
     assert StateNetwork(supernet, weights).supernet is supernet

@@ -1,0 +1,128 @@
+"""The NAS-Bench-Macro supernet and stand-alone networks, as the paper's authors score them.
+
+stem -> 8 layers in stages of 2, 3, 3 -> 1x1 convolution, batch norm, ReLU -> pool -> linear. The
+first layer of each stage has stride 2 and twice the width. No rectifier follows a layer's sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from opscore.spaces import State
+from opscore.spaces.nasbench_macro import NASBENCH_MACRO, STAGES
+from opscore.supernets.base import Supernet
+from opscore.supernets.choice import Choice, Row, operation_rows
+
+SIZES = {"paper": {"channels": 32}, "cpu": {"channels": 8}, "smoke": {"channels": 4}}
+
+#: Kernel and expansion of the inverted residuals, by operation index.
+BLOCKS = {1: (3, 3), 2: (5, 6)}
+
+#: The last convolution is so many times wider than the last stage.
+LAST = 5
+
+
+class InvertedResidual(nn.Module):
+    """1x1 up, depthwise, 1x1 down, each with batch norm; added to its input where shapes agree."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, kernel: int, expansion: int) -> None:
+        super().__init__()
+        hidden, padding = expansion * c_in, kernel // 2
+        self.shortcut = stride == 1 and c_in == c_out
+        self.op = nn.Sequential(
+            nn.Conv2d(c_in, hidden, 1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, hidden, kernel, stride, padding, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, c_out, 1, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.op(x)
+        return x + out if self.shortcut else out
+
+
+def make_operation(op: int, c_in: int, c_out: int, stride: int) -> nn.Module:
+    """A candidate of a layer, by its index in the space."""
+    if op in BLOCKS:
+        return InvertedResidual(c_in, c_out, stride, *BLOCKS[op])
+    if stride == 1 and c_in == c_out:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+
+
+class MacroLayers(nn.Module):
+    """The layers, and the stem and head around them."""
+
+    def build(
+        self, channels: int, kept: Sequence[Sequence[int]], in_channels: int, n_classes: int
+    ) -> None:
+        """Make the layers; ``kept`` names the operations that exist in each."""
+        width = channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+        layers: list[nn.Module] = []
+        for count in STAGES:
+            for number in range(count):
+                c_in, stride = (width, 2) if number == 0 else (2 * width, 1)
+                ops = kept[len(layers)]
+                layers.append(
+                    Choice({op: make_operation(op, c_in, 2 * width, stride) for op in ops})
+                )
+            width *= 2
+        self.layers = nn.ModuleList(layers)
+        self.last = nn.Sequential(
+            nn.Conv2d(width, LAST * width, 1, bias=False),
+            nn.BatchNorm2d(LAST * width),
+            nn.ReLU(inplace=True),
+        )
+        self.classifier = nn.Linear(LAST * width, n_classes)
+
+    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
+        """Logits [N, classes] of images [N, channels, height, width]; a row for each layer."""
+        x: Tensor = self.stem(images)
+        for layer, row in zip(self.layers, rows, strict=True):
+            x = layer(x, row, run_removed)
+        logits: Tensor = self.classifier(self.last(x).mean(dim=(2, 3)))
+        return logits
+
+
+class NASBenchMacroSupernet(MacroLayers, Supernet):
+    """All three blocks in every layer, a third each: there are no architecture parameters."""
+
+    def __init__(self, channels: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
+        Supernet.__init__(self, NASBENCH_MACRO)
+        every = [range(count) for count in self.space.shape]
+        self.build(channels, every, in_channels, n_classes)
+
+    def redraw_alphas(self, generator: torch.Generator) -> None:
+        """Leave the alphas zero: each block weighs exactly 1/3, as in the authors' code."""
+        self.alphas.zero_()
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        """See :meth:`Supernet.forward`."""
+        return self.run(images, operation_rows(weights), run_removed)
+
+
+class NASBenchMacroNetwork(MacroLayers):
+    """The stand-alone network of an architecture: the chosen blocks only."""
+
+    def __init__(
+        self, architecture: State, channels: int, *, in_channels: int = 3, n_classes: int = 10
+    ) -> None:
+        super().__init__()
+        kept = [(op,) for op in architecture.architecture_indices]
+        self.build(channels, kept, in_channels, n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes]."""
+        return self.run(images, [(1.0,)] * len(self.layers))
