@@ -1,5 +1,6 @@
 # make demo   installs what it needs and runs the main job
 # make test   installs what it needs and runs linters, type checks and tests
+# make test-all  the same with every proxy, policy and method on every space
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,7 +12,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test lint unit docs docs-check bench figures notebooks clean
+.PHONY: demo test test-all lint unit docs docs-check bench figures notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -28,6 +29,10 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+
+# Also every proxy, policy and method on every space: some minutes more.
+test-all: lint
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 -m ""
 
 # The numbers of README.md and docs/*.md, from the records and tables that they rest on.
 docs: $(VENV)/.base

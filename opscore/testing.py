@@ -78,7 +78,9 @@ def _states(supernet: Supernet) -> list[State]:
     space = supernet.space
     start = space.initial_state()
     perturbed = [start.perturb(0, op) for op in (0, space.shape[0] - 2)]
-    mixed = space.architecture([(count - 1 - e) % count for e, count in enumerate(space.shape)])
+    mixed = space.architecture(
+        [(count - 1 - e) % count for e, count in enumerate(space.choice_counts)]
+    )
     return [start, *perturbed, mixed]
 
 
@@ -102,7 +104,12 @@ def _check_scores(
     assert len(scores) == len(states), f"{where}: {len(scores)} scores for {len(states)} states"
     for score in scores:
         _check_score(where, score)
-    assert scores[0].status == OK, f"{where}: no score of the whole supernet: {scores[0].status}"
+    # A kernel of gradients in train mode is singular wherever the last batch norm is pooled as it
+    # is: the features of a minibatch then have the sum zero.
+    status = scores[0].status
+    assert status == OK or "singular" in status, (
+        f"{where}: no score of the whole supernet: {status}"
+    )
     if proxy.grouped:
         again = proxy.scores(supernet, states, batch, meaning=meaning)
         assert _values(again) == _values(scores), f"{where}: not the same numbers each time"

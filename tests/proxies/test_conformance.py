@@ -7,6 +7,7 @@ import torch
 
 from opscore.proxies import PROXIES, Proxy, get_proxy, list_proxies
 from opscore.proxies.score import Score
+from opscore.spaces import list_spaces
 from opscore.testing import check_proxy
 
 PAPER = {
@@ -27,9 +28,21 @@ def test_the_proxies_of_the_paper_are_all_there():
     assert get_proxy("tenas").grouped
 
 
-@pytest.mark.parametrize("name", [*list_proxies(), "vote(nwot,synflow)"])
-def test_every_proxy_keeps_its_promises(name):
-    check_proxy(name)
+CHECKED = [*list_proxies(), "vote(nwot,synflow)"]
+OTHERS = [space for space in list_spaces() if space != "nasbench201"]
+
+
+def on_spaces(names):
+    """Each name on NAS-Bench-201 and on another space in turn; 'make test-all' has the rest."""
+    for turn, name in enumerate(names):
+        for place, space in enumerate(["nasbench201", *OTHERS]):
+            now = place in (0, 1 + turn % len(OTHERS))
+            yield pytest.param(name, space, marks=() if now else pytest.mark.exhaustive)
+
+
+@pytest.mark.parametrize(("name", "space"), on_spaces(CHECKED))
+def test_every_proxy_keeps_its_promises(name, space):
+    check_proxy(name, [space])
 
 
 def proxy(function, **changes):

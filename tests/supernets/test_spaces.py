@@ -1,0 +1,123 @@
+"""The networks of every space: sizes, states, stand-alone networks, checkpoints."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from opscore.errors import UserError
+from opscore.rng import torch_generator
+from opscore.spaces import SPACES, get_space
+from opscore.supernets import (
+    SUPERNETS,
+    build_network,
+    build_supernet,
+    images_for,
+    load_checkpoint,
+)
+
+OTHERS = [name for name in SPACES if name != "nasbench201"]
+
+
+def images(space, count=2):
+    side = SUPERNETS[space].image_side
+    return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("space", "count"),
+    [
+        ("nb1shot1-1", 1_101_402),
+        ("nb1shot1-2", 1_101_402),
+        ("nb1shot1-3", 1_509_594),
+    ],
+)
+def test_parameters_at_paper_size_are_as_published(space, count):
+    assert sum(p.numel() for p in build_supernet(space).parameters()) == count
+
+
+@pytest.mark.parametrize("string", ["02012100", "11111221", "22212220", "00000000"])
+def test_macro_networks_have_the_benchmarks_parameters(data_dir, string):
+    import pandas as pd
+
+    table = pd.read_parquet(data_dir / "nasbench_macro.parquet").set_index("arch")
+    network = build_network(get_space("nasbench-macro").parse(string))
+    assert sum(p.numel() for p in network.parameters()) == table.loc[string, "params"]
+
+
+@pytest.mark.parametrize("space", OTHERS)
+def test_every_state_has_logits_and_a_decided_supernet_runs_what_is_kept(space):
+    supernet, x = build_supernet(space, "smoke", seed=1, n_classes=7), images(space)
+    state = get_space(space).initial_state()
+    with torch.no_grad():
+        while state.next_edges:
+            edge = state.next_edges[0]
+            assert supernet(x, supernet.weights(state)).shape == (2, 7)
+            state = state.discretize(edge, state.space.choices[edge][-1])
+        weights = supernet.weights(state)
+        logits = supernet(x, weights)
+        assert torch.isfinite(logits).all()
+    assert set(weights.unique().tolist()) == {0.0, 1.0}
+    for edge, kept in enumerate(state.space.keeps):
+        assert int(weights[edge].sum()) == kept
+    ran = supernet(x, weights, run_removed=True)
+    assert torch.equal(ran, logits), "removed operations play no part in the output"
+
+
+@pytest.mark.parametrize("space", OTHERS)
+def test_a_stand_alone_network_is_the_supernet_with_one_choice_on_every_edge(space):
+    """With the supernet's weights it gives the supernet's logits."""
+    supernet, x = build_supernet(space, "smoke", seed=1), images(space)
+    this = get_space(space)
+    state = this.canonical(this.architecture([count - 1 for count in this.choice_counts]))
+    network = build_network(state, "smoke", seed=2)
+    known = supernet.state_dict()
+    network.load_state_dict({name: known[name] for name in network.state_dict()})
+    with torch.no_grad():
+        assert torch.allclose(
+            network(x), supernet(x, supernet.weights(state)), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_macro_weighs_every_block_alike_and_stays_so():
+    supernet = build_supernet("nasbench-macro", "smoke", seed=3)
+    supernet.redraw_alphas(torch_generator(0, "test"))
+    assert torch.equal(supernet.theta(), torch.full((8, 3), 1 / 3))
+    other = build_supernet("nb1shot1-1", "smoke", seed=3)
+    before = other.alphas.clone()
+    other.redraw_alphas(torch_generator(0, "test"))
+    assert not torch.equal(other.alphas, before)
+
+
+def test_transnas_draws_as_its_benchmark_does():
+    convolution = build_supernet("transnas-micro", "cpu", seed=0).stem[2].op[1]
+    fan_out = convolution.out_channels * 9
+    assert float(convolution.weight.detach().std()) == pytest.approx((2 / fan_out) ** 0.5, rel=0.05)
+
+
+def test_images_are_scaled_where_a_family_needs_it():
+    plain, scaled = (images_for(s, "noise") for s in ("nb1shot1-1", "transnas-micro"))
+    assert plain.minibatch(2, 0, "test").images.shape[2:] == (32, 32)
+    batch = scaled.minibatch(2, 0, "test")
+    assert batch.images.shape[2:] == (64, 64)
+    assert torch.equal(batch.labels, plain.minibatch(2, 0, "test").labels)
+    assert scaled.describe().endswith("scaled to 64 x 64")
+    assert scaled.halves(8)[0].minibatch(2, 0, "test").images.shape[2:] == (64, 64)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_checkpoints_belong_to_a_space(space, tmp_path):
+    supernet = build_supernet(space, "smoke", seed=5, n_classes=4)
+    path = tmp_path / "net.pt"
+    torch.save({**supernet.state_dict(), "arch_parameters": supernet.alphas}, path)
+    content = torch.load(path, weights_only=True)
+    del content["alphas"]
+    torch.save(content, path)
+    loaded = load_checkpoint(path, space)
+    assert torch.equal(loaded.alphas, supernet.alphas)
+    for mine, theirs in zip(loaded.parameters(), supernet.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    for other in ("nasbench201", "nasbench-macro"):
+        if other != space:
+            with pytest.raises(UserError, match=f"not a supernet of {other}"):
+                load_checkpoint(path, other)
