@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 from rich.table import Table
 
-from opscore.cli.common import JsonOption, console, print_json
+from opscore.cli.common import DataDirOption, JsonOption, console, print_json
 
 
 def policies(as_json: JsonOption = False) -> None:
@@ -29,25 +33,84 @@ def policies(as_json: JsonOption = False) -> None:
     console.print("PROXY is a name from 'opscore proxies', as in zc-pt(nwot).", style="dim")
 
 
-def spaces(as_json: JsonOption = False) -> None:
-    """List the search spaces, their edges and operations."""
-    from opscore.spaces import SPACES
+def spaces(
+    name: Annotated[str | None, typer.Argument(help="One space; else all of them.")] = None,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List the search spaces: edges, operations, number of architectures, and their truths."""
+    from opscore.spaces import SPACES, get_space
 
-    rows = [
-        {
-            "space": name,
-            "edges": list(SPACES[name].edges),
-            "operations": list(dict.fromkeys(sum(SPACES[name].operations, ()))),
-            "architectures": SPACES[name].size,
-        }
-        for name in SPACES
-    ]
+    names = list(SPACES) if name is None else [get_space(name).name]
+    rows = [_space_row(each, data_dir) for each in names]
     if as_json:
         print_json({"spaces": rows})
         return
-    table = Table("space", "edges", "operations", "architectures")
-    for name in SPACES:
-        space = SPACES[name]
-        operations = dict.fromkeys(sum(space.operations, ()))
-        table.add_row(name, ", ".join(space.edges), ", ".join(operations), f"{space.size:,}")
+    if name is not None:
+        console.print(_one_space(rows[0]))
+        return
+    table = Table("space", "edges", "operations", "architectures", "truth", "tasks")
+    for row in rows:
+        table.add_row(
+            row["space"],
+            str(len(row["edges"])),
+            ", ".join(row["operations"]),
+            f"{row['architectures']:,}",
+            row["oracle"] or ("missing" if row["oracle_missing"] else "no table"),
+            ", ".join(row["tasks"]) or "-",
+        )
     console.print(table)
+    console.print("opscore spaces NAME says more of one of them.", style="dim")
+
+
+def _space_row(name: str, data_dir: Path | None) -> dict[str, Any]:
+    """What is known of a space; 'tasks' is empty while its table is not there."""
+    from opscore.errors import UserError
+    from opscore.oracles import has_oracle, load_accuracies
+    from opscore.spaces import get_space
+    from opscore.supernets import SUPERNETS
+
+    space = get_space(name)
+    first = [space.operations[edge] for edge in space.stages[0]]
+    oracle, missing, tasks = None, None, []
+    if has_oracle(name):
+        try:
+            accuracies = load_accuracies(name, data_dir=data_dir)
+            oracle = accuracies.source
+            tasks = list(dict.fromkeys(dataset for dataset, _, _ in accuracies))
+        except UserError as error:
+            missing = str(error)
+    family = SUPERNETS[name]
+    return {
+        "space": name,
+        "edges": list(space.edges),
+        "operations": list(dict.fromkeys(sum(first, ()))),
+        "architectures": space.size,
+        "oracle": oracle,
+        "oracle_missing": missing,
+        "tasks": tasks,
+        "choices": [list(operations) for operations in space.operations],
+        "keeps": list(space.keeps),
+        "stages": [list(stage) for stage in space.stages],
+        "sizes": list(family.sizes),
+        "image_side": family.image_side,
+    }
+
+
+def _one_space(row: dict[str, Any]) -> Table:
+    """A line for each edge: its stage, its operations, and how many it keeps."""
+    images = f", images of {row['image_side']} x {row['image_side']}"
+    truth = row["oracle"] or row["oracle_missing"] or "no table"
+    table = Table(
+        "edge",
+        "stage",
+        "keeps",
+        "operations",
+        title=f"{row['space']}: {row['architectures']:,} architectures{images}",
+        caption=f"truth: {truth}; tasks: {', '.join(row['tasks']) or 'none'}",
+    )
+    stage_of = {edge: number for number, stage in enumerate(row["stages"]) for edge in stage}
+    for edge, name in enumerate(row["edges"]):
+        operations = ", ".join(row["choices"][edge])
+        table.add_row(name, str(stage_of[edge]), str(row["keeps"][edge]), operations)
+    return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 from rich import box
 from rich.table import Table
@@ -112,7 +113,11 @@ def _cell(value: float | None, best: float) -> str:
 
 
 def _noise_table(noise: OracleNoise) -> Table:
-    table = Table("agreement of the table with itself over seeds", "")
+    table = Table(f"agreement of the table with itself: {noise.basis}", "")
+    if np.isnan(noise.spearman):
+        table.add_row("architectures in these", f"{noise.n_repeated:,}")
+        table.add_row("standard deviation within a group, mean", f"{noise.std:.3g}")
+        return table
     table.add_row("architectures trained at least twice", f"{noise.n_repeated:,}")
     table.add_row("standard deviation over seeds, percentage points", f"{noise.std:.3f}")
     table.add_row("Spearman between two trainings", f"{noise.spearman:.3f}")

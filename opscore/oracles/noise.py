@@ -11,17 +11,22 @@ from scipy.stats import ConstantInputWarning, spearmanr
 
 from opscore.errors import UserError
 from opscore.oracles.base import Array, Oracle
+from opscore.spaces import State
+
+#: What noise is measured on where architectures were trained several times.
+TRAININGS = "trainings from different seeds"
 
 
 @dataclass(frozen=True)
 class OracleNoise:
     """Agreement between trainings of the same architectures from different seeds.
 
-    A correlation that no pair of trials defines is NaN.
+    Equal architectures count once. A correlation that no pair of trials defines is NaN.
 
     Attributes:
         n_repeated: architectures with at least two trials.
-        std: mean over them of the standard deviation over trials (n - 1), percentage points.
+        std: mean over them of the standard deviation over trials (n - 1), percentage points or
+            the metric's own unit.
         spearman: between two trials, over the architectures that have both; mean over pairs.
         spearman_top: the same among the ``top`` best architectures by mean accuracy.
         top: how many these are.
@@ -29,6 +34,7 @@ class OracleNoise:
             from another, with architectures that lack either left out; mean over pairs of trials.
             A policy that knew one training of every architecture would score this against
             another: what somebody reaches who knows one trial and is compared with another.
+        basis: what was compared.
     """
 
     n_repeated: int
@@ -37,19 +43,29 @@ class OracleNoise:
     spearman_top: float
     top: int
     best_acc_rho: float
+    basis: str = TRAININGS
 
 
 def oracle_noise(oracle: Oracle, top: int = 1000) -> OracleNoise:
-    """Measure an oracle against itself; UserError when no architecture was trained twice."""
-    flat = oracle.trials.reshape(-1, oracle.n_trials)
+    """Measure an oracle against itself.
+
+    Where every architecture was trained once, architectures stand in for trainings that compute
+    the same because they differ in dead parts only (:meth:`opscore.spaces.SearchSpace.live`); that
+    gives ``std`` alone. UserError when there are none of these either.
+    """
+    flat = oracle.trials[~np.isnan(oracle.places)]
     repeated = (~np.isnan(flat)).sum(axis=1) >= 2
     if not repeated.any():
+        classes = _same_networks(oracle)
+        if classes:
+            return _noise_of_classes(classes)
         what = oracle.note or "one training"
         raise UserError(
             f"noise over seeds needs two trainings of an architecture; this table has {what} of "
             f"each ({oracle.source})"
         )
-    best = np.argsort(-oracle.mean_accuracy, axis=None, kind="stable")[:top]
+    means = oracle.places[~np.isnan(oracle.places)]
+    best = np.argsort(-means, kind="stable")[:top]
     pairs = list(combinations(range(oracle.n_trials), 2))
     return OracleNoise(
         n_repeated=int(repeated.sum()),
@@ -58,6 +74,28 @@ def oracle_noise(oracle: Oracle, top: int = 1000) -> OracleNoise:
         spearman_top=_mean([_spearman_of_pair(flat[best], pair) for pair in pairs]),
         top=min(top, len(flat)),
         best_acc_rho=_mean([_best_acc_rho(oracle, pair) for pair in pairs]),
+    )
+
+
+def _same_networks(oracle: Oracle) -> list[Array]:
+    """Accuracies of architectures with the same live part, for those parts that several have."""
+    classes: dict[State, list[float]] = {}
+    for choices in np.argwhere(~np.isnan(oracle.places)).tolist():
+        state = oracle.space.architecture(choices)
+        classes.setdefault(oracle.space.live(state), []).append(oracle.accuracy(state))
+    return [np.array(values) for values in classes.values() if len(values) > 1]
+
+
+def _noise_of_classes(classes: list[Array]) -> OracleNoise:
+    nothing = float("nan")
+    return OracleNoise(
+        n_repeated=sum(map(len, classes)),
+        std=float(np.mean([values.std(ddof=1) for values in classes])),
+        spearman=nothing,
+        spearman_top=nothing,
+        top=0,
+        best_acc_rho=nothing,
+        basis=f"{len(classes)} groups of architectures that differ in dead parts only",
     )
 
 
@@ -70,6 +108,8 @@ def _spearman_of_pair(flat: Array, pair: tuple[int, int]) -> float:
 def _best_acc_rho(oracle: Oracle, pair: tuple[int, int]) -> float:
     chosen = oracle.trials[..., list(pair)]
     chosen = np.where(np.isnan(chosen).any(axis=-1, keepdims=True), np.nan, chosen)
+    if oracle.rows is not None:
+        chosen = np.where(oracle.rows[..., None], chosen, np.nan)
     rhos = []
     for edge in range(len(oracle.space.edges)):
         others = tuple(axis for axis in range(chosen.ndim - 1) if axis != edge)

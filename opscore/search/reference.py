@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import torch
 
 from opscore.errors import UserError
 from opscore.proxies import get_proxy
@@ -18,8 +21,8 @@ from opscore.search.base import (
 )
 from opscore.search.sampling import ScoredMethod, Scorer, outcome, strongest
 from opscore.search.score_record import uses_record
-from opscore.spaces import State
-from opscore.supernets import build_network
+from opscore.spaces import SearchSpace
+from opscore.supernets import SUPERNETS
 
 
 class Exhaustive(ScoredMethod):
@@ -50,8 +53,11 @@ class Exhaustive(ScoredMethod):
 
 
 class MaxParams(Method):
-    """The architecture with the most parameters, each edge by itself: on NAS-Bench-201, 3x3
-    convolutions everywhere. Parameters are counted without building or drawing anything else.
+    """The architecture with the most parameters: on NAS-Bench-201 3x3 convolutions everywhere.
+
+    Edge after edge takes the choice with which the stand-alone network has most, the first on
+    ties, until none changes any more. Where edges do not depend on each other that is the largest
+    network; where they do, one that no single change makes larger.
     """
 
     name = "max-params"
@@ -59,23 +65,26 @@ class MaxParams(Method):
     seeded = False
 
     def search(self, task: SearchTask) -> SearchOutcome:
-        """Edge by edge and stage by stage: keep what has the most parameters, the first on ties."""
-        state = task.context.space.initial_state()
-        while state.next_edges:
-            edge = state.next_edges[0]
-            kept = max(
-                state.possible_choices(edge),
-                key=lambda choice: self._parameters(state, edge, choice, task),
-            )
-            state = state.discretize(edge, state.space.choices[edge][kept])
-        return outcome({state: float("nan")}, state, Cost())
+        """Parameters are counted without drawing any."""
+        space = task.context.space
+        choices = [count - 1 for count in space.choice_counts]
+        before: list[int] = []
+        while before != choices:
+            before = list(choices)
+            for edge, count in enumerate(space.choice_counts):
+                changed = [[*choices[:edge], one, *choices[edge + 1 :]] for one in range(count)]
+                choices = max(changed, key=lambda each: self._parameters(space, each, task))
+        largest = space.architecture(choices)
+        return outcome({largest: float("nan")}, largest, Cost())
 
     @staticmethod
-    def _parameters(state: State, edge: int, choice: int, task: SearchTask) -> int:
-        """Of the stand-alone network with this choice, and on open edges the first one."""
-        first = [state.possible_choices(other)[0] for other in range(len(state.mask))]
-        first[edge] = choice
-        network = build_network(state.space.architecture(first), task.settings.size)
+    def _parameters(space: SearchSpace, choices: Sequence[int], task: SearchTask) -> int:
+        architecture = space.architecture(choices)
+        if not space.is_valid(architecture):
+            return -1
+        family = SUPERNETS[space.name]
+        with torch.device("meta"):
+            network = family.network(architecture, **family.arguments(task.settings.size))
         return sum(parameter.numel() for parameter in network.parameters())
 
 

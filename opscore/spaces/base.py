@@ -108,6 +108,15 @@ class SearchSpace:
         """Whether a combination is an architecture of the benchmark; all are unless overridden."""
         return True
 
+    def live(self, architecture: State) -> State:
+        """The architecture without what cannot reach its output.
+
+        The architecture itself unless a space says otherwise. Architectures with the same live
+        part compute the same; unlike equal ones (:meth:`canonical`) each may have been trained, so
+        that they tell how much accuracy varies by chance.
+        """
+        return self.canonical(architecture)
+
     def stage_of(self, edge: int) -> int:
         """The number of the stage in which an edge is decided."""
         return next(number for number, stage in enumerate(self.stages) if edge in stage)

@@ -23,7 +23,7 @@ def test_macro_facts(data_dir):
     assert truth.n_places == 3969
     twin = NASBENCH_MACRO.parse("22202212")
     assert truth.rank(twin) == truth.rank(NASBENCH_MACRO.canonical(twin))
-    assert truth.noise().n_repeated == 6561
+    assert truth.noise().n_repeated == 3969
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,24 @@ def test_transnas_facts(data_dir):
     assert best["class_scene"] == pytest.approx(54.94, abs=0.005)
     assert best["room_layout"] == pytest.approx(-0.601, abs=5e-4)
     assert best["autoencoder"] == pytest.approx(0.577, abs=5e-4)
+
+
+def test_dead_edges_tell_how_far_one_training_can_be_trusted(data_dir):
+    truths = load_oracles("transnas-micro", data_dir=data_dir)
+    found = {task: truth.noise() for task, truth in truths.items()}
+    assert {noise.n_repeated for noise in found.values()} == {2044}
+    assert "76 groups" in found["jigsaw"].basis
+    known = {
+        "class_scene": 0.33,
+        "class_object": 0.59,
+        "jigsaw": 1.6,
+        "room_layout": 0.009,
+        "segmentsemantic": 0.032,
+        "normal": 0.007,
+        "autoencoder": 0.022,
+    }
+    assert {task: noise.std for task, noise in found.items()} == pytest.approx(known, rel=0.06)
+    assert np.isnan(found["jigsaw"].spearman)
 
 
 def test_an_error_is_what_is_missing_to_the_best_value_there_could_be(data_dir):
