@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
     from opscore.policies import list_policies
-    from opscore.proxies import get_proxy, list_proxies, register_proxy
+    from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
     from opscore.runs import RunStore, initial, progressive
     from opscore.runs.paper import figure2, table1
     from opscore.runs.retraining import retraining
@@ -60,6 +60,7 @@ _ROOMS = {
     "table2": "runs.search_paper",
     "table5": "runs.search_paper",
     "toy_model": "runs.toy",
+    "unregister_proxy": "proxies",
     "zero_cost_pt": "search",
 }
 
@@ -108,5 +109,6 @@ __all__ = [
     "table2",
     "table5",
     "toy_model",
+    "unregister_proxy",
     "zero_cost_pt",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 
@@ -15,6 +16,15 @@ class UserError(OpscoreError, ValueError):
 
     The command line prints it and exits with code 2.
     """
+
+
+class Note(UserWarning):
+    """What a user should know although nothing is wrong; the command line prints it as a line."""
+
+
+def note(message: str) -> None:
+    """Say something to the user that is no error, as a warning of the kind :class:`Note`."""
+    warnings.warn(message, Note, stacklevel=3)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

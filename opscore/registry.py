@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
-from opscore.errors import OpscoreError, UserError, unknown
+from opscore.errors import OpscoreError, UserError, note, unknown
 
 
 class Family(Protocol):
@@ -25,10 +26,27 @@ F = TypeVar("F", bound=Family)
 _NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
 
 
+#: Every registry of this process by its kind.
+_REGISTRIES: WeakValueDictionary[str, Registry[Any]] = WeakValueDictionary()
+
+#: Where a definition that is run again comes from: a notebook, a prompt, a script.
+_INTERACTIVE = "__main__"
+
+
+class Added(NamedTuple):
+    """An entry that the user's own code has registered."""
+
+    kind: str
+    name: str
+    entry: Any
+
+
 class Registry(Generic[T]):
     """Names to things of one kind.
 
-    A second entry under the same name is an error, and an unknown name lists the close ones.
+    A second entry under the same name is an error, unless it is the same definition run once more,
+    as when the cell of a notebook is run again: then it replaces the first one, with a note. An
+    unknown name lists the close ones.
     With ``entry_points`` other packages can add entries: the group is read the first time that
     a name is looked up, and importing the entry is expected to register it.
     """
@@ -37,13 +55,34 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
         self._pending_group = entry_points
+        self._of_plug_ins: set[str] = set()
+        _REGISTRIES[kind] = self
 
     def add(self, name: str, entry: T) -> T:
-        """Register ``entry`` under ``name``; OpscoreError if the name is taken."""
-        if name in self._entries:
-            raise OpscoreError(f"{self.kind} '{name}' is already registered")
+        """Register ``entry`` under ``name``.
+
+        OpscoreError if the name is taken by another definition; one that is run again replaces the
+        first, with a note.
+        """
+        if name in self._entries and self._entries[name] != entry:
+            if not _defined_again(self._entries[name], entry):
+                raise OpscoreError(
+                    f"{self.kind} '{name}' is already registered; choose another name"
+                )
+            note(f"{self.kind} '{name}' is defined again; the new definition replaces the first")
         self._entries[name] = entry
         return entry
+
+    def added(self) -> list[Added]:
+        """What neither this package nor an installed plug-in has registered, but the user's code.
+
+        Another process does not have these entries until it adopts them.
+        """
+        return [
+            Added(self.kind, name, entry)
+            for name, entry in self._entries.items()
+            if name not in self._of_plug_ins and not _origin(entry)[0].startswith("opscore.")
+        ]
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator form of :meth:`add`."""
@@ -74,9 +113,52 @@ class Registry(Generic[T]):
 
     def _load_entry_points(self) -> None:
         group, self._pending_group = self._pending_group, None
-        if group is not None:
-            for entry_point in metadata.entry_points(group=group):
+        if group is None:
+            return
+        before = set(self._entries)
+        for entry_point in metadata.entry_points(group=group):
+            try:
                 entry_point.load()
+            except Exception as error:  # whatever another package does, it must not stop this one
+                package = entry_point.dist.name if entry_point.dist else entry_point.value
+                reason = " ".join(str(error).split())
+                note(
+                    f"package '{package}': its {self.kind} plug-in '{entry_point.name}' cannot be "
+                    f"loaded and is left out ({type(error).__name__}: {reason})"
+                )
+        self._of_plug_ins |= set(self._entries) - before
+
+
+def added_by_the_user() -> list[Added]:
+    """The entries of all registries that other processes have to be told of."""
+    return [found for registry in _REGISTRIES.values() for found in registry.added()]
+
+
+def adopt(entries: Iterable[Added]) -> None:
+    """Take over what another process has registered; an entry of the same name is replaced.
+
+    Entries of kinds that this process does not have are left out: nothing here can ask for them.
+    """
+    for kind, name, entry in entries:
+        registry = _REGISTRIES.get(kind)
+        if registry is not None:
+            registry._entries[name] = entry
+
+
+def _origin(entry: object) -> tuple[str, str]:
+    """Module and name of the function or class that an entry was made of; empty if it has none."""
+    for part in ("function", "policy", "build", "supernet"):
+        entry = getattr(entry, part, entry)
+    entry = getattr(entry, "func", entry)  # of a partial
+    if not hasattr(entry, "__qualname__"):
+        return "", ""
+    return getattr(entry, "__module__", ""), str(entry.__qualname__)
+
+
+def _defined_again(first: object, second: object) -> bool:
+    """Whether two entries come from one definition, or both from where definitions are tried."""
+    one, two = _origin(first), _origin(second)
+    return one[0] == two[0] and (one[0] == _INTERACTIVE or one == two != ("", ""))
 
 
 def look_up(families: Registry[F], name: str, *, kind: str, form: str) -> tuple[F, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch import nn
 
 from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
+from opscore.proxies.copying import copy_network
 from opscore.proxies.score import OK
 from opscore.spaces import State
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
@@ -134,6 +135,10 @@ def _check_score(where: str, score: Score) -> None:
 
 def _check_network(proxy: Proxy, network: nn.Module, batch: Batch) -> None:
     where = f"{proxy.name} on a stand-alone network"
+    # Called as a fast path calls it, which gives the same minibatch to many.
+    own = copy_network(network).train(proxy.mode == "train")
+    with _nothing_changes(where, network, batch), suppress(ArithmeticError, RuntimeError):
+        proxy.function(own, batch)
     with _nothing_changes(where, network, batch):
         score = proxy.score_network(network, batch)
     _check_score(where, score)
@@ -172,11 +177,24 @@ def _check_needs(proxy: Proxy, supernet: Supernet, state: State, batch: Batch) -
     else:
         assert same, f"{proxy.name} depends on labels, but does not declare it"
     if "gradients" not in proxy.needs:
-        with torch.no_grad():
-            without = proxy.scores(supernet, [state], batch)
-        assert _values(without) == _values(score), (
+        without = _ungraded(proxy).scores(supernet, [state], batch, fast=False)
+        plain = proxy.scores(supernet, [state], batch, fast=False)
+        assert _values(without) == _values(plain), (
             f"{proxy.name} depends on gradients, but does not declare it"
         )
+
+
+def _ungraded(proxy: Proxy) -> Proxy:
+    """The proxy without recording of gradients; where it fails for that, that is its status."""
+
+    def function(network: nn.Module, batch: Batch) -> float:
+        try:
+            with torch.no_grad():
+                return proxy.function(network, batch)
+        except RuntimeError as error:
+            raise ArithmeticError(str(error)) from None
+
+    return proxy.variant(function=function, clean=None)
 
 
 def _check_candidates(proxy: Proxy, supernet: Supernet, states: list[State], batch: Batch) -> None:

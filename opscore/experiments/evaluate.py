@@ -24,6 +24,7 @@ from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments.settings import resolve_device
 from opscore.images import Batch, resolve_images
+from opscore.isolation import isolated
 from opscore.oracles import Oracle
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy
 from opscore.rng import numpy_generator
@@ -56,6 +57,7 @@ _SAVE_EVERY = 10.0
 
 
 @reporting.shows_progress
+@isolated()
 def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
     space: str,
     architectures: Iterable[str | State],

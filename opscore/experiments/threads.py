@@ -6,15 +6,22 @@ when it starts a worker. Together the workers have no more threads than the proc
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Callable, Iterable, Iterator
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
+import cloudpickle
 import joblib
 import torch
 
 from opscore import progress
+from opscore.errors import UserError
+from opscore.registry import Added, added_by_the_user, adopt
 
 R = TypeVar("R")
 
@@ -58,16 +65,67 @@ def in_workers(
     kind = "generator" if in_order else "generator_unordered"
     # One call at a time: the calls are long, and of different lengths.
     parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1)
+    entries = packed(added_by_the_user())
     with progress.relaying() as heard:
         yield from parallel(
-            joblib.delayed(_in_worker)(threads, heard, function, arguments) for arguments in calls
+            joblib.delayed(_in_worker)(threads, entries, heard, function, arguments)
+            for arguments in calls
         )
 
 
+def packed(entries: Sequence[Added]) -> list[bytes]:
+    """What the user's code has registered, for a process that does not run this code.
+
+    Functions of a script or a notebook are sent as they are, and so are those of modules that
+    another process could not import.
+
+    UserError for an entry that cannot be sent.
+    """
+    found = []
+    for entry in entries:
+        with ExitStack() as stack:
+            parts = [entry.entry, *getattr(entry.entry, "__dict__", {}).values()]
+            for name in {getattr(part, "__module__", None) for part in parts}:
+                if name in sys.modules and name != "__main__" and not _can_be_imported(name):
+                    cloudpickle.register_pickle_by_value(sys.modules[name])
+                    stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[name])
+            try:
+                found.append(cloudpickle.dumps(tuple(entry)))
+            except Exception as error:  # each library that objects cannot be sent of has its own
+                raise UserError(
+                    f"{entry.kind} '{entry.name}' cannot be sent to other processes ({error}); "
+                    "use one job, or define it in a module"
+                ) from None
+    return found
+
+
+def _can_be_imported(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _adopt(entries: Sequence[bytes]) -> None:
+    for entry in entries:
+        try:
+            adopt([Added(*pickle.loads(entry))])
+        except (ImportError, AttributeError) as error:
+            raise UserError(
+                f"what your code has registered cannot be had in another process ({error}); use "
+                "one job, or define it in a module that can be imported"
+            ) from None
+
+
 def _in_worker(
-    threads: int, heard: Path | None, function: Callable[..., R], arguments: tuple[object, ...]
+    threads: int,
+    entries: Sequence[bytes],
+    heard: Path | None,
+    function: Callable[..., R],
+    arguments: tuple[object, ...],
 ) -> R:
     # A worker serves many calls, and nothing else: its number of threads is not set back.
     torch.set_num_threads(threads)
+    _adopt(entries)
     with progress.relayed(heard):
         return function(*arguments)

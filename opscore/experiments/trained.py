@@ -14,10 +14,12 @@ from filelock import FileLock
 from opscore._version import __version__
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.images import load_images
+from opscore.isolation import isolated
 from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
 from opscore.supernets.training import OnEpoch, train
 
 
+@isolated()
 def trained_supernet(
     settings: ScoringSettings, seed: int, progress: OnEpoch | None = None
 ) -> Supernet:

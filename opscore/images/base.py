@@ -41,6 +41,15 @@ class Batch:
         """The same batch on another device, and with another floating-point type."""
         return Batch(self.images.to(device, dtype), self.labels.to(device), self.source)
 
+    def own(self) -> Batch:
+        """The same batch in memory of its own: contiguous images that no gradient belongs to.
+
+        What is done to it is not seen by others, and what others did to their tensors (another
+        memory format, a gradient) not by it.
+        """
+        images = self.images.detach().clone(memory_format=torch.contiguous_format)
+        return Batch(images, self.labels.clone(), self.source)
+
 
 class ImageSet(Protocol):
     """Anything that minibatches can be drawn from."""

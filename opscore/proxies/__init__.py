@@ -32,6 +32,7 @@ from opscore.proxies.base import (
     check_precision,
     check_survivors,
     register_proxy,
+    unregister_proxy,
 )
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 from opscore.proxies.memo import Memo
@@ -88,6 +89,7 @@ __all__ = [
     "snip",
     "swap",
     "synflow",
+    "unregister_proxy",
     "zen_score",
     "zico",
 ]

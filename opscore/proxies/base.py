@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from opscore import progress
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
+from opscore.isolation import isolated
 from opscore.proxies.copying import copy_network
+from opscore.proxies.failures import attempt, is_failure, reason_of, unfit
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import OK, Score
 from opscore.registry import Registry
@@ -71,6 +73,7 @@ class Proxy:
         network_engine: a fast path for one network with the weights and batch norms that it has,
             such as a stand-alone one, that gives the same number; it may not alter the network.
         precisions: what the engines can compute in, of :data:`PRECISIONS`.
+        undefined: what it means when the value is infinite or NaN; failures say it.
         grouped: whether states that are asked for together are ranked against each other.
     """
 
@@ -88,6 +91,7 @@ class Proxy:
     engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
     network_engine: NetworkEngine | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
+    undefined: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -117,6 +121,7 @@ class Proxy:
                 f"those that have one: {', '.join(have) or 'none'}"
             )
 
+    @isolated()
     def score_network(
         self,
         network: nn.Module,
@@ -132,18 +137,32 @@ class Proxy:
         ``fast=False`` is the plain path. UserError for a precision that there is no fast path in.
         """
         self.require_precision(precision)
+        reason = unfit(network, batch)
+        if reason is not None:
+            return Score(math.nan, reason, 0.0)
+        return self._score_network(network, batch, meaning, fast, precision)
+
+    def _score_network(
+        self,
+        network: nn.Module,
+        batch: Batch,
+        meaning: Meaning,
+        fast: bool,
+        precision: Precision = "full",
+    ) -> Score:
+        own = batch.own()
 
         def compute() -> float:
             value: float | None = None
             if fast and self.network_engine is not None:
-                value = self.network_engine(network, batch, meaning, **_dtype_option(precision))
+                value = self.network_engine(network, own, meaning, **_dtype_option(precision))
             if value is not None:
                 return value
             if precision != "full":
                 raise UserError(f"'{self.name}' has no {precision} for this network")
-            return self._function(meaning)(self._in_mode(copy_network(network)), batch)
+            return self._function(meaning)(self._in_mode(copy_network(network)), own)
 
-        return self._attempt(compute)
+        return attempt(self.name, compute, self.undefined)
 
     def _function(self, meaning: Meaning) -> ProxyFunction:
         return self.clean if meaning == "clean" and self.clean is not None else self.function
@@ -151,18 +170,7 @@ class Proxy:
     def _in_mode(self, network: N) -> N:
         return network.train(self.mode == "train")
 
-    def _attempt(self, compute: Callable[[], float]) -> Score:
-        """The score that a computation gives, with its seconds, or why there is none."""
-        start = time.perf_counter()
-        try:
-            value = compute()
-        except (ArithmeticError, RuntimeError) as error:
-            if not _is_failure(error):
-                raise
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            return Score(math.nan, f"{type(error).__name__}: {reason}", _since(start))
-        return Score.of(value, _since(start))
-
+    @isolated()
     def scores(
         self,
         supernet: Supernet,
@@ -203,6 +211,7 @@ class Proxy:
             )
         return [by_state[state] for state in states]
 
+    @isolated()
     def scores_under(
         self,
         supernet: Supernet,
@@ -217,6 +226,9 @@ class Proxy:
         Where the function allows it (:attr:`engine`), and unless ``fast=False``, it is given
         networks that are computed with less work, and equal ones once.
         """
+        reason = unfit(supernet, batch, weights)
+        if reason is not None:
+            return [Score(math.nan, reason, 0.0)] * len(weights)
         if fast and self.engine in ("shared", "gradient") and meaning in self.engine_meanings:
             # One copy for all of them: such a function leaves it as it was.
             own = self._in_mode(copy_network(supernet))
@@ -227,7 +239,7 @@ class Proxy:
         found = []
         for table in weights:
             network = StateNetwork(supernet, table, run_removed=faithful)
-            found.append(self.score_network(network, batch, meaning=meaning, fast=fast))
+            found.append(self._score_network(network, batch, meaning, fast))
             progress.advance()
         return found
 
@@ -238,11 +250,13 @@ class Proxy:
         meaning: Meaning,
     ) -> list[Score]:
         """Scores by position, from distinct networks with the positions of each."""
-        function = self._function(meaning)
+        function, own = self._function(meaning), batch.own()
         found: dict[int, Score] = {}
         for positions, network in networks:
             network.training = self.mode == "train"
-            score = self._attempt(partial(function, network, batch))
+            score = attempt(self.name, partial(function, network, own), self.undefined)
+            # A function that takes gradients of the images leaves none to the next one.
+            own.images.requires_grad_(False).grad = None
             share = replace(score, seconds=score.seconds / len(positions))
             found |= dict.fromkeys(positions, share)
             progress.advance(len(positions))
@@ -283,12 +297,21 @@ class Proxy:
         """Those of an engine of the proxy's own; None where it has none for this."""
         if not callable(self.engine) or meaning not in self.engine_meanings:
             return None
+        reason = unfit(supernet, batch)
+        if reason is not None:
+            return [Score(math.nan, reason, 0.0)] * len(states)
         start = time.perf_counter()
-        values = self.engine(supernet, states, batch, meaning, **_dtype_option(precision))
+        option = _dtype_option(precision)
+        try:
+            values = self.engine(supernet, states, batch.own(), meaning, **option)
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            return [Score(math.nan, reason_of(error), _since(start) / len(states))] * len(states)
         if values is None:
             return None
         seconds = _since(start) / max(len(states), 1)
-        return [Score.of(value, seconds) for value in values]
+        return [Score.of(value, seconds, self.undefined) for value in values]
 
 
 #: Fields that say what is computed, which an engine computes by another way.
@@ -317,6 +340,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
     engine_meanings: Sequence[Meaning] = MEANINGS,
     network_engine: NetworkEngine | None = None,
     precisions: Sequence[Precision] = ("full",),
+    undefined: str = "",
     renormalize: bool | None = None,
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
@@ -349,11 +373,18 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
             engine_meanings=frozenset(engine_meanings),
             network_engine=network_engine,
             precisions=frozenset(precisions),
+            undefined=undefined,
         )
         PROXIES.add(name, proxy)
         return function
 
     return decorate
+
+
+def unregister_proxy(name: str) -> None:
+    """Take a registered proxy back; UserError with the near names when there is none."""
+    PROXIES[name]
+    PROXIES.remove(name)
 
 
 def check_meaning(meaning: str) -> Meaning:
@@ -383,15 +414,6 @@ def check_precision(precision: str) -> Precision:
 def _dtype_option(precision: Precision) -> dict[str, torch.dtype | None]:
     """What an engine is told: nothing, or the type of its forward pass."""
     return {} if precision == "full" else {"dtype": PRECISIONS[precision]}
-
-
-def _is_failure(error: Exception) -> bool:
-    """Whether an error says that there is no number, rather than that the code is wrong."""
-    if isinstance(error, ArithmeticError | torch.OutOfMemoryError):
-        return True
-    # Neither of these has a public class: a matrix that cannot be decomposed, and memory that
-    # ran out on the CPU.
-    return type(error).__name__ == "_LinAlgError" or "can't allocate memory" in str(error)
 
 
 def _since(start: float) -> float:

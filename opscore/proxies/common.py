@@ -35,8 +35,18 @@ def counted_weights(network: nn.Module) -> list[Tensor]:
 
 
 def loss(network: nn.Module, batch: Batch) -> Tensor:
-    """L: the mean softmax cross-entropy of a minibatch."""
-    return functional.cross_entropy(network(batch.images), batch.labels)
+    """L: the mean softmax cross-entropy of a minibatch; ArithmeticError if it is not finite."""
+    return finite(functional.cross_entropy(network(batch.images), batch.labels), "the loss")
+
+
+def finite(value: Tensor, what: str) -> Tensor:
+    """A tensor as it is; ArithmeticError that names it when one of its values is not finite.
+
+    For proxies that look at signs or counts: there a NaN would pass for a number.
+    """
+    if not bool(torch.isfinite(value.detach()).all()):
+        raise ArithmeticError(f"{what} is not finite")
+    return value
 
 
 def gradients(

@@ -26,8 +26,13 @@ from torch import Tensor, nn
 from opscore.images import Batch
 from opscore.progress import advance
 from opscore.proxies.base import Meaning, register_proxy
+from opscore.proxies.common import finite
 from opscore.spaces import State
 from opscore.supernets import KernelNetwork, Supernet
+
+#: Relative size of a pivot that gives cause to look at eigenvalues, and of an eigenvalue that
+#: double precision cannot tell from zero.
+_SUSPECT, _ROUNDING = 1e-8, torch.finfo(torch.float64).eps
 
 
 def hooked_by_the_authors(module: nn.Module) -> bool:
@@ -63,15 +68,32 @@ def activation_kernel(
         module.register_forward_pre_hook(add) for module in network.modules() if counted(module)
     ]
     try:
-        network(images)
+        logits = network(images)
     finally:
         for hook in hooks:
             hook.remove()
+    if isinstance(logits, Tensor):
+        finite(logits, "the network's output")
     return kernel
 
 
 def log_determinant(kernel: Tensor) -> float:
-    """log |det K|; minus infinity when K is singular (two images with the same code)."""
+    """log |det K|; minus infinity when K is singular (two images with the same code).
+
+    A factorisation of a singular K leaves rounding noise in place of zero, which depends on the
+    order of the images; so K is looked at first. Two rows are equal exactly where an entry beside
+    the diagonal is as large as the diagonal. Other dependences between rows are told by the
+    smallest eigenvalue, where a pivot gives cause to look.
+    """
+    largest = kernel.diagonal()
+    off_diagonal = kernel - torch.diag(largest)
+    if len(kernel) > 1 and bool((off_diagonal >= largest[:, None]).any()):
+        return -math.inf
+    pivots = torch.linalg.lu_factor_ex(kernel).LU.diagonal().abs()
+    if bool(pivots.min() <= _SUSPECT * pivots.max()):
+        values = torch.linalg.eigvalsh(kernel)
+        if bool(values[0] <= len(values) * _ROUNDING * values[-1]):
+            return -math.inf
     return float(torch.linalg.slogdet(kernel).logabsdet)
 
 
@@ -124,6 +146,7 @@ def fast_network_nwot(
     engine=fast_nwot,
     network_engine=fast_network_nwot,
     precisions=("full", "bf16"),
+    undefined="two images have the same code, so that the kernel is singular",
 )
 def nwot(network: nn.Module, batch: Batch) -> float:
     """S with the authors' count of activations."""

@@ -23,8 +23,12 @@ class Score:
     seconds: float = math.nan
 
     @classmethod
-    def of(cls, value: float, seconds: float = math.nan) -> Score:
-        """A score of this value; a NaN or an infinity is a failure, never a number."""
+    def of(cls, value: float, seconds: float = math.nan, undefined: str = "") -> Score:
+        """A score of this value; a NaN or an infinity is a failure, never a number.
+
+        undefined: what an infinite value or NaN means, for the status.
+        """
         if math.isfinite(value):
             return cls(float(value), OK, seconds)
-        return cls(math.nan, f"not finite ({value})", seconds)
+        why = f": {undefined}" if undefined else ""
+        return cls(math.nan, f"not finite ({value}){why}", seconds)

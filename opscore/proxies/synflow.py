@@ -50,6 +50,7 @@ def log_flow(total: float) -> float:
     needs=("gradients", "double"),
     survivors="renormalized",
     engine=fast_synflow,
+    undefined="nothing flows from the input to the logits",
 )
 def synflow(network: nn.Module, batch: Batch) -> float:
     """log S of a network; the network is altered."""

@@ -6,9 +6,9 @@
 
 E and Var run over two minibatches, as in the paper: here the two halves of the one that is given.
 g is the gradient of the mean cross-entropy. Layers are all convolution and linear weights; weights
-with no variance are left out, and so are layers that have no other. The paper takes the variance of
-|g|: that is the clean meaning; its code, and the faithful meaning, that of g. Train mode: batch
-norm uses each half's own statistics.
+with no variance beyond rounding are left out, and so are layers that have no other. The paper takes
+the variance of |g|: that is the clean meaning; its code, and the faithful meaning, that of g. Train
+mode: batch norm uses each half's own statistics.
 """
 
 from __future__ import annotations
@@ -34,9 +34,13 @@ def half_gradients(network: nn.Module, batch: Batch) -> list[Tensor]:
 
 
 def layer_sum(size: Tensor, varying: Tensor) -> float:
-    """log of the sum over weights of mean(size) / deviation(varying); 0 where nothing varies."""
+    """log of the sum over weights of mean(size) / deviation(varying); 0 where nothing varies.
+
+    A deviation that the gradients' precision cannot tell from zero is none: else rounding would
+    decide, in the largest terms of the sum.
+    """
     deviation = varying.std(dim=0, correction=0)
-    moves = deviation > 0
+    moves = deviation > torch.finfo(varying.dtype).eps * varying.abs().max()
     total = float((size.mean(dim=0)[moves] / deviation[moves]).double().sum())
     return math.log(total) if total > 0 else 0.0
 

@@ -22,6 +22,7 @@ from opscore.experiments import (
 )
 from opscore.experiments.progressive import OnStep, Order
 from opscore.experiments.threads import in_workers
+from opscore.isolation import isolated
 from opscore.runs.progressive_result import (
     REFERENCE,
     ProgressiveResult,
@@ -33,6 +34,7 @@ from opscore.runs.store import RECORD_FILE, RunStore, provenance
 
 
 @progress.shows_progress
+@isolated()
 def progressive(
     policies: Sequence[str] = ("zc-pt(nwot)",),
     seeds: Sequence[int] = (0,),

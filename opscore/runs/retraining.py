@@ -18,6 +18,7 @@ from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.retraining import OnRetrained, retraining_curves
 from opscore.images import load_images
+from opscore.isolation import isolated
 from opscore.runs.store import RunStore, provenance
 from opscore.spaces import get_space
 
@@ -90,6 +91,7 @@ class RetrainingResult:
 
 
 @progress.shows_progress
+@isolated()
 def retraining(
     edge: int | str = 0,
     epochs: int = 20,

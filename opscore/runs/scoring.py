@@ -23,6 +23,7 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.experiments.settings import no_truth
+from opscore.isolation import isolated
 from opscore.oracles import Oracle, load_oracles
 from opscore.policies import find_family
 from opscore.published import Setting, published_initial
@@ -164,6 +165,7 @@ def with_truth(settings: ScoringSettings, references: Sequence[str]) -> ScoringS
 
 
 @progress.shows_progress
+@isolated()
 def initial(
     policies: Sequence[str] = ("zc-pt(nwot)",),
     seeds: Sequence[int] = (0,),

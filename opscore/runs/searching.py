@@ -16,6 +16,7 @@ from opscore import progress as reporting
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings
 from opscore.experiments.threads import in_workers
+from opscore.isolation import isolated
 from opscore.runs.search_result import SearchResult
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
 from opscore.search import (
@@ -58,6 +59,7 @@ OnSearch = Callable[[SearchUnit, SearchOutcome], object]
 
 
 @reporting.shows_progress
+@isolated()
 def run_search(
     methods: Sequence[str] = ("zero-cost-pt(nwot)",),
     seeds: Sequence[int] = (0,),

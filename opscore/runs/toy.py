@@ -26,6 +26,7 @@ from opscore.experiments.toy import (
     toy_units,
 )
 from opscore.images import load_images
+from opscore.isolation import isolated
 from opscore.proxies import MEANINGS
 from opscore.published import toy_model as published_toy_model
 from opscore.runs.store import RunStore, provenance
@@ -94,6 +95,7 @@ class ToyResult:
 
 
 @progress.shows_progress
+@isolated()
 def toy_model(
     lengths: Sequence[int] = (1, 2, 3, 4),
     seeds: Sequence[int] = (0,),

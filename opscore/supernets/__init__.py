@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from opscore.errors import UserError, unknown
 from opscore.images import ImageSet, ScaledImages, load_images
+from opscore.isolation import isolated
 from opscore.registry import Registry
 from opscore.rng import torch_generator
 from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, State
@@ -134,6 +135,7 @@ SUPERNETS.add(
 )
 
 
+@isolated()
 def build_supernet(
     space: str = "nasbench201",
     size: str | Size = "paper",
@@ -155,6 +157,7 @@ def build_supernet(
     return supernet.eval()
 
 
+@isolated()
 def build_network(
     architecture: State,
     size: str | Size = "paper",
@@ -175,6 +178,7 @@ def build_network(
     return network.eval()
 
 
+@isolated()
 def load_checkpoint(path: Path, space: str = "nasbench201") -> Supernet:
     """A supernet of a space from a file; in train mode, as it was built.
 

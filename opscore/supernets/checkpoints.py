@@ -13,6 +13,7 @@ from torch import Tensor
 
 from opscore.errors import UserError
 from opscore.images import Batch
+from opscore.isolation import isolated
 from opscore.supernets.base import Supernet
 
 _PREFIX = "param:"
@@ -78,6 +79,7 @@ def _sizes(tensor: Tensor) -> str:
     return " x ".join(map(str, tensor.shape)) or "a number"
 
 
+@isolated()
 def load_batch(path: Path) -> Batch:
     """A minibatch from an npz file: ``batch_x`` float [N, 3, H, W] and ``batch_y`` int [N]."""
     arrays = _read_npz(path)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
+from functools import partial
 
 import pytest
 import torch
 
+import opscore
+from opscore.errors import UserError
 from opscore.experiments import threads
-from opscore.experiments.threads import available_cores, in_workers, threads_for_each
+from opscore.experiments.threads import available_cores, in_workers, packed, threads_for_each
+from opscore.proxies import register_proxy, unregister_proxy
+from opscore.registry import Added
 
 
 @pytest.fixture
@@ -47,3 +55,60 @@ def test_workers_have_their_threads_and_this_process_keeps_its_own(monkeypatch):
     before = torch.get_num_threads()
     assert list(in_workers(2, torch.get_num_threads, [(), (), ()])) == [3, 3, 3]
     assert torch.get_num_threads() == before
+
+
+SCRIPT = """
+import opscore, torch
+from opscore.images import IMAGE_SETS, NoiseImages
+from opscore.policies import POLICIES, PolicyFamily
+from opscore.policies.random import RandomPolicy
+
+@opscore.register_proxy("logit_spread", higher_is_better=True, source="my idea")
+def logit_spread(network, batch):
+    with torch.no_grad():
+        return float(network(batch.images).std(dim=0).mean())
+
+class Mine(RandomPolicy):
+    name = "mine"
+
+POLICIES.add("mine", PolicyFamily(lambda context, argument: Mine(context.seed), Mine, "mine"))
+IMAGE_SETS.add("my-noise", lambda data_dir: NoiseImages("my-noise"))
+
+if __name__ == "__main__":
+    found = [
+        opscore.initial(["zc-pt(logit_spread)", "mine"], seeds=range(2), size="smoke",
+                        images="my-noise", batch_size=4, jobs=jobs).scores
+        for jobs in (1, 2)
+    ]
+    assert found[0].drop(columns="seconds").equals(found[1].drop(columns="seconds"))
+    print(len(found[0]))
+"""
+
+
+def test_workers_know_what_a_script_has_registered(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == 2 * (2 * 30) + 2 * 30  # two policies with two seeds, two oracles
+
+
+def test_workers_know_what_a_module_that_they_cannot_import_has_registered():
+    @register_proxy("local", higher_is_better=True, source="this test")
+    def local(network, batch):
+        return float(batch.images.sum())
+
+    settings = {"size": "smoke", "images": "noise", "batch_size": 4, "seeds": range(2)}
+    try:
+        alone = opscore.initial(["zc-pt(local)"], **settings).scores
+        together = opscore.initial(["zc-pt(local)"], jobs=2, **settings).scores
+    finally:
+        unregister_proxy("local")
+    assert alone["score"].tolist() == together["score"].tolist()
+
+
+def test_what_cannot_be_sent_is_named():
+    lock = threading.Lock()
+    entry = Added("proxy", "locked", partial(print, lock))
+    with pytest.raises(UserError, match="proxy 'locked' cannot be sent to other processes"):
+        packed([entry])

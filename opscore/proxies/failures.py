@@ -1,0 +1,112 @@
+"""Why there is no number: failures as statuses, and returns that are no numbers named."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from opscore.errors import UserError
+from opscore.images import Batch
+from opscore.proxies.score import Score
+
+#: What messages say that mean: there is no number, or no memory to compute it. Libraries raise
+#: ValueError or RuntimeError for that as well as for a mistake in the code that called them.
+_NO_NUMBER = re.compile(
+    r"math (domain|range) error|expected a (positive|nonnegative|noninteger) (input|argument)"
+    r"|\b(nans?|infs?|infinity|infinite|singular|not positive definite|converge[ds]?)\b"
+    r"|can't allocate memory|not enough memory|out of memory",
+    re.IGNORECASE,
+)
+
+
+def attempt(name: str, compute: Callable[[], object], undefined: str = "") -> Score:
+    """The score that a computation gives, with its seconds, or why there is none.
+
+    Args:
+        name: the proxy's.
+        compute: returns the number.
+        undefined: what it means when the number is infinite or NaN, for the status.
+
+    Raises:
+        UserError: what is returned is not a number.
+        Exception: whatever a mistake in the code raises.
+    """
+    start = time.perf_counter()
+    try:
+        value = number(name, compute())
+    except Exception as error:
+        if not is_failure(error):
+            raise
+        return Score(math.nan, reason_of(error), time.perf_counter() - start)
+    return Score.of(value, time.perf_counter() - start, undefined)
+
+
+def number(name: str, value: object) -> float:
+    """A proxy's return as a float; UserError that names it when it is not one real number.
+
+    An array or a tensor with a single element is a number.
+    """
+    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+        value = value.item()
+    if isinstance(value, numbers.Real):
+        return float(value)
+    shape = getattr(value, "shape", None)
+    what = type(value).__name__ if shape is None else f"{type(value).__name__} of shape {[*shape]}"
+    shown = "None" if value is None else f"a {what}"
+    raise UserError(f"proxy '{name}' returned {shown}; it has to return one real number")
+
+
+def is_failure(error: Exception) -> bool:
+    """Whether an error says that there is no number, rather than that the code is wrong."""
+    if isinstance(error, UserError):
+        return False
+    if isinstance(error, ArithmeticError | MemoryError | torch.OutOfMemoryError):
+        return True
+    # NumPy's and SciPy's class; torch's has no public name.
+    if isinstance(error, np.linalg.LinAlgError) or type(error).__name__ == "_LinAlgError":
+        return True
+    return isinstance(error, ValueError | RuntimeError) and bool(_NO_NUMBER.search(str(error)))
+
+
+def reason_of(error: Exception) -> str:
+    """An error as a status: its kind and the first line of its message."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+
+
+def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> str | None:
+    """Why a network has no scores on a minibatch: a value of either is not finite; None if all are.
+
+    A NaN among them need not reach the number: where signs are counted it looks like any value
+    that is not positive.
+
+    Args:
+        network: its parameters and buffers count.
+        batch: its images count.
+        weights: tables of operation weights.
+    """
+    if not all_finite([batch.images]):
+        return "not finite: the images"
+    if not all_finite(weights):
+        return "not finite: the weights of the operations"
+    named = [*network.named_parameters(), *network.named_buffers()]
+    if all_finite(tensor for _, tensor in named):
+        return None
+    name = next(name for name, tensor in named if not all_finite([tensor]))
+    return f"not finite: '{name}' of the network"
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no floating-point value is infinite or NaN."""
+    found = [t.detach() for t in tensors if t.is_floating_point() and t.numel()]
+    if not found:
+        return True
+    largest = torch._foreach_norm(found, float("inf"))
+    return all(math.isfinite(float(value)) for value in largest)

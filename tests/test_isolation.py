@@ -1,0 +1,118 @@
+"""The caller's globals change no number, and are afterwards as they were."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+
+import opscore
+from opscore.images import Batch, NoiseImages
+from opscore.isolation import isolated
+from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
+
+SMALL = {"size": "smoke", "images": "noise", "batch_size": 6}
+
+
+@contextmanager
+def float64_by_default():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+GLOBALS = {
+    "float64": float64_by_default,
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "device": lambda: torch.device("meta"),
+    "numpy": lambda: np.errstate(all="raise"),
+}
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return numbers()
+
+
+def numbers():
+    """Weights, and scores by every kind of policy that computes on a supernet."""
+    weights = opscore.build_supernet(size="smoke", seed=1).stem[0].weight.detach()
+    policies = ["zc-pt(nwot)", "disc-zc(synflow)", "zc-pt(snip)", "zc-pt(ntk)", "tenas"]
+    policies += ["sensitivity", "taylor-pt(snip)"]
+    scores = opscore.initial(policies, **SMALL).scores
+    network = opscore.build_network(opscore.get_space("nasbench201").architecture([3] * 6), "smoke")
+    assert next(network.parameters()).device.type == "cpu"
+    return weights, scores.drop(columns="seconds")
+
+
+@pytest.mark.parametrize("name", GLOBALS)
+def test_the_callers_globals_change_nothing(name, expected):
+    with GLOBALS[name]():
+        before = torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()
+        weights, scores = numbers()
+        assert before == (torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr())
+    assert weights.dtype == expected[0].dtype
+    assert torch.equal(weights, expected[0])
+    assert scores.equals(expected[1])
+
+
+def test_an_error_puts_the_globals_back():
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(ZeroDivisionError), isolated():
+            assert torch.get_default_dtype() == torch.float32
+            raise ZeroDivisionError
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def gradient_of_the_images():
+    """A proxy as zero-cost-nas writes jacob_cov, which leaves a gradient on what it is given."""
+
+    @register_proxy("leaves", higher_is_better=True, source="this test", mode="train")
+    def leaves(network, batch):
+        batch.images.requires_grad_(True)
+        network(batch.images).sum().backward()
+        return float(batch.images.grad.norm())
+
+    yield "leaves"
+    unregister_proxy("leaves")
+
+
+@pytest.mark.parametrize("engine", [None, "shared"])
+def test_each_state_has_images_of_its_own(gradient_of_the_images, engine):
+    proxy = get_proxy(gradient_of_the_images).variant(engine=engine)
+    supernet = opscore.build_supernet(size="smoke")
+    start = supernet.space.initial_state()
+    states = [start, start.perturb(0, 3), start.perturb(0, 2)]
+    batch = NoiseImages().minibatch(6, 0, "test")
+    forwards = [score.value for score in proxy.scores(supernet, states, batch)]
+    backwards = [score.value for score in proxy.scores(supernet, states[::-1], batch)][::-1]
+    alone = [proxy.scores(supernet, [state], batch)[0].value for state in states]
+    assert forwards == pytest.approx(alone, rel=1e-5)
+    assert backwards == pytest.approx(alone, rel=1e-5)
+    assert len(set(forwards)) == 3
+    assert not batch.images.requires_grad
+    assert batch.images.grad is None
+
+
+@pytest.mark.parametrize("name", list_proxies())
+def test_the_memory_format_of_the_images_changes_nothing(name):
+    supernet = opscore.build_supernet(size="smoke")
+    start = supernet.space.initial_state()
+    states = [start, start.perturb(0, 3)]
+    batch = NoiseImages().minibatch(8, 0, "test")
+    turned = Batch(batch.images.to(memory_format=torch.channels_last), batch.labels, batch.source)
+    proxy = get_proxy(name)
+    one, two = (
+        [score.value for score in proxy.scores(supernet, states, b)] for b in (batch, turned)
+    )
+    assert one == two
