@@ -1,9 +1,11 @@
-"""Public conformance checks, for this package's proxies and for those of others.
+"""Public conformance checks, for this package's proxies, policies and spaces, and for others'.
 
-from opscore.testing import check_proxy
+from opscore.testing import check_policy, check_proxy, check_space
 
-def test_my_proxy():
+def test_what_i_wrote():
     check_proxy("my_proxy")
+    check_policy("my_policy")
+    check_space("my_space")
 """
 
 from __future__ import annotations
@@ -18,11 +20,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from opscore.errors import UserError
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments.settings import NO_TRUTH
 from opscore.images import Batch, NoiseImages
+from opscore.oracles import has_oracle, load_accuracies
+from opscore.policies import find_family, make_policy
 from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
 from opscore.proxies.copying import copy_network
 from opscore.proxies.score import OK
-from opscore.spaces import State
+from opscore.spaces import State, get_space
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
 
 #: Images in the minibatch of most checks, other sizes that have to work, and their width.
@@ -61,6 +68,155 @@ def check_proxy(proxy: str | Proxy, spaces: Sequence[str] | None = None) -> None
             _check_candidates(found, supernet, states, batch)
         else:
             _check_network(found, build_network(states[-1], "smoke", seed=1), batch)
+
+
+def check_space(space: str) -> None:
+    """Check that a space and its networks keep the promises that all commands rely on.
+
+    Strings are read as they are written; canonical forms are their own; every state between A_0
+    and an architecture has logits; decided edges weigh one, and what is removed plays no part in
+    the output; the stand-alone network of an architecture is the supernet with one choice on every
+    edge; and policies that need no training can score and pick.
+
+    Args:
+        space: name of a registered space with registered networks.
+
+    Raises AssertionError with what is wrong.
+    """
+    this, family = get_space(space), SUPERNETS[space]
+    for size in ("paper", "smoke"):
+        assert size in family.sizes, f"{space}: no size '{size}'"
+    draw = np.random.default_rng(0)
+    for choices in draw.integers(this.choice_counts, size=(20, len(this.edges))):
+        _check_architecture(this.architecture([int(choice) for choice in choices]))
+    supernet = build_supernet(space, "smoke", seed=1, n_classes=3)
+    side = family.image_side
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        end = _check_walk(supernet, images)
+        _check_alone(supernet, this.canonical(end), images)
+    for policy in ("random", "zc-pt(nwot)", "disc-zc(synflow)"):
+        check_policy(policy, [space])
+
+
+def _check_architecture(architecture: State) -> None:
+    space = architecture.space
+    text = space.format(architecture)
+    assert space.parse(text) == architecture, f"{space.name} does not read its own '{text}'"
+    one = space.canonical(architecture)
+    assert space.canonical(one) == one, f"{space.name}: '{text}' has no stable canonical form"
+    assert space.is_valid(one) == space.is_valid(architecture), (
+        f"{space.name}: of '{text}' and its canonical form only one is valid"
+    )
+
+
+def _check_walk(supernet: Supernet, images: torch.Tensor) -> State:
+    """Decide edge after edge, the last choice each time; returns the architecture."""
+    space = supernet.space
+    state = space.initial_state()
+    while state.next_edges:
+        _finite(supernet(images, supernet.weights(state)), f"{space.name}: {state}")
+        edge = state.next_edges[0]
+        state = state.discretize(edge, space.choices[edge][-1])
+    weights = supernet.weights(state)
+    for edge, kept in enumerate(space.keeps):
+        row = weights[edge]
+        assert int((row == 1).sum()) == kept == int((row != 0).sum()), (
+            f"{space.name}: edge {space.edges[edge]} is decided, and its weights are {row.tolist()}"
+        )
+    logits = supernet(images, weights)
+    _finite(logits, f"{space.name}: {state}")
+    also = supernet(images, weights, run_removed=True)
+    assert torch.equal(logits, also), f"{space.name}: removed operations change the output"
+    return state
+
+
+def _check_alone(supernet: Supernet, architecture: State, images: torch.Tensor) -> None:
+    """The stand-alone network, with the supernet's weights, against the supernet."""
+    name, known = supernet.space.name, supernet.state_dict()
+    network = build_network(architecture, "smoke", seed=2, n_classes=3)
+    norms = {
+        f"{place}.{part}"
+        for place, module in network.named_modules()
+        if isinstance(module, nn.BatchNorm2d)
+        for part in ("weight", "bias")  # these may exist in the stand-alone network only
+    }
+    state = network.state_dict()
+    missing = state.keys() - known.keys() - norms
+    assert not missing, f"{name}: the supernet has no {min(missing, default='')} of its network"
+    network.load_state_dict({n: known.get(n, value) for n, value in state.items()})
+    mine, theirs = network(images), supernet(images, supernet.weights(architecture))
+    assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-5), (
+        f"{name}: the network of {architecture} is not the supernet with one choice on every edge"
+    )
+
+
+def _finite(logits: torch.Tensor, where: str) -> None:
+    assert logits.shape == (2, 3), f"{where}: logits of shape {tuple(logits.shape)}, not (2, 3)"
+    assert torch.isfinite(logits).all(), f"{where}: logits are not finite"
+
+
+def check_policy(policy: str, spaces: Sequence[str] | None = None) -> None:
+    """Check that a policy scores and picks on every space.
+
+    On the smallest supernet of each space: a score for each remaining operation of each edge that
+    may be decided, a finite number or a failure with its reason; the same ones each time; a pick
+    of as many operations as the edge keeps; nothing changed in the supernet or the minibatch. A
+    policy that knows the truth is checked where there is one.
+
+    Args:
+        policy: its name, argument included.
+        spaces: names of the spaces to check on; all that have a supernet when None.
+
+    Raises AssertionError with what is wrong.
+    """
+    uses = find_family(policy)[0].policy.uses
+    for space in SUPERNETS if spaces is None else spaces:
+        if "oracle" in uses and not _has_truth(space):
+            continue
+        source = "auto" if "oracle" in uses else NO_TRUTH
+        settings = ScoringSettings(
+            policies=(policy,),
+            space=space,
+            size="smoke",
+            batch_size=_BATCH,
+            images="noise",
+            oracle=OracleSettings(source=source),
+        ).resolved()
+        _check_policy(policy, ScoringContext(settings, 0), ScoringContext(settings, 0))
+
+
+def _has_truth(space: str) -> bool:
+    """Whether a space has a table, and its file is here."""
+    try:
+        return has_oracle(space) and bool(list(load_accuracies(space)))
+    except UserError:
+        return False
+
+
+def _check_policy(policy: str, context: ScoringContext, again: ScoringContext) -> None:
+    where, state = f"{policy} on {context.space.name}", context.space.initial_state()
+    found = make_policy(policy, context)
+    edges = state.next_edges
+    if "supernet" in found.uses:
+        with _nothing_changes(where, context.supernet, context.batch):
+            scores = found.scores(state, edges)
+    else:
+        scores = found.scores(state, edges)
+    assert set(scores) >= set(edges), f"{where}: no scores of some edges"
+    for edge in edges:
+        left = state.remaining(edge)
+        assert len(scores[edge]) == len(left), f"{where}: not a score for each operation"
+        for score in scores[edge]:
+            _check_score(where, score)
+        if all(score.status == OK for score in scores[edge]):
+            picked = found.pick(state, edge, scores[edge])
+            kept = {picked} if isinstance(picked, int) else set(picked)
+            assert kept <= set(left), f"{where}: picks what is not there"
+            assert len(kept) == context.space.keeps[edge], f"{where}: keeps {len(kept)}"
+    repeated = make_policy(policy, again).scores(state, edges)
+    for edge in edges:
+        _assert_close(f"{where}: not the same scores each time", scores[edge], repeated[edge])
 
 
 def _check_declaration(proxy: Proxy) -> None:

@@ -104,6 +104,11 @@ def paired_differences(
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
+def no_differences() -> pd.DataFrame:
+    """The frame of :func:`paired_differences` without rows, where there is no reference."""
+    return pd.DataFrame({name: [] for name in _COLUMNS}).astype(_COLUMNS)
+
+
 def _rhos(
     strengths: Strengths, policy: str, reference: str, reference_iteration: int | None
 ) -> dict[int, _Rhos]:

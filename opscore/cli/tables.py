@@ -56,6 +56,7 @@ def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
             f"no truth: {no_truth(space)}; error, rank and correlations with it stay empty",
             style="dim",
             highlight=False,
+            soft_wrap=True,
         )
 
 

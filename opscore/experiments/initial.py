@@ -16,7 +16,7 @@ from opscore.errors import UserError
 from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings, no_truth
 from opscore.experiments.trained import image_fingerprint, trained_supernet
 from opscore.images import Batch, ImageSet
-from opscore.oracles import Oracle, load_oracle
+from opscore.oracles import ORACLES, Loader, Oracle, load_oracle
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
 from opscore.proxies import Meaning, Memo, Precision
 from opscore.rng import derive_seed
@@ -145,7 +145,10 @@ class ScoringContext:
     @cached_property
     def oracle(self) -> Oracle:
         """The truth."""
-        return _load_oracle(self.settings.space, self.settings.oracle, self.settings.data_dir)
+        name, settings = self.settings.space, self.settings.oracle
+        if not settings.known:
+            raise UserError(f"there is no truth: {no_truth(name)}")
+        return _load_oracle(self.space, ORACLES[name], settings, self.settings.data_dir)
 
     @cached_property
     def supernet(self) -> Supernet:
@@ -169,6 +172,7 @@ class ScoringContext:
             self.settings.size,
             seed=derive_seed(self.seed, "thin"),
             in_channels=1,
+            n_classes=self.images.n_classes,
         )
         return thin.to(self.settings.device, DTYPES[self.settings.dtype])
 
@@ -262,10 +266,11 @@ def tabulate(
 
 
 @lru_cache(maxsize=8)
-def _load_oracle(space: str, settings: OracleSettings, data_dir: Path | None) -> Oracle:
-    if not settings.known:
-        raise UserError(f"there is no truth: {no_truth(space)}")
-    return load_oracle(space, **asdict(settings), data_dir=data_dir)
+def _load_oracle(
+    space: SearchSpace, loader: Loader, settings: OracleSettings, data_dir: Path | None
+) -> Oracle:
+    """The truth; space and loader are there so that what was registered anew is read anew."""
+    return load_oracle(space.name, **asdict(settings), data_dir=data_dir)
 
 
 def _hash_if_given(path: Path | None) -> str | None:

@@ -16,10 +16,11 @@ from opscore.oracles.tables import Accuracies
 from opscore.registry import Registry
 from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, get_space
 
-#: For each space a function (source, data_dir) -> all accuracies of that source.
-ORACLES: Registry[Callable[[str, Path | None], Accuracies]] = Registry(
-    "oracle", entry_points="opscore.oracles"
-)
+#: A function (source, data_dir) -> all accuracies of that source.
+Loader = Callable[[str, Path | None], Accuracies]
+
+#: Loaders by the name of their space.
+ORACLES: Registry[Loader] = Registry("oracle", entry_points="opscore.oracles")
 ORACLES.add(NASBENCH201.name, nasbench201.load_accuracies)
 ORACLES.add(NASBENCH_MACRO.name, nasbench_macro.load_accuracies)
 for _space in NB1SHOT1:
@@ -148,6 +149,7 @@ __all__ = [
     "ACCURACY",
     "ORACLES",
     "Accuracies",
+    "Loader",
     "Metric",
     "Oracle",
     "OracleNoise",

@@ -19,6 +19,7 @@ from opscore.analysis import (
     paired_differences,
     save_figure,
 )
+from opscore.analysis.differences import no_differences
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
@@ -95,6 +96,8 @@ class InitialResult:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """Paired differences between policies in agreement with best-acc, with exact tests."""
+        if not self.settings.oracle.known:
+            return no_differences()
         return paired_differences(self._first_stage)
 
     @property

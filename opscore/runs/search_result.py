@@ -128,7 +128,7 @@ class SearchResult:
                     "std": errors.std(ddof=1) if len(errors) > 1 else np.nan,
                     "ci_low": low,
                     "ci_high": high,
-                    "rank": own["rank"].astype("Float64").mean(),
+                    "rank": own["rank"].to_numpy(dtype=float, na_value=np.nan).mean(),
                     "regret": own["regret"].mean(),
                     **{name: spent[name] for name in ("perturbations", "forward_passes")},
                     "seconds": spent["seconds"],

@@ -40,7 +40,7 @@ def on_spaces(names):
             yield pytest.param(name, space, marks=() if now else pytest.mark.exhaustive)
 
 
-@pytest.mark.parametrize(("name", "space"), on_spaces(CHECKED))
+@pytest.mark.parametrize(("name", "space"), [*on_spaces(CHECKED)])
 def test_every_proxy_keeps_its_promises(name, space):
     check_proxy(name, [space])
 

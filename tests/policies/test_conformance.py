@@ -1,0 +1,41 @@
+"""Every policy on every space: scores of all operations, the same each time, and a pick."""
+
+from __future__ import annotations
+
+import pytest
+
+from opscore.policies import POLICIES
+from opscore.spaces import list_spaces
+from opscore.testing import check_policy, check_space
+
+NAMES = [
+    f"{name}({'synflow' if name.startswith('taylor') else 'nwot'})"
+    if POLICIES[name].check_argument
+    else name
+    for name in POLICIES
+]
+OTHERS = [space for space in list_spaces() if space != "nasbench201"]
+
+
+def on_spaces(names):
+    """Each policy on one space in turn; 'make test-all' has the rest."""
+    for turn, name in enumerate(names):
+        for place, space in enumerate([*OTHERS, "nasbench201"]):
+            now = place == turn % len(OTHERS)
+            yield pytest.param(name, space, marks=() if now else pytest.mark.exhaustive)
+
+
+@pytest.mark.parametrize(("policy", "space"), [*on_spaces(NAMES)])
+def test_every_policy_scores_and_picks(policy, space):
+    check_policy(policy, [space])
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        pytest.param(s, marks=pytest.mark.exhaustive) if s in ("nb1shot1-3", "nb1shot1-2") else s
+        for s in list_spaces()
+    ],
+)
+def test_every_space_keeps_its_promises(space):
+    check_space(space)
