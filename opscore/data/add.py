@@ -55,9 +55,9 @@ class Added:
 
 
 def add(
-    file: Path,
+    file: Path | str,
     *,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Added:
@@ -76,6 +76,8 @@ def add(
         UserError: the file is missing, damaged, not trusted or not recognised, or a table of
             another file is there already.
     """
+    file = Path(file)
+    data_dir = None if data_dir is None else Path(data_dir)
     if not file.exists():
         raise UserError(f"no such file: {file}")
     folder = destination(data_dir)

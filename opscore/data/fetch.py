@@ -24,7 +24,7 @@ def fetch(
     file: str | DataFile,
     *,
     url: str | None = None,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Download a file unless an intact one is there.

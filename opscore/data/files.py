@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opscore.errors import UserError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -34,6 +36,35 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def writable_folder(path: Path | str) -> Path:
+    """The folder, made if it was missing, after trying to write into it.
+
+    For what is written at the end of a long computation: UserError at its beginning.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{secrets.token_hex(6)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        what = "is a file, not a folder" if folder.is_file() else f"{error.strerror}"
+        raise UserError(f"cannot write into {folder}: {what}") from None
+    return folder
+
+
+def writable_file(path: Path | str) -> Path:
+    """The path of a file that is to be written, after trying to write beside it.
+
+    UserError when that is not possible, or the path is a folder.
+    """
+    found = Path(path)
+    if found.is_dir():
+        raise UserError(f"cannot write {found}: it is a folder")
+    writable_folder(found.parent)
+    return found
+
+
 def write_table(path: Path, frame: pd.DataFrame) -> Path:
     """Write a table without its index, as CSV or Parquet by the path's suffix; returns the path."""
     with atomic_write(path) as temporary:
@@ -44,7 +75,7 @@ def write_table(path: Path, frame: pd.DataFrame) -> Path:
     return path
 
 
-def file_hash(path: Path) -> str:
+def file_hash(path: Path | str) -> str:
     """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

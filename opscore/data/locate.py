@@ -25,12 +25,12 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(pooch.os_cache("opscore"))
 
 
-def destination(data_dir: Path | None = None) -> Path:
+def destination(data_dir: Path | str | None = None) -> Path:
     """The folder that new files go to: ``data_dir`` where one is given, else the cache."""
     return cache_folder() if data_dir is None else _folder("--data-dir", data_dir)
 
 
-def search_path(data_dir: Path | None = None) -> list[Path]:
+def search_path(data_dir: Path | str | None = None) -> list[Path]:
     """The folders that are looked in, first to last.
 
     UserError when ``data_dir`` or $OPSCORE_DATA names something that is not a folder.
@@ -43,7 +43,7 @@ def search_path(data_dir: Path | None = None) -> list[Path]:
     return [*folders, Path("data"), cache_folder()]
 
 
-def find(name: str, data_dir: Path | None = None) -> Path | None:
+def find(name: str, data_dir: Path | str | None = None) -> Path | None:
     """The first file of this name on the search path; None when there is none.
 
     Args:
@@ -61,7 +61,7 @@ def find(name: str, data_dir: Path | None = None) -> Path | None:
     return next((folder / inside for folder in folders if (folder / inside).is_file()), None)
 
 
-def require(name: str, data_dir: Path | None = None) -> Path:
+def require(name: str, data_dir: Path | str | None = None) -> Path:
     """As :func:`find`; UserError that says where it looked and what to do when there is none."""
     path = find(name, data_dir)
     if path is not None:
@@ -75,7 +75,8 @@ def require(name: str, data_dir: Path | None = None) -> Path:
     raise UserError(f"no {missing} in {looked}; {what_to_do if known is None else known.how}")
 
 
-def _folder(origin: str, path: Path) -> Path:
+def _folder(origin: str, path: Path | str) -> Path:
+    path = Path(path)
     if not path.is_dir():
         raise UserError(f"{origin} names {path}, which is not a folder")
     return path

@@ -26,7 +26,7 @@ class Corrupted(Exception):  # noqa: N818 - a finding, reported as a status
     """A file is not what it should be; the message says in what."""
 
 
-def verify(data_dir: Path | None = None) -> pd.DataFrame:
+def verify(data_dir: Path | str | None = None) -> pd.DataFrame:
     """Look at every known file.
 
     Returns:

@@ -20,15 +20,17 @@ from scipy.stats import kendalltau, rankdata
 from torch import nn
 
 from opscore import progress as reporting
-from opscore.data.files import write_table
-from opscore.errors import UserError
+from opscore.data.files import writable_file, write_table
+from opscore.errors import UserError, note
 from opscore.experiments.settings import resolve_device
 from opscore.images import Batch, resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
+from opscore.policies import split_names
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy
 from opscore.rng import numpy_generator
 from opscore.spaces import State, get_space
+from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, build_network, images_for
 
 Array = NDArray[np.float64]
@@ -60,8 +62,8 @@ _SAVE_EVERY = 10.0
 @isolated()
 def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
     space: str,
-    architectures: Iterable[str | State],
-    proxies: Sequence[str | Proxy],
+    architectures: str | State | Iterable[str | State | Choices],
+    proxies: str | Proxy | Sequence[str | Proxy],
     *,
     size: str = "paper",
     images: str = "auto",
@@ -69,16 +71,17 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     seed: int = 0,
     meaning: Meaning = "faithful",
     device: str = "auto",
-    data_dir: Path | None = None,
-    store: Path | None = None,
+    data_dir: Path | str | None = None,
+    store: Path | str | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Values of proxies for architectures, each built on its own with fresh weights.
 
     Args:
         space: name of the search space.
-        architectures: the benchmark's strings, or states with one operation on every edge.
-        proxies: names or proxies; combinations have no value for a single network.
+        architectures: the benchmark's strings, states with every edge decided, or the choices of
+            the edges; one of them or several.
+        proxies: a name or a proxy, or several; combinations have no value for a single network.
         size: of the networks: 'paper', 'cpu' or 'smoke'.
         images: image set; 'auto' is CIFAR-10 where it is found, else digits.
         batch_size: images in the minibatch, the same one for all architectures.
@@ -92,6 +95,8 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
 
     Returns one row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
     """
+    data_dir = None if data_dir is None else Path(data_dir)
+    store = None if store is None else writable_file(store)
     source, meaning = resolve_images(images, data_dir), check_meaning(meaning)
     settings = dict(zip(_KEY, (space, size, source, batch_size, seed, meaning), strict=True))
     SUPERNETS[space].size(size)
@@ -158,15 +163,23 @@ class _Results:
         self._saved, self._saved_at = len(self.rows), time.monotonic()
 
 
-def _unique_states(space: str, architectures: Iterable[str | State]) -> dict[str, State]:
+def _unique_states(
+    space: str, architectures: str | State | Iterable[str | State | Choices]
+) -> dict[str, State]:
     found = get_space(space)
-    states = [found.parse(a) if isinstance(a, str) else a for a in architectures]
+    if isinstance(architectures, str | State):
+        architectures = [architectures]
+    states = [found.as_architecture(given) for given in architectures]
     if not states:
         raise UserError("no architecture was asked for")
     return {found.format(state): state for state in states}
 
 
-def _resolve_proxies(proxies: Sequence[str | Proxy]) -> list[Proxy]:
+def _resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy]:
+    if isinstance(proxies, Proxy):
+        proxies = [proxies]
+    elif isinstance(proxies, str):
+        proxies = split_names(proxies)
     found = [get_proxy(proxy) if isinstance(proxy, str) else proxy for proxy in proxies]
     if not found:
         raise UserError("no proxy was asked for; see 'opscore proxies'")
@@ -229,7 +242,7 @@ STATISTICS = ("spearman", "kendall", "partial")
 
 def proxy_correlations(
     values: pd.DataFrame,
-    accuracy: Mapping[str, float] | Oracle,
+    accuracy: Mapping[str, float] | pd.DataFrame | Oracle,
     *,
     given: str = "params",
     top: Sequence[float] = (10,),
@@ -239,7 +252,9 @@ def proxy_correlations(
 
     Args:
         values: what :func:`evaluate_proxies` returned, for one setting.
-        accuracy: accuracy by the architecture's string, or an oracle (mean over its trials).
+        accuracy: accuracy by the architecture's string (a mapping, a series, or a frame of one
+            column), or an oracle (mean over its trials). Architectures without one are left out,
+            with a note that names them.
         given: the proxy to hold fixed in the partial correlation; left out when not in values.
         top: also correlate within the best so many percent of these architectures by accuracy.
         correlation: numbers of resamples and confidence.
@@ -266,11 +281,41 @@ def proxy_correlations(
     return pd.DataFrame(rows)
 
 
-def _accuracies(values: pd.DataFrame, accuracy: Mapping[str, float] | Oracle) -> pd.Series[float]:
+def _accuracies(
+    values: pd.DataFrame, accuracy: Mapping[str, float] | pd.DataFrame | Oracle
+) -> pd.Series[float]:
+    """Accuracy by the names in ``values``; NaN, with a note, where it is not known."""
     names = values["architecture"].unique().tolist()
     if isinstance(accuracy, Oracle):
-        return pd.Series({name: accuracy.accuracy(accuracy.space.parse(name)) for name in names})
-    return pd.Series({name: accuracy.get(name, math.nan) for name in names}, dtype=np.float64)
+        return pd.Series({name: accuracy.accuracy(name) for name in names})
+    if isinstance(accuracy, pd.DataFrame):
+        if accuracy.shape[1] != 1:
+            raise UserError(
+                f"accuracies are one column by architecture; this frame has {accuracy.shape[1]}"
+            )
+        accuracy = {str(name): float(value) for name, value in accuracy.iloc[:, 0].items()}
+    given = {_plain_name(values, name): float(value) for name, value in accuracy.items()}
+    missing = [name for name in names if name not in given]
+    if len(missing) == len(names):
+        raise UserError(
+            f"no accuracy is of one of the {len(names)} architectures: the first of these is "
+            f"'{names[0]}', and the first with an accuracy '{next(iter(given), '')}'"
+        )
+    if missing:
+        note(
+            f"{len(missing)} of {len(names)} architectures have no accuracy and are left out: "
+            f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
+        )
+    return pd.Series({name: given.get(name, math.nan) for name in names}, dtype=np.float64)
+
+
+def _plain_name(values: pd.DataFrame, name: object) -> str:
+    """An architecture's string as the space writes it; as it is where it is none of the space."""
+    space = get_space(str(values["space"].iloc[0])) if "space" in values else None
+    try:
+        return str(name) if space is None else space.format(space.parse(str(name)))
+    except UserError:
+        return str(name)
 
 
 def _subsets(accuracy: pd.Series[float], top: Sequence[float]) -> dict[str, pd.Series[bool]]:

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from opscore.errors import UserError, unknown
+from opscore.experiments.brought import check_brought
 from opscore.images import resolve_images
 from opscore.oracles import has_oracle, load_accuracies
 from opscore.policies import find_family
@@ -183,12 +184,18 @@ class ScoringSettings:
                 _require_precision(policy, self.precision)
         if self.batch_size < 2:
             raise UserError(f"a batch needs at least two images, got {self.batch_size}")
-        for path in (self.checkpoint, self.batch_file):
-            if path is not None and not Path(path).is_file():
-                raise UserError(f"no such file: {path}")
         data_dir = _path(self.data_dir)
         oracle = self.oracle.resolved(self.space, data_dir)
         _require_truth(self.policies, self.space, oracle)
+        check_brought(
+            self.policies,
+            self.space,
+            self.size,
+            self.images,
+            _path(self.checkpoint),
+            _path(self.batch_file),
+            data_dir,
+        )
         return replace(
             self,
             oracle=oracle,

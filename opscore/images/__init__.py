@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
+from opscore.images.batch_files import load_batch, read_npz
 from opscore.images.cifar10 import find_cifar10, load_cifar10
 from opscore.images.digits import load_digits
 from opscore.images.scaled import ScaledImages
@@ -20,7 +21,7 @@ IMAGE_SETS.add("digits", lambda data_dir: load_digits())
 IMAGE_SETS.add("noise", lambda data_dir: NoiseImages())
 
 
-def resolve_images(name: str, data_dir: Path | None = None) -> str:
+def resolve_images(name: str, data_dir: Path | str | None = None) -> str:
     """The set that a name stands for: 'auto' is CIFAR-10 where it is found, else digits."""
     if name == "auto":
         return "cifar10" if find_cifar10(data_dir) is not None else "digits"
@@ -28,9 +29,10 @@ def resolve_images(name: str, data_dir: Path | None = None) -> str:
     return name
 
 
-def load_images(name: str = "auto", data_dir: Path | None = None) -> ImageSet:
+def load_images(name: str = "auto", data_dir: Path | str | None = None) -> ImageSet:
     """The image set of this name; UserError when it is unknown or its files are missing."""
-    return IMAGE_SETS[resolve_images(name, data_dir)](data_dir)
+    folder = None if data_dir is None else Path(data_dir)
+    return IMAGE_SETS[resolve_images(name, folder)](folder)
 
 
 def list_image_sets() -> list[str]:
@@ -46,6 +48,8 @@ __all__ = [
     "PixelImages",
     "ScaledImages",
     "list_image_sets",
+    "load_batch",
     "load_images",
+    "read_npz",
     "resolve_images",
 ]

@@ -28,18 +28,21 @@ class Batch:
         images: float tensor [N, channels, height, width], normalised.
         labels: int64 tensor [N].
         source: where the images come from, for records and figures.
+        labelled: whether the labels are known; they are zeros if not.
     """
 
     images: Tensor
     labels: Tensor
     source: str
+    labelled: bool = True
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
         """The same batch on another device, and with another floating-point type."""
-        return Batch(self.images.to(device, dtype), self.labels.to(device), self.source)
+        images, labels = self.images.to(device, dtype), self.labels.to(device)
+        return replace(self, images=images, labels=labels)
 
     def own(self) -> Batch:
         """The same batch in memory of its own: contiguous images that no gradient belongs to.
@@ -48,7 +51,7 @@ class Batch:
         memory format, a gradient) not by it.
         """
         images = self.images.detach().clone(memory_format=torch.contiguous_format)
-        return Batch(images, self.labels.clone(), self.source)
+        return replace(self, images=images, labels=self.labels.clone())
 
 
 class ImageSet(Protocol):

@@ -36,7 +36,7 @@ _ARRAY_GLOBALS: dict[tuple[str, str], Any] = {
 }
 
 
-def find_cifar10(data_dir: Path | None = None) -> Path | None:
+def find_cifar10(data_dir: Path | str | None = None) -> Path | None:
     """The archive if it is there, else the subset, else None."""
     return find(ARCHIVE, data_dir) or find(SUBSET, data_dir)
 

@@ -38,7 +38,9 @@ def has_oracle(space: str) -> bool:
     return space in ORACLES
 
 
-def load_accuracies(space: str, source: str = "auto", data_dir: Path | None = None) -> Accuracies:
+def load_accuracies(
+    space: str, source: str = "auto", data_dir: Path | str | None = None
+) -> Accuracies:
     """Everything that a source has.
 
     UserError when the space has no table, or its file is missing.
@@ -49,7 +51,7 @@ def load_accuracies(space: str, source: str = "auto", data_dir: Path | None = No
             f"space '{space}' has no table of accuracies; those that have one: "
             f"{', '.join(list_oracles())}"
         )
-    return ORACLES[space](source, data_dir)
+    return ORACLES[space](source, None if data_dir is None else Path(data_dir))
 
 
 def load_oracle(
@@ -59,7 +61,7 @@ def load_oracle(
     epochs: int | None = None,
     seeds: str | int | None = None,
     source: str = "auto",
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     *,
     allow_partial: bool = False,
 ) -> Oracle:
@@ -90,7 +92,7 @@ def load_oracles(
     split: str | None = None,
     epochs: int | None = None,
     source: str = "auto",
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     *,
     allow_partial: bool = False,
 ) -> dict[str, Oracle]:
@@ -121,7 +123,7 @@ def load_oracles(
 
 
 def available_oracles(
-    space: str = "nasbench201", data_dir: Path | None = None, source: str = "auto"
+    space: str = "nasbench201", data_dir: Path | str | None = None, source: str = "auto"
 ) -> pd.DataFrame:
     """What a source has.
 

@@ -155,12 +155,14 @@ class Oracle:
         chosen = chosen[~np.isnan(chosen)]
         return float(chosen.mean()) if chosen.size else float("nan")
 
-    def accuracy(self, architecture: State) -> float:
+    def accuracy(self, architecture: State | str) -> float:
         """Mean accuracy of an architecture, or of one that is the same network, over its trials.
+
+        The architecture is a state, or the benchmark's string.
 
         UserError when the table is partial and lacks it.
         """
-        self._check_space(architecture)
+        architecture = self._state(architecture)
         found = float(self.mean_accuracy[architecture.architecture_indices])
         if np.isnan(found) and self.space.has_equals:
             same = self.space.canonical(architecture)
@@ -169,13 +171,13 @@ class Oracle:
             raise UserError(f"the table lacks {architecture} ({self.source})")
         return found
 
-    def knows(self, architecture: State) -> bool:
+    def knows(self, architecture: State | str) -> bool:
         """Whether the table has an architecture, or one that is the same network."""
-        self._check_space(architecture)
+        architecture = self._state(architecture)
         forms = {architecture, self.space.canonical(architecture)}
         return any(not np.isnan(self.mean_accuracy[form.architecture_indices]) for form in forms)
 
-    def error(self, architecture: State) -> float:
+    def error(self, architecture: State | str) -> float:
         """What is missing to the best value there could be.
 
         100 minus :meth:`accuracy` where that is a percentage: the 'average error' of Table 1. 1
@@ -183,11 +185,11 @@ class Oracle:
         """
         return self.metric.ceiling - self.accuracy(architecture)
 
-    def rank(self, architecture: State) -> int:
+    def rank(self, architecture: State | str) -> int:
         """1 + the number of architectures with a strictly higher mean accuracy, equal ones once."""
         return 1 + int((self.places > self.accuracy(architecture)).sum())
 
-    def percentile(self, architecture: State) -> float:
+    def percentile(self, architecture: State | str) -> float:
         """Percent of the architectures with a strictly lower mean accuracy, equal ones once."""
         worse = int((self.places < self.accuracy(architecture)).sum())
         return 100 * worse / self.n_places
@@ -256,6 +258,12 @@ class Oracle:
                 f"{missing:,} of {self.space.size:,} architectures have no trial {self.seeds}; "
                 "choose an earlier trial, 'max' or 'mean', or leave them out with allow_partial"
             )
+
+    def _state(self, architecture: State | str) -> State:
+        if isinstance(architecture, State):
+            self._check_space(architecture)
+            return architecture
+        return self.space.as_architecture(architecture)
 
     def _check_space(self, state: State) -> None:
         if state.space != self.space:

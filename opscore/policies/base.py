@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from opscore.errors import UserError
+from opscore.errors import UserError, note
 from opscore.images import Batch
 from opscore.oracles import Oracle
 from opscore.proxies import Meaning, Memo, Precision, Score
@@ -194,6 +194,16 @@ def split_names(text: str) -> list[str]:
         else:
             parts[-1] += character
     return [part.strip() for part in parts if part.strip()]
+
+
+def as_names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names from a sequence, or from one text with commas between them; each once, with a note."""
+    names = split_names(given) if isinstance(given, str) else list(given)
+    found = tuple(dict.fromkeys(names))
+    if len(found) < len(names):
+        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+        note(f"asked for more than once, and taken once: {', '.join(twice)}")
+    return found
 
 
 def make_policy(name: str, context: Context) -> Policy:

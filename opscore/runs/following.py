@@ -23,6 +23,8 @@ from opscore.experiments import (
 from opscore.experiments.progressive import OnStep, Order
 from opscore.experiments.threads import in_workers
 from opscore.isolation import isolated
+from opscore.policies import as_names
+from opscore.rng import as_seeds
 from opscore.runs.progressive_result import (
     REFERENCE,
     ProgressiveResult,
@@ -36,8 +38,8 @@ from opscore.runs.store import RECORD_FILE, RunStore, provenance
 @progress.shows_progress
 @isolated()
 def progressive(
-    policies: Sequence[str] = ("zc-pt(nwot)",),
-    seeds: Sequence[int] = (0,),
+    policies: str | Sequence[str] = ("zc-pt(nwot)",),
+    seeds: int | Sequence[int] = (0,),
     *,
     order: Order = "fixed",
     retrain_epochs: int | Mapping[str, int] | None = None,
@@ -83,8 +85,8 @@ def progressive(
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     asked = ScoringSettings(
-        policies=tuple(policies),
-        seeds=tuple(seeds),
+        policies=as_names(policies),
+        seeds=as_seeds(seeds),
         oracle=oracle or OracleSettings(),
         **settings,
     )

@@ -26,8 +26,9 @@ from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings,
 from opscore.experiments.settings import no_truth
 from opscore.isolation import isolated
 from opscore.oracles import Oracle, load_oracles
-from opscore.policies import find_family
+from opscore.policies import as_names, find_family
 from opscore.published import Setting, published_initial
+from opscore.rng import as_seeds
 from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
 from opscore.search import SearchSettings
@@ -170,8 +171,8 @@ def with_truth(settings: ScoringSettings, references: Sequence[str]) -> ScoringS
 @progress.shows_progress
 @isolated()
 def initial(
-    policies: Sequence[str] = ("zc-pt(nwot)",),
-    seeds: Sequence[int] = (0,),
+    policies: str | Sequence[str] = ("zc-pt(nwot)",),
+    seeds: int | Sequence[int] = (0,),
     *,
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
@@ -205,8 +206,8 @@ def initial(
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     asked = ScoringSettings(
-        policies=tuple(policies),
-        seeds=tuple(seeds),
+        policies=as_names(policies),
+        seeds=as_seeds(seeds),
         oracle=oracle or OracleSettings(),
         **settings,
     )

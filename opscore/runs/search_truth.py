@@ -34,13 +34,13 @@ _PUBLISHED = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "i
 
 
 def evaluate_search(
-    architectures: Iterable[str | State],
+    architectures: str | State | Iterable[str | State],
     space: str = "nasbench201",
     *,
     split: str | None = None,
     epochs: int | None = None,
     source: str = "auto",
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     allow_partial: bool = False,
 ) -> pd.DataFrame:
     """Error, rank, percentile and regret of architectures on every dataset of the benchmark.
@@ -60,7 +60,9 @@ def evaluate_search(
         UserError: an architecture is malformed, or the space's table is missing.
     """
     known = get_space(space)
-    states = [known.parse(a) if isinstance(a, str) else a for a in architectures]
+    if isinstance(architectures, str | State):
+        architectures = [architectures]
+    states = [known.as_architecture(given) for given in architectures]
     oracles: dict[str, Oracle] = {}
     if has_oracle(space) and source != NO_TRUTH:
         oracles = load_oracles(space, split, epochs, source, data_dir, allow_partial=allow_partial)

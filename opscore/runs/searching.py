@@ -17,6 +17,8 @@ from opscore.errors import UserError
 from opscore.experiments import OracleSettings
 from opscore.experiments.threads import in_workers
 from opscore.isolation import isolated
+from opscore.policies import as_names
+from opscore.rng import as_seeds
 from opscore.runs.search_result import SearchResult
 from opscore.runs.store import RECORD_FILE, RunStore, provenance
 from opscore.search import (
@@ -61,8 +63,8 @@ OnSearch = Callable[[SearchUnit, SearchOutcome], object]
 @reporting.shows_progress
 @isolated()
 def run_search(
-    methods: Sequence[str] = ("zero-cost-pt(nwot)",),
-    seeds: Sequence[int] = (0,),
+    methods: str | Sequence[str] = ("zero-cost-pt(nwot)",),
+    seeds: int | Sequence[int] = (0,),
     *,
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
@@ -103,7 +105,10 @@ def run_search(
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     resolved = SearchSettings(
-        methods=tuple(methods), seeds=tuple(seeds), oracle=oracle or OracleSettings(), **settings
+        methods=as_names(methods),
+        seeds=as_seeds(seeds),
+        oracle=oracle or OracleSettings(),
+        **settings,
     ).resolved()
     units = search_units(resolved)
     found: dict[int, SearchOutcome] = {}

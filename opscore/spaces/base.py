@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from opscore.errors import UserError, unknown
+
+#: What an edge keeps: an operation by index or name, or several.
+Choice = int | str | Sequence[int | str]
+#: One choice for each edge, in the edges' order or by edge.
+Choices = Sequence[Choice] | Mapping[Any, Choice]
 
 
 @dataclass(frozen=True)
@@ -125,13 +132,18 @@ class SearchSpace:
         """A_0: every operation of every edge still there."""
         return State(self, tuple((True,) * count for count in self.shape))
 
-    def architecture(self, choices: Sequence[int | str | Sequence[int | str]]) -> State:
+    def architecture(self, choices: Choices) -> State:
         """The state with one choice per edge.
 
         Args:
             choices: for each edge the operation, by index or name; for an edge that keeps several,
-                these operations, or the number of the choice (:attr:`choices`).
+                these operations, or the number of the choice (:attr:`choices`). In the order of the
+                edges, or by edge, given by index or name.
         """
+        if isinstance(choices, str):
+            return self.parse(choices)
+        if isinstance(choices, Mapping):
+            choices = self._in_order(choices)
         if len(choices) != len(self.edges):
             raise UserError(
                 f"an architecture of {self.name} has {len(self.edges)} operations, "
@@ -142,6 +154,26 @@ class SearchSpace:
             kept = self._kept_operations(edge, choice)
             rows.append(tuple(op in kept for op in range(self.shape[edge])))
         return State(self, tuple(rows))
+
+    def as_architecture(self, given: State | str | Choices) -> State:
+        """An architecture in any of its forms: a state, the benchmark's string, or the choices.
+
+        UserError when it is of another space or malformed, or an edge of a state is open.
+        """
+        if not isinstance(given, State):
+            return self.architecture(given)
+        if given.space != self:
+            raise UserError(f"an architecture of {self.name} is wanted, not of {given.space.name}")
+        _ = given.architecture_indices  # says which edges are open
+        return given
+
+    def _in_order(self, choices: Mapping[Any, Choice]) -> list[Choice]:
+        """Choices by edge as a list."""
+        found = {self.edge_index(edge): choice for edge, choice in choices.items()}
+        missing = [name for edge, name in enumerate(self.edges) if edge not in found]
+        if missing:
+            raise UserError(f"no operation for edge {', '.join(missing)}")
+        return [found[edge] for edge in range(len(self.edges))]
 
     def _kept_operations(
         self, edge: int, choice: int | str | Sequence[int | str]
@@ -219,6 +251,10 @@ class State:
     mask: tuple[tuple[bool, ...], ...]
 
     def __post_init__(self) -> None:
+        if type(self.mask) is not tuple or any(type(row) is not tuple for row in self.mask):
+            # Lists and arrays are taken too, and are then equal and hashable like any other.
+            rows = tuple(tuple(bool(kept) for kept in row) for row in self.mask)
+            object.__setattr__(self, "mask", rows)
         if tuple(len(row) for row in self.mask) != self.space.shape:
             raise UserError(f"the mask does not have the shape of space '{self.space.name}'")
         for edge, row in zip(self.space.edges, self.mask, strict=True):
@@ -348,6 +384,10 @@ def _index(kind: str, key: int | str, names: tuple[str, ...]) -> int:
         if key not in names:
             raise unknown(kind, key, names)
         return names.index(key)
-    if not 0 <= key < len(names):
-        raise UserError(f"{kind} index {key} is outside 0..{len(names) - 1}")
-    return int(key)
+    try:
+        place = operator.index(key)
+    except TypeError:
+        raise UserError(f"an {kind} is given by index or name, not by {key!r}") from None
+    if not 0 <= place < len(names):
+        raise UserError(f"{kind} index {place} is outside 0..{len(names) - 1}")
+    return place

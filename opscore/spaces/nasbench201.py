@@ -27,7 +27,7 @@ class NASBench201Space(SearchSpace):
 
         Raises UserError that says which part is wrong.
         """
-        groups = text.strip().split("+")
+        groups = [group.strip() for group in text.strip().split("+")]
         if len(groups) != 3:
             raise UserError(
                 f"bad NAS-Bench-201 string '{text}': it has {len(groups)} group(s) joined by '+', "
@@ -55,7 +55,7 @@ def _parse_group(text: str, node: int, group: str) -> list[str]:
             f"{node} operation(s), each between '|'; the form is {_TEMPLATE}"
         )
     names = []
-    for source, part in enumerate(parts[1:-1]):
+    for source, part in enumerate(part.strip() for part in parts[1:-1]):
         name, _, origin = part.partition("~")
         if origin != str(source):
             raise UserError(

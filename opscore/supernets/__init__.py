@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from opscore.errors import UserError, unknown
-from opscore.images import ImageSet, ScaledImages, load_images
+from opscore.images import ImageSet, ScaledImages, load_batch, load_images
 from opscore.isolation import isolated
 from opscore.registry import Registry
 from opscore.rng import torch_generator
-from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, State
+from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, State, get_space
 from opscore.supernets import nasbench201, nasbench_macro, nb1shot1, transnas
 from opscore.supernets.base import (
     SURVIVORS,
@@ -32,7 +32,6 @@ from opscore.supernets.checkpoints import (
     MisfitError,
     channels_and_classes,
     fill,
-    load_batch,
     nasbench201_size,
     read_tensors,
 )
@@ -159,14 +158,26 @@ def build_supernet(
 
 @isolated()
 def build_network(
-    architecture: State,
+    architecture: State | str,
     size: str | Size = "paper",
     *,
     seed: int = 0,
     in_channels: int = 3,
     n_classes: int = 10,
+    space: str = "nasbench201",
 ) -> nn.Module:
-    """A freshly initialised stand-alone network of an architecture, in eval mode, on the CPU."""
+    """A freshly initialised stand-alone network of an architecture, in eval mode, on the CPU.
+
+    Args:
+        architecture: a state with every edge decided, or the benchmark's string.
+        size: its name, or the arguments.
+        seed: of the weights.
+        in_channels: channels of the images.
+        n_classes: outputs.
+        space: the name of the space that a string is of; a state says its own.
+    """
+    if isinstance(architecture, str):
+        architecture = get_space(space).parse(architecture)
     family = SUPERNETS[architecture.space.name]
     shape = family.arguments(size)
     channels = {"in_channels": in_channels, "n_classes": n_classes}
@@ -179,18 +190,24 @@ def build_network(
 
 
 @isolated()
-def load_checkpoint(path: Path, space: str = "nasbench201") -> Supernet:
+def load_checkpoint(path: Path | str, space: str = "nasbench201") -> Supernet:
     """A supernet of a space from a file; in train mode, as it was built.
 
-    Two forms are read, neither of them by unpickling code: ``.npz`` with one array
-    ``param:NAME`` for each parameter and ``arch_parameters`` [edges, operations], and
-    ``.pt``/``.pth`` with a dictionary of the same names without the prefix
-    (``weights_only=True``). Without ``arch_parameters`` the alphas are zero. NAS-Bench-201's names
-    are those of the authors' code. Size, channels and classes follow from the shapes.
+    Forms that are read, none of them by unpickling code (docs/data.md has examples):
+
+    * ``.npz`` with one array ``param:NAME`` for each parameter and ``arch_parameters``
+      [edges, operations];
+    * ``.pt``, ``.pth``, ``.pth.tar``, ``.ckpt``: a state dictionary, alone or under 'state_dict',
+      'model', ... (``weights_only=True``), with or without what DataParallel and torch.compile put
+      before the names. Alphas may be called ``arch_parameters``, ``alphas`` or ``alpha``, in it or
+      beside it, also as a list of tables (DARTS-PT).
+
+    Without alphas they are zero. NAS-Bench-201's names are those of the authors' code. Size,
+    channels and classes follow from the shapes.
 
     Raises:
-        UserError: there is no such space, the file is missing or of another kind, or it is not a
-            supernet of this space.
+        UserError: there is no such space, the file is missing or of another kind, it is not a
+            supernet of this space, or something in it is not understood.
     """
     family = SUPERNETS[space]
     tensors = read_tensors(Path(path))
@@ -212,7 +229,7 @@ def load_checkpoint(path: Path, space: str = "nasbench201") -> Supernet:
     raise UserError(f"{path}: not a supernet of {space}: {reasons[0]}")
 
 
-def images_for(space: str, name: str = "auto", data_dir: Path | None = None) -> ImageSet:
+def images_for(space: str, name: str = "auto", data_dir: Path | str | None = None) -> ImageSet:
     """The image set of this name, scaled where the networks of a space need another size."""
     images, side = load_images(name, data_dir), SUPERNETS[space].image_side
     return images if side == IMAGE_SIDE else ScaledImages(images, side)

@@ -1,26 +1,58 @@
-"""Checkpoints and batches that people bring, in the layout of the paper's authors."""
+"""Checkpoints that people bring: the layout of the paper's authors, and usual ways to save one."""
 
 from __future__ import annotations
 
+import argparse
+import pathlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from opscore.errors import UserError
-from opscore.images import Batch
-from opscore.isolation import isolated
+from opscore.images import read_npz
 from opscore.supernets.base import Supernet
 
 _PREFIX = "param:"
 _ALPHAS = "arch_parameters"
 
-#: Buffers of the authors' modules that carry no information here: masks of ones, counters.
-_IGNORED = ("weight_mask", "num_batches_tracked")
+#: Buffers that carry no information here: masks of ones of the authors' modules, counters.
+_IGNORED = ("weight_mask", "num_batches_tracked", "total_ops", "total_params")
+
+#: Names under which alphas are found, in the state dictionary or beside it.
+ALPHA_NAMES = (
+    _ALPHAS,
+    "_arch_parameters",
+    "arch_params",
+    "alphas",
+    "alpha",
+)
+
+#: Names under which the state dictionary is found.
+STATE_NAMES = (
+    "state_dict",
+    "model",
+    "model_state_dict",
+    "model_state",
+    "network",
+    "net",
+    "supernet",
+)
+
+#: What wrappers put before names: DataParallel, torch.compile, and modules that hold the network.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.", "supernet.")
+
+#: Parts of the names of what else is in checkpoints and says nothing of the network.
+_OTHERS = ("optim", "sched", "scaler", "rng", "args", "config", "epoch", "ema_decay")
+
+_SUFFIXES = (".pt", ".pth", ".pth.tar", ".ckpt")
+
+#: Classes of settings that checkpoints hold beside tensors; making one runs no code.
+_SAFE = (argparse.Namespace, pathlib.PosixPath)
 
 
 class MisfitError(ValueError):
@@ -45,7 +77,11 @@ def fill(supernet: Supernet, tensors: Mapping[str, Tensor]) -> None:
         if tensor.shape != own[name].shape:
             raise MisfitError(f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}")
     if alphas is not None and alphas.shape != supernet.alphas.shape:
-        raise MisfitError(f"{_ALPHAS} is {_sizes(alphas)}, not {_sizes(supernet.alphas)}")
+        turned = alphas.ndim == 2 and alphas.T.shape == supernet.alphas.shape
+        raise MisfitError(
+            f"{_ALPHAS} is {_sizes(alphas)}, not {_sizes(supernet.alphas)} (edges x operations)"
+            + ("; it looks transposed" if turned else "")
+        )
     supernet.load_state_dict(given, strict=False)
     if alphas is not None:
         with torch.no_grad():
@@ -66,12 +102,16 @@ def channels_and_classes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
 
 def nasbench201_size(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     """Channels and cells a stage of a NAS-Bench-201 supernet; MisfitError when it is none."""
-    blocks = {int(name.split(".")[1]) for name in tensors if name.startswith("cells.")}
+    found = [re.match(r"cells\.(\d+)\.", name) for name in tensors]
+    blocks = {int(match[1]) for match in found if match is not None}
     # Three stages of cells and two reductions.
     if {"stem.0.weight", "classifier.weight"} - tensors.keys() or (
         (max(blocks, default=-1) - 1) % 3 != 0
     ):
         raise MisfitError("no stem, head or cells in it")
+    if tensors["stem.0.weight"].ndim != 4:
+        stem = _sizes(tensors["stem.0.weight"])
+        raise MisfitError(f"stem.0.weight is {stem}, not channels x 3 x 3 x 3")
     return {"channels": tensors["stem.0.weight"].shape[0], "cells": (max(blocks) - 1) // 3}
 
 
@@ -79,57 +119,150 @@ def _sizes(tensor: Tensor) -> str:
     return " x ".join(map(str, tensor.shape)) or "a number"
 
 
-@isolated()
-def load_batch(path: Path) -> Batch:
-    """A minibatch from an npz file: ``batch_x`` float [N, 3, H, W] and ``batch_y`` int [N]."""
-    arrays = _read_npz(path)
-    if "batch_x" not in arrays:
-        raise UserError(f"{path}: no array 'batch_x'; it has {', '.join(sorted(arrays)[:5])}")
-    images = torch.from_numpy(arrays["batch_x"])
-    if "batch_y" in arrays:
-        labels = torch.from_numpy(arrays["batch_y"].astype(np.int64))
-    else:
-        labels = torch.zeros(len(images), dtype=torch.int64)
-    return Batch(images, labels, f"file {path.name}")
-
-
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Parameters by name, and ``arch_parameters``, from an npz or a PyTorch file.
 
-    UserError when the file is missing or is of another kind; no code is unpickled.
+    Names are without what wrappers put before them (``module.``, ``_orig_mod.``), and alphas have
+    one name, whichever of :data:`ALPHA_NAMES` they came under. No code is unpickled.
+
+    Raises:
+        UserError: the file is missing or is of another kind, or it holds something that is not
+            understood; nothing is left out without a word, except what says nothing of the
+            network (counters, optimizers, numbers and texts).
     """
+    if path.suffix != ".npz" and not path.name.endswith(_SUFFIXES):
+        allowed = ", ".join((".npz", *_SUFFIXES[:-1]))
+        raise UserError(
+            f"{path}: a checkpoint is {allowed} or {_SUFFIXES[-1]}, not '{path.suffix}'"
+        )
+    if not path.is_file():
+        raise UserError(f"no such file: {path}")
     if path.suffix == ".npz":
-        arrays = _read_npz(path)
-        return {
-            name.removeprefix(_PREFIX): torch.from_numpy(array)
-            for name, array in arrays.items()
-            if name.startswith(_PREFIX) or name == _ALPHAS
+        found: dict[str, Any] = {
+            name.removeprefix(_PREFIX): torch.from_numpy(np.array(array))
+            for name, array in read_npz(path).items()
+            if name.startswith(_PREFIX) or name in ALPHA_NAMES
         }
-    if path.suffix in {".pt", ".pth"}:
-        return _read_state_dict(path)
-    raise UserError(f"{path}: a checkpoint is .npz, .pt or .pth, not '{path.suffix}'")
+    else:
+        found = _state_dict(path, _load(path))
+    tensors = _unwrapped(found)
+    alphas = {name: tensors.pop(name) for name in ALPHA_NAMES if name in tensors}
+    tensors = {name: value for name, value in tensors.items() if not name.endswith(_IGNORED)}
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise UserError(f"{path}: '{name}' is not finite")
+    return tensors | _one_alphas(path, alphas)
 
 
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
-        raise UserError(f"no such file: {path}")
+def _load(path: Path) -> dict[str, Any]:
+    """What a PyTorch file holds."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a readable npz file ({error})") from None
-
-
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise UserError(f"no such file: {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(list(_SAFE)):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; the user needs one line
-        reason = str(error).splitlines()[0]
+        refused = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if refused is not None:
+            raise UserError(
+                f"{path}: not a readable checkpoint: it holds an object of '{refused[1]}', which "
+                "could run code; save the parameters alone: torch.save(net.state_dict(), FILE)"
+            ) from None
+        reason = (str(error).splitlines() or ["it is empty"])[0]
         raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise UserError(f"{path}: a checkpoint must hold a dictionary of tensors")
-    return {name: value for name, value in content.items() if not name.endswith(_IGNORED)}
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: a checkpoint holds a dictionary of tensors, not a {type(content).__name__}"
+        )
+    return content
+
+
+def _state_dict(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a checkpoint, and the alphas that lie beside them."""
+    if all(isinstance(value, Tensor) for value in content.values()):
+        return dict(content)
+    inside = {
+        name: value
+        for name, value in content.items()
+        if isinstance(value, Mapping) and any(isinstance(v, Tensor) for v in value.values())
+    }
+    known = [name for name in STATE_NAMES if name in inside]
+    if not inside:
+        # The dictionary itself, with other things beside the tensors.
+        rest = {name: value for name, value in content.items() if _matters(name, value)}
+        if not any(isinstance(value, Tensor) for value in rest.values()):
+            raise UserError(f"{path}: a checkpoint must hold a dictionary of tensors")
+        _all_understood(path, rest)
+        return rest
+    if len(known or inside) > 1:
+        raise UserError(
+            f"{path}: parameters are in {len(inside)} places ({', '.join(inside)}); "
+            "save the one that is wanted alone"
+        )
+    place = (known or list(inside))[0]
+    beside = {n: v for n, v in content.items() if n != place and _matters(n, v)}
+    strange = [name for name in beside if name not in ALPHA_NAMES]
+    if strange:
+        raise UserError(
+            f"{path}: beside '{place}' it holds '{strange[0]}', which is not understood; alphas "
+            f"are called {', '.join(ALPHA_NAMES)}; save what is wanted alone"
+        )
+    both = beside.keys() & inside[place].keys()
+    if both:
+        raise UserError(f"{path}: '{min(both)}' is in '{place}' and beside it")
+    found = {**inside[place], **beside}
+    _all_understood(path, found)
+    return found
+
+
+def _all_understood(path: Path, content: Mapping[str, Any]) -> None:
+    for name, value in content.items():
+        if not isinstance(value, Tensor) and name not in ALPHA_NAMES:
+            raise UserError(
+                f"{path}: '{name}' is a {type(value).__name__}; "
+                "a checkpoint must hold a dictionary of tensors"
+            )
+
+
+def _matters(name: str, value: object) -> bool:
+    """Whether something in a checkpoint could say something of the network."""
+    if name in ALPHA_NAMES:
+        return True
+    if any(part in name.lower() for part in _OTHERS):
+        return False
+    if isinstance(value, Tensor):
+        return True
+    parts = (
+        list(value.values() if isinstance(value, Mapping) else value)
+        if (isinstance(value, Mapping | list | tuple))
+        else []
+    )
+    return any(isinstance(part, Tensor) for part in parts)
+
+
+def _unwrapped(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without what wrappers put before the names of all parameters."""
+    found = dict(tensors)
+    while True:
+        own = [name for name in found if name not in ALPHA_NAMES]
+        prefix = next((p for p in _WRAPPERS if own and all(n.startswith(p) for n in own)), None)
+        if prefix is None:
+            return found
+        found = {name.removeprefix(prefix): value for name, value in found.items()}
+
+
+def _one_alphas(path: Path, given: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Alphas under their one name: a table, or a list of tables that stand below each other."""
+    if not given:
+        return {}
+    if len(given) > 1:
+        raise UserError(f"{path}: alphas are there more than once: {', '.join(given)}")
+    ((name, value),) = given.items()
+    parts = [value] if isinstance(value, Tensor) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, Tensor) for p in parts):
+        raise UserError(f"{path}: '{name}' is a tensor [edges, operations], or a list of them")
+    if len(parts) > 1 and (len({p.shape[1:] for p in parts}) > 1 or parts[0].ndim != 2):
+        shapes = ", ".join(_sizes(p) for p in parts)
+        raise UserError(f"{path}: the tensors in '{name}' do not fit below each other ({shapes})")
+    alphas = torch.cat(list(parts)) if len(parts) > 1 else parts[0]
+    if not bool(torch.isfinite(alphas).all()):
+        raise UserError(f"{path}: '{name}' is not finite")
+    return {_ALPHAS: alphas.detach().float()}

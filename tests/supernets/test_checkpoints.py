@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import argparse
+import datetime
 import os
 
 import numpy as np
 import pytest
 import torch
 
+import opscore
 from opscore.errors import UserError
 from opscore.supernets import build_supernet, load_batch, load_checkpoint
+from opscore.supernets.checkpoints import ALPHA_NAMES
 
 
 def save_npz(supernet, path, **extra):
@@ -64,7 +68,7 @@ def test_missing_and_surplus_parameters_are_named(tmp_path, supernet):
         ("net.npz", None, "no such file"),
         ("net.npz", b"not a zip", "not a readable npz"),
         ("net.pt", b"not a zip", "not a readable checkpoint"),
-        ("net.pkl", b"", "a checkpoint is .npz, .pt or .pth, not '.pkl'"),
+        ("net.pkl", b"", "a checkpoint is .npz, .pt, .pth, .pth.tar or .ckpt, not '.pkl'"),
     ],
 )
 def test_bad_files_are_one_line(tmp_path, name, content, message):
@@ -78,7 +82,7 @@ def test_bad_files_are_one_line(tmp_path, name, content, message):
 def test_batches(tmp_path):
     x = np.random.default_rng(0).normal(size=(4, 3, 8, 8)).astype(np.float32)
     np.savez(tmp_path / "batch.npz", batch_x=x, batch_y=np.array([1, 2, 3, 4]))
-    batch = load_batch(tmp_path / "batch.npz")
+    batch = load_batch(str(tmp_path / "batch.npz"))
     assert len(batch) == 4
     assert torch.equal(batch.images, torch.from_numpy(x))
     assert batch.labels.tolist() == [1, 2, 3, 4]
@@ -94,3 +98,83 @@ def test_the_authors_own_supernet_loads(data_dir):
     assert len(load_batch(path)) == 64
     with np.load(path) as arrays:
         assert np.array_equal(supernet.alphas.numpy(), arrays["arch_parameters"])
+
+
+def weights_of(supernet):
+    return {name: p.detach().clone() for name, p in supernet.named_parameters()}
+
+
+ALPHAS = torch.arange(30.0).reshape(6, 5)
+
+
+def prefixed(prefix):
+    return lambda weights: {prefix + name: value for name, value in weights.items()}
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        prefixed("module."),
+        prefixed("_orig_mod."),
+        prefixed("module._orig_mod."),
+        prefixed("model."),
+        lambda weights: {"epoch": 1, "model": weights},
+        lambda weights: {"state_dict": prefixed("module.")(weights), "best_acc": 93.2},
+        lambda weights: {"state_dict": weights, "args": argparse.Namespace(lr=0.1)},
+        lambda weights: {"state_dict": weights, "optimizer": {"state": {0: torch.ones(3)}}},
+        lambda weights: {**weights, "epoch": 7},
+    ],
+)
+def test_usual_layouts_load(tmp_path, supernet, layout):
+    for suffix in (".pt", ".pth.tar", ".ckpt"):
+        torch.save(layout(weights_of(supernet)), tmp_path / f"net{suffix}")
+        found = load_checkpoint(tmp_path / f"net{suffix}")
+        for name, value in supernet.named_parameters():
+            assert torch.equal(found.get_parameter(name), value), name
+
+
+@pytest.mark.parametrize("name", ALPHA_NAMES)
+@pytest.mark.parametrize("listed", ["tensor", "list", "rows"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_alphas_are_found_wherever_they_are(tmp_path, supernet, name, listed, beside):
+    value = {"tensor": ALPHAS, "list": [ALPHAS], "rows": [ALPHAS[:2], ALPHAS[2:]]}[listed]
+    weights = weights_of(supernet)
+    content = (
+        {"epoch": 3, "state_dict": weights, name: value}
+        if beside
+        else {"state_dict": {**weights, name: value}}
+    )
+    torch.save(content, tmp_path / "net.pt")
+    assert torch.equal(load_checkpoint(tmp_path / "net.pt").alphas, ALPHAS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: {**w, "alpha": ALPHAS.T}, "5 x 6, not 6 x 5 .*it looks transposed"),
+        (lambda w: {**w, "alpha": ALPHAS[0]}, "arch_parameters is 5, not 6 x 5"),
+        (lambda w: {**w, "alpha": torch.tensor(0.3)}, "arch_parameters is a number"),
+        (lambda w: {**w, "alpha": ALPHAS / 0}, "'alpha' is not finite"),
+        (lambda w: {**w, "alpha": ALPHAS, "alphas": ALPHAS}, "more than once: alphas, alpha"),
+        (lambda w: {"state_dict": w, "theta": ALPHAS}, "beside 'state_dict' it holds 'theta'"),
+        (lambda w: {"a": w, "b": w}, "parameters are in 2 places"),
+        (lambda w: {**w, "classifier.bias": torch.zeros(3)}, "classifier.bias is 3, not 10"),
+        (lambda w: {**w, "cells.foo.weight": torch.zeros(3)}, "unknown .first: cells.foo.weight"),
+        (lambda w: {**w, "stem.0.weight": torch.zeros(4)}, "stem.0.weight is 4, not"),
+        (lambda w: {**w, "stem.0.weight": w["stem.0.weight"] / 0}, "'stem.0.weight' is not finite"),
+        (lambda w: [w], "not a list"),
+        (lambda w: {"net": "text"}, "must hold a dictionary of tensors"),
+        (lambda w: {"state_dict": w, "when": datetime.date(2026, 1, 1)}, "object of 'datetime"),
+    ],
+)
+def test_what_is_not_understood_is_named(tmp_path, supernet, change, message):
+    torch.save(change(weights_of(supernet)), tmp_path / "net.pt")
+    with pytest.raises(UserError, match=message) as caught:
+        load_checkpoint(tmp_path / "net.pt")
+    assert "\n" not in str(caught.value)
+
+
+def test_policies_that_rank_alphas_need_them(tmp_path, supernet):
+    torch.save(weights_of(supernet), tmp_path / "net.pt")
+    with pytest.raises(UserError, match="policy 'darts' ranks the alphas"):
+        opscore.initial("darts", checkpoint=tmp_path / "net.pt", images="noise")
