@@ -76,7 +76,7 @@ def test_initial_scores_in_bfloat16_say_so(capsys):
         (["initial", "--data-dir", "nowhere"], "nowhere"),
         (["initial", "--jobz", "2"], "--jobz"),
         (["inital"], "inital"),
-        (["replay", "figure2", "--data-dir", "."], "initial_scores.parquet"),
+        (["oracle", "nasbench-macro", "--data-dir", "."], "opscore data fetch nasbench-macro"),
         (["oracle", "nasbench202"], "did you mean nasbench201"),
         (["data", "fetch", "cifar11"], "cifar10"),
     ],
