@@ -55,7 +55,7 @@ def read_checked(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
         columns: the columns to return; all of them by default.
 
     Raises:
-        DamagedTableError: it is not a Parquet file, or its content has changed.
+        DamagedTableError: it is not a Parquet file, its content has changed, or it lacks columns.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -77,6 +77,9 @@ def read_checked(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
             )
     else:
         compare_with_editions(path)
+    lacking = [name for name in columns or () if name not in frame]
+    if lacking:
+        raise DamagedTableError(f"{path} lacks the columns {', '.join(lacking)}")
     return frame if columns is None else frame[list(columns)]
 
 

@@ -7,32 +7,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opscore.data import file_hash, find, require
+from opscore.data.accuracies import read_accuracies
 from opscore.data.layout import TABLE, parse_column, read_metadata
 from opscore.data.pickles import load_restricted
-from opscore.data.tables import DamagedTableError, UnreadableTableError, read_checked
-from opscore.errors import UserError, unknown
+from opscore.errors import unknown
 from opscore.oracles.base import Array
 from opscore.oracles.tables import Accuracies, Key
 from opscore.spaces import NASBENCH201
-from opscore.spaces.nasbench201 import NODES, OPERATIONS
+from opscore.spaces.nasbench201 import OPERATIONS
 
 SOURCES = ("table", "anb")
 
 #: The truth of the published best-acc.
 DEFAULT: Key = ("cifar10", "test", 200)
 
-_OP = rf"({'|'.join(OPERATIONS)})"
-_STRING = re.compile(rf"\|{_OP}~0\|\+\|{_OP}~0\|{_OP}~1\|\+\|{_OP}~0\|{_OP}~1\|{_OP}~2\|")
 #: What one value is, by the kind of its column; '' is one training.
 _NOTES = {"trial": "", "mean": "mean over trainings", "value": "one value each"}
 #: Trainings are better than their mean, and both better than a value of unknown making.
@@ -66,17 +61,8 @@ def load_accuracies(source: str, data_dir: Path | None) -> Accuracies:
 @lru_cache(maxsize=4)
 def _read_table(path: Path, modified: int) -> Accuracies:
     """Read a table once for as long as it is not modified."""
-    try:
-        frame = read_checked(path)
-        strings = frame["arch_str"]
-        made_of = read_metadata(path).get("source", path.name)
-    except UnreadableTableError as error:
-        raise UserError(f"{path} is not a NAS-Bench-201 table ({error})") from None
-    except DamagedTableError:
-        raise
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is not a NAS-Bench-201 table ({error})") from None
-    positions = parse_strings(strings)
+    frame, positions = read_accuracies(path)
+    made_of = read_metadata(path).get("source", path.name)
     by_key: dict[Key, dict[str, list[str]]] = {}
     for name in map(str, frame.columns):
         column = parse_column(name)
@@ -91,25 +77,6 @@ def _read_table(path: Path, modified: int) -> Accuracies:
         arrays[key], notes[key] = array, _NOTES[kind]
     source = f"NAS-Bench-201 ({made_of})"
     return Accuracies(arrays, source, file_hash(path), notes, default=DEFAULT)
-
-
-def parse_strings(strings: Iterable[str]) -> NDArray[np.intp]:
-    """Operation indices [architectures, edges] of many official strings, quickly.
-
-    UserError for a string that is malformed, or that is there twice.
-    """
-    index = {name: position for position, name in enumerate(OPERATIONS)}
-    rows = []
-    for text in strings:
-        match = _STRING.fullmatch(text)
-        if match is None:
-            NASBENCH201.parse(text)  # says what is wrong with it
-            raise UserError(f"bad NAS-Bench-201 string '{text}'")
-        rows.append([index[name] for name in match.groups()])
-    found = np.array(rows, dtype=np.intp).reshape(-1, len(NODES))
-    if len(np.unique(found, axis=0)) != len(found):
-        raise UserError("a NAS-Bench-201 table names an architecture twice")
-    return found
 
 
 class _Record:

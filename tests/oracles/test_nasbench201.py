@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata, spearmanr
 
+from opscore.data.accuracies import parse_strings
 from opscore.errors import UserError
 from opscore.oracles import available_oracles, list_oracles, load_oracle, load_oracles
-from opscore.oracles.nasbench201 import parse_strings
 from opscore.spaces import NASBENCH201
 
 # The best-acc rows of the authors' score sheet (op_strength_src.csv): none, skip, 1x1, 3x3, pool.

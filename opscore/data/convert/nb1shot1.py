@@ -63,7 +63,9 @@ def read_tfrecord(
 
 
 def tables_of_tfrecord(
-    path: Path, spaces: Sequence[int] = (1, 2, 3), progress: Callable[[int, int], None] | None = None
+    path: Path,
+    spaces: Sequence[int] = (1, 2, 3),
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, pd.DataFrame]:
     """As :func:`read_tfrecord`, for several spaces in one pass over the file."""
     cells = {space: list(oneshot_cells(space)) for space in spaces}

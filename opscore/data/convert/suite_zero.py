@@ -1,4 +1,4 @@
-"""NAS-Bench-Suite-Zero's files (Krishnakumar et al. 2022, in automl/NASLib): accuracies and proxies.
+"""Accuracies and proxy values of NAS-Bench-Suite-Zero (Krishnakumar et al. 2022, automl/NASLib).
 
 Archives hold JSON lists; a record is ``{"idx", "arch", "val_accuracy", "zen": {"score", "time"}}``,
 with the architecture as a list of operation numbers in the suite's own coding.
@@ -59,14 +59,13 @@ _SAMPLED = (
 
 
 def nasbench201_zen(path: Path) -> pd.DataFrame:
-    """NAS-Bench-201 from ``nb201_zen.zip``: arch_str, then zen_{dataset} and val_{dataset}.
+    """NAS-Bench-201 from ``nb201_zen.zip``, in the order of the suite's own numbers.
 
-    Validation accuracies are percent; a zen score that failed is missing.
+    Columns: arch_str, zen_{dataset}, val_{dataset}. Validation accuracies are percent; a zen score
+    that failed is missing.
     """
     found = _read_archive(path, "nasbench201", _DATASETS)
-    rows = {
-        _nasbench201_string(arch): _values(records, _DATASETS) for arch, records in found.items()
-    }
+    rows = {_nasbench201_string(arch): _values(found[arch], _DATASETS) for arch in sorted(found)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("arch_str").reset_index()
     columns = [f"{kind}_{dataset}" for kind in ("zen", "val") for dataset in _DATASETS]
     return table[["arch_str", *columns]]
@@ -174,7 +173,7 @@ def _score(value: object) -> float:
 
 
 def _in_order(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows).sort_values("arch_str", ignore_index=True)
+    return pd.DataFrame(list(rows)).sort_values("arch_str", ignore_index=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -183,6 +182,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _nasbench201_string(arch: tuple[int, ...]) -> str:
+    if len(arch) != len(_POSITIONS) or not all(0 <= number < len(_OPERATIONS) for number in arch):
+        raise UserError(f"{arch} is no architecture of NAS-Bench-201 in the suite's coding")
     choices = [_OPERATIONS[arch[position]] for position in _POSITIONS]
     return NASBENCH201.format(NASBENCH201.architecture(choices))
 

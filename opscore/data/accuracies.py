@@ -1,0 +1,113 @@
+"""Reading NAS-Bench-201 tables that people bring: natural forms are taken, the rest is one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opscore.data.layout import parse_column
+from opscore.data.tables import DamagedTableError, UnreadableTableError, read_checked
+from opscore.errors import UserError
+from opscore.spaces import NASBENCH201
+from opscore.spaces.nasbench201 import NODES, OPERATIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STRINGS = "arch_str"
+
+_OP = rf"({'|'.join(OPERATIONS)})"
+_STRING = re.compile(rf"\|{_OP}~0\|\+\|{_OP}~0\|{_OP}~1\|\+\|{_OP}~0\|{_OP}~1\|{_OP}~2\|")
+
+
+def read_accuracies(path: Path) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """A table whose accuracy columns are float64 percentages.
+
+    Strings may be bytes and have spaces around them; numbers may be text.
+
+    Returns:
+        The table, and the operation indices [architectures, edges] of its rows.
+
+    Raises:
+        UserError: it is no such table; the message names the first column or row that is wrong.
+        DamagedTableError: its values are not those that it was written with.
+    """
+    try:
+        frame = read_checked(path)
+    except UnreadableTableError as error:
+        raise UserError(f"{path} is not a NAS-Bench-201 table ({error})") from None
+    columns = [name for name in map(str, frame.columns) if parse_column(name)]
+    if STRINGS not in frame or not columns:
+        raise UserError(
+            f"{path} is not a NAS-Bench-201 table: it has no {STRINGS} column and accuracy columns "
+            "such as cifar10_test_200ep_seed777"
+        )
+    try:
+        frame[STRINGS] = [_text(row, value) for row, value in enumerate(frame[STRINGS])]
+        indices = parse_strings(frame[STRINGS])
+        for name in columns:
+            frame[name] = _percentages(name, frame[name])
+    except DamagedTableError:
+        raise
+    except UserError as error:
+        raise UserError(f"{path} is not a NAS-Bench-201 table: {error}") from None
+    return frame, indices
+
+
+def parse_strings(strings: Iterable[str]) -> NDArray[np.intp]:
+    """Operation indices [architectures, edges] of many official strings, quickly.
+
+    UserError for a string that is malformed, or that is there twice.
+    """
+    index = {name: position for position, name in enumerate(OPERATIONS)}
+    rows: dict[tuple[int, ...], int] = {}
+    for number, text in enumerate(strings):
+        match = _STRING.fullmatch(text)
+        if match is None:
+            NASBENCH201.parse(text)  # says what is wrong with it
+            raise UserError(f"bad NAS-Bench-201 string '{text}'")
+        row = tuple(index[name] for name in match.groups())
+        if row in rows:
+            raise UserError(
+                f"rows {rows[row]} and {number} name the same architecture twice: {text}"
+            )
+        rows[row] = number
+    return np.array(list(rows), dtype=np.intp).reshape(-1, len(NODES))
+
+
+def _text(row: int, value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if not isinstance(value, str):
+        raise UserError(f"row {row} has no {STRINGS}")
+    return value.strip()
+
+
+def _percentages(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    found = pd.to_numeric(column, errors="coerce").astype(float)
+    text = found.isna().to_numpy() & column.notna().to_numpy()
+    if text.any():
+        raise UserError(_wrong(name, column, text, "a number, with a decimal point"))
+    values = found.to_numpy()
+    bad = np.isinf(values) | (values < 0) | (values > 100)
+    if bad.any():
+        raise UserError(_wrong(name, column, bad, "percent, 0 to 100, or nothing"))
+    if len(found) > 1 and 0 < found.max() <= 1:
+        raise UserError(
+            f"{name} holds fractions (the largest is {found.max():.4g}); accuracies are percent: "
+            "multiply it by 100"
+        )
+    return found
+
+
+def _wrong(name: str, column: pd.Series[Any], where: NDArray[np.bool_], wanted: str) -> str:
+    row = int(np.flatnonzero(where)[0])
+    more = f" (and {int(where.sum()) - 1:,} more)" if where.sum() > 1 else ""
+    return f"{name} of row {row} is '{column.iloc[row]}'{more}; wanted: {wanted}"
