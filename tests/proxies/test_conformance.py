@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from opscore.images import NoiseImages
 from opscore.proxies import PROXIES, Proxy, get_proxy, list_proxies
 from opscore.proxies.score import Score
 from opscore.spaces import list_spaces
@@ -129,9 +130,9 @@ def test_linear_algebra_that_fails_is_a_status():
     def wrong(network, batch):
         return float((torch.zeros(2) + torch.zeros(3)).sum())
 
-    network = torch.nn.Identity()
-    score: Score = proxy(singular).score_network(network, None)
+    network, batch = torch.nn.Identity(), NoiseImages().minibatch(2, 0, "failures")
+    score: Score = proxy(singular).score_network(network, batch)
     assert score.status.startswith("_LinAlgError")
-    assert proxy(out_of_memory).score_network(network, None).status == "OutOfMemoryError: no room"
+    assert proxy(out_of_memory).score_network(network, batch).status == "OutOfMemoryError: no room"
     with pytest.raises(RuntimeError):
-        proxy(wrong).score_network(network, None)
+        proxy(wrong).score_network(network, batch)

@@ -10,11 +10,11 @@ from torch import nn
 from opscore.errors import UserError
 from opscore.spaces import NASBENCH201
 from opscore.supernets import (
-    SUPERNETS,
     StateNetwork,
     build_network,
     build_supernet,
 )
+from opscore.supernets.nasbench201 import SIZES, NASBench201Network
 
 INITIAL = NASBENCH201.initial_state()
 
@@ -116,9 +116,7 @@ def test_removed_operations_do_not_change_the_output(run_removed):
 def test_discretizing_every_edge_gives_the_standalone_network(choices):
     supernet = build_supernet(size="smoke", seed=2).double()
     architecture = NASBENCH201.architecture(choices)
-    network = SUPERNETS["nasbench201"].network(
-        architecture, SUPERNETS["nasbench201"].size("smoke"), affine=False
-    )
+    network = NASBench201Network(architecture, SIZES["smoke"], affine=False)
     network.double().eval()
     own = supernet.state_dict()
     network.load_state_dict({name: own[name] for name in network.state_dict()})
