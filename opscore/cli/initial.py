@@ -24,6 +24,7 @@ from opscore.cli.tables import (
     say_if_no_truth,
     score_table,
     selection_table,
+    tasks_table,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def initial(
         Path | None, typer.Option(help="Score on this minibatch (.npz) instead of a drawn one.")
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Also print every score.")] = False,
+    all_tasks: Annotated[
+        bool,
+        typer.Option("--all-tasks", help="Also compare with the truth of every dataset or task."),
+    ] = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,12 +76,15 @@ def initial(
                 "correlation": result.correlation,
                 "selection": result.selection,
                 "differences": result.differences,
+                **({"tasks": result.tasks} if all_tasks else {}),
                 "scores": result.scores,
                 "settings": result.record(),
             }
         )
         return
     _report(result, show_scores=scores)
+    if all_tasks:
+        console.print(tasks_table(result.tasks))
     print_written(written)
 
 

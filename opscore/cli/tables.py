@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from opscore.experiments import OracleSettings
 
+#: Datasets that have a column each; of more, only the one that was asked for is shown.
+_SIDE_BY_SIDE = 4
+
 #: Column headings where a dataset's name is long.
 _SHORT = {"imagenet16-120": "in16-120"}
 
@@ -73,6 +76,8 @@ def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
     datasets = list(dict.fromkeys(rows["dataset"]))
     if datasets == [""]:
         return _picks_table(rows)
+    if len(datasets) > _SIDE_BY_SIDE:
+        datasets = [dataset if dataset in datasets else datasets[0]]
     table = Table(title=f"Architecture picked on each edge: error, rank on {dataset}")
     for heading in (
         "policy",
@@ -91,6 +96,26 @@ def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
             *(number(by_dataset.loc[name, "error"], ".2f") for name in datasets),
             rank_text(ranked["rank"]),
             f"{number(ranked['percentile'], '.1f')} %",
+        )
+    return table
+
+
+def tasks_table(rows: pd.DataFrame) -> Table:
+    """Spearman with best-acc and with avg-acc of every task, a pair of columns for each policy."""
+    policies = list(dict.fromkeys(rows["policy"]))
+    table = Table(title="Spearman with best-acc / avg-acc of every task, mean over edges and seeds")
+    table.add_column("task", no_wrap=True)
+    for policy in policies:
+        table.add_column(policy, justify="right")
+    for task, own in rows.groupby("dataset", sort=False):
+        rho = own.set_index(["policy", "reference"])["rho"].to_dict()
+        table.add_row(
+            str(task),
+            *(
+                f"{number(rho.get((name, 'best-acc')), '+.2f')} / "
+                f"{number(rho.get((name, 'avg-acc')), '+.2f')}"
+                for name in policies
+            ),
         )
     return table
 

@@ -19,6 +19,7 @@ from opscore.images import load_images, resolve_images
 from opscore.oracles import load_oracles
 from opscore.runs.following import progressive
 from opscore.runs.measured import PREFIX, ship
+from opscore.runs.scoring import initial
 from opscore.runs.search_live import Live, live_proposals
 from opscore.runs.search_tables import REPETITIONS, SEARCHES, repeated_sampling, searches
 from opscore.runs.searching import run_search
@@ -86,6 +87,13 @@ _SEARCHES = {
 #: The long search behind Figure 4 and the ablation of N and V.
 _LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
 _ROUNDS = (1, 10, 100)
+
+#: Scores of A_0 on each space, and how they agree with the truth of each of its tasks.
+INITIAL, TASKS = "initial_", "tasks_"
+SPACES_SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
+
+#: As in the authors' runs on a space, where they say so.
+_BATCHES = {"nb1shot1-1": 128, "nb1shot1-2": 128}
 
 #: Chains of the toy model; each further edge takes four times as long.
 TOY_LENGTHS = (1, 2, 3, 4, 5, 6)
@@ -169,6 +177,23 @@ def _make_scores(size: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[
     return [ship(scores, record, folder=workshop.folder)]
 
 
+def _make_initial(space: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+    result = initial(
+        (*_ZERO_COST, "random"),
+        seeds,
+        space=space,
+        batch_size=_BATCHES.get(space, 256),
+        store=workshop.store,
+        jobs=workshop.jobs,
+        data_dir=workshop.data_dir,
+    )
+    record = {k: v for k, v in result.record().items() if k not in ("data_dir", "cache")}
+    return [
+        write_record(f"{prefix}{space}", table, record, workshop.folder)
+        for prefix, table in ((INITIAL, result.scores), (TASKS, result.tasks))
+    ]
+
+
 def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
     parts = []
     for part in _SEARCHES[name]:
@@ -231,6 +256,7 @@ def _make_toy_model(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
 #: How each record is made; the proposals come with their scores.
 MAKERS: dict[str, Callable[[Workshop, tuple[int, ...]], list[Path]]] = {
     **{PREFIX + size: partial(_make_scores, size) for size in _SCORES},
+    **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},
     "search_proposals": _make_proposals,
     TOY_MODEL: _make_toy_model,
@@ -238,11 +264,14 @@ MAKERS: dict[str, Callable[[Workshop, tuple[int, ...]], list[Path]]] = {
 
 #: Records that are made otherwise.
 _OWN = {
+    **{TASKS + space: f"comes with {INITIAL}{space}" for space in SPACES_SCORED},
     "architecture_scores": "opscore architecture-scores --record",
     "search_scores": "comes with search_proposals",
 }
 
 _HOLDS = {
+    **{INITIAL + space: f"initial scores on {space}, paper size" for space in SPACES_SCORED},
+    **{TASKS + space: "how these agree with every truth of the space" for space in SPACES_SCORED},
     "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
     "progressive_cpu": "scores of every policy along searches, reduced supernet",
     "progressive_paper": "scores of zero-cost policies along searches, paper size",

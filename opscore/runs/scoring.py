@@ -31,6 +31,7 @@ from opscore.published import Setting, published_initial
 from opscore.rng import as_seeds
 from opscore.runs.grid import OnDone, run_units
 from opscore.runs.store import RunStore, provenance
+from opscore.runs.tasks import task_correlations
 from opscore.search import SearchSettings
 from opscore.spaces import get_space
 from opscore.supernets import images_for
@@ -101,6 +102,11 @@ class InitialResult:
             return no_differences()
         return paired_differences(self._first_stage)
 
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """Agreement with the truth of every task of the space (:data:`opscore.runs.tasks.TASKS`)."""
+        return task_correlations(self.scores, self.settings)
+
     @property
     def _first_stage(self) -> pd.DataFrame:
         return scores_of_stage(self.scores, get_space(self.settings.space))
@@ -135,7 +141,7 @@ class InitialResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
         target = Path(folder)
-        names = ["scores", "correlation", "differences", "selection"]
+        names = ["scores", "correlation", "differences", "selection", "tasks"]
         written = [write_table(target / f"{name}.parquet", getattr(self, name)) for name in names]
         if not self.correlation.empty:
             written += self.figure(target / "figure2_left")

@@ -14,7 +14,7 @@ from opscore.errors import UserError
 from opscore.proxies.common import hooked
 from opscore.proxies.nwot import log_determinant
 from opscore.proxies.synflow import log_flow
-from opscore.spaces import NASBENCH201, State
+from opscore.spaces import NASBENCH201, SearchSpace, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets import StateNetwork, Supernet
 from opscore.supernets.engine import SignKernel
@@ -22,6 +22,11 @@ from opscore.supernets.measure import one_thread
 
 #: A layer's rectified nodes that may still be read by another convolution.
 _PENDING = 3
+
+
+def knows_dead_parts(space: SearchSpace) -> bool:
+    """Whether :func:`canonical` can tell the dead parts of a space's architectures."""
+    return space is NASBENCH201
 
 
 def canonical(architecture: State) -> State:

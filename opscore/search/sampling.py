@@ -28,7 +28,7 @@ from opscore.search.base import (
     SearchSettings,
     SearchTask,
 )
-from opscore.search.live_networks import live_nwot
+from opscore.search.live_networks import knows_dead_parts, live_nwot
 from opscore.search.score_record import record_hash, recorded_strengths, uses_record
 from opscore.spaces import SearchSpace, State
 
@@ -48,8 +48,9 @@ COUNTED = ("params", "flops")
 class Scorer:
     """Strengths of architectures by one proxy, looked up or computed; larger is better.
 
-    nwot is NASWOT's in both cases (:mod:`opscore.search.architecture_scores`); every other proxy
-    is measured on the one-hot states of the context's supernet.
+    nwot is NASWOT's in both cases (:mod:`opscore.search.architecture_scores`) where the dead parts
+    of a space are known; every other proxy, and nwot on other spaces, is measured on the one-hot
+    states of the context's supernet as policies measure it.
 
     Attributes:
         scored: strength of every architecture that was asked for; NaN for a failure.
@@ -97,7 +98,7 @@ class Scorer:
 
     def _compute(self, architectures: Sequence[State]) -> list[float]:
         context = self.context
-        if self.proxy.name == "nwot":
+        if self.proxy.name == "nwot" and knows_dead_parts(context.space):
             values = live_nwot(context.supernet, architectures, context.batch.images)
         else:
             scores = self.proxy.scores(

@@ -1,0 +1,67 @@
+"""The same scores against every truth that a space has: one table for all of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from opscore import schema
+from opscore.analysis import Correlation
+from opscore.analysis.stages import scores_of_stage
+from opscore.experiments import ScoringContext, ScoringSettings, score_table
+from opscore.oracles import load_accuracies
+from opscore.policies import make_policy
+from opscore.spaces import get_space
+
+#: What scores are compared with on each task.
+REFERENCES = ("best-acc", "avg-acc")
+
+#: One row per task, reference and policy.
+TASKS = {"space": "str", "dataset": "str", "split": "str", **schema.CORRELATION}
+
+
+def tasks_of(settings: ScoringSettings) -> list[str]:
+    """Datasets or tasks of the space's table at the settings' split, the settings' own first."""
+    truth = settings.oracle
+    if not truth.known:
+        return []
+    accuracies = load_accuracies(settings.space, truth.source, settings.data_dir)
+    found = dict.fromkeys(dataset for dataset, split, _ in accuracies if split == truth.split)
+    own = [truth.dataset] if truth.dataset in found else []
+    return [*own, *(name for name in found if name != truth.dataset)]
+
+
+def task_correlations(
+    scores: pd.DataFrame,
+    settings: ScoringSettings,
+    references: Sequence[str] = REFERENCES,
+) -> pd.DataFrame:
+    """How scores of A_0 agree with the truth of every task of the space.
+
+    Scores depend on no truth, so one table of them answers for all tasks.
+
+    Args:
+        scores: a score table (schema SCORES); rows of the truth's own policies are made anew.
+        settings: resolved settings; split, source and reduction of the truth are taken from them.
+        references: policies that know the truth.
+
+    Returns:
+        A frame with columns :data:`TASKS`, without rows where the space has no truth.
+    """
+    space = get_space(settings.space)
+    own = scores[(scores["iteration"] == 0) & ~scores["policy"].isin(references)]
+    tables = []
+    for task in tasks_of(settings):
+        # The length of training is the task's own where tasks differ in it.
+        asked = replace(settings.oracle, dataset=task, epochs=None)
+        oracle = asked.resolved(settings.space, settings.data_dir)
+        context = ScoringContext(replace(settings, oracle=oracle), 0)
+        truths = [score_table(make_policy(name, context), space, None) for name in references]
+        rows = scores_of_stage(pd.concat([*truths, own], ignore_index=True), space)
+        found = Correlation()(rows, references=list(references))
+        tables.append(found.assign(space=space.name, dataset=task, split=oracle.split))
+    if not tables:
+        return pd.DataFrame({name: [] for name in TASKS}).astype(TASKS)
+    return pd.concat(tables, ignore_index=True)[list(TASKS)].astype(TASKS)
