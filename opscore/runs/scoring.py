@@ -104,7 +104,7 @@ class InitialResult:
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """Agreement with the truth of every task of the space (:data:`opscore.runs.tasks.TASKS`)."""
+        """Agreement with each task of the space (columns: :data:`opscore.runs.tasks.TASKS`)."""
         return task_correlations(self.scores, self.settings)
 
     @property

@@ -11,7 +11,7 @@ from opscore import schema
 from opscore.analysis import Correlation
 from opscore.analysis.stages import scores_of_stage
 from opscore.experiments import ScoringContext, ScoringSettings, score_table
-from opscore.oracles import load_accuracies
+from opscore.oracles import load_oracles
 from opscore.policies import make_policy
 from opscore.spaces import get_space
 
@@ -23,14 +23,23 @@ TASKS = {"space": "str", "dataset": "str", "split": "str", **schema.CORRELATION}
 
 
 def tasks_of(settings: ScoringSettings) -> list[str]:
-    """Datasets or tasks of the space's table at the settings' split, the settings' own first."""
+    """Datasets or tasks that the space's table has whole, the settings' own first.
+
+    At the settings' split and length of training; with ``allow_partial`` those too that lack some
+    architectures. Empty where the space has no truth.
+    """
     truth = settings.oracle
     if not truth.known:
         return []
-    accuracies = load_accuracies(settings.space, truth.source, settings.data_dir)
-    found = dict.fromkeys(dataset for dataset, split, _ in accuracies if split == truth.split)
-    own = [truth.dataset] if truth.dataset in found else []
-    return [*own, *(name for name in found if name != truth.dataset)]
+    found = load_oracles(
+        settings.space,
+        truth.split,
+        truth.epochs,
+        truth.source,
+        settings.data_dir,
+        allow_partial=truth.allow_partial,
+    )
+    return list(dict.fromkeys([str(truth.dataset), *found]))
 
 
 def task_correlations(
@@ -44,7 +53,7 @@ def task_correlations(
 
     Args:
         scores: a score table (schema SCORES); rows of the truth's own policies are made anew.
-        settings: resolved settings; split, source and reduction of the truth are taken from them.
+        settings: resolved settings; split, source, reduction and length are taken from them.
         references: policies that know the truth.
 
     Returns:
@@ -54,9 +63,7 @@ def task_correlations(
     own = scores[(scores["iteration"] == 0) & ~scores["policy"].isin(references)]
     tables = []
     for task in tasks_of(settings):
-        # The length of training is the task's own where tasks differ in it.
-        asked = replace(settings.oracle, dataset=task, epochs=None)
-        oracle = asked.resolved(settings.space, settings.data_dir)
+        oracle = replace(settings.oracle, dataset=task)
         context = ScoringContext(replace(settings, oracle=oracle), 0)
         truths = [score_table(make_policy(name, context), space, None) for name in references]
         rows = scores_of_stage(pd.concat([*truths, own], ignore_index=True), space)
