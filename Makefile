@@ -56,6 +56,7 @@ figures: $(VENV)/.base
 	$(BIN)/opscore table5 --out figures/search
 	$(BIN)/opscore search-cost --out figures/search
 	$(BIN)/opscore figure4 --out figures/search
+	$(BIN)/python docs/spaces/pictures.py
 
 notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -810,3 +810,147 @@ def bf16(column: str) -> str:
     if column == "faster":
         return fixed(rows.loc["f32", "fast_seconds"] / rows.loc["bf16", "fast_seconds"], 1)
     return dotted(rows.loc["bf16", "rank_agreement"], 4)
+
+
+# --- spaces
+
+
+@value
+def spaces_table() -> str:
+    """What can be chosen in every space, and how large its networks are."""
+    from opscore.spaces import SPACES
+    from opscore.supernets import SUPERNETS
+
+    rows = []
+    for name in SPACES:
+        space = SPACES[name]
+        side = SUPERNETS[name].image_side
+        rows.append(
+            [
+                f"`{name}`",
+                " + ".join(_stages(space)),
+                f"{space.size:,}",
+                f"{side} x {side}",
+                " / ".join(fixed(_parameters(name, size), 2) for size in ("paper", "cpu", "smoke")),
+            ]
+        )
+    headings = [
+        "space",
+        "edges, by stage",
+        "architectures",
+        "images",
+        "million parameters of the supernet: paper / cpu / smoke",
+    ]
+    return table(headings, rows)
+
+
+def _stages(space: Any) -> list[str]:
+    """Of each stage: how many edges, of how many operations, and how many they keep."""
+    found = []
+    for stage in space.stages:
+        counts = _least_and_most({len(space.operations[edge]) for edge in stage})
+        keeps = _least_and_most({space.keeps[edge] for edge in stage})
+        kept = "" if keeps == "1" else f" (keep {keeps})"
+        found.append(f"{len(stage)} of {counts}{kept}")
+    return found
+
+
+def _least_and_most(numbers: set[int]) -> str:
+    ends = sorted({min(numbers), max(numbers)})
+    return " to ".join(map(str, ends))
+
+
+@value
+def parameters(space: str, size: str = "paper") -> str:
+    """Parameters of a fresh supernet without its alphas, exactly."""
+    return f"{round(_parameters(space, size) * 1e6):,}"
+
+
+@cache
+def _parameters(space: str, size: str) -> float:
+    """The same in millions."""
+    from opscore.supernets import build_supernet
+
+    supernet = build_supernet(space, size)
+    return sum(p.numel() for name, p in supernet.named_parameters() if name != "alphas") / 1e6
+
+
+@cache
+def _truths(space: str) -> dict[str, Any]:
+    if find(space) is None:  # tables are named as their spaces
+        raise MissingError(f"needs {space} (opscore data list)")
+    default = opscore.load_oracle(space)
+    names = opscore.oracles.load_oracles(space)
+    order = [default.dataset, *(name for name in names if name != default.dataset)]
+    return {name: opscore.load_oracle(space, name) for name in order}
+
+
+@value
+def truths_table(*spaces: str) -> str:
+    """Of every task: what its values are, the best one, and how far it can be trusted.
+
+    Of one or two spaces also which architecture is best.
+    """
+    rows = []
+    for space in spaces:
+        for task, oracle in _truths(space).items():
+            digits = 2 if oracle.metric.unit else 3
+            epochs = f", {oracle.epochs} epochs" if oracle.epochs else ""
+            state, best = oracle.top(1)[0]
+            rows.append(
+                [
+                    *([f"`{space}`"] if len(spaces) > 1 else []),
+                    f"`{task}`",
+                    f"{oracle.split} {oracle.metric.name}{epochs}",
+                    f"{oracle.n_places:,}",
+                    *([] if len(spaces) > 2 else [_code(oracle.space.format(state))]),
+                    f"{fixed(best, digits)}{' %' if oracle.metric.unit else ''}",
+                    dotted(_best_and_mean(oracle)),
+                    *_trust(oracle, digits),
+                ]
+            )
+    headings = [
+        *(["space"] if len(spaces) > 1 else []),
+        "task",
+        "value",
+        "networks",
+        *([] if len(spaces) > 2 else ["best"]),
+        "best value",
+        "avg-acc with best-acc",
+        "deviation of a training",
+        "best-acc of two trainings",
+    ]
+    return table(headings, rows)
+
+
+@value
+def networks(space: str) -> str:
+    """Architectures of the default truth, equal ones counted once."""
+    return f"{next(iter(_truths(space).values())).n_places:,}"
+
+
+def _code(text: str) -> str:
+    """Text as code within a table."""
+    return "`" + text.replace("|", "\\|") + "`"
+
+
+def _best_and_mean(oracle: Any) -> float:
+    """Spearman of best-acc and avg-acc within an edge, mean over the edges of the first stage."""
+    from scipy.stats import spearmanr
+
+    rows = oracle.table()
+    rows = rows[rows["edge"].isin(oracle.space.stages[0])]
+    rhos = [spearmanr(own["best"], own["mean"]).statistic for _, own in rows.groupby("edge")]
+    return float(sum(rhos) / len(rhos))
+
+
+def _trust(oracle: Any, digits: int) -> list[str]:
+    """Standard deviation over trainings, and Spearman of best-acc between two of them."""
+    from opscore.errors import UserError
+
+    try:
+        found = oracle.noise()
+    except UserError:  # one value of each
+        return ["", ""]
+    rho = "" if math.isnan(found.best_acc_rho) else dotted(found.best_acc_rho)
+    return [fixed(found.std, digits), rho]
