@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from opscore.cli.common import DataDirOption, JsonOption, console, print_json, progress_console
+from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from opscore.data import Added
@@ -33,13 +34,14 @@ _STYLES = {"ok": "green", "missing": "dim", "unchecked": "yellow", "corrupted": 
 @app.command(name="list")
 def list_(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
     """The files that opscore knows, what each is for, and where they are."""
-    from opscore.data import FILES, find, search_path
+    from opscore.data import COLLECTIONS, FILES, find, search_path
 
     found = {name: find(name, data_dir) for name in FILES}
     if as_json:
         print_json(
             {
                 "files": [{**asdict(FILES[name]), "found": found[name]} for name in FILES],
+                "collections": [asdict(COLLECTIONS[name]) for name in COLLECTIONS],
                 "search_path": search_path(data_dir),
             }
         )
@@ -52,6 +54,9 @@ def list_(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
         how = "" if found[name] else f"\n[cyan]{file.how}[/cyan]"
         table.add_row(name, here, f"{file.purpose}\n[dim]licence: {file.licence}[/dim]{how}")
     console.print(table)
+    collections = ", ".join(COLLECTIONS)
+    line = f"opscore data fetch NAME makes the tables of {collections}; --all makes all of them"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
     folders = ", ".join(str(folder) for folder in search_path(data_dir))
     console.print(f"looked in: {folders}", style="dim", highlight=False, markup=False)
 
@@ -79,14 +84,72 @@ def verify(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="Short name of a file; see 'opscore data list'.")],
-    url: Annotated[str | None, typer.Option(help="Download it from here instead.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A collection or a file; see 'opscore data list'.", show_default=False),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every collection: all tables, some 15 MB in all.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option(help="Download a file from here instead of its own address.")
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(help="A server that has the originals of collections under their names."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace tables made of other files.")
+    ] = False,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Download a file, check it, and make it ready for use."""
+    """Download what tables are made of, or a file; check it, and make it ready for use.
+
+    Collections are nasbench201, nasbench201-datasets, nasbench-macro, nb1shot1, transnas and
+    published. Originals are compared with their sha256, and kept.
+    """
     from opscore import data
 
+    if (name is None) != all_:
+        raise UserError("give the name of a collection or file, or --all and no name")
+    if name is not None and name not in data.COLLECTIONS and name not in data.RECIPES:
+        _fetch_file(name, url, data_dir, as_json)
+        return
+    if url is not None:
+        raise UserError(
+            f"{name or '--all'} is made of files with addresses of their own; --mirror names a "
+            "server that has them"
+        )
+    added: dict[str, list[Added]] = {}
+    failed: dict[str, str] = {}
+    for wanted in [name] if name is not None else data.COLLECTIONS:
+        try:
+            added[wanted] = data.fetch_tables(
+                wanted,
+                mirror=mirror,
+                data_dir=data_dir,
+                overwrite=overwrite,
+                progress=None if as_json else _announce,
+            )
+        except UserError as error:
+            if name is not None:
+                raise
+            failed[wanted] = str(error)
+        if not as_json:
+            _report_collection(wanted, added.get(wanted, []), failed.get(wanted))
+    if as_json:
+        tables = {wanted: [asdict(table) for table in made] for wanted, made in added.items()}
+        print_json({"name": name or "all", "tables": tables, "failed": failed})
+    if failed:
+        raise UserError(f"could not make all of {', '.join(failed)}; what was made stays")
+
+
+def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool) -> None:
+    from opscore import data
+
+    if name not in data.FILES:
+        raise unknown("collection or data file", name, {*data.COLLECTIONS, *data.FILES})
     file = data.get_file(name)
     with _progress(f"fetching {name}", DownloadColumn(binary_units=True)) as progress:
         path = data.fetch(name, url=url, data_dir=data_dir, progress=progress)
@@ -101,6 +164,34 @@ def fetch(
         _report(added)
 
 
+def _announce(source: str) -> Callable[[int, int], None]:
+    """Say what is downloaded, once it is: originals are small."""
+    from opscore.data import get_source
+
+    file = get_source(source)
+    said: list[str] = []
+
+    def report(done: int, total: int) -> None:
+        if not said:
+            said.append(source)
+            size = f"{(file.size or total) / 1e6:.2f} MB"
+            line = f"  {source} ({size}, licence: {file.licence})"
+            console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    return report
+
+
+def _report_collection(name: str, tables: list[Added], failed: str | None) -> None:
+    from opscore.data import COLLECTIONS
+
+    purpose = COLLECTIONS[name].purpose if name in COLLECTIONS else ""
+    console.print(f"[bold]{name}[/bold]  {purpose}", highlight=False, soft_wrap=True)
+    for table in tables:
+        _report(table)
+    if failed is not None:
+        console.print(failed, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A file or folder that you have.")],
@@ -112,8 +203,9 @@ def add(
 ) -> None:
     """Recognise a file that you have, and convert or copy it once and for all.
 
-    Known are the official NAS-Bench-201 file, NATS-Bench's topology file or folder, the authors'
-    accuracy table, the CIFAR-10 python archive, and a nasbench201.parquet.
+    Known are the official NAS-Bench-201 file, NATS-Bench's topology file or folder, NAS-Bench-101's
+    tfrecord file, everything that 'opscore data fetch' downloads (or a folder of it), the CIFAR-10
+    python archive, and the tables themselves.
     """
     from opscore import data
 
@@ -126,13 +218,16 @@ def add(
 
 
 def _report(added: Added) -> None:
-    what = "" if added.n_architectures is None else f" ({added.n_architectures:,} architectures)"
+    rows = "rows" if added.kind.startswith(("published", "nasbench201-")) else "architectures"
+    what = "" if added.n_architectures is None else f" ({added.n_architectures:,} {rows})"
     line = f"{added.kind} -> {added.path}{what}"
     console.print(line, highlight=False, markup=False, soft_wrap=True)
     if added.columns:
         console.print(f"columns: {', '.join(added.columns)}", style="dim", highlight=False)
     if added.note:
-        console.print(added.note, style="yellow", highlight=False, markup=False)
+        console.print(added.note, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    for table in added.also:
+        _report(table)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Data files: which there are, where they are, how they get there, and how they are read."""
 
-from opscore.data.add import Added, add
+from opscore.data.add import add
 from opscore.data.catalogue import (
     COLLECTIONS,
     FILES,
@@ -8,11 +8,14 @@ from opscore.data.catalogue import (
     Collection,
     DataFile,
     get_file,
+    get_source,
     list_files,
 )
 from opscore.data.fetch import fetch
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.locate import cache_folder, destination, find, require, search_path
+from opscore.data.make import Added, fetch_tables
+from opscore.data.recipes import RECIPES
 from opscore.data.tables import content_hash, read_checked, write_checked
 from opscore.data.verify import verify
 
@@ -20,6 +23,7 @@ __all__ = [
     "COLLECTIONS",
     "FILES",
     "ORIGINALS",
+    "RECIPES",
     "Added",
     "Collection",
     "DataFile",
@@ -29,9 +33,11 @@ __all__ = [
     "content_hash",
     "destination",
     "fetch",
+    "fetch_tables",
     "file_hash",
     "find",
     "get_file",
+    "get_source",
     "list_files",
     "read_checked",
     "require",

@@ -5,15 +5,20 @@ from __future__ import annotations
 import pickle
 import shutil
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from opscore.data.catalogue import FILES, TABLE, with_hash
+from opscore.data.accuracies import read_accuracies
+from opscore.data.catalogue import FILES, ORIGINALS, DataFile, with_hash
+from opscore.data.convert.nasbench201 import read_authors
+from opscore.data.convert.nb1shot1 import tables_of_tfrecord
+from opscore.data.convert.tfrecord import is_tfrecord
 from opscore.data.fetch import Progress
 from opscore.data.files import atomic_write, file_hash
-from opscore.data.layout import column_name, parse_column, read_metadata, write_table
-from opscore.data.locate import destination, find
+from opscore.data.layout import parse_column, read_metadata, write_table
+from opscore.data.locate import destination
+from opscore.data.make import SOURCE_HASHES, Added, describe, make_all
 from opscore.data.official import (
     Benchmark,
     is_nats_folder,
@@ -21,94 +26,79 @@ from opscore.data.official import (
     load_nats_folder,
     load_pth,
 )
-from opscore.data.pickles import load_restricted
+from opscore.data.recipes import recipes_with
+from opscore.data.tables import write_checked
+from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError
-from opscore.spaces import NASBENCH201
 
 _KINDS = (
     "an official NAS-Bench-201 .pth file, a NATS-Bench tss .pickle.pbz2 file or -simple folder, "
-    "nb2_test_acc_cf10.p, the CIFAR-10 python archive, a nasbench201.parquet"
+    "NAS-Bench-101's .tfrecord file, any file that 'opscore data fetch' downloads or a folder of "
+    "them, the CIFAR-10 python archive, a table of opscore (.parquet)"
 )
 #: How old torch files begin: a pickle of this number.
 _TORCH_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
-
-
-@dataclass(frozen=True)
-class Added:
-    """What became of a file.
-
-    Attributes:
-        kind: what it was recognised as.
-        path: where its usable form is.
-        n_architectures: how many architectures have an accuracy, for a table.
-        n_missing: how many of the space's architectures have none.
-        columns: the table's accuracy columns.
-        note: what the user should know.
-    """
-
-    kind: str
-    path: Path
-    n_architectures: int | None = None
-    n_missing: int | None = None
-    columns: tuple[str, ...] = ()
-    note: str = ""
+_TFRECORD = "nasbench101-official"
+#: Known files that are tables.
+_TABLES = tuple(name for name in FILES if FILES[name].path.endswith(".parquet"))
+_OFFICIAL = {
+    "nasbench201-official": load_pth,
+    "nats-tss": load_nats_file,
+    "nats-tss-simple": load_nats_folder,
+}
 
 
 def add(
-    file: Path | str,
+    file: Path,
     *,
-    data_dir: Path | str | None = None,
+    data_dir: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Added:
     """Take a file into the user cache, or into ``data_dir``.
 
-    Tables of accuracies become one small Parquet file (see :mod:`opscore.data.layout`), whatever
-    their form; the CIFAR-10 archive is verified and copied.
+    Tables of accuracies become small Parquet files, whatever their form (for NAS-Bench-201 see
+    :mod:`opscore.data.layout`); the CIFAR-10 archive is verified and copied. A file is read and
+    checked before anything that is there is replaced.
 
     Args:
-        file: a file or folder; what it is is seen from its content.
+        file: a file, or a folder of originals; what it is is seen from its content.
         data_dir: the folder that the result goes to; without it the user cache.
         overwrite: replace a table that was made of another file.
-        progress: called with the number of architectures read and their total.
+        progress: called with the architectures or bytes read and their total.
 
     Raises:
-        UserError: the file is missing, damaged, not trusted or not recognised, or a table of
-            another file is there already.
+        UserError: the file is missing, damaged, not trusted, not recognised or not usable, or a
+            table of another file is there already.
     """
-    file = Path(file)
-    data_dir = None if data_dir is None else Path(data_dir)
     if not file.exists():
         raise UserError(f"no such file: {file}")
     folder = destination(data_dir)
+    if file.is_dir() and not is_nats_folder(file):
+        return _add_folder(file, data_dir, overwrite)
     sha256 = None if file.is_dir() else file_hash(file)
     kind = recognise(file, sha256)
     if kind == "cifar10":
         return _copy(kind, file, folder / FILES[kind].path, "verified by its sha256")
-    target = folder / TABLE
+    if kind == _TFRECORD:
+        return _add_tfrecord(file, folder, sha256, data_dir, overwrite, progress)
+    known = with_hash(sha256) if sha256 else None
+    if known is not None and known.source_only:
+        return _add_original(known, file, data_dir, overwrite)
+    table = kind if kind in _TABLES else "nasbench201"
+    target = folder / FILES[table].path
     if target.exists() and not overwrite:
-        same = sha256 is not None and sha256 in {
-            read_metadata(target).get("source_sha256"),
-            file_hash(target),
-        }
-        if not same:
-            raise UserError(
-                f"{target} is there already and was not made of {file.name}; use --overwrite to "
-                "replace it, or --data-dir to keep both"
-            )
-        return _describe(kind, target, data_dir, "it was there already")
-    if kind == "nasbench201":
-        _copy(kind, file, target, "")
+        if not _same(target, sha256):
+            raise UserError(_another(target, file))
+        return replace(describe(table, target, data_dir, "it was there already"), kind=kind)
+    if kind in _TABLES:
+        _add_table(kind, file, target)
     elif kind == "nasbench201-authors":
-        _convert_authors(file, target, _metadata(file, kind, sha256))
+        write_checked(target, read_authors(file), _metadata(file, kind, sha256))
     else:
-        load = {
-            "nasbench201-official": load_pth,
-            "nats-tss": load_nats_file,
-            "nats-tss-simple": load_nats_folder,
-        }[kind]
+        load = _OFFICIAL[kind]
         _convert_benchmark(load(file), target, _metadata(file, kind, sha256), progress)
-    return _describe(kind, target, data_dir)
+    return replace(describe(table, target, data_dir), kind=kind)
 
 
 def recognise(file: Path, sha256: str | None = None) -> str:
@@ -132,12 +122,19 @@ def recognise(file: Path, sha256: str | None = None) -> str:
         )
     if start.startswith(b"PAR1"):
         return _recognise_parquet(file)
-    if start.startswith(b"BZh"):
-        return "nats-tss"
-    if start.startswith(_TORCH_MAGIC[:12]) or _is_torch_zip(file):
-        return "nasbench201-official"
-    if start.startswith(b"\x80") or start.startswith((b"(d", b"}")):
-        return "nasbench201-authors"
+    for kind, recognised in (
+        (_TFRECORD, is_tfrecord(file)),
+        ("nats-tss", start.startswith(b"BZh")),
+        ("nasbench201-official", start.startswith(_TORCH_MAGIC[:12]) or _is_torch_zip(file)),
+        ("nasbench201-authors", start.startswith((b"\x80", b"(d", b"}"))),
+    ):
+        if recognised:
+            return kind
+    if file.name in {Path(ORIGINALS[name].path).name for name in ORIGINALS}:
+        raise UserError(
+            f"{file} has the name of a file that opscore knows, but another content (an incomplete "
+            "or a later download?); 'opscore data fetch' gets the one that is meant"
+        )
     raise UserError(f"{file} is not recognised; what can be added: {_KINDS}")
 
 
@@ -147,8 +144,18 @@ def _recognise_parquet(file: Path) -> str:
 
     try:
         names = pq.read_schema(file).names
+        says = read_metadata(file).get("table")
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{file} is a damaged Parquet file ({error})") from None
+    if says is not None and says in FILES:
+        return says
+    fitting = [
+        name for name in _TABLES if name != "nasbench201" and set(FILES[name].fields) <= set(names)
+    ]
+    if len(fitting) > 1:  # spaces of one benchmark: the file's name says which
+        fitting = [name for name in fitting if Path(FILES[name].path).name == file.name]
+    if fitting:
+        return fitting[0]
     if "arch_str" not in names or not any(parse_column(name) for name in names):
         raise UserError(
             f"{file} has no arch_str column and accuracy columns such as "
@@ -188,45 +195,102 @@ def _convert_benchmark(
     write_table(target, benchmark.strings, dict(sorted(columns.items())), metadata)
 
 
-def _convert_authors(file: Path, target: Path, metadata: Mapping[str, str]) -> None:
-    """A dictionary from operation indices (our order of edges and operations) to accuracies."""
-    with file.open("rb") as opened:
-        content = load_restricted(opened)
-    if not isinstance(content, Mapping) or not content:
-        raise UserError(f"{file} is not the authors' table: a dictionary of accuracies")
+def _add_table(table: str, file: Path, target: Path) -> None:
+    """Copy a Parquet table of a known kind, if it can be read."""
+    if table == "nasbench201":
+        read_accuracies(file)
     try:
-        strings = [NASBENCH201.format(NASBENCH201.architecture(key)) for key in content]
-        trials = [[float(value) for value in values] for values in content.values()]
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{file} is not the authors' table ({error})") from None
-    columns = {
-        column_name("cifar10", "test", 200, f"trial{number}"): [
-            values[number] if number < len(values) else float("nan") for values in trials
-        ]
-        for number in range(max(len(values) for values in trials))
-    }
-    write_table(target, strings, columns, metadata)
+        check(FILES[table], file)
+    except Corrupted as error:
+        raise UserError(f"{file} cannot be used as {table}: {error}") from None
+    _copy(table, file, target, "")
+
+
+def _add_original(known: DataFile, file: Path, data_dir: Path | None, overwrite: bool) -> Added:
+    """Keep an original, and make the tables that it is enough for."""
+    kept = _copy(known.name, file, destination(data_dir) / known.path, "").path
+    made = make_all(known.name, kept, recipes_with(known.name), data_dir, overwrite)
+    return _together(known.name, made)
+
+
+def _add_folder(folder: Path, data_dir: Path | None, overwrite: bool) -> Added:
+    """Keep the originals of a folder, and make the tables that they are enough for."""
+    found = dict(_originals_in(folder))
+    if not found:
+        raise UserError(
+            f"{folder} is a folder without meta.pickle.pbz2, and has none of the files that "
+            f"'opscore data fetch' downloads; what can be added: {_KINDS}"
+        )
+    made: dict[str, Added] = {}
+    failed: UserError | None = None
+    for known, file in found.items():
+        _copy(known.name, file, destination(data_dir) / known.path, "")
+    for known in found:
+        kept = destination(data_dir) / known.path
+        recipes = [recipe for recipe in recipes_with(known.name) if recipe.table not in made]
+        try:
+            tables = make_all(known.name, kept, recipes, data_dir, overwrite) if recipes else []
+        except UserError as error:
+            failed = error
+            continue
+        made.update((added.kind, added) for added in tables)
+    if not made and failed is not None:
+        raise failed
+    return _together(f"{len(found)} originals", list(made.values()))
+
+
+def _originals_in(folder: Path) -> Iterator[tuple[DataFile, Path]]:
+    """The originals in a folder and those below it; only files of a known size are read."""
+    sizes = {ORIGINALS[name].size for name in ORIGINALS}
+    sizes |= {FILES[name].size for name in FILES if FILES[name].source_only}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.stat().st_size in sizes:
+            known = with_hash(file_hash(path))
+            if known is not None and known.source_only and recipes_with(known.name):
+                yield known, path
+
+
+def _together(kind: str, made: Iterable[Added]) -> Added:
+    """One answer for several tables: the first one, and the others with it."""
+    first, *others = made
+    return replace(first, kind=kind, also=tuple(others))
+
+
+def _add_tfrecord(
+    file: Path,
+    folder: Path,
+    sha256: str | None,
+    data_dir: Path | None,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Added:
+    """The tables of NAS-Bench-1Shot1 from NAS-Bench-101's file; those that are there stay."""
+    names = {space: f"nb1shot1-{space}" for space in (1, 2, 3)}
+    targets = {space: folder / FILES[name].path for space, name in names.items()}
+    wanted = [space for space, path in targets.items() if overwrite or not path.exists()]
+    if wanted:
+        for space, table in tables_of_tfrecord(file, wanted, progress).items():
+            metadata = {"table": names[space], **_metadata(file, _TFRECORD, sha256)}
+            write_checked(targets[space], table, metadata)
+    made = [
+        describe(names[s], path, data_dir, "" if s in wanted else "it was there already")
+        for s, path in targets.items()
+    ]
+    return _together(_TFRECORD, made)
+
+
+def _same(target: Path, sha256: str | None) -> bool:
+    """Whether a table was made of the file of this hash, or is it."""
+    recorded = read_metadata(target).get(SOURCE_HASHES, "")
+    return sha256 is not None and sha256 in {*recorded.split(","), file_hash(target)}
+
+
+def _another(target: Path, file: Path) -> str:
+    return (
+        f"{target} is there already and was not made of {file.name}; use --overwrite to replace "
+        "it, or --data-dir to keep both"
+    )
 
 
 def _metadata(file: Path, kind: str, sha256: str | None) -> dict[str, str]:
-    return {"source": file.name, "kind": kind, **({"source_sha256": sha256} if sha256 else {})}
-
-
-def _describe(kind: str, target: Path, data_dir: Path | None, note: str = "") -> Added:
-    import pandas as pd
-
-    first = find(TABLE, data_dir) or target
-    hidden = "" if first.samefile(target) else f"{first} is found before it, and used instead"
-
-    frame = pd.read_parquet(target)
-    columns = [name for name in frame.columns if parse_column(str(name))]
-    known = int(frame.loc[frame[columns].notna().any(axis=1), "arch_str"].nunique())
-    missing = NASBENCH201.size - known
-    notes = (
-        note,
-        hidden,
-        f"{missing:,} of {NASBENCH201.size:,} architectures have no accuracy" if missing else "",
-    )
-    return Added(
-        kind, target, known, missing, tuple(columns), "; ".join(part for part in notes if part)
-    )
+    return {"source": file.name, "kind": kind, **({SOURCE_HASHES: sha256} if sha256 else {})}

@@ -314,9 +314,7 @@ _KNOWN = (
     ),
 )
 
-_LOGS = tuple(
-    file.name for file in _read_originals() if file.name.startswith(("corr_time/", "logs_1shot1/"))
-)
+_LOGS = tuple(file.name for file in _read_originals() if file.name.startswith("logs_1shot1/"))
 _COLLECTIONS = (
     Collection(
         name="nasbench201",
@@ -352,7 +350,7 @@ _COLLECTIONS = (
     Collection(
         name="published",
         purpose="raw scores of the paper's authors, and proxy values of NAS-Bench-Suite-Zero",
-        sources=("op_strength_src.csv", *_LOGS, "zc_nasbench201.json"),
+        sources=(*_LOGS, "zc_nasbench201.json"),
         tables=(
             "published-initial",
             "published-progressive",

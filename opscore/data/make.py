@@ -1,0 +1,232 @@
+"""Making tables of originals, which are downloaded (:func:`fetch_tables`) or here already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from opscore.data.catalogue import COLLECTIONS, FILES, DataFile, get_source
+from opscore.data.fetch import Progress, fetch
+from opscore.data.files import file_hash
+from opscore.data.layout import parse_column
+from opscore.data.locate import destination, find
+from opscore.data.recipes import RECIPES, Recipe
+from opscore.data.tables import read_checked, read_metadata, write_checked
+from opscore.data.verify import Corrupted, check
+from opscore.errors import UserError, unknown
+from opscore.spaces import NASBENCH201
+
+#: What a table's metadata say of the files that it was made of, separated by commas.
+SOURCE_HASHES = "source_sha256"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a file, or of a download.
+
+    Attributes:
+        kind: what it was recognised as, or the name of the table.
+        path: where its usable form is.
+        n_architectures: how many architectures (rows, for other tables) it has.
+        n_missing: how many of NAS-Bench-201's architectures have no accuracy.
+        columns: the accuracy columns of a table of NAS-Bench-201.
+        note: what the user should know.
+        also: further tables that were made of the same file.
+    """
+
+    kind: str
+    path: Path
+    n_architectures: int | None = None
+    n_missing: int | None = None
+    columns: tuple[str, ...] = ()
+    note: str = ""
+    also: tuple[Added, ...] = ()
+
+
+def fetch_tables(
+    name: str,
+    *,
+    mirror: str | None = None,
+    data_dir: Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], Progress] | None = None,
+) -> list[Added]:
+    """Download what a collection, or one table, is made of, and make its tables.
+
+    What is there already and intact is kept. A table that was made of other files is kept too,
+    with a note, unless ``overwrite`` says otherwise.
+
+    Args:
+        name: a collection (``nasbench201-datasets``) or a table (``transnas-micro``).
+        mirror: an address under which the originals lie by their names; their own addresses by
+            default.
+        data_dir: the folder that tables and originals go to; without it the user cache.
+        overwrite: replace tables that were made of other files.
+        progress: called with the name of each original; what it returns is told the bytes.
+
+    Returns:
+        What became of each table.
+
+    Raises:
+        UserError: no such collection, or an original cannot be had intact. Tables that could be
+            made before stay.
+    """
+    tables, sources = _wanted(name)
+    made = []
+    for table in tables:
+        recipe = RECIPES.get(table)
+        if recipe is None:  # it comes with the package
+            path = find(table, data_dir)
+            if path is not None:
+                made.append(_describe(FILES[table], path, data_dir, "it comes with opscore"))
+            continue
+        files = {
+            source: _fetch_source(source, mirror, data_dir, progress)
+            for source in recipe.sources
+            if source in sources
+        }
+        made.append(make(recipe, _with_others(recipe, files, data_dir), data_dir, overwrite))
+    return made
+
+
+def make(
+    recipe: Recipe,
+    files: Mapping[str, Path],
+    data_dir: Path | None = None,
+    overwrite: bool = False,
+    *,
+    strict: bool = False,
+) -> Added:
+    """Make a table of originals, unless the one that is there has all that they have.
+
+    Args:
+        recipe: how it is made.
+        files: the originals by name.
+        data_dir: the folder that it goes to; without it the user cache.
+        overwrite: replace a table that was made of other files.
+        strict: a table that was made of other files is an error, and not kept with a note.
+
+    Raises:
+        UserError: an original is not what its name says, or, with ``strict``, another table is
+            there.
+    """
+    file = FILES[recipe.table]
+    target = destination(data_dir) / file.path
+    hashes = {name: file_hash(path) for name, path in files.items()}
+    if target.exists() and not overwrite:
+        there = _made_of(file, target)
+        if there is not None and set(hashes.values()) <= there:
+            return _describe(file, target, data_dir, "it was there already")
+        if there is not None and not (there and there < set(hashes.values())):
+            kept = f"{target} is there already and was not made of {', '.join(files)}"
+            if strict:
+                raise UserError(
+                    f"{kept}; use --overwrite to replace it, or --data-dir to keep both"
+                )
+            return _describe(file, target, data_dir, f"{kept}; --overwrite replaces it")
+    metadata = {
+        "table": recipe.table,
+        "source": ", ".join(path.name for path in files.values()),
+        SOURCE_HASHES: ",".join(hashes.values()),
+        "licence": file.licence,
+    }
+    write_checked(target, recipe.make(files), metadata)
+    return _describe(file, target, data_dir)
+
+
+def make_all(
+    source: str, file: Path, recipes: Iterable[Recipe], data_dir: Path | None, overwrite: bool
+) -> list[Added]:
+    """Make every table that an original is enough for, together with those that are here.
+
+    UserError when none can be made; it names what is lacking.
+    """
+    made, lacking = [], []
+    for recipe in recipes:
+        files = _with_others(recipe, {source: file}, data_dir)
+        missing = [name for name in recipe.sources if name not in files]
+        if missing and not recipe.any_source:
+            lacking.append((recipe.table, missing))
+            continue
+        made.append(make(recipe, files, data_dir, overwrite, strict=True))
+    if not made:
+        table, missing = lacking[0]
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise UserError(
+            f"{table} is made of {len(missing)} more files ({some}); add the folder that has them "
+            "all, or run 'opscore data fetch'"
+        )
+    return made
+
+
+def describe(name: str, target: Path, data_dir: Path | None, note: str = "") -> Added:
+    """What a known table holds."""
+    return _describe(FILES[name], target, data_dir, note)
+
+
+def _wanted(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tables that a name stands for, and the originals that it takes."""
+    if name in COLLECTIONS:
+        return COLLECTIONS[name].tables, COLLECTIONS[name].sources
+    if name in RECIPES:
+        return (name,), RECIPES[name].sources
+    if name in FILES:
+        raise UserError(f"{name} cannot be fetched; {FILES[name].how}")
+    raise unknown("collection or data file", name, {*COLLECTIONS, *FILES})
+
+
+def _fetch_source(
+    source: str,
+    mirror: str | None,
+    data_dir: Path | None,
+    progress: Callable[[str], Progress] | None,
+) -> Path:
+    entry = get_source(source)
+    if mirror is not None:
+        inside = entry.path.removeprefix("originals/")
+        entry = replace(entry, url=f"{mirror.rstrip('/')}/{inside}")
+    return fetch(entry, data_dir=data_dir, progress=progress(source) if progress else None)
+
+
+def _with_others(
+    recipe: Recipe, files: Mapping[str, Path], data_dir: Path | None
+) -> dict[str, Path]:
+    """These originals, and intact ones of the same recipe that are here, in its order."""
+    found = {}
+    for source in recipe.sources:
+        entry = get_source(source)
+        path = files.get(source) or find(entry.path, data_dir)
+        if path is not None and (source in files or file_hash(path) == entry.sha256):
+            found[source] = path
+    return found
+
+
+def _made_of(file: DataFile, table: Path) -> set[str] | None:
+    """Hashes of the files that a table was made of; None when it is damaged.
+
+    Its own hash is among them: a copy of it is nothing new.
+    """
+    try:
+        check(file, table)
+    except Corrupted:
+        return None
+    recorded = read_metadata(table).get(SOURCE_HASHES, "")
+    return set(filter(None, recorded.split(",")))
+
+
+def _describe(file: DataFile, target: Path, data_dir: Path | None, note: str = "") -> Added:
+    frame = read_checked(target)
+    first = find(file.path, data_dir) or target
+    hidden = "" if first.samefile(target) else f"{first} is found before it, and used instead"
+    if file.name != "nasbench201":
+        notes = "; ".join(part for part in (note, hidden) if part)
+        return Added(file.name, target, len(frame), note=notes)
+    columns = [name for name in map(str, frame.columns) if parse_column(name)]
+    known = int(frame.loc[frame[columns].notna().any(axis=1), "arch_str"].nunique())
+    missing = NASBENCH201.size - known
+    lacking = f"{missing:,} of {NASBENCH201.size:,} architectures have no accuracy"
+    parts = (note, hidden, lacking if missing else "")
+    return Added(
+        file.name, target, known, missing, tuple(columns), "; ".join(part for part in parts if part)
+    )
