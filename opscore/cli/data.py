@@ -124,20 +124,26 @@ def fetch(
     added: dict[str, list[Added]] = {}
     failed: dict[str, str] = {}
     for wanted in [name] if name is not None else data.COLLECTIONS:
+        if not as_json:
+            _report_collection(wanted)
+        made = added.setdefault(wanted, [])
         try:
-            added[wanted] = data.fetch_tables(
+            for table in data.each_table(
                 wanted,
-                mirror=mirror,
+                mirror,
                 data_dir=data_dir,
                 overwrite=overwrite,
-                progress=None if as_json else _announce,
-            )
+                progress=None if as_json else _announcer(),
+            ):
+                made.append(table)
+                if not as_json:
+                    _report(table)
         except UserError as error:
             if name is not None:
                 raise
             failed[wanted] = str(error)
-        if not as_json:
-            _report_collection(wanted, added.get(wanted, []), failed.get(wanted))
+            if not as_json:
+                console.print(failed[wanted], style="red", markup=False, soft_wrap=True)
     if as_json:
         tables = {wanted: [asdict(table) for table in made] for wanted, made in added.items()}
         print_json({"name": name or "all", "tables": tables, "failed": failed})
@@ -164,32 +170,34 @@ def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool
         _report(added)
 
 
-def _announce(source: str) -> Callable[[int, int], None]:
-    """Say what is downloaded, once it is: originals are small."""
+def _announcer() -> Callable[[str], Callable[[int, int], None]]:
+    """Says each original that is downloaded, once; many small ones of a folder in one line."""
     from opscore.data import get_source
 
-    file = get_source(source)
-    said: list[str] = []
+    said: set[str] = set()
 
-    def report(done: int, total: int) -> None:
-        if not said:
-            said.append(source)
-            size = f"{(file.size or total) / 1e6:.2f} MB"
-            line = f"  {source} ({size}, licence: {file.licence})"
-            console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+    def announce(source: str) -> Callable[[int, int], None]:
+        file = get_source(source)
+        folder, _, inside = source.rpartition("/")
+        label = f"{folder}/*" if inside and folder else source
+        size = "" if folder or not file.size else f"{file.size / 1e6:.2f} MB, "
 
-    return report
+        def report(done: int, total: int) -> None:
+            if label not in said:
+                said.add(label)
+                line = f"  downloading {label} ({size}licence: {file.licence})"
+                console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+        return report
+
+    return announce
 
 
-def _report_collection(name: str, tables: list[Added], failed: str | None) -> None:
-    from opscore.data import COLLECTIONS
+def _report_collection(name: str) -> None:
+    from opscore.data import COLLECTIONS, FILES
 
-    purpose = COLLECTIONS[name].purpose if name in COLLECTIONS else ""
-    console.print(f"[bold]{name}[/bold]  {purpose}", highlight=False, soft_wrap=True)
-    for table in tables:
-        _report(table)
-    if failed is not None:
-        console.print(failed, style="red", highlight=False, markup=False, soft_wrap=True)
+    purpose = COLLECTIONS[name].purpose if name in COLLECTIONS else FILES[name].purpose
+    console.print(f"[bold]{name}[/bold]: {purpose}", highlight=False, soft_wrap=True)
 
 
 @app.command()

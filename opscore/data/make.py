@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def fetch_tables(
     overwrite: bool = False,
     progress: Callable[[str], Progress] | None = None,
 ) -> list[Added]:
-    """Download what a collection, or one table, is made of, and make its tables.
+    """Download what a collection, or one table, is made of, and make all its tables.
 
     What is there already and intact is kept. A table that was made of other files is kept too,
     with a note, unless ``overwrite`` says otherwise.
@@ -72,22 +72,32 @@ def fetch_tables(
         UserError: no such collection, or an original cannot be had intact. Tables that could be
             made before stay.
     """
+    return list(each_table(name, mirror, data_dir=data_dir, overwrite=overwrite, progress=progress))
+
+
+def each_table(
+    name: str,
+    mirror: str | None = None,
+    *,
+    data_dir: Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], Progress] | None = None,
+) -> Iterator[Added]:
+    """As :func:`fetch_tables`, one table at a time: those before an error are made."""
     tables, sources = _wanted(name)
-    made = []
     for table in tables:
         recipe = RECIPES.get(table)
         if recipe is None:  # it comes with the package
             path = find(table, data_dir)
             if path is not None:
-                made.append(_describe(FILES[table], path, data_dir, "it comes with opscore"))
+                yield _describe(FILES[table], path, data_dir, "it comes with opscore")
             continue
         files = {
             source: _fetch_source(source, mirror, data_dir, progress)
             for source in recipe.sources
             if source in sources
         }
-        made.append(make(recipe, _with_others(recipe, files, data_dir), data_dir, overwrite))
-    return made
+        yield make(recipe, _with_others(recipe, files, data_dir), data_dir, overwrite)
 
 
 def make(
