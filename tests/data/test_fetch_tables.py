@@ -199,7 +199,7 @@ def test_a_folder_of_originals_is_added_at_once(capsys, cache, originals):
 def test_a_changed_original_is_not_taken_for_it(tmp_path, cache, originals):
     path = originals / "nas-bench-macro_cifar10.json"
     path.write_bytes(path.read_bytes().replace(b"mean_acc", b"mean_acd", 1))
-    with pytest.raises(UserError, match="has the name of a file .* another content"):
+    with pytest.raises(UserError, match=r"has the name of a file .* another content"):
         add(path)
     assert find("nasbench-macro") is None
 
