@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opscore.data.layout import parse_column
 from opscore.data.tables import DamagedTableError, UnreadableTableError, read_checked
+from opscore.data.values import numbers, texts
 from opscore.errors import UserError
 from opscore.spaces import NASBENCH201
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
@@ -48,10 +49,10 @@ def read_accuracies(path: Path) -> tuple[pd.DataFrame, NDArray[np.intp]]:
             "such as cifar10_test_200ep_seed777"
         )
     try:
-        frame[STRINGS] = [_text(row, value) for row, value in enumerate(frame[STRINGS])]
+        frame[STRINGS] = texts(STRINGS, frame[STRINGS])
         indices = parse_strings(frame[STRINGS])
         for name in columns:
-            frame[name] = _percentages(name, frame[name])
+            frame[name] = numbers(name, frame[name])
     except DamagedTableError:
         raise
     except UserError as error:
@@ -78,36 +79,3 @@ def parse_strings(strings: Iterable[str]) -> NDArray[np.intp]:
             )
         rows[row] = number
     return np.array(list(rows), dtype=np.intp).reshape(-1, len(NODES))
-
-
-def _text(row: int, value: Any) -> str:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
-    if not isinstance(value, str):
-        raise UserError(f"row {row} has no {STRINGS}")
-    return value.strip()
-
-
-def _percentages(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
-    import pandas as pd
-
-    found = pd.to_numeric(column, errors="coerce").astype(float)
-    text = found.isna().to_numpy() & column.notna().to_numpy()
-    if text.any():
-        raise UserError(_wrong(name, column, text, "a number, with a decimal point"))
-    values = found.to_numpy()
-    bad = np.isinf(values) | (values < 0) | (values > 100)
-    if bad.any():
-        raise UserError(_wrong(name, column, bad, "percent, 0 to 100, or nothing"))
-    if len(found) > 1 and 0 < found.max() <= 1:
-        raise UserError(
-            f"{name} holds fractions (the largest is {found.max():.4g}); accuracies are percent: "
-            "multiply it by 100"
-        )
-    return found
-
-
-def _wrong(name: str, column: pd.Series[Any], where: NDArray[np.bool_], wanted: str) -> str:
-    row = int(np.flatnonzero(where)[0])
-    more = f" (and {int(where.sum()) - 1:,} more)" if where.sum() > 1 else ""
-    return f"{name} of row {row} is '{column.iloc[row]}'{more}; wanted: {wanted}"

@@ -28,6 +28,7 @@ from opscore.data.official import (
 )
 from opscore.data.recipes import recipes_with
 from opscore.data.tables import write_checked
+from opscore.data.truths import LAYOUTS, read_truth
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError
 
@@ -199,6 +200,8 @@ def _add_table(table: str, file: Path, target: Path) -> None:
     """Copy a Parquet table of a known kind, if it can be read."""
     if table == "nasbench201":
         read_accuracies(file)
+    if table in LAYOUTS:
+        read_truth(table, file)
     try:
         check(FILES[table], file)
     except Corrupted as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from opscore.data import file_hash, require
-from opscore.data.tables import read_checked
+from opscore.data.truths import read_truth
 from opscore.errors import unknown
 from opscore.oracles.tables import Accuracies, Key
 from opscore.spaces.nasbench_macro import NASBENCH_MACRO
@@ -34,8 +34,8 @@ def load_accuracies(source: str, data_dir: Path | None) -> Accuracies:
 @lru_cache(maxsize=2)
 def _read(path: Path, modified: int) -> Accuracies:
     """Read the table once for as long as it is not modified."""
-    frame = read_checked(path, ["arch", *_TRIALS])
+    frame = read_truth("nasbench-macro", path)
     array = np.full((*NASBENCH_MACRO.shape, len(_TRIALS)), np.nan)
     places = np.array([NASBENCH_MACRO.parse(text).architecture_indices for text in frame["arch"]])
-    array[tuple(places.T)] = frame[_TRIALS].to_numpy(dtype=float)
+    array[tuple(places.T)] = frame[_TRIALS].to_numpy()
     return Accuracies({DEFAULT: array}, "NAS-Bench-Macro", file_hash(path), default=DEFAULT)

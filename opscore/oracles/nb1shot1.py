@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from opscore.data import file_hash, require
-from opscore.data.tables import read_checked
+from opscore.data.truths import read_truth
 from opscore.errors import UserError, unknown
 from opscore.oracles.base import Array
 from opscore.oracles.tables import Accuracies, Key
@@ -60,8 +60,7 @@ class Loader:
 def _read(number: int, path: Path, modified: int) -> Accuracies:
     """Read a table once for as long as it is not modified."""
     space = NB1SHOT1[number - 1]
-    columns = ["adjacency", *_NODES, *(name for split in _SPLITS.values() for name in split)]
-    frame = read_checked(path, columns)
+    frame = read_truth(f"nb1shot1-{number}", path)
     records = frame.astype(object).to_dict("records")
     places = tuple(np.array([_place(space, path, row) for row in records]).T)
     rows = np.zeros(space.choice_counts, dtype=bool)
@@ -69,7 +68,7 @@ def _read(number: int, path: Path, modified: int) -> Accuracies:
     arrays = {}
     for key, split in _SPLITS.items():
         array = np.full((*space.choice_counts, len(split)), np.nan)
-        array[places] = 100 * (1 - frame[split].to_numpy(dtype=float))
+        array[places] = 100 * (1 - frame[split].to_numpy())
         arrays[key] = _repeated(space, array)
     source = f"NAS-Bench-1Shot1 space {number} (NAS-Bench-101)"
     return Accuracies(arrays, source, file_hash(path), default=DEFAULT, rows=rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from opscore.data import file_hash, require
-from opscore.data.tables import read_checked
+from opscore.data.truths import read_truth
 from opscore.errors import unknown
 from opscore.oracles.metrics import NEGATIVE_LOSS, SSIM
 from opscore.oracles.tables import Accuracies, Key
@@ -50,13 +50,13 @@ def load_accuracies(source: str, data_dir: Path | None) -> Accuracies:
 @lru_cache(maxsize=2)
 def _read(path: Path, modified: int) -> Accuracies:
     """Read the table once for as long as it is not modified."""
-    frame = read_checked(path, ["arch_str", *(f"val_{task}" for task in TASKS)])
+    frame = read_truth("transnas-micro", path)
     texts = frame["arch_str"].tolist()
     places = np.array([TRANSNAS_MICRO.parse(text).architecture_indices for text in texts]).T
     arrays = {}
     for task in TASKS:
         array = np.full((*TRANSNAS_MICRO.shape, 1), np.nan)
-        array[(*places, 0)] = frame[f"val_{task}"].to_numpy(dtype=float)
+        array[(*places, 0)] = frame[f"val_{task}"].to_numpy()
         arrays[task, "valid", NOT_STATED] = array
     return Accuracies(
         arrays,
