@@ -23,12 +23,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from opscore.engine import activation_kernels, network_kernel
 from opscore.images import Batch
 from opscore.progress import advance
 from opscore.proxies.base import Meaning, register_proxy
 from opscore.proxies.common import finite
 from opscore.spaces import State
-from opscore.supernets import KernelNetwork, Supernet
+from opscore.supernets import Supernet
 
 #: Relative size of a pivot that gives cause to look at eigenvalues, and of an eigenvalue that
 #: double precision cannot tell from zero.
@@ -109,13 +110,13 @@ def fast_nwot(
     meaning: Meaning,
     dtype: torch.dtype | None = None,
 ) -> list[float] | None:
-    """S of many states from the supernet's own way to their kernels; None if it has none.
+    """S of many states from their shared kernels; None for a supernet that cannot be read.
 
     dtype: precision of the forward pass. bfloat16 is faster and changes the scores slightly.
     """
     weights = [supernet.weights(state) for state in states]
-    kernels = supernet.activation_kernels(
-        weights, batch.images, run_removed=meaning == "faithful", dtype=dtype
+    kernels = activation_kernels(
+        supernet, weights, batch.images, run_removed=meaning == "faithful", dtype=dtype
     )
     if kernels is None:
         return None
@@ -131,11 +132,10 @@ def fast_nwot(
 def fast_network_nwot(
     network: nn.Module, batch: Batch, meaning: Meaning, dtype: torch.dtype | None = None
 ) -> float | None:
-    """S of a network from its own way to its kernel; None if it has none."""
-    if not isinstance(network, KernelNetwork):
-        return None
+    """S of a network computed with less work; None for one that cannot be read."""
     wrappers = meaning == "faithful"
-    return log_determinant(network.activation_kernel(batch.images, wrappers=wrappers, dtype=dtype))
+    kernel = network_kernel(network, batch.images, wrappers=wrappers, dtype=dtype)
+    return None if kernel is None else log_determinant(kernel)
 
 
 @register_proxy(

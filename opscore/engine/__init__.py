@@ -1,0 +1,6 @@
+"""The numbers of plain modules with less work, for any space."""
+
+from opscore.engine.flow import synaptic_flows
+from opscore.engine.kernels import activation_kernels, network_kernel
+
+__all__ = ["activation_kernels", "network_kernel", "synaptic_flows"]

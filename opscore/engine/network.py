@@ -1,0 +1,137 @@
+"""The networks of states: what a trace computes under the weights of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from opscore.engine.expressions import (
+    Atom,
+    Builder,
+    Coefficient,
+    Value,
+    added,
+    combined,
+    multiplied,
+    nonzero,
+)
+from opscore.engine.rules import Rows, Values, value_of
+from opscore.engine.trace import Rectifier, Trace, mix
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What an activation kernel is made of.
+
+    Attributes:
+        times: how often the signs of each rectified value count.
+        constant: activations that are the same for every image.
+    """
+
+    times: dict[Atom, Coefficient]
+    constant: Coefficient
+
+    @property
+    def signature(self) -> tuple[frozenset[tuple[Atom, Coefficient]], Coefficient]:
+        """The same for networks with the same kernel."""
+        return frozenset(self.times.items()), self.constant
+
+
+class Networks:
+    """Makes the expressions of states.
+
+    Args:
+        trace: what the network computes.
+        modules: its layers by the trace's names.
+        options: of :class:`Builder`.
+    """
+
+    def __init__(self, trace: Trace, modules: Mapping[str, nn.Module], **options: bool) -> None:
+        self.trace = trace
+        self.builder = Builder(modules, **options)
+        self._latest: tuple[Rows, Values] | None = None
+
+    def values(self, rows: Rows) -> Values:
+        """What each node is under these weights; what the last ones left unchanged is taken over.
+
+        The result is overwritten by the next call.
+        """
+        before, values = self._latest or ((), {})
+        self._latest = None
+        changed: set[fx.Node] = set()
+        for node in self.trace.nodes:
+            known = node in values
+            if known and not self._differs(node, changed, before, rows):
+                continue
+            value = self._shared(node, value_of(self.builder, node, values, rows))
+            if not known or values[node] != value:
+                values[node] = value
+                changed.add(node)
+        self._latest = (rows, values)
+        return values
+
+    def _differs(self, node: fx.Node, changed: set[fx.Node], before: Rows, rows: Rows) -> bool:
+        if node.target is mix:
+            edge = node.args[0]
+            if isinstance(edge, int) and before[edge] != rows[edge]:
+                return True
+        return not changed.isdisjoint(node.all_input_nodes)
+
+    def output(self, rows: Rows) -> Value:
+        """The logits."""
+        found: Value = self.values(rows)[self.trace.output]
+        return found
+
+    def counted(self, rows: Rows, run_removed: bool) -> Counted:
+        """What counts in the kernel of a state: rectifiers that run, each once.
+
+        With ``run_removed`` it is what the authors' hooks count: modules whose name contains
+        'ReLU', and those of removed operations where they run.
+        """
+        values = self.values(rows)
+        times: dict[Atom, Coefficient] = {}
+        constant: Coefficient = 0.0
+        for rectifier in self.trace.rectifiers:
+            if not (rectifier.real or run_removed):
+                continue
+            seen, unseen = _sees_input(rectifier, rows, run_removed)
+            value: Value = values[rectifier.input]
+            shape = rectifier.input.meta["shape"]
+            if not value:
+                seen, unseen = 0.0, added(seen, unseen)
+            constant = added(constant, multiplied(unseen, float(torch.Size(shape).numel())))
+            if nonzero(seen):
+                atom = self.builder.rectified(value, shape[1:])
+                times[atom] = added(times.get(atom, 0.0), seen)
+        return Counted(times, constant)
+
+    def _shared(self, node: fx.Node, value: Any) -> Any:
+        """A sum that is read more than once is computed once."""
+        if not isinstance(value, Value) or not value or len(node.users) < 2:
+            return value
+        alone = value.alone
+        if alone is not None and alone.kind != "conv":
+            return value
+        return self.builder.layer("sum", None, (value,), node.meta["shape"][1:])
+
+
+def _sees_input(
+    rectifier: Rectifier, rows: Rows, run_removed: bool
+) -> tuple[Coefficient, Coefficient]:
+    """How often a rectifier sees its input (0 or 1), and how often zeros in its place."""
+    candidate = rectifier.candidate
+    if candidate is None:
+        return 1.0, 0.0
+    weight = rows[candidate.edge][candidate.op]
+    present = combined(lambda w: float(w != 0), weight)
+    if not run_removed or candidate.removed == "absent":
+        return present, 0.0
+    if candidate.removed == "whole" or rectifier.wrapper:
+        return 1.0, 0.0
+    return present, combined(lambda p: 1.0 - p, present)
+
+

@@ -1,0 +1,303 @@
+"""What a network computes, read off its plain modules once.
+
+``torch.fx`` runs the plain forward pass on a stand-in for the images. Layers become nodes; a choice
+becomes one node, :func:`mix`, that names its edge and the output of each candidate. Beside the
+graph stands where the rectifiers are: what nwot counts. Nothing here holds a weight, so one
+trace serves all networks of a structure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from opscore.supernets.base import Supernet
+from opscore.supernets.choice import (
+    Choice,
+    Removed,
+    SymbolicRow,
+    SymbolicWeights,
+    WeightedSum,
+    Wrapper,
+    holds_rectifier,
+)
+
+#: Traces that are kept, the latest ones.
+KEPT = 64
+
+
+class CannotTraceError(Exception):
+    """A network that cannot be read; it says why. It can still be run as it is."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate operation of an edge, and what it does when it is removed."""
+
+    edge: int
+    op: int
+    removed: Removed
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """A call of a module that the authors' hooks count: its class name contains 'ReLU'.
+
+    Attributes:
+        input: the node that it sees.
+        output: the node that it gives, or its last one.
+        real: it rectifies; else it is called after what it holds.
+        candidate: what it is part of; None outside of choices.
+        wrapper: it is that candidate itself, and when it is removed sees its input as it is, not
+            zeros.
+    """
+
+    input: fx.Node
+    output: fx.Node
+    real: bool
+    candidate: Candidate | None
+    wrapper: bool
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a network computes.
+
+    Attributes:
+        nodes: in the order of the computation; ``meta['shape']`` is that for one image.
+        rectifiers: what may be counted.
+        images: the node of the images.
+        output: the node of the logits.
+    """
+
+    nodes: tuple[fx.Node, ...]
+    rectifiers: tuple[Rectifier, ...]
+    images: fx.Node
+    output: fx.Node
+
+
+def mix(edge: int | None, weights: tuple[Any, ...], outputs: Sequence[Tensor]) -> Tensor:
+    """A weighted sum. weights: places in the edge's row, or numbers where there is no edge.
+
+    Called only to find out shapes, for which the weights do not matter.
+    """
+    return torch.stack(list(outputs)).sum(dim=0)
+
+
+def trace(network: nn.Module, image_shape: Sequence[int]) -> Trace:
+    """The trace of a supernet or of a stand-alone network for images [C, H, W].
+
+    CannotTraceError when its forward pass cannot be read (:mod:`opscore.supernets.choice` tells
+    how it must be written).
+    """
+    key = (tuple(image_shape), structure(network))
+    with _lock:
+        found = _known.get(key)
+        if found is None:
+            found = _known[key] = _trace_or_reason(network, image_shape)
+        _known.move_to_end(key)
+        while len(_known) > KEPT:
+            _known.popitem(last=False)
+    if isinstance(found, str):
+        raise CannotTraceError(found)
+    return found
+
+
+def modules_of(network: nn.Module) -> dict[str, nn.Module]:
+    """The modules of a network under the names that a trace gives them."""
+    return {f"network.{name}": m for name, m in network.named_modules(remove_duplicate=False)}
+
+
+_known: OrderedDict[Hashable, Trace | str] = OrderedDict()
+_lock = threading.RLock()
+
+#: What every module has beside what its own class sets.
+_COMMON = frozenset(vars(nn.Module()))
+
+
+def structure(network: nn.Module) -> Hashable:
+    """What networks have in common that compute the same but for weights and statistics."""
+    parts = []
+    for name, module in network.named_modules(remove_duplicate=False):
+        own = [(k, _frozen(v)) for k, v in vars(module).items() if k not in _COMMON]
+        tensors = [(k, t is None) for k, t in module.named_parameters(recurse=False)]
+        parts.append((name, type(module), *own, *tensors))
+    return tuple(parts)
+
+
+class _Same:
+    """An object that equals itself alone, for settings that cannot be compared."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _frozen(value: Any) -> Hashable:
+    if isinstance(value, list | tuple):
+        return (type(value), *map(_frozen, value))
+    if isinstance(value, dict):
+        return tuple((_frozen(k), _frozen(v)) for k, v in value.items())
+    if isinstance(value, Tensor):
+        return _Same(value)
+    try:
+        hash(value)
+    except TypeError:
+        return _Same(value)
+    return value  # type: ignore[no-any-return]
+
+
+def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | str:
+    was_training = [(module, module.training) for module in network.modules()]
+    try:
+        return _trace(network.eval(), image_shape)
+    except Exception as error:  # whatever a forward pass may raise on a stand-in
+        reason = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {reason[0] if reason else 'no reason given'}"
+    finally:
+        for module, training in was_training:
+            module.training = training
+
+
+class _Whole(nn.Module):
+    """A supernet, or a stand-alone network, as a function of images alone."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor
+        if isinstance(self.network, Supernet):
+            found = self.network(images, SymbolicWeights(len(self.network.space.edges)))
+        else:
+            found = self.network(images)
+        return found
+
+
+def _trace(network: nn.Module, image_shape: Sequence[int]) -> Trace:
+    whole = _Whole(network).eval()
+    tracer = _Tracer()
+    graph = tracer.trace(whole)
+    like = next(network.parameters(), torch.zeros(()))
+    with torch.no_grad():
+        _Shapes(whole, graph=graph).run(like.new_zeros(1, *image_shape))
+    nodes = tuple(graph.nodes)
+    _check_in_place(nodes, dict(whole.named_modules()))
+    (output,) = nodes[-1].all_input_nodes
+    return Trace(nodes[:-1], tuple(tracer.rectifiers), nodes[0], output)
+
+
+class _Tracer(fx.Tracer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rectifiers: list[Rectifier] = []
+        self._candidate: Candidate | None = None
+        self._module: nn.Module | None = None
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(m, Choice):
+            return self._choice(m, *args, **kwargs)
+        if isinstance(m, WeightedSum):
+            return self._weighted_sum(*args, **kwargs)
+        if "ReLU" in type(m).__name__:
+            return self._rectifier(m, forward, args, kwargs)
+        if self.is_leaf_module(m, "") and holds_rectifier(m):
+            raise CannotTraceError(f"{type(m).__name__} hides a rectifier")
+        return self._call(m, forward, args, kwargs)
+
+    def _call(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        """What a module gives; one that cannot be read becomes a single node."""
+        last = next(iter(reversed(self.graph.nodes)))
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except Exception:
+            inner = any(isinstance(part, Choice | WeightedSum) for part in m.modules())
+            if inner or holds_rectifier(m) or isinstance(m, Supernet) or m is self.root.network:
+                raise
+            for node in list(reversed(self.graph.nodes)):
+                if node is last:
+                    break
+                self.graph.erase_node(node)
+            return self.create_proxy("call_module", self.path_of_module(m), args, kwargs)
+
+    def _rectifier(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        seen = args[0] if args else next(iter(kwargs.values()))
+        place = len(self.rectifiers)
+        output = self._call(m, forward, args, kwargs)
+        real = isinstance(m, nn.ReLU | nn.ReLU6)
+        wrapper = m is self._module and isinstance(m, Wrapper)
+        found = Rectifier(seen.node, output.node, real, self._candidate, wrapper)
+        self.rectifiers.insert(place, found)
+        return output
+
+    def _choice(self, m: Choice, x: fx.Proxy, weights: Any, run_removed: bool = False) -> Any:
+        if not isinstance(weights, SymbolicRow):
+            held = zip(m.values(), weights, strict=False)
+            terms = [(float(w), candidate(x)) for candidate, w in held if w]
+            return self._mix(None, terms) if terms else m.nothing(x)  # type: ignore[arg-type]
+        if self._candidate is not None:
+            raise CannotTraceError("a choice within a candidate of another")
+        terms = []
+        for place, candidate in enumerate(m.values()):
+            with self._inside(Candidate(weights.edge, place, m.removed), candidate):
+                terms.append((place, candidate(x)))
+        return self._mix(weights.edge, terms)
+
+    @contextmanager
+    def _inside(self, candidate: Candidate, module: nn.Module) -> Iterator[None]:
+        self._candidate, self._module = candidate, module
+        try:
+            yield
+        finally:
+            self._candidate = self._module = None
+
+    def _weighted_sum(self, values: Sequence[fx.Proxy], weights: Any) -> Any:
+        if isinstance(weights, SymbolicRow):
+            return self._mix(weights.edge, list(enumerate(values)))
+        terms = [(float(w), value) for value, w in zip(values, weights, strict=False) if w]
+        return self._mix(None, terms) if terms else values[0] * 0.0
+
+    def _mix(self, edge: int | None, terms: Sequence[tuple[float, Any]]) -> fx.Proxy:
+        weights, outputs = zip(*terms, strict=True)
+        return self.create_proxy("call_function", mix, (edge, weights, outputs), {})
+
+
+class _Shapes(fx.Interpreter):
+    """Notes the shapes of tensors, and of several that come together."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, Tensor):
+            n.meta["shape"] = tuple(result.shape)
+        elif isinstance(result, list | tuple) and all(isinstance(r, Tensor) for r in result):
+            n.meta["shapes"] = [tuple(r.shape) for r in result]
+        return result
+
+
+def _check_in_place(nodes: Sequence[fx.Node], modules: dict[str, nn.Module]) -> None:
+    """CannotTraceError where something reads what has been overwritten."""
+    order = {node: place for place, node in enumerate(nodes)}
+    for node in nodes:
+        overwrites = node.op == "call_module" and getattr(
+            modules[str(node.target)], "inplace", False
+        )
+        overwrites |= node.op == "call_method" and str(node.target).endswith("_")
+        overwrites |= node.kwargs.get("inplace", False) is True
+        if not overwrites:
+            continue
+        for seen in node.all_input_nodes[:1]:
+            if any(order[user] > order[node] for user in seen.users):
+                raise CannotTraceError(f"{node.target} overwrites what is read later")
