@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from opscore import progress
 from opscore.errors import UserError, unknown
+from opscore.engine import shared_networks
 from opscore.images import Batch
 from opscore.isolation import isolated
 from opscore.proxies.copying import copy_network
@@ -232,7 +233,9 @@ class Proxy:
         if fast and self.engine in ("shared", "gradient") and meaning in self.engine_meanings:
             # One copy for all of them: such a function leaves it as it was.
             own = self._in_mode(copy_network(supernet))
-            networks = own.shared_networks(weights, first_order=self.engine == "gradient")
+            networks = shared_networks(
+                own, weights, batch.images.shape[1:], first_order=self.engine == "gradient"
+            )
             if networks is not None:
                 return self._shared_scores(networks, batch, meaning)
         faithful = meaning == "faithful"

@@ -31,18 +31,11 @@ from opscore.supernets import Supernet, Survivors
 def fast_synflow(
     supernet: Supernet, states: Sequence[State], batch: Batch, meaning: Meaning
 ) -> list[float] | None:
-<<<<<<< ours
-    """log S of many states from the supernet's own way to their flows; None if it has none."""
+    """log S of many states without a backward pass; None where the supernet does not allow it."""
     # The same weights as on the plain path (see ``survivors`` below).
     survivors: Survivors = "renormalized" if meaning == "faithful" else "theta"
     weights = [supernet.weights(state, survivors=survivors) for state in states]
-    flows = supernet.synaptic_flows(weights, batch.images.shape[1:])
-=======
-    """log S of many states without a backward pass; None where the supernet does not allow it."""
-    # The same weights as on the plain path (see ``renormalize`` below).
-    weights = [supernet.weights(state, renormalize=meaning == "faithful") for state in states]
     flows = synaptic_flows(supernet, weights, batch.images.shape[1:])
->>>>>>> theirs
     return None if flows is None else [log_flow(flow) for flow in flows]
 
 

@@ -1,0 +1,77 @@
+"""Batch norm in train mode and channels last, without the digits that the framework's loses there.
+
+With means over images and positions,
+
+    out = w (x - mean(x)) / s + b,    s = sqrt(var(x) + eps),
+
+and for g = dL/dout the gradient is an affine map of each channel,
+
+    dL/dx = a g + p x + c,    a = w / s,    p = -a cov(g, x) / s^2,    c = -a mean(g) - p mean(x).
+
+Sums over the images of one position are taken in the precision of the activations, and added up in
+double precision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """The normalised tensor, for one gradient. x: [N, C, H, W]; weight, bias: [C]."""
+    found: Tensor = _BatchNorm.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _BatchNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        count = x.numel() // x.shape[1]
+        sums, squares = channel_sums(x, x)
+        mean = sums / count
+        inverse = (squares / count - mean.square()).clamp_min(0).add(eps).rsqrt()
+        scale = weight.double() * inverse
+        ctx.save_for_backward(x, mean, inverse, scale)
+        return torch.addcmul(_map(bias - mean * scale, x), x, _map(scale, x))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, mean, inverse, scale = ctx.saved_tensors
+        g = gradients[0].contiguous(memory_format=torch.channels_last)
+        count = x.numel() // x.shape[1]
+        sums, products = channel_sums(g, x)
+        normalized = (products - mean * sums) * inverse
+        slope = -scale * inverse * normalized / count
+        constant = -scale * sums / count - slope * mean
+        dx = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.addcmul(_map(constant, x), x, _map(slope, x)).addcmul_(g, _map(scale, x))
+        return dx, normalized.to(g.dtype), sums.to(g.dtype), None
+
+
+def channel_sums(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of x and of x z over images and positions, float64 [C]. x, z: [N, C, H, W].
+
+    These are what a batch norm's bias and weight get as their gradients, and that is how the
+    framework computes both in one pass over memory. Its channels are here those of each position.
+    """
+    x_flat, z_flat = (t.permute(0, 2, 3, 1).reshape(len(t), -1) for t in (x, z))
+    mean, inverse_deviation = z_flat.new_zeros(z_flat.shape[1]), z_flat.new_ones(z_flat.shape[1])
+    _, products, sums = torch.ops.aten.native_batch_norm_backward(
+        *(x_flat, z_flat, None, None, None, mean, inverse_deviation, True, 0.0),
+        [False, True, True],
+    )
+    channels = x.shape[1]
+    found = (part.view(-1, channels).double().sum(dim=0) for part in (sums, products))
+    return next(found), next(found)
+
+
+def _map(vector: Tensor, like: Tensor) -> Tensor:
+    """[C] as a factor of [N, C, H, W], in its precision."""
+    return vector.to(like.dtype)[None, :, None, None]
