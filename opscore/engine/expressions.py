@@ -22,6 +22,7 @@ from torch import nn
 #: A number, or one for each of several states that are not all equal.
 Coefficient = float | tuple[float, ...]
 
+
 @dataclass(frozen=True, eq=False)
 class Atom:
     """The output of a layer.
@@ -93,9 +94,7 @@ class Builder:
             return ZERO
         return Value(((1.0, self.atom(kind, layer, tuple(inputs), shape)),))
 
-    def atom(
-        self, kind: str, layer: Any, inputs: tuple[Value, ...], shape: Sequence[int]
-    ) -> Atom:
+    def atom(self, kind: str, layer: Any, inputs: tuple[Value, ...], shape: Sequence[int]) -> Atom:
         """The atom of these inputs, made if it is not there yet; shape: for one image."""
         key = (kind, layer, inputs)
         found = self._atoms.get(key)

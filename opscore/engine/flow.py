@@ -172,9 +172,8 @@ def _linear(module: nn.Linear, pair: Tensor) -> Tensor:
 def _max_pool(module: nn.MaxPool2d, pair: Tensor) -> Tensor:
     """The derivative goes where the largest signal is."""
     settings: Any = (module.kernel_size, module.stride, module.padding, module.dilation)
-    signal, places = functional.max_pool2d(
-        pair[:1], *settings, ceil_mode=module.ceil_mode, return_indices=True
-    )
+    options = {"ceil_mode": module.ceil_mode, "return_indices": True}
+    signal, places = functional.max_pool2d(pair[:1], *settings, **options)
     derivative = pair[1:].flatten(2).gather(2, places.flatten(2)).view_as(signal)
     return torch.cat((signal, derivative))
 

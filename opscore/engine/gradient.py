@@ -177,16 +177,12 @@ class Pass:
         if atom.kind == "zeros":
             # As on the plain path, zeros still depend on the images.
             return images.new_zeros(len(images), *atom.shape) + 0.0 * images.sum()
-        if atom.kind == "call":
-            return call(atom.layer, inputs, self.modules)
-        if atom.kind == "cat":
-            return torch.cat(inputs, dim=atom.layer)
-        (x,) = inputs
-        if atom.kind == "relu":
-            return functional.relu(x)
-        if atom.kind == "relu6":
-            return functional.relu6(x)
-        if atom.kind == "pool":
-            return average_pool(x, atom.layer)
-        assert atom.kind == "affine"
-        return self._norm(atom.layer, x, 1.0)
+        compute = {
+            "call": lambda: call(atom.layer, inputs, self.modules),
+            "cat": lambda: torch.cat(inputs, dim=atom.layer),
+            "relu": lambda: functional.relu(inputs[0]),
+            "relu6": lambda: functional.relu6(inputs[0]),
+            "pool": lambda: average_pool(inputs[0], atom.layer),
+            "affine": lambda: self._norm(atom.layer, inputs[0], 1.0),
+        }
+        return compute[atom.kind]()

@@ -20,10 +20,10 @@ from opscore.engine.layers import Layers
 from opscore.engine.network import Counted, Networks
 from opscore.engine.plan import Plan, Segment, plans
 from opscore.engine.rules import Call, Rows
-from opscore.engine.signs import SignKernel
 from opscore.engine.steps import Step, Steps, ordered
 from opscore.engine.trace import CannotTraceError, modules_of, trace
 from opscore.supernets.base import StateNetwork, Supernet
+from opscore.supernets.signs import SignKernel
 
 #: Bytes of one activation of the images that go through a segment together. On a CPU a piece and
 #: what is computed from it should stay in the second-level cache.
@@ -114,7 +114,7 @@ class KernelPass:
     def distinct(self, tables: Sequence[Rows], run_removed: bool) -> list[_Distinct]:
         """The networks of these weights; neighbours share much."""
         found: dict[object, _Distinct] = {}
-        for place in sorted(range(len(tables)), key=lambda p: tables[p]):
+        for place in sorted(range(len(tables)), key=lambda p: tuple(map(tuple, tables[p]))):
             counted = self.networks.counted(tables[place], run_removed)
             new = _Distinct(tables[place], counted, [])
             found.setdefault(counted.signature, new).positions.append(place)
@@ -199,7 +199,7 @@ class _Pieces:
         outputs: dict[Step, list[Tensor]] = {step: [] for step in segment.outputs}
         codes: dict[Step, Tensor] = {}
         start = 0
-        for number, piece in enumerate(self.images.split(size)):
+        for number, piece in enumerate(torch.split(self.images, size)):
             env = {step: parts[number] for step, parts in sources.items()}
             for place, step in enumerate(segment.steps):
                 env[step] = x = self._step(segment, place, env, piece, outputs)
@@ -280,4 +280,4 @@ def _cut_anew(parts: list[Tensor], size: int) -> list[Tensor]:
     if all(len(part) == size for part in parts[:-1]) and len(parts[-1]) <= size:
         return parts
     whole = torch.cat(parts) if len(parts) > 1 else parts[0]
-    return list(whole.split(size))
+    return list(torch.split(whole, size))

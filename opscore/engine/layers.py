@@ -212,10 +212,12 @@ class Layers:
         inputs = self._all_wide(step, inputs)
         if not layer.per_image:
             chunks = [x.chunk(self.states, dim=1) for x in inputs]
-            return torch.cat([self.called(layer, list(own)) for own in zip(*chunks, strict=True)], 1)
+            found = [self.called(layer, list(own)) for own in zip(*chunks, strict=True)]
+            return torch.cat(found, dim=1)
         images = len(inputs[0])
-        rows = [x.unflatten(1, (self.states, -1)).flatten(0, 1) for x in inputs]
-        return self.called(layer, rows).unflatten(0, (images, self.states)).flatten(1, 2)
+        rows = [x.reshape(images * self.states, -1, *x.shape[2:]) for x in inputs]
+        out = self.called(layer, rows)
+        return out.reshape(images, -1, *out.shape[2:])
 
     def _all_wide(self, step: Step, inputs: Sequence[Tensor]) -> list[Tensor]:
         pairs = zip(step.inputs, inputs, strict=True)
@@ -245,7 +247,7 @@ def call(layer: Call, inputs: Sequence[Tensor], modules: Mapping[str, nn.Module]
     node = layer.node
     if _overwrites(node, modules):
         inputs = [inputs[0].clone(), *inputs[1:]]
-    args, kwargs = fx.node.map_aggregate(layer.arguments, filled)  # type: ignore[misc]
+    args, kwargs = fx.node.map_aggregate(layer.arguments, filled)
     if node.op == "call_module":
         found = modules[str(node.target)](*args, **kwargs)
     elif node.op == "call_method":
@@ -291,7 +293,7 @@ def add_convolution(
             *("add", 1.0, None, [], None),
         )
         return out
-    return out.add_(functional.conv2d(x, weight, bias, stride, padding, dilation, groups))  # type: ignore[arg-type]
+    return out.add_(functional.conv2d(x, weight, bias, stride, padding, dilation, groups))
 
 
 def _adds_in_place() -> bool:

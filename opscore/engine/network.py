@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,5 +133,3 @@ def _sees_input(
     if candidate.removed == "whole" or rectifier.wrapper:
         return 1.0, 0.0
     return present, combined(lambda p: 1.0 - p, present)
-
-

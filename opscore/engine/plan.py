@@ -83,7 +83,7 @@ class Plan:
 
     def _widths(self) -> list[int]:
         """How many outputs are still to be read after each step."""
-        alive = {step for step in self.sources}
+        alive = set(self.sources)
         widths = []
         for place, step in enumerate(self.steps):
             alive.add(step)

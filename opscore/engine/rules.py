@@ -142,7 +142,7 @@ def _plain_call(node: fx.Node, arguments: Any) -> Any:
     """A function of sizes and settings only."""
     args, kwargs = arguments
     flat: list[Any] = []
-    fx.node.map_aggregate(arguments, flat.append)  # type: ignore[arg-type]
+    fx.node.map_aggregate(arguments, flat.append)
     known = not any(isinstance(value, BatchSize | Attribute) for value in flat)
     if node.op == "call_function" and (known or node.target is operator.getitem):
         return node.target(*args, **kwargs)  # type: ignore[operator]
@@ -154,7 +154,7 @@ def _mix(b: Builder, node: fx.Node, values: Values, rows: Rows) -> Value:
     terms = []
     for weight, output in zip(weights, outputs, strict=True):  # type: ignore[arg-type]
         factor = weight if edge is None else rows[edge][weight]  # type: ignore[index]
-        terms.append(scaled(values[output], factor))  # type: ignore[index, arg-type]
+        terms.append(scaled(values[output], factor))
     return total(terms)
 
 
@@ -307,7 +307,7 @@ def _concatenate(b: Builder, node: fx.Node, values: Values) -> Any:
     found = [values[n] for n in parts]  # type: ignore[index]
     if not any(found):
         return ZERO
-    inputs = [b.tensor(v, shape_of(n)) for n, v in zip(parts, found, strict=True)]  # type: ignore[arg-type]
+    inputs = [b.tensor(v, shape_of(n)) for n, v in zip(parts, found, strict=True)]
     return b.layer("cat", dim, inputs, shape_of(node))
 
 
@@ -421,35 +421,55 @@ def is_per_image(b: Builder, node: fx.Node, arguments: Any) -> bool:
     """Whether it is known that images do not see each other in a layer or function."""
     if node.op == "call_module":
         module = b.modules[str(node.target)]
-        known = isinstance(module, _PER_IMAGE_MODULES) and type(module).__module__.startswith(
-            "torch.nn"
-        )
-        return known or isinstance(module, nn.Flatten) and module.start_dim >= 1
-    args, kwargs = arguments
+        known = isinstance(module, _PER_IMAGE_MODULES)
+        known &= type(module).__module__.startswith("torch.nn")
+        return known or (isinstance(module, nn.Flatten) and module.start_dim >= 1)
+    return any(test(node, *arguments) for test in _PER_IMAGE_TESTS)
+
+
+def _pointwise(node: fx.Node, args: Any, kwargs: Any) -> bool:
+    """A function of single positions or of windows of an image."""
+    if node.target not in _POINTWISE or _holds_attribute((args, kwargs)):
+        return False
     if node.target is functional.pad and len(args[1]) > 6:
         return False
-    if node.target in _POINTWISE:
-        shapes = [n.meta.get("shape", ()) for n in node.all_input_nodes]
-        tensors = [shape for shape in shapes if len(shape) > 1]
-        return len({len(shape) for shape in tensors}) <= 1 and not _holds_attribute(arguments)
-    if node.target in _REDUCTIONS:
-        dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
-        dims = dim if isinstance(dim, list | tuple) else (dim,)
-        rank = len(node.all_input_nodes[0].meta["shape"])
-        return all(isinstance(d, int) and d % rank != 0 for d in dims)
+    ranks = {len(n.meta.get("shape", ())) for n in node.all_input_nodes} - {0, 1}
+    return len(ranks) <= 1
+
+
+def _reduces(node: fx.Node, args: Any, kwargs: Any) -> bool:
+    """A reduction over other dimensions than that of the images."""
+    if node.target not in _REDUCTIONS:
+        return False
+    dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    rank = len(node.all_input_nodes[0].meta["shape"])
+    dims = dim if isinstance(dim, list | tuple) else (dim,)
+    return all(isinstance(d, int) and d % rank != 0 for d in dims)
+
+
+def _reshapes(node: fx.Node, args: Any, kwargs: Any) -> bool:
+    """Another shape for each image by itself."""
     if node.target in _FLATTENINGS:
-        return kwargs.get("start_dim", args[1] if len(args) > 1 else 0) == 1
+        return bool(kwargs.get("start_dim", args[1] if len(args) > 1 else 0) == 1)
     if node.target in _RESHAPINGS:
         sizes = args[1] if isinstance(args[1], list | tuple) else args[1:]
         return bool(sizes) and sizes[0] is BATCH
-    if node.target is operator.getitem:
-        return isinstance(args[1], tuple) and args[1][0] == slice(None)
     return False
+
+
+def _takes_a_part(node: fx.Node, args: Any, kwargs: Any) -> bool:
+    """A part of every image."""
+    if node.target is not operator.getitem or not isinstance(args[1], tuple):
+        return False
+    return bool(args[1][0] == slice(None))
+
+
+_PER_IMAGE_TESTS = (_pointwise, _reduces, _reshapes, _takes_a_part)
 
 
 def _holds_attribute(arguments: Any) -> bool:
     flat: list[Any] = []
-    fx.node.map_aggregate(arguments, flat.append)  # type: ignore[arg-type]
+    fx.node.map_aggregate(arguments, flat.append)
     return any(isinstance(value, Attribute) for value in flat)
 
 

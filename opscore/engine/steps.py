@@ -92,7 +92,7 @@ def mergeable(conv: nn.Module) -> Hashable:
     assert isinstance(conv, nn.Conv2d)
     square = conv.kernel_size[0] == conv.kernel_size[1] and conv.dilation[0] == conv.dilation[1]
     pairs = zip(conv.kernel_size, conv.padding, conv.dilation, strict=True)
-    centred = square and all(k % 2 == 1 and p == d * (k // 2) for k, p, d in pairs)  # type: ignore[operator]
+    centred = square and all(k % 2 == 1 and p == d * (k // 2) for k, p, d in pairs)
     place = () if centred else (conv.kernel_size, conv.padding)
     return conv.stride, conv.dilation, conv.groups, place
 

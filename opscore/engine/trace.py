@@ -268,7 +268,7 @@ class _Tracer(fx.Tracer):
         if isinstance(weights, SymbolicRow):
             return self._mix(weights.edge, list(enumerate(values)))
         terms = [(float(w), value) for value, w in zip(values, weights, strict=False) if w]
-        return self._mix(None, terms) if terms else values[0] * 0.0
+        return self._mix(None, terms) if terms else values[0] * 0.0  # type: ignore[operator]
 
     def _mix(self, edge: int | None, terms: Sequence[tuple[float, Any]]) -> fx.Proxy:
         weights, outputs = zip(*terms, strict=True)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from opscore import progress
-from opscore.errors import UserError, unknown
 from opscore.engine import shared_networks
+from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.isolation import isolated
 from opscore.proxies.copying import copy_network

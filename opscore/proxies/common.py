@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.rng import torch_generator
-from opscore.supernets import Gates, StateNetwork
+from opscore.supernets import StateNetwork
 
 #: What zero-cost-nas counts.
 Layer = nn.Conv2d | nn.Linear
@@ -63,22 +63,20 @@ def gradients(
 def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[Layer, Tensor]]:
     """t_nk = sum over positions of a_nk dL/da_nk, [N, channels], of each counted layer that runs.
 
-    a is the layer's output; a linear layer has no positions. The same as the derivative of L along
-    a factor of each image's channel, which is how a network that does not call the layer tells it.
+    a is the layer's output; a linear layer has no positions.
     """
     outputs: list[tuple[Layer, Tensor]] = []
-    gates: Gates = []
-    if isinstance(network, StateNetwork):
-        network.gates = gates
 
     def keep(module: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         outputs.append((module, output))
 
     with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
         value = loss(network, batch)
-    found = iter(gradients(value, [tensor for _, tensor in (*outputs, *gates)]))
-    effects = [(layer, _over_positions(output.detach() * next(found))) for layer, output in outputs]
-    return [*effects, *((layer, next(found)) for layer, _ in gates)]
+    found = gradients(value, [output for _, output in outputs])
+    return [
+        (layer, _over_positions(output.detach() * gradient))
+        for (layer, output), gradient in zip(outputs, found, strict=True)
+    ]
 
 
 def _over_positions(product: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 An architecture is scored as the state of one fresh supernet in which every edge has its operation
 alone: a network of the benchmark's shape with fresh default weights. Two architectures that differ
-in dead parts only are one network (:func:`opscore.search.live_networks.canonical`), so 15,625
-architectures are 9,445 networks.
+in dead parts, or in the place of an identity, compute the same and are scored once
+(:func:`opscore.search.live_networks.forms_of`): 15,625 architectures are 8,239 functions.
 
 nwot is that of NASWOT (Mellor et al. 2021): train mode, so that batch norm uses the minibatch's own
 statistics, and every rectifier of the live network counted once. That is not the nwot of operation
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +31,7 @@ from opscore.errors import UserError
 from opscore.experiments.trained import image_fingerprint
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
-from opscore.search.live_networks import canonical, live_nwot, live_synflow
+from opscore.search.live_networks import forms_of, live_nwot, live_synflow
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets import build_network, build_supernet
@@ -133,9 +133,12 @@ def architecture_scores(
     """
     settings = settings.resolved()
     architectures = every_architecture()
-    forms = [canonical(state) for state in architectures]
-    networks = sorted(dict.fromkeys(forms), key=lambda state: state.architecture_indices)
     scorer = _Scorer(settings, folder)
+    forms = forms_of(scorer.supernet, architectures, scorer.images.shape[1:])
+    first: dict[Hashable, State] = {}
+    for form, state in zip(forms, architectures, strict=True):
+        first.setdefault(form, state)
+    networks = list(first.values())
     parts = []
     name = reporting.label(ALL, settings.seed)
     with reporting.unit(name), reporting.steps(len(networks), "networks"):
@@ -145,7 +148,7 @@ def architecture_scores(
             reporting.advance(done - start)
             if progress is not None:
                 progress(done, len(networks))
-    values = dict(zip(networks, np.concatenate(parts), strict=True))
+    values = dict(zip(first, np.concatenate(parts), strict=True))
     table = {"architecture": [NASBENCH201.format(s) for s in architectures], "seed": settings.seed}
     for place, name in enumerate(("nwot", "synflow")):
         found = np.array([values[form][place] for form in forms])

@@ -20,8 +20,6 @@ from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO
 from opscore.supernets import nasbench201, nasbench_macro, nb1shot1, transnas
 from opscore.supernets.base import (
     SURVIVORS,
-    Gates,
-    KernelNetwork,
     StateNetwork,
     Supernet,
     SupernetSize,
@@ -240,8 +238,6 @@ __all__ = [
     "SURVIVORS",
     "Choice",
     "Family",
-    "Gates",
-    "KernelNetwork",
     "Size",
     "StateNetwork",
     "Supernet",

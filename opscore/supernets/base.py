@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +16,6 @@ from opscore.spaces import SearchSpace, State
 #: the number of operations that the edge has in its space.
 Survivors = Literal["theta", "renormalized", "uniform"]
 SURVIVORS: tuple[Survivors, ...] = get_args(Survivors)
-
-#: Layers, and for each a tensor of ones [N, channels].
-Gates = list[tuple[nn.Conv2d | nn.Linear, Tensor]]
 
 #: Standard deviation of fresh architecture parameters (DARTS; the authors' code).
 ALPHA_SCALE = 1e-3
@@ -83,59 +79,6 @@ class Supernet(nn.Module):
             kept = torch.where(count < options, mask.to(kept.dtype) / options, kept)
         return torch.where(count <= decided, mask.to(kept.dtype), kept)
 
-    def activation_kernels(
-        self,
-        weights: Sequence[Tensor],
-        images: Tensor,
-        *,
-        run_removed: bool,
-        dtype: torch.dtype | None = None,
-    ) -> Iterator[tuple[list[int], Tensor]] | None:
-        """A fast way to the activation kernels of many weightings at once, in eval mode.
-
-        K_ij counts the rectifier inputs whose signs agree between images i and j. With
-        ``run_removed`` it counts what the authors' hooks count: the inputs of all modules whose
-        name contains 'ReLU', removed operations included.
-
-        Args:
-            weights: tables [edges, operations].
-            images: [N, channels, height, width].
-            run_removed: see above.
-            dtype: precision of the forward pass; that of the images when None.
-
-        Yields each distinct kernel, float64 [N, N], with the positions in ``weights`` that it
-        belongs to. None when this supernet has no fast way.
-        """
-        return None
-
-    def synaptic_flows(
-        self, weights: Sequence[Tensor], image_shape: Sequence[int]
-    ) -> list[float] | None:
-        """A fast way to synflow's sums of many weightings at once.
-
-            R = 1^T f_|theta|(1),    S = sum over conv and linear weights of |theta * dR/dtheta|
-
-        without batch norm, in double precision. image_shape: [channels, height, width]. None when
-        this supernet has no fast way.
-        """
-        return None
-
-    def shared_networks(
-        self, weights: Sequence[Tensor], *, first_order: bool = False
-    ) -> Iterator[tuple[list[int], StateNetwork]] | None:
-        """The distinct networks of many weightings, each computed with less work.
-
-        For proxies that look at nothing but logits, convolution and linear modules: these are
-        called as on the plain path, and see the same numbers. With ``first_order`` there is still
-        less work in train mode, but there are first derivatives only, a gradient must be taken
-        before the next forward pass of any of the networks, and modules need not be called: what
-        hooks would see is in :attr:`StateNetwork.gates`.
-
-        Yields each network with its positions in ``weights``; it holds the supernet's own modules.
-        None when this supernet has no fast way.
-        """
-        return None
-
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights, and then the alphas, anew."""
         initialize(self, generator)
@@ -158,14 +101,9 @@ class StateNetwork(nn.Module):
         supernet: the supernet.
         run_removed: whether removed operations run on zeroed inputs, where hooks can see them, as
             in the authors' code. The output is the same either way.
-        gates: None, or a list to which a forward pass adds each layer that it computes without
-            calling the module, with a factor of its output: ones, one for each image and channel.
-            The gradient with respect to them is what hooks on the layer's output would tell; the
-            layer's weight gets none then.
     """
 
     weights: Tensor
-    gates: Gates | None = None
 
     def __init__(self, supernet: Supernet, weights: Tensor, *, run_removed: bool = False) -> None:
         super().__init__()
@@ -177,21 +115,6 @@ class StateNetwork(nn.Module):
         """Logits [N, classes]."""
         logits: Tensor = self.supernet(images, self.weights, run_removed=self.run_removed)
         return logits
-
-
-@runtime_checkable
-class KernelNetwork(Protocol):
-    """A network with a fast way to its activation kernel in eval mode."""
-
-    def activation_kernel(
-        self, images: Tensor, *, wrappers: bool, dtype: torch.dtype | None = None
-    ) -> Tensor:
-        """Float64 [N, N]: the number of rectifier inputs whose signs agree between two images.
-
-        With ``wrappers`` it counts what the authors' hooks count: the inputs of all modules whose
-        name contains 'ReLU'. images: [N, channels, height, width]; dtype: precision of the forward
-        pass, else theirs.
-        """
 
 
 def initialize(module: nn.Module, generator: torch.Generator) -> None:

@@ -20,8 +20,8 @@ from opscore.rng import torch_generator
 from opscore.spaces import SearchSpace
 from opscore.supernets.base import Supernet
 from opscore.supernets.choice import Choice, operation_rows
-from opscore.supernets.engine import SignKernel
 from opscore.supernets.nasbench201 import ReLUConvBN, make_operation
+from opscore.supernets.signs import SignKernel
 
 OPERATIONS = ("skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 

@@ -6,22 +6,15 @@ stand-alone network's parameters have the names that they have in the supernet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
-from opscore.supernets.base import StateNetwork, Supernet, SupernetSize
+from opscore.supernets.base import Supernet, SupernetSize
 from opscore.supernets.choice import Choice, Row, Wrapper, operation_rows
-from opscore.supernets.nasbench201_engine import activation_kernels, alone_kernel
-from opscore.supernets.nasbench201_flow import synaptic_flows
-from opscore.supernets.nasbench201_folded import Fold, FoldedCell, FoldedReduction, distinct_rows
-from opscore.supernets.nasbench201_gradient import GradientNetwork
-from opscore.supernets.nasbench201_prefix import Prefix
-from opscore.supernets.nasbench201_shared import SharedNetwork
-from opscore.supernets.workspace import Spare
 
 SIZES = {
     "paper": SupernetSize(channels=16, cells=5),
@@ -143,16 +136,6 @@ class MacroSkeleton(nn.Module):
         self.lastact = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(width, n_classes)
 
-    def folded_blocks(self, fold: Fold, dtype: torch.dtype) -> list[FoldedCell | FoldedReduction]:
-        """Cells and residual blocks in order, their convolutions folded."""
-        found: list[FoldedCell | FoldedReduction] = []
-        for block in self.cells:
-            if isinstance(block, Cell):
-                found.append(FoldedCell.of(block, fold))
-            elif isinstance(block, ResidualBlock):
-                found.append(FoldedReduction(block, fold, dtype))
-        return found
-
     def features(self, images: Tensor, weights: Sequence[Row], run_removed: bool = False) -> Tensor:
         """The feature maps before global pooling, [N, 4 x channels, height / 4, width / 4]."""
         x: Tensor = self.stem(images)
@@ -175,42 +158,11 @@ class NASBench201Supernet(MacroSkeleton, Supernet):
 
     def __init__(self, size: SupernetSize, *, in_channels: int = 3, n_classes: int = 10) -> None:
         Supernet.__init__(self, NASBENCH201)
-        self._spare = Spare()
         every = [range(len(OPERATIONS))] * len(NODES)
         self.build(size, every, affine=False, in_channels=in_channels, n_classes=n_classes)
 
     def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
         return self.head(self.features(images, operation_rows(weights), run_removed))
-
-    def activation_kernels(
-        self,
-        weights: Sequence[Tensor],
-        images: Tensor,
-        *,
-        run_removed: bool,
-        dtype: torch.dtype | None = None,
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """See :meth:`Supernet.activation_kernels`."""
-        return activation_kernels(self, weights, images, run_removed=run_removed, dtype=dtype)
-
-    def synaptic_flows(self, weights: Sequence[Tensor], image_shape: Sequence[int]) -> list[float]:
-        """See :meth:`Supernet.synaptic_flows`."""
-        return synaptic_flows(self, weights, image_shape)
-
-    def shared_networks(
-        self, weights: Sequence[Tensor], *, first_order: bool = False
-    ) -> Iterator[tuple[list[int], StateNetwork]]:
-        """See :meth:`Supernet.shared_networks`."""
-        distinct = [(found, weights[found[0]]) for found in distinct_rows(weights).values()]
-        if not first_order:
-            self._spare.release()  # these need more memory, and of other sizes
-            for positions, table in distinct:
-                yield positions, SharedNetwork(self, table)
-            return
-        prefix = Prefix()
-        with self._spare.borrowed(self.alphas.device) as memory:
-            for positions, table in distinct:
-                yield positions, GradientNetwork(self, table, memory, prefix)
 
 
 class NASBench201Network(MacroSkeleton):
@@ -232,12 +184,6 @@ class NASBench201Network(MacroSkeleton):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.features(images, [_SINGLE] * len(NODES)))
-
-    def activation_kernel(
-        self, images: Tensor, *, wrappers: bool, dtype: torch.dtype | None = None
-    ) -> Tensor:
-        """See :class:`opscore.supernets.base.KernelNetwork`."""
-        return alone_kernel(self, images, wrappers=wrappers, dtype=dtype)
 
 
 class OneCell(nn.Module):

@@ -1,0 +1,150 @@
+"""Which architectures compute the same, and what nwot counts of their live parts.
+
+What follows from zeros alone is zero: convolutions here have no bias, or batch norm takes off the
+mean of what is constant. Without it, and without what the logits do not depend on, architectures
+that differ in dead parts, or in the place of an identity, are one expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, fx
+
+from opscore.engine.expressions import Atom, Value
+from opscore.engine.gradient import Pass
+from opscore.engine.network import Networks
+from opscore.engine.steps import Step, Steps
+from opscore.engine.trace import Rectifier, mix, modules_of, trace
+from opscore.supernets.base import Supernet
+from opscore.supernets.signs import SignKernel
+
+#: Operation weights by edge, as numbers.
+Rows = list[list[float]]
+
+
+class Forms:
+    """What the architectures of a supernet compute.
+
+    CannotTraceError where the supernet cannot be read.
+
+    Args:
+        supernet: its own modules are used, in the mode that they are in.
+        image_shape: [channels, height, width].
+    """
+
+    def __init__(self, supernet: Supernet, image_shape: Sequence[int]) -> None:
+        self.modules = modules_of(supernet)
+        self.trace = trace(supernet, image_shape)
+        self.networks = Networks(self.trace, self.modules, nothing_from_nothing=True)
+        self.steps = Steps(self.modules)
+        self._seen: dict[Atom, bool] = {}
+        self._carriers = [_carrier(rectifier) for rectifier in self.trace.rectifiers]
+
+    def form(self, weights: Tensor) -> Hashable:
+        """The same for tables of weights [edges, operations] under which the logits are the same.
+
+        Zero where the logits do not depend on the images.
+        """
+        output = self.networks.output(weights.tolist())
+        return output if self._reads_images(output) else ()
+
+    def live_counts(self, rows: Rows) -> tuple[Value, dict[Atom, int]]:
+        """The logits, and the rectified values that they depend on with how often each counts."""
+        output = self.networks.output(rows)
+        reached = set(_below(output))
+        values = self.networks.values(rows)
+        times: dict[Atom, int] = {}
+        for rectifier, carrier in zip(self.trace.rectifiers, self._carriers, strict=True):
+            if not rectifier.real or not _runs(rectifier, rows):
+                continue
+            value: Value = values[rectifier.input]
+            atom = self.networks.builder.rectified(value, rectifier.input.meta["shape"][1:])
+            carried = values[carrier]
+            live = isinstance(carried, Value) and any(part in reached for _, part in carried)
+            if value and live and atom in reached and self._reads_images(value):
+                times[atom] = times.get(atom, 0) + 1
+        return output, times
+
+    @torch.no_grad()
+    def live_kernels(self, tables: Sequence[Tensor], images: Tensor) -> Iterator[Tensor | None]:
+        """The kernel of each table of weights: pairs of images, live rectifiers' equal signs.
+
+        Yields float64 [N, N]; None where no image reaches the logits. images: [N, C, H, W].
+        """
+        for table in tables:
+            output, times = self.live_counts(table.tolist())
+            if not self._reads_images(output):
+                yield None
+                continue
+            counting = _CountingPass(self, times, images)
+            counting.run(self.steps.of(output), images)
+            yield counting.kernel.value
+
+    def _reads_images(self, value: Value) -> bool:
+        return any(self._sees_images(atom) for _, atom in value)
+
+    def _sees_images(self, atom: Atom) -> bool:
+        if atom not in self._seen:
+            found = atom.kind == "images" or any(map(self._reads_images, atom.inputs))
+            self._seen[atom] = found
+        return self._seen[atom]
+
+
+class _CountingPass(Pass):
+    """A pass that counts the signs of rectified values."""
+
+    def __init__(self, forms: Forms, times: dict[Atom, int], images: Tensor) -> None:
+        super().__init__(forms.modules, first_order=True)
+        self.kernel = SignKernel(len(images), images.device)
+        self._times = {forms.steps.of_atom(atom): count for atom, count in times.items()}
+
+    def computed(self, step: Step, value: Tensor) -> None:
+        if step in self._times:
+            codes = value > 0
+            # Batch, height, width, channels is the order in memory, so nothing is moved about.
+            codes = codes.permute(0, 2, 3, 1) if codes.ndim == 4 else codes
+            self.kernel.add(codes.flatten(1), self._times[step])
+
+
+def _below(*values: Value) -> Iterator[Atom]:
+    """All atoms that values depend on, each once."""
+    seen: set[Atom] = set()
+    stack = [atom for value in values for _, atom in value]
+    while stack:
+        atom = stack.pop()
+        if atom not in seen:
+            seen.add(atom)
+            yield atom
+            stack += [inner for value in atom.inputs for _, inner in value]
+
+
+def _runs(rectifier: Rectifier, rows: Rows) -> bool:
+    candidate = rectifier.candidate
+    return candidate is None or rows[candidate.edge][candidate.op] != 0
+
+
+def _carrier(rectifier: Rectifier) -> fx.Node:
+    """Where what a rectifier does can be seen: the output of its candidate, or its own."""
+    if rectifier.candidate is None:
+        return rectifier.output
+    place = rectifier.candidate.op
+    for node in _after(rectifier.output):
+        if node.target is mix and node.args[0] == rectifier.candidate.edge:
+            _, weights, outputs = node.args
+            assert isinstance(weights, tuple)
+            assert isinstance(outputs, tuple | list)
+            found = outputs[list(weights).index(place)]
+            assert isinstance(found, fx.Node)
+            return found
+    return rectifier.output
+
+
+def _after(node: fx.Node) -> Iterable[fx.Node]:
+    """What is computed from a node, nearest first."""
+    found = dict.fromkeys([node])
+    for known in (queue := [node]):
+        queue.extend(user for user in known.users if user not in found)
+        found |= dict.fromkeys(known.users)
+    return found
