@@ -13,13 +13,13 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from opscore.engine import activation_kernels, kernels
 from opscore.errors import UserError
 from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, PROXIES, get_proxy, list_proxies, register_proxy
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.spaces import NASBENCH201, State
-from opscore.supernets import StateNetwork, build_supernet, engine, load_batch, load_checkpoint
-from opscore.supernets.nasbench201_engine import FoldedNetwork
+from opscore.supernets import StateNetwork, build_supernet, load_batch, load_checkpoint
 
 EDGES, OPS = 6, 5
 A0 = NASBENCH201.initial_state()
@@ -52,9 +52,9 @@ def images(count: int, dtype: torch.dtype = torch.float64, side: int = 32) -> Ba
 
 def fast_kernels(supernet, tables, x, run_removed):
     found = [torch.empty(0)] * len(tables)
-    kernels = supernet.activation_kernels(tables, x, run_removed=run_removed)
-    assert isinstance(kernels, Iterator)
-    for positions, kernel in kernels:
+    distinct = activation_kernels(supernet, tables, x, run_removed=run_removed)
+    assert isinstance(distinct, Iterator)
+    for positions, kernel in distinct:
         for position in positions:
             found[position] = kernel.clone()
     return found
@@ -82,7 +82,7 @@ def test_kernels_of_random_states_are_equal_in_double_precision(run_removed, ask
 def test_kernels_in_single_precision_differ_by_a_few_signs_at_most(monkeypatch, size, run_removed):
     # Pieces of 3 images in the first stage, 6 and 12 later: none divides the batch.
     channels = {"smoke": 4, "cpu": 8}[size]
-    monkeypatch.setitem(engine.PIECE_BYTES, "cpu", 3 * channels * 32 * 32 * 4)
+    monkeypatch.setitem(kernels.PIECE_BYTES, "cpu", 3 * channels * 32 * 32 * 4)
     supernet = trained(size, dtype=torch.float32)
     x = images(17, torch.float32).images
     asked = [A0, A0.perturb(0, 3), A0.discretize(2, 4).perturb(5, 1)]
@@ -112,14 +112,16 @@ def test_states_that_go_together_have_the_kernels_that_they_have_alone(
     tables = [supernet.weights(state) for state in asked]
     alone = fast_kernels(supernet, tables, x, run_removed)
     together: list[int] = []
-    kernels = FoldedNetwork.kernels
+    side_by_side = kernels.KernelPass._side_by_side
     monkeypatch.setattr(
-        FoldedNetwork, "kernels", lambda s, rows: together.append(len(rows)) or kernels(s, rows)
+        kernels.KernelPass,
+        "_side_by_side",
+        lambda s, group, removed: together.append(len(group)) or side_by_side(s, group, removed),
     )
     # Four states at most, in pieces of two images of them in the first stage.
     node = {"smoke": 4, "cpu": 8}[size] * 16 * 16 * 8
-    monkeypatch.setitem(engine.STATES_BYTES, "cpu", 4 * len(x) * node)
-    monkeypatch.setitem(engine.PIECE_BYTES, "cpu", 8 * node)
+    monkeypatch.setitem(kernels.STATES_BYTES, "cpu", 4 * len(x) * node)
+    monkeypatch.setitem(kernels.PIECE_BYTES, "cpu", 8 * node)
     found = fast_kernels(supernet, tables, x, run_removed)
     assert together == [4, 4, 2]
     for one, other, table in zip(found, alone, tables, strict=True):
@@ -133,16 +135,9 @@ def test_neighbours_that_go_together_share_no_nodes_of_others(monkeypatch):
     asked = [A0, A0.perturb(5, 1), A0.perturb(5, 2), A0.perturb(0, 2)]
     tables = [supernet.weights(state) for state in asked]
     alone = fast_kernels(supernet, tables, x, True)
-    monkeypatch.setitem(engine.STATES_BYTES, "cpu", 2 * 4 * 4 * 16 * 16 * 8)
+    monkeypatch.setitem(kernels.STATES_BYTES, "cpu", 2 * 4 * 4 * 16 * 16 * 8)
     for one, other in zip(fast_kernels(supernet, tables, x, True), alone, strict=True):
         assert torch.equal(one, other)
-
-
-def test_how_many_states_go_together(monkeypatch):
-    parts = [torch.zeros(3, 4, 8, 8), torch.zeros(2, 4, 8, 8)]
-    assert engine.states_together(parts) == 1, "one after the other on a CPU"
-    monkeypatch.setitem(engine.STATES_BYTES, "cpu", 3 * 5 * 4 * 64 * 4 + 5)
-    assert engine.states_together(parts) == 3
 
 
 def test_mixed_weights_of_any_value():
@@ -156,7 +151,7 @@ def test_mixed_weights_of_any_value():
 def test_equal_networks_are_computed_once():
     supernet, x = trained("smoke"), images(4, side=16).images
     tables = [supernet.weights(state) for state in [A0, *PERTURBATIONS]]
-    found = list(supernet.activation_kernels(tables, x, run_removed=True))
+    found = list(activation_kernels(supernet, tables, x, run_removed=True))
     # Removing 'none' changes nothing: 24 perturbations are left, and the network itself.
     assert len(found) == 25
     assert sorted(position for positions, _ in found for position in positions) == list(range(31))
@@ -204,7 +199,7 @@ def test_scoring_leaves_the_supernet_and_the_batch_alone():
 def test_a_proxy_without_a_fast_way_for_a_supernet_takes_the_plain_path(monkeypatch):
     supernet, batch = trained("smoke"), images(4, side=16)
     expected = get_proxy("nwot").scores(supernet, [A0], batch)[0].value
-    monkeypatch.setattr(type(supernet), "activation_kernels", lambda *_, **__: None)
+    monkeypatch.setattr("opscore.proxies.nwot.activation_kernels", lambda *_, **__: None)
     assert get_proxy("nwot").scores(supernet, [A0], batch)[0].value == pytest.approx(expected)
 
 
@@ -254,7 +249,7 @@ def test_a_precision_is_refused_where_the_fast_path_is_not_taken(monkeypatch):
     nwot = get_proxy("nwot")
     with pytest.raises(UserError, match="bf16 is a precision of the fast path"):
         nwot.scores(supernet, [A0], batch, precision="bf16", fast=False)
-    monkeypatch.setattr(type(supernet), "activation_kernels", lambda *_, **__: None)
+    monkeypatch.setattr("opscore.proxies.nwot.activation_kernels", lambda *_, **__: None)
     with pytest.raises(UserError, match="a supernet of 'nasbench201', meaning 'faithful'"):
         nwot.scores(supernet, [A0], batch, precision="bf16")
 

@@ -9,6 +9,7 @@ import torch
 
 import opscore
 from opscore.errors import UserError
+from opscore.engine import network_kernel
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.proxies.nwot import log_determinant
@@ -69,7 +70,7 @@ def test_the_setting_reaches_proposals_and_validation(smoke, tmp_path):
 def test_convolutions_are_in_bfloat16(smoke):
     context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
-    kernel = network.activation_kernel(batch.images, wrappers=True, dtype=torch.bfloat16)
+    kernel = network_kernel(network, batch.images, wrappers=True, dtype=torch.bfloat16)
     assert score_minibatches(context, NWOT, SOME, [0])["value"].tolist() == [
         log_determinant(kernel)
     ]

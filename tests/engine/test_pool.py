@@ -9,8 +9,10 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from opscore.images import NoiseImages
 from opscore.proxies import get_proxy
-from opscore.supernets import build_supernet, nasbench201_shared
-from opscore.supernets.engine import AveragePool
+from opscore.engine import gradient, pool as pools
+from opscore.engine.pool import AveragePool
+from opscore.engine.rules import Pool
+from opscore.supernets import build_supernet
 
 
 class DepthwisePool(AveragePool):
@@ -20,8 +22,8 @@ class DepthwisePool(AveragePool):
         return nn.functional.conv2d(x, self._ones, padding=1, groups=len(self._ones))
 
 
-def depthwise_pool(x: torch.Tensor) -> torch.Tensor:
-    return nasbench201_shared._AveragePool.apply(x, DepthwisePool(x.detach()))
+def depthwise_pool(x: torch.Tensor, settings: Pool | None = None) -> torch.Tensor:
+    return pools._AveragePool.apply(x, DepthwisePool(x.detach()))
 
 
 def test_the_depthwise_pool_has_first_and_second_gradients() -> None:
@@ -46,6 +48,6 @@ def test_scores_with_the_depthwise_pool_are_equal_too(
     state = supernet.space.initial_state()
     states = [state, state.perturb(0, 3), state.discretize(2, 4)]
     plain = get_proxy(name).scores(supernet, states, batch, fast=False)
-    monkeypatch.setattr(nasbench201_shared, "average_pool", depthwise_pool)
+    monkeypatch.setattr(gradient, "average_pool", depthwise_pool)
     fast = get_proxy(name).scores(supernet, states, batch)
     assert [s.value for s in fast] == pytest.approx([s.value for s in plain], rel=1e-9)

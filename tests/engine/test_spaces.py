@@ -1,0 +1,140 @@
+"""The engine reads every registered space, and gives the plain path's numbers there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from opscore.engine import Forms, activation_kernels, coverage, kernels, network_kernel
+from opscore.images import Batch, NoiseImages
+from opscore.proxies import MEANINGS, get_proxy
+from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
+from opscore.spaces import State, get_space
+from opscore.supernets import SUPERNETS, StateNetwork, Supernet, build_network, build_supernet
+
+SPACES = list(SUPERNETS)
+
+
+def after_training(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """The same network, its batch norms as after training, in double precision."""
+    draw = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=draw)
+            module.running_var.uniform_(0.3, 2, generator=draw)
+            for parameter in module.parameters():
+                parameter.data.uniform_(-0.5, 1.5, generator=draw)
+    return network.double()
+
+
+def supernet_of(space: str) -> Supernet:
+    supernet = build_supernet(space, "smoke", seed=1)
+    supernet.alphas.normal_(generator=torch.Generator().manual_seed(0))
+    after_training(supernet)
+    return supernet
+
+
+def batch_of(count: int) -> Batch:
+    return NoiseImages().minibatch(count, 0, "engine").to("cpu", torch.float64)
+
+
+def states_of(space: str) -> list[State]:
+    """A_0, the perturbations of two edges, some edges decided, and an architecture."""
+    whole = get_space(space).initial_state()
+    last = len(whole.space.edges) - 1
+    found = [whole]
+    for edge in (0, last):
+        found += [whole.perturb(edge, op) for op in range(whole.space.shape[edge])]
+    found.append(whole.perturb(0, 0).perturb(last, 1))
+    return [*found, *some_architectures(space, 2)]
+
+
+def some_architectures(space: str, count: int) -> list[State]:
+    this, found = get_space(space), []
+    place = 0
+    while len(found) < count:
+        choices = [(place * 7 + 3 * edge) % n for edge, n in enumerate(this.choice_counts)]
+        state = this.architecture(choices)
+        if this.is_valid(state):
+            found.append(state)
+        place += 1
+    return found
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_all_is_read_by_rules(space: str) -> None:
+    found = coverage(build_supernet(space, "smoke"))
+    assert found.reason is None
+    assert not found.whole_batch, "layers that run on the whole batch at once"
+    assert not found.unused, "layers that the trace did not meet"
+
+
+@pytest.mark.parametrize("run_removed", [True, False])
+@pytest.mark.parametrize("space", SPACES)
+def test_kernels_are_those_of_the_plain_path(space: str, run_removed: bool) -> None:
+    supernet, x = supernet_of(space), batch_of(4).images
+    tables = [supernet.weights(state) for state in states_of(space)]
+    found = activation_kernels(supernet, tables, x, run_removed=run_removed)
+    assert found is not None
+    seen = set()
+    for positions, kernel in found:
+        for place in positions:
+            network = StateNetwork(supernet, tables[place], run_removed=run_removed)
+            counted = hooked_by_the_authors if run_removed else is_relu
+            assert torch.equal(kernel, activation_kernel(network, x, counted))
+            seen.add(place)
+    assert seen == set(range(len(tables)))
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_states_side_by_side_have_the_kernels_that_they_have_alone(
+    space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supernet, x = supernet_of(space), batch_of(3).images
+    tables = [supernet.weights(state) for state in states_of(space)]
+
+    def by_place() -> dict[int, torch.Tensor]:
+        found = activation_kernels(supernet, tables, x, run_removed=True)
+        assert found is not None
+        return {place: kernel.clone() for positions, kernel in found for place in positions}
+
+    alone = by_place()
+    monkeypatch.setitem(kernels.STATES_BYTES, "cpu", 2**40)
+    together = by_place()
+    assert all(torch.equal(alone[place], together[place]) for place in range(len(tables)))
+
+
+@pytest.mark.parametrize("wrappers", [True, False])
+@pytest.mark.parametrize("space", SPACES)
+def test_stand_alone_networks_have_the_plain_kernel(space: str, wrappers: bool) -> None:
+    x = batch_of(4).images
+    for state in some_architectures(space, 3):
+        network = after_training(build_network(state, "smoke", seed=2))
+        found = network_kernel(network, x, wrappers=wrappers)
+        counted = hooked_by_the_authors if wrappers else is_relu
+        assert found is not None
+        assert torch.equal(found, activation_kernel(network, x, counted))
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("space", SPACES)
+def test_synflow_is_that_of_the_plain_path(space: str, meaning: str) -> None:
+    supernet, batch, proxy = supernet_of(space), batch_of(1), get_proxy("synflow")
+    states = states_of(space)
+    found = proxy.engine(supernet, states, batch, meaning)  # type: ignore[operator, arg-type]
+    plain = proxy.scores(supernet, states, batch, meaning=meaning, fast=False)  # type: ignore[arg-type]
+    for value, score in zip(found, plain, strict=True):
+        if score.status == "ok":
+            assert value == pytest.approx(score.value, rel=1e-12)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_architectures_of_one_form_compute_the_same(space: str) -> None:
+    supernet, x = supernet_of(space).train(), batch_of(4).images
+    forms = Forms(supernet, x.shape[1:])
+    by_form: dict[object, list[State]] = {}
+    for state in some_architectures(space, 40):
+        by_form.setdefault(forms.form(supernet.weights(state)), []).append(state)
+    for states in by_form.values():
+        logits = [supernet(x, supernet.weights(state)).detach() for state in states[:2]]
+        assert torch.allclose(logits[0], logits[-1], rtol=0, atol=1e-10)
