@@ -1,7 +1,7 @@
 """The plain and the fast way to the same scores, timed side by side.
 
     python benchmarks/scoring.py [--json] [--quick] [--proxies nwot ...] [--batches 64 ...]
-                                 [--out benchmarks/results]
+                                 [--out DIR]
 
 zc-pt over all 30 perturbations of the NAS-Bench-201 supernet, paper size, batch 64 and 256 (grasp:
 16), by the proxies of the list below or any others that have a fast path. Plain and fast runs take
@@ -42,7 +42,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from opscore.images import Batch, load_images, resolve_images
 from opscore.proxies import Precision, Proxy, get_proxy
 from opscore.spaces import State
-from opscore.supernets import Supernet, build_supernet, engine
+from opscore.supernets import Supernet, build_supernet
 
 POLICY = "zc-pt"
 #: Proxies that are measured unless others are named.
@@ -205,11 +205,12 @@ def peak_gflops(supernet: Supernet, precision: str) -> float:
     for stage in range(3):
         channels, side = width * 2**stage, 32 // 2**stage
         sample = torch.randn(1, channels, side, side, dtype=dtype)
-        # synflow runs the signal and its derivative: two images.
-        count = 2 if precision == "f64" else engine.piece_size(sample.shape[1:], sample)
+        # synflow runs the signal and its derivative: two images. The others go in pieces.
+        count = 2 if precision == "f64" else 16
         x = sample.repeat(count, 1, 1, 1).contiguous(memory_format=torch.channels_last)
-        weight = torch.randn(channels, channels, 3, 3, dtype=dtype)
-        convolution = engine.Convolution(weight, torch.zeros(channels, dtype=dtype)).to(dtype)
+        convolution = torch.nn.Conv2d(channels, channels, 3, padding=1).to(
+            dtype=dtype, memory_format=torch.channels_last
+        )
         repeats = max(1, 64 // count)
         best = min(_seconds(convolution, x, repeats) for _ in range(10))
         scale = 1 / (count * repeats * channels**2 * side**2)
@@ -218,7 +219,8 @@ def peak_gflops(supernet: Supernet, precision: str) -> float:
     return work / seconds / 1e9
 
 
-def _seconds(convolution: engine.Convolution, x: torch.Tensor, repeats: int) -> float:
+@torch.no_grad()
+def _seconds(convolution: torch.nn.Module, x: torch.Tensor, repeats: int) -> float:
     start = time.perf_counter()
     for _ in range(repeats):
         convolution(x)
@@ -296,7 +298,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="small supernet, few states")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
     parser.add_argument("--proxies", nargs="+", default=PROXIES_MEASURED, help="only these")
     parser.add_argument("--batches", nargs="+", type=int, help="only these batch sizes")
     parser.add_argument("--no-growth", action="store_true", help="leave out growth.py")

@@ -134,7 +134,7 @@ class Layers:
 
     def merged(self, terms: Terms, wide: bool) -> Kernel:
         """Kernel and bias of a weighted sum of convolutions, for one state or side by side."""
-        key = (wide, *((c, atom.layer) for c, atom in terms))
+        key = (self.states if wide else 1, *((c, atom.layer) for c, atom in terms))
         self._used.add(key)
         if key not in self._merged:
             self._merged[key] = self._merge(terms, wide)

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
-from opscore.images import NoiseImages
-from opscore.proxies import get_proxy
-from opscore.engine import gradient, pool as pools
+from opscore.engine import gradient
+from opscore.engine import pool as pools
 from opscore.engine.pool import AveragePool
 from opscore.engine.rules import Pool
+from opscore.images import NoiseImages
+from opscore.proxies import get_proxy
 from opscore.supernets import build_supernet
 
 
@@ -23,6 +24,8 @@ class DepthwisePool(AveragePool):
 
 
 def depthwise_pool(x: torch.Tensor, settings: Pool | None = None) -> torch.Tensor:
+    if settings is not None and settings.kernel != (3, 3):
+        return pools.average_pool(x, settings)
     return pools._AveragePool.apply(x, DepthwisePool(x.detach()))
 
 

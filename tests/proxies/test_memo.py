@@ -14,8 +14,7 @@ import opscore
 from opscore.experiments import ScoringContext, ScoringSettings
 from opscore.images import Batch, load_images
 from opscore.policies import make_policy
-from opscore.proxies import nwot
-from opscore.proxies import Memo, Proxy, get_proxy
+from opscore.proxies import Memo, Proxy, get_proxy, nwot
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import Supernet, build_supernet
 from opscore.supernets.profiles import TrainingProfile

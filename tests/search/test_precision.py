@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import opscore
-from opscore.errors import UserError
 from opscore.engine import network_kernel
+from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.proxies.nwot import log_determinant

@@ -9,9 +9,9 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from opscore.engine import network_kernel
 from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, get_proxy
-from opscore.engine import network_kernel
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.search.validation import (
     DROPPED,
