@@ -208,9 +208,8 @@ def peak_gflops(supernet: Supernet, precision: str) -> float:
         # synflow runs the signal and its derivative: two images. The others go in pieces.
         count = 2 if precision == "f64" else 16
         x = sample.repeat(count, 1, 1, 1).contiguous(memory_format=torch.channels_last)
-        convolution = torch.nn.Conv2d(channels, channels, 3, padding=1).to(
-            dtype=dtype, memory_format=torch.channels_last
-        )
+        convolution = torch.nn.Conv2d(channels, channels, 3, padding=1, dtype=dtype)
+        convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         repeats = max(1, 64 // count)
         best = min(_seconds(convolution, x, repeats) for _ in range(10))
         scale = 1 / (count * repeats * channels**2 * side**2)

@@ -17,6 +17,15 @@ from opscore.supernets import Supernet
 from opscore.supernets.measure import one_thread
 
 
+def can_be_read(supernet: Supernet, shape: Sequence[int]) -> bool:
+    """Whether the engine can trace a supernet, so that dead parts are known and networks shared."""
+    try:
+        Forms(supernet, shape)
+    except CannotTraceError:
+        return False
+    return True
+
+
 def forms_of(
     supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]
 ) -> list[Hashable]:

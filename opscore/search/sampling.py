@@ -28,7 +28,7 @@ from opscore.search.base import (
     SearchSettings,
     SearchTask,
 )
-from opscore.search.live_networks import knows_dead_parts, live_nwot
+from opscore.search.live_networks import can_be_read, live_nwot
 from opscore.search.score_record import record_hash, recorded_strengths, uses_record
 from opscore.spaces import SearchSpace, State
 
@@ -98,8 +98,9 @@ class Scorer:
 
     def _compute(self, architectures: Sequence[State]) -> list[float]:
         context = self.context
-        if self.proxy.name == "nwot" and knows_dead_parts(context.space):
-            values = live_nwot(context.supernet, architectures, context.batch.images)
+        images = context.batch.images
+        if self.proxy.name == "nwot" and can_be_read(context.supernet, images.shape[1:]):
+            values = live_nwot(context.supernet, architectures, images)
         else:
             scores = self.proxy.scores(
                 context.supernet, architectures, context.batch, meaning=context.meaning
