@@ -104,9 +104,9 @@ class KernelPass:
     """
 
     def __init__(self, network: nn.Module, images: Tensor, dtype: torch.dtype) -> None:
-        self.images = images.to(dtype, memory_format=torch.channels_last)
         modules = modules_of(network)
         self.networks = Networks(trace(network, images.shape[1:]), modules)
+        self.images = images.to(dtype, memory_format=torch.channels_last)
         self.steps = Steps(modules)
         self.layers = Layers(modules, dtype)
         self.device = images.device.type

@@ -97,6 +97,8 @@ def trace(network: nn.Module, image_shape: Sequence[int]) -> Trace:
     CannotTraceError when its forward pass cannot be read (:mod:`opscore.supernets.choice` tells
     how it must be written).
     """
+    if len(image_shape) != 3:
+        raise CannotTraceError(f"images have {len(image_shape)} dimensions where 3 are read")
     key = (tuple(image_shape), structure(network))
     with _lock:
         found = _known.get(key)

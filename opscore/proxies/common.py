@@ -85,9 +85,17 @@ def _over_positions(product: Tensor) -> Tensor:
 
 
 def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:
-    """J [N, pixels]: row i is the gradient of the sum of all logits with respect to image i."""
+    """J [N, pixels]: row i is the gradient of the sum of all logits with respect to image i.
+
+    ArithmeticError where J is zero but for rounding. So it is in train mode when a batch norm is
+    the last step before the average over the image: it fixes the sum of what it returns.
+    """
     images = batch.images.detach().clone().requires_grad_()
-    (jacobian,) = torch.autograd.grad(network(images).sum(), images)
+    logits = network(images)
+    (jacobian,) = torch.autograd.grad(logits.sum(), images)
+    rounding = 1000 * torch.finfo(logits.dtype).eps * logits.detach().abs().max()
+    if jacobian.abs().max() * images.detach().abs().max() <= rounding:
+        raise ArithmeticError("the sum of all logits does not depend on the images")
     return jacobian.flatten(1)
 
 
