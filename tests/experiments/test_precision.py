@@ -87,6 +87,10 @@ def test_the_record_of_a_run_names_its_precision() -> None:
     )
 
 
-def test_chains_have_no_such_path_and_say_so() -> None:
-    with pytest.raises(UserError, match="bf16 is a precision of the fast path"):
-        toy_model([1], batch_size=8, images="digits", precision="bf16")
+def test_chains_are_scored_in_it_too() -> None:
+    full, bf16 = (
+        toy_model([2], batch_size=8, images="digits", precision=precision).scores["strength"]
+        for precision in ("full", "bf16")
+    )
+    assert not full.equals(bf16)
+    assert bf16.to_numpy() == pytest.approx(full.to_numpy(), rel=0.05, nan_ok=True)
