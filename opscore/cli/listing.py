@@ -35,6 +35,9 @@ def policies(as_json: JsonOption = False) -> None:
 
 def spaces(
     name: Annotated[str | None, typer.Argument(help="One space; else all of them.")] = None,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Say which layers the engine has a rule for.")
+    ] = False,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -42,6 +45,9 @@ def spaces(
     from opscore.spaces import SPACES, get_space
 
     names = list(SPACES) if name is None else [get_space(name).name]
+    if engine:
+        _engine([_engine_row(each) for each in names], as_json)
+        return
     rows = [_space_row(each, data_dir) for each in names]
     if as_json:
         print_json({"spaces": rows})
@@ -61,6 +67,42 @@ def spaces(
         )
     console.print(table)
     console.print("opscore spaces NAME says more of one of them.", style="dim")
+
+
+def _engine_row(name: str) -> dict[str, Any]:
+    """What the engine makes of the smallest supernet of a space."""
+    from opscore.engine import coverage
+    from opscore.supernets import SUPERNETS, build_supernet
+
+    side = SUPERNETS[name].image_side
+    found = coverage(build_supernet(name, "smoke"), (3, side, side))
+    return {
+        "space": name,
+        "reason": found.reason,
+        "by_rule": dict(found.by_rule),
+        "per_image": dict(found.per_image),
+        "whole_batch": dict(found.whole_batch),
+        "unused": list(found.unused),
+    }
+
+
+def _engine(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print how the layers of each space are computed."""
+    if as_json:
+        print_json({"engine": rows})
+        return
+    table = Table("space", "by a rule", "as they are, image by image", "as they are, whole batch")
+    for row in rows:
+        if row["reason"] is not None:
+            table.add_row(row["space"], f"cannot be read: {row['reason']}", "all", "all")
+            continue
+        ways = ("by_rule", "per_image", "whole_batch")
+        cells = [", ".join(f"{count} {kind}" for kind, count in row[way].items()) for way in ways]
+        table.add_row(row["space"], *(cell or "none" for cell in cells))
+    console.print(table)
+    unused = [f"{row['space']}: {name}" for row in rows for name in row["unused"]]
+    if unused:
+        console.print(f"Never called: {', '.join(unused)}")
 
 
 def _space_row(name: str, data_dir: Path | None) -> dict[str, Any]:
