@@ -11,34 +11,9 @@ from rich.table import Table
 from opscore.cli.common import DataDirOption, JsonOption, QuietOption, console, print_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from opscore.proxies import Proxy
 
 app = typer.Typer(help="List the zero-cost proxies; 'check' compares them with published values.")
-
-#: Values that others published for NAS-Bench-201 (NASLib, NAS-Bench-Suite-Zero).
-PUBLISHED = "nb201_zeroproxies_sample725.parquet"
-
-#: Our name, the published column, and the Spearman that is asked for. grasp, plain and epe_nas
-#: hardly agree between two published draws of the same networks, so nothing is asked of them.
-COMPARED: tuple[tuple[str, str, float | None], ...] = (
-    ("params", "params", 0.99),
-    ("flops", "flops", 0.99),
-    ("synflow", "synflow", 0.99),
-    ("nwot (train mode)", "nwot", 0.97),
-    ("snip", "snip", 0.95),
-    ("grad_norm", "grad_norm", 0.95),
-    ("fisher", "fisher", 0.95),
-    ("jacob_cov", "jacov", 0.90),
-    ("l2_norm", "l2_norm", 0.90),
-    ("epe_nas", "epe_nas", None),
-    ("grasp", "grasp", None),
-    ("plain", "plain", None),
-)
-
-#: A failed proxy was published as a large negative number.
-_FAILED_BELOW = -1e7
 
 _COST_BATCH = 16
 
@@ -82,7 +57,19 @@ def proxies(
 
 @app.command()
 def check(
-    count: Annotated[int, typer.Option(help="Architectures, first ones of the file.")] = 200,
+    against: Annotated[
+        str,
+        typer.Option(
+            help="Table of published values: nasbench201-proxies, nasbench201-zen, transnas-micro."
+        ),
+    ] = "nasbench201-proxies",
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Dataset or task of the published values.", show_default=False),
+    ] = None,
+    count: Annotated[
+        int, typer.Option(min=3, help="Architectures; the same ones at every call.")
+    ] = 200,
     size: Annotated[str, typer.Option(help="Of the networks; published: paper.")] = "paper",
     batch_size: Annotated[int, typer.Option(help="Images; published: probably 32.")] = 32,
     seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
@@ -95,21 +82,22 @@ def check(
 ) -> None:
     """Compare values with those that others published for the same architectures.
 
-    Exit code 1 when a proxy agrees less than is asked of it.
+    Networks are scored on CIFAR-10 images, whatever the published values were computed on. Exit
+    code 1 when a proxy agrees less than is asked of it.
     """
-    import pandas as pd
-
-    from opscore.data import require
+    from opscore.data import get_file
     from opscore.experiments.evaluate import evaluate_proxies
     from opscore.progress import shown
+    from opscore.published.proxy_values import compare, compared_proxy, published_values
 
-    published = pd.read_parquet(require(PUBLISHED, data_dir)).query("dataset == 'cifar10'")
-    published = published.drop_duplicates("arch_str").set_index("arch_str")[:count]
+    table = published_values(against)
+    compared = table.on(dataset)
+    published = table.read(count, dataset, data_dir)
     with shown("scoring architectures", quiet=quiet or as_json):
         values = evaluate_proxies(
-            "nasbench201",
+            table.space,
             published.index.tolist(),
-            [_compared_proxy(name) for name, _, _ in COMPARED],
+            [compared_proxy(row.proxy) for row in compared],
             size=size,
             images="cifar10",
             batch_size=batch_size,
@@ -117,61 +105,21 @@ def check(
             data_dir=data_dir,
             store=store,
         )
-    rows = compare(values, published)
+    rows = compare(values, published, compared)
     if as_json:
-        settings = {"size": size, "batch_size": batch_size, "seed": seed, "published": PUBLISHED}
+        settings = {
+            "size": size,
+            "batch_size": batch_size,
+            "seed": seed,
+            "published": Path(get_file(table.name).path).name,
+            "against": table.name,
+            "dataset": dataset or table.dataset,
+        }
         print_json({"check": rows, "settings": settings})
     else:
         console.print(_check_table(rows))
     if any(row["agrees"] is False for row in rows):
         raise typer.Exit(1)
-
-
-def compare(values: pd.DataFrame, published: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row per proxy: Spearman between our values and the published ones, with its interval.
-
-    Args:
-        values: what ``evaluate_proxies`` returned.
-        published: published columns, by architecture.
-    """
-    import numpy as np
-
-    from opscore.experiments.evaluate import RankCorrelation
-
-    # pivot_table would average duplicates; pivot refuses them.
-    ours = values.pivot(index="architecture", columns="proxy", values="value")  # noqa: PD010
-    theirs = published.reindex(ours.index)
-    seconds = values.groupby("proxy")["seconds"].mean()
-    rows = []
-    for name, column, asked in COMPARED:
-        x, y = ours[name].to_numpy(float), theirs[column].to_numpy(float)
-        good = np.isfinite(x) & np.isfinite(y) & (y > _FAILED_BELOW)
-        found = RankCorrelation(n_bootstrap=500)(x[good], y[good])
-        rows.append(
-            {
-                "proxy": name,
-                "published": column,
-                "n": int(good.sum()),
-                "n_excluded": int((~good).sum()),
-                "spearman": found["spearman"],
-                "ci_low": found["spearman_low"],
-                "ci_high": found["spearman_high"],
-                "asked": asked,
-                "agrees": None if asked is None else bool(found["spearman"] >= asked),
-                "seconds": float(seconds[name]),
-            }
-        )
-    return rows
-
-
-def _compared_proxy(name: str) -> Proxy:
-    """A proxy; the published nwot values are those of train mode, with every rectifier once."""
-    from opscore.proxies import get_proxy
-    from opscore.proxies.nwot import clean_nwot
-
-    if name != "nwot (train mode)":
-        return get_proxy(name)
-    return get_proxy("nwot").variant(name=name, mode="train", function=clean_nwot, clean=None)
 
 
 def _check_table(rows: list[dict[str, Any]]) -> Table:

@@ -6,8 +6,9 @@ with x, e ~ N(0, 1) and a = 0.01 (Lin et al. 2021, algorithm 1; NASLib's copy). 
 better. Needs no data: the minibatch gives the shape of x, and its images the seed of the draws.
 
 All convolution and linear weights are drawn from N(0, 1), batch norm gets weight 1 and bias 0.
-F is the last feature map, before global pooling: the last output with four dimensions (the logits
-when there is none). The norm adds over channels and positions and is averaged over the batch.
+F is the last feature map, before global pooling: the last output of a module that has four
+dimensions (the logits when there is none). The norm adds over channels and positions and is
+averaged over the batch.
 sigma^2 are the running variances after the two forward passes, as released, so a moving average
 that began at one. Batch norms of removed operations do not run and do not count. Train mode.
 The paper averages 32 draws; this is one, as in NASLib.
@@ -68,7 +69,7 @@ def last_features(network: nn.Module, images: Tensor) -> Tensor:
         if isinstance(output, Tensor) and output.ndim == 4:
             features[:] = [output]
 
-    leaves = [module for module in network.modules() if not list(module.children())]
-    with hooked([leaf.register_forward_hook(keep) for leaf in leaves]):
+    # Containers too: the last features may be a sum that a cell makes, and no layer's own output.
+    with hooked([module.register_forward_hook(keep) for module in network.modules()]):
         logits: Tensor = network(images)
     return features[0] if features else logits

@@ -16,9 +16,10 @@ from opscore.proxies.jacob_cov import eigenvalue_score
 from opscore.proxies.linear_regions import count_regions, thin_crops
 from opscore.proxies.meco import smallest_eigenvalue
 from opscore.proxies.swap import distinct_columns
-from opscore.proxies.zen_score import MIXUP
-from opscore.spaces import NASBENCH201
-from opscore.supernets import StateNetwork, build_network, build_supernet
+from opscore.proxies.zen_score import MIXUP, last_features
+from opscore.search.sampling import draw_architectures
+from opscore.spaces import NASBENCH201, get_space
+from opscore.supernets import SUPERNETS, StateNetwork, build_network, build_supernet
 
 LN3 = math.log(3)
 
@@ -184,6 +185,20 @@ def test_zen_score_puts_back_what_batch_norm_divides_out():
     running = 0.81 + (0.09 * variances[0] + 0.1 * variances[1]) * 12 / 11
     expected = math.log(reaction) + 0.5 * math.log(running)
     assert value("zen_score", network, images) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("space", SUPERNETS)
+def test_the_features_of_zen_score_are_what_is_pooled(space):
+    """Pooled and given to the classifier they are the logits, in every space."""
+    (architecture,) = draw_architectures(get_space(space), 1, np.random.default_rng(1))
+    network = build_network(architecture, "smoke", seed=1).train()
+    side = SUPERNETS[space].image_side
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        features = last_features(network, images)
+        expected = network(images)
+    assert features.ndim == 4
+    torch.testing.assert_close(network.classifier(features.mean(dim=(2, 3))), expected)
 
 
 def test_jacob_cov_of_independent_and_of_equal_images():

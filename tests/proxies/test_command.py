@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 
 from opscore.cli import main
-from opscore.cli.proxies import COMPARED, compare
+from opscore.errors import UserError
 from opscore.proxies import list_proxies
+from opscore.published.proxy_values import PUBLISHED_VALUES, compare, published_values
+
+COMPARED = [(row.proxy, row.column) for row in published_values("nasbench201-proxies").on()]
 
 
 def run(capsys, *arguments):
@@ -32,14 +35,14 @@ def test_the_list_shows_sign_mode_needs_and_source(capsys):
 
 def published_frame(count=30):
     draw = np.random.default_rng(0)
-    columns = {column: draw.normal(size=count) for _, column, _ in COMPARED}
+    columns = {column: draw.normal(size=count) for _, column in COMPARED}
     return pd.DataFrame(columns, index=[f"a{index}" for index in range(count)])
 
 
 def values_frame(published):
     rows = [
         {"architecture": name, "proxy": proxy, "value": value, "seconds": 0.5}
-        for proxy, column, _ in COMPARED
+        for proxy, column in COMPARED
         for name, value in published[column].items()
     ]
     return pd.DataFrame(rows)
@@ -77,5 +80,66 @@ def test_check_runs_on_the_published_values(capsys, data_dir, tmp_path):
     )  # fmt: skip
     assert code in {0, 1}
     rows = json.loads(out)["check"]
-    assert [row["proxy"] for row in rows] == [name for name, _, _ in COMPARED]
+    assert [row["proxy"] for row in rows] == [name for name, _ in COMPARED]
     assert all(row["n"] + row["n_excluded"] == 4 for row in rows)
+
+
+@pytest.mark.parametrize("against", ["nasbench201-zen", "transnas-micro"])
+def test_check_runs_on_every_table(capsys, data_dir, tmp_path, against):
+    options = ("--count", "4", "--batch-size", "8", "--store", str(tmp_path / "v.parquet"))
+    code, out = run(
+        capsys, "proxies", "check", "--against", against, *options, "--size", "smoke", "--json",
+        "--data-dir", str(data_dir),
+    )  # fmt: skip
+    assert code in {0, 1}
+    payload = json.loads(out)
+    rows = {row["proxy"]: row for row in payload["check"]}
+    assert list(rows) == [row.proxy for row in published_values(against).on()]
+    assert payload["settings"]["against"] == against
+    assert all(row["n"] + row["n_excluded"] == 4 for row in rows.values())
+
+
+def test_fewer_than_three_values_are_no_disagreement():
+    published = published_frame(2)
+    rows = compare(values_frame(published), published)
+    assert {row["agrees"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_VALUES)
+def test_the_same_architectures_are_compared_every_time(data_dir, name):
+    table = published_values(name)
+    first = table.read(20, data_dir=data_dir)
+    assert len(first) == first.index.nunique() == 20
+    pd.testing.assert_frame_equal(first, table.read(40, data_dir=data_dir)[:20])
+    assert list(first) == [row.column for row in table.on()]
+
+
+def test_failures_are_not_taken_for_values(data_dir):
+    # 341 architectures of the whole table are cut off from the input, and have a large
+    # negative number for zen.
+    values = published_values("nasbench201-zen").read(15625, data_dir=data_dir)["zen"]
+    assert values.min() > 0
+    assert values.isna().sum() == 341
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--against", "transnas"), "did you mean transnas-micro?"),
+        (("--against", "transnas-micro", "--dataset", "class_scen"), "did you mean class_scene"),
+        (("--count", "2"), "--count"),
+    ],
+)
+def test_what_check_has_not_is_one_line(capsys, options, message):
+    with pytest.raises(SystemExit) as stop:
+        main(["proxies", "check", *options])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_damaged_table_is_not_compared(data_dir, tmp_path):
+    content = bytearray((data_dir / "nb201_zen.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "nb201_zen.parquet").write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        published_values("nasbench201-zen").read(5, data_dir=tmp_path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from opscore.cli.proxies import _compared_proxy
 from opscore.errors import UserError
 from opscore.images import NoiseImages
 from opscore.proxies import PROXIES, get_proxy, list_proxies, register_proxy
 from opscore.proxies.nwot import activation_kernel, clean_nwot, is_relu
+from opscore.published.proxy_values import compared_proxy
 from opscore.spaces import NASBENCH201
 from opscore.supernets import SURVIVORS, StateNetwork, build_network, build_supernet
 
@@ -43,7 +43,7 @@ def test_nwot_in_train_mode_scores_train_mode(batch):
     for norm in network.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.running_mean.fill_(0.5)
-    found = _compared_proxy("nwot (train mode)").score_network(network, batch)
+    found = compared_proxy("nwot (train mode)").score_network(network, batch)
     kernel = activation_kernel(network.train(), batch.images, is_relu)
     assert found.value == pytest.approx(float(torch.linalg.slogdet(kernel).logabsdet))
     eval_mode = get_proxy("nwot").score_network(network, batch, meaning="clean")

@@ -1,0 +1,220 @@
+"""Values of zero-cost proxies that others published, and how well ours agree with them.
+
+Their weights, images and batch are not recorded, so values can agree in rank only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from opscore.data import get_file, read_checked, require
+from opscore.errors import unknown
+from opscore.experiments.evaluate import RankCorrelation
+from opscore.proxies import Proxy, get_proxy
+from opscore.proxies.nwot import clean_nwot
+from opscore.rng import numpy_generator
+
+#: A proxy that failed was published as a large negative number.
+_FAILED_BELOW = -1e7
+
+#: Our name of the published nwot, which is that of train mode.
+NWOT_TRAIN = "nwot (train mode)"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A proxy whose values are compared.
+
+    Attributes:
+        proxy: our name.
+        column: the published one.
+        asked: the Spearman correlation that is asked for; None where published draws of the same
+            networks agree too little with each other.
+    """
+
+    proxy: str
+    column: str
+    asked: float | None = None
+
+
+@dataclass(frozen=True)
+class PublishedValues:
+    """A table of published values.
+
+    Attributes:
+        name: of the known file.
+        space: whose architectures it has.
+        dataset: the dataset or task that is meant where none is named.
+        compared: proxies by dataset or task.
+        long: the table has a row for each architecture and dataset, which a column names; else
+            it has a column for each proxy and dataset, called PROXY_DATASET.
+        sampled: architectures are drawn from the table; else the first ones are taken, which a
+            table that is sorted does not allow.
+    """
+
+    name: str
+    space: str
+    dataset: str
+    compared: Mapping[str, tuple[Compared, ...]]
+    long: bool = False
+    sampled: bool = True
+
+    def read(
+        self, count: int, dataset: str | None = None, data_dir: Path | None = None
+    ) -> pd.DataFrame:
+        """Published values of some architectures, the same ones at every call.
+
+        Args:
+            count: how many architectures.
+            dataset: dataset or task of the values; the usual one when None.
+            data_dir: where data is looked for first.
+
+        Returns:
+            A frame with a row per architecture (the index, the benchmark's strings) and a column
+            per proxy, with its published name; NaN where the proxy failed.
+
+        Raises:
+            UserError: no such dataset, or the file is missing or damaged.
+        """
+        compared = self.on(dataset)
+        columns = [row.column for row in compared]
+        path = require(get_file(self.name).path, data_dir)
+        if self.long:
+            frame = read_checked(path, ["dataset", "arch_str", *columns])
+            frame = frame[frame["dataset"] == (dataset or self.dataset)].drop(columns="dataset")
+        else:
+            names = {f"{column}_{dataset or self.dataset}": column for column in columns}
+            frame = read_checked(path, ["arch_str", *names]).rename(columns=names)
+        frame = frame.drop_duplicates("arch_str").set_index("arch_str")
+        if self.sampled:
+            order = numpy_generator(0, "published proxy values", self.name).permutation(len(frame))
+            frame = frame.iloc[order]
+        values = frame[:count].astype(float)
+        return values.mask(values < _FAILED_BELOW)
+
+    def on(self, dataset: str | None = None) -> tuple[Compared, ...]:
+        """The proxies of a dataset or task; UserError that names the nearest when unknown."""
+        wanted = dataset or self.dataset
+        if wanted not in self.compared:
+            raise unknown("dataset", wanted, self.compared)
+        return self.compared[wanted]
+
+
+_ZEN = Compared("zen_score", "zen", 0.99)
+_SYNFLOW = Compared("synflow", "synflow", 0.99)
+_EPE_NAS = Compared("epe_nas", "epe_nas")
+_FISHER = Compared("fisher", "fisher", 0.90)
+
+#: Of the sample, two draws were published: grasp, plain and epe_nas hardly agree between them.
+_SAMPLE = (
+    Compared("params", "params", 0.99),
+    Compared("flops", "flops", 0.99),
+    _SYNFLOW,
+    Compared(NWOT_TRAIN, "nwot", 0.97),
+    Compared("snip", "snip", 0.95),
+    Compared("grad_norm", "grad_norm", 0.95),
+    Compared("fisher", "fisher", 0.95),
+    Compared("jacob_cov", "jacov", 0.90),
+    Compared("l2_norm", "l2_norm", 0.90),
+    _EPE_NAS,
+    Compared("grasp", "grasp"),
+    Compared("plain", "plain"),
+)
+
+#: Tables by the names that users type.
+PUBLISHED_VALUES: dict[str, PublishedValues] = {
+    table.name: table
+    for table in (
+        PublishedValues(
+            name="nasbench201-proxies",
+            space="nasbench201",
+            dataset="cifar10",
+            compared={"cifar10": _SAMPLE},
+            long=True,
+            sampled=False,
+        ),
+        PublishedValues(
+            name="nasbench201-zen",
+            space="nasbench201",
+            dataset="cifar10",
+            compared=dict.fromkeys(("cifar10", "cifar100", "ImageNet16-120"), (_ZEN,)),
+        ),
+        PublishedValues(
+            name="transnas-micro",
+            space="transnas-micro",
+            dataset="class_object",
+            # Of other tasks the networks have another head, or fisher has few values.
+            compared=dict.fromkeys(
+                ("class_object", "class_scene"), (_ZEN, _SYNFLOW, _FISHER, _EPE_NAS)
+            ),
+        ),
+    )
+}
+
+
+def published_values(name: str) -> PublishedValues:
+    """The table of this name; UserError with the near names when there is none."""
+    if name not in PUBLISHED_VALUES:
+        raise unknown("table of published values", name, PUBLISHED_VALUES)
+    return PUBLISHED_VALUES[name]
+
+
+def compared_proxy(name: str) -> Proxy:
+    """The proxy of a comparison, by our name for it.
+
+    The published nwot values are those of train mode, with every rectifier once.
+    """
+    if name != NWOT_TRAIN:
+        return get_proxy(name)
+    return get_proxy("nwot").variant(name=name, mode="train", function=clean_nwot, clean=None)
+
+
+def compare(
+    values: pd.DataFrame, published: pd.DataFrame, compared: tuple[Compared, ...] = _SAMPLE
+) -> list[dict[str, Any]]:
+    """How well our values agree with published ones.
+
+    Args:
+        values: what ``evaluate_proxies`` returned.
+        published: what :meth:`PublishedValues.read` returned.
+        compared: the proxies, in the order of the answer.
+
+    Returns:
+        A row per proxy: Spearman over the architectures that have both values, with its 95 %
+        bootstrap interval, what is asked, and whether it is reached (missing where nothing is
+        asked, or where fewer than three architectures have both values).
+    """
+    # pivot_table would average duplicates; pivot refuses them.
+    ours = values.pivot(index="architecture", columns="proxy", values="value")  # noqa: PD010
+    theirs = published.reindex(ours.index)
+    seconds = values.groupby("proxy")["seconds"].mean()
+    rows = []
+    for row in compared:
+        x, y = ours[row.proxy].to_numpy(float), theirs[row.column].to_numpy(float)
+        good = np.isfinite(x) & np.isfinite(y) & (y > _FAILED_BELOW)
+        found = RankCorrelation(n_bootstrap=500)(x[good], y[good])
+        rows.append(
+            {
+                "proxy": row.proxy,
+                "published": row.column,
+                "n": int(good.sum()),
+                "n_excluded": int((~good).sum()),
+                "spearman": found["spearman"],
+                "ci_low": found["spearman_low"],
+                "ci_high": found["spearman_high"],
+                "asked": row.asked,
+                "agrees": _reaches(found["spearman"], row.asked),
+                "seconds": float(seconds[row.proxy]),
+            }
+        )
+    return rows
+
+
+def _reaches(spearman: float, asked: float | None) -> bool | None:
+    return None if asked is None or np.isnan(spearman) else bool(spearman >= asked)
