@@ -381,6 +381,99 @@ def _mean_accuracies(source: str) -> pd.Series[float]:
     return pd.Series(oracle.mean_accuracy.reshape(-1))
 
 
+# --- data files
+
+
+@value
+def data_tables_table() -> str:
+    """The tables that commands read: file, what, command, originals, licence, size, checksum."""
+    from opscore.data import FILES, RECIPES
+
+    rows = []
+    for name in FILES:
+        file = FILES[name]
+        if not file.path.endswith(".parquet"):
+            continue
+        recipe = RECIPES.get(name)
+        made_of = _made_of(recipe.sources) if recipe else ""
+        copies = file.editions[0] if file.editions else None
+        rows.append(
+            [
+                f"`{name}`",
+                f"`{file.path}`",
+                _escaped(file.purpose),
+                _command(name),
+                made_of,
+                file.licence,
+                f"{copies[1] / 1e6:.2f} MB" if copies else "",
+                f"`{copies[0][:16]}`" if copies else "",
+            ]
+        )
+    headings = ["name", "file", "what", "how to get it", "made of", "licence", "size", "sha256"]
+    return table(headings, rows)
+
+
+@value
+def data_originals_table() -> str:
+    """What is downloaded: name, its public address, size, licence, sha256."""
+    from opscore.data import FILES, ORIGINALS
+
+    files = [ORIGINALS[name] for name in ORIGINALS]
+    files += [FILES[name] for name in FILES if FILES[name].url]
+    rows = []
+    for file in sorted(files, key=lambda file: _file_name(file.name)):
+        if file.name.startswith("logs_1shot1/"):
+            continue
+        sha256 = file.sha256 or ""
+        name = f"`{_file_name(file.name)}`"
+        rows.append(_original(name, file.url, file.size, file.licence, f"`{sha256}`"))
+    logs = [file for file in files if file.name.startswith("logs_1shot1/")]
+    if logs:
+        address = str(logs[0].url).rpartition("/")[0]
+        address = address.replace("raw.githubusercontent.com", "github.com").split("/")
+        address.insert(5, "tree")
+        size = sum(file.size or 0 for file in logs)
+        where = "one each, in `opscore/data/originals.csv`"
+        name = f"`logs_1shot1/*.txt`, {len(logs)} files"
+        rows.append(_original(name, "/".join(address), size, logs[0].licence, where))
+    return table(["original", "from", "size", "licence", "sha256"], rows)
+
+
+def _original(name: str, url: str | None, size: int | None, licence: str, hash_: str) -> list[str]:
+    _, _, host, owner, *rest = str(url).split("/")
+    short = f"{owner}/{rest[0]}" if "github" in host else host
+    return [name, f"[{short}]({url})", f"{(size or 0) / 1e6:.2f} MB", licence, hash_]
+
+
+def _file_name(source: str) -> str:
+    from opscore.data import get_source
+
+    return get_source(source).path.rpartition("/")[2]
+
+
+def _made_of(sources: tuple[str, ...]) -> str:
+    names = dict.fromkeys(
+        f"{source.partition('/')[0]}/*.txt" if "/" in source else _file_name(source)
+        for source in sources
+    )
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _command(name: str) -> str:
+    """How a table comes here: the collections that make it, or else what its entry says."""
+    from opscore.data import COLLECTIONS, FILES, RECIPES
+
+    fetched = [each for each in COLLECTIONS if name in COLLECTIONS[each].tables]
+    if name not in RECIPES:
+        how = FILES[name].how
+        return "comes with opscore" if "comes with" in how else "`data add nasbench_full.tfrecord`"
+    return ", ".join(f"`data fetch {each}`" for each in fetched)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 # --- images, counting, batch size
 
 
