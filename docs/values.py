@@ -852,6 +852,53 @@ def proxies_table() -> str:
     return table(headings, rows)
 
 
+@value
+@needs("transnas-micro")
+@needs("nasbench201-zen")
+def check_table() -> str:
+    """Agreement with published values: the answers of 'opscore proxies check --json', kept."""
+    import json
+
+    rows = []
+    for name, title in (("nasbench201-zen", "NAS-Bench-201"), ("transnas-micro", "TransNAS")):
+        text = (RESULTS / f"proxies_check_{name}.json").read_text(encoding="utf-8")
+        for row in json.loads(text)["check"]:
+            rows.append(
+                [
+                    title,
+                    row["proxy"],
+                    fixed(row["spearman"], 3),
+                    f"{fixed(row['ci_low'], 3)} to {fixed(row['ci_high'], 3)}",
+                    "" if row["asked"] is None else fixed(row["asked"], 2),
+                    str(row["n"]),
+                    str(row["n_excluded"]),
+                    fixed(_between_draws(name, row["published"]), 3),
+                ]
+            )
+    headings = [
+        "space",
+        "proxy",
+        "Spearman with the published values",
+        "95 % interval",
+        "asked",
+        "compared",
+        "left out",
+        "between two published draws",
+    ]
+    return table(headings, rows)
+
+
+def _between_draws(name: str, column: str) -> float:
+    """Spearman between the published values of two datasets or tasks, over all architectures."""
+    from opscore.data import FILES, read_checked, require
+
+    parts = ("class_object", "class_scene") if "transnas" in name else ("cifar10", "cifar100")
+    columns = [f"{column}_{part}" for part in parts]
+    frame = read_checked(require(FILES[name].path), columns)
+    frame = frame.mask(frame < -1e7).dropna()  # so failures were published
+    return float(frame[columns[0]].corr(frame[columns[1]], method="spearman"))
+
+
 # --- speed
 
 

@@ -289,8 +289,7 @@ _KNOWN = (
         DataFile(
             name=f"published-{part}",
             path=f"published/{part}_scores.parquet",
-            purpose=f"the authors' own raw {what} scores (derived from the figures in their "
-            f"repository {_AUTHORS}): 'opscore replay'",
+            purpose=f"the authors' own raw {what} scores (from {_AUTHORS}): 'opscore replay'",
             licence="MIT",
             how=how,
             fields=("policy", "edge", "op", "score"),

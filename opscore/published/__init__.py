@@ -20,8 +20,10 @@ from opscore.published.paper import (
 )
 from opscore.published.replay import (
     initial_scores,
+    oneshot_scores,
     progressive_scores,
     replay_figure2,
+    replay_nb1shot1,
     replay_progressive,
     replay_table1,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "correlation_matrix",
     "disc_acc_scores",
     "initial_scores",
+    "oneshot_scores",
     "other_correlations",
     "other_spaces",
     "progressive_correlations",
@@ -40,6 +43,7 @@ __all__ = [
     "published_initial",
     "published_progressive",
     "replay_figure2",
+    "replay_nb1shot1",
     "replay_progressive",
     "replay_table1",
     "side_by_side",

@@ -10,14 +10,19 @@ from pathlib import Path
 import pandas as pd
 
 from opscore import schema
-from opscore.analysis import Correlation, Selection, paired_differences
-from opscore.data import read_checked, require
-from opscore.oracles import Oracle, load_oracles
+from opscore.analysis import Correlation, Selection, edge_correlations, paired_differences
+from opscore.data import find, read_checked, require
+from opscore.oracles import Oracle, load_oracle, load_oracles
 from opscore.published.paper import disc_acc_scores, progressive_correlations
+from opscore.spaces import get_space
 
 INITIAL_FILE = "published/initial_scores.parquet"
 PROGRESSIVE_FILE = "published/progressive_scores.parquet"
 TABLE_FILE = "nasbench201.parquet"
+ONESHOT_FILE = "published/nb1shot1_scores.parquet"
+
+#: Spaces whose searches the authors logged.
+ONESHOT = ("nb1shot1-1", "nb1shot1-2", "nb1shot1-3")
 
 #: Rows of the authors' score sheet whose name differs from ours.
 _NAMES = {
@@ -180,6 +185,69 @@ def replay_progressive(data_dir: Path | None = None) -> pd.DataFrame:
     order = list(dict.fromkeys(progressive_correlations()["policy"]))
     places = frame["policy"].map(lambda name: order.index(str(name)))
     return frame.loc[places.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def replay_nb1shot1(data_dir: Path | None = None) -> pd.DataFrame:
+    """The authors' searches of NAS-Bench-1Shot1 against the initial best-acc of the blocks.
+
+    Args:
+        data_dir: where to look for data first.
+
+    Returns:
+        A frame (schema CORRELATION, and the columns ``space``, and ``std`` over seeds), of the
+        spaces whose table is here.
+
+    Raises:
+        UserError: the authors' logs or the tables of spaces 1 and 2 are missing or damaged.
+    """
+    frames = []
+    for space in ONESHOT:
+        if space == "nb1shot1-3" and find(space, data_dir) is None:
+            continue
+        scores = oneshot_scores(space, data_dir)
+        correlation = Correlation(reference_iteration=0)(scores, references=["best-acc"])
+        spread = _spread_over_seeds(scores)
+        frame = correlation.merge(spread, on=["policy", "iteration"], how="left")
+        frames.append(frame.assign(space=space))
+    return pd.concat(frames, ignore_index=True)
+
+
+def oneshot_scores(space: str, data_dir: Path | None = None) -> pd.DataFrame:
+    """The scores that the authors logged in a space of NAS-Bench-1Shot1, with best-acc beside them.
+
+    Args:
+        space: one of ``ONESHOT``.
+        data_dir: where to look for data first.
+
+    Returns:
+        A score table (schema SCORES): seeds 0-3, block t decided at iteration t; best-acc of the
+        blocks at iteration 0, without a seed.
+
+    Raises:
+        UserError: the logs or the table of the space are missing or damaged.
+    """
+    raw = read_checked(require(ONESHOT_FILE, data_dir))
+    raw = raw[raw["space"] == int(space.rpartition("-")[2])]
+    truth = load_oracle(space, data_dir=data_dir).table()
+    blocks = truth[truth["edge"].isin(get_space(space).stages[0])]
+    best = blocks.rename(columns={"best": "score"}).assign(
+        policy="best-acc", better="higher", iteration=0
+    )
+    best["seed"] = pd.array([pd.NA] * len(best), dtype="Int64")
+    return _score_table(pd.concat([best, raw], ignore_index=True))
+
+
+def _spread_over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
+    """Standard deviation over seeds of the mean rho over blocks, by policy and iteration."""
+    rows = []
+    for policy in dict.fromkeys(scores["policy"]):
+        if policy == "best-acc":
+            continue
+        rho = edge_correlations(scores, policy, "best-acc", reference_iteration=0)
+        of_seeds = rho.groupby(["iteration", "seed"])["rho"].mean()
+        spread = of_seeds.groupby("iteration").std().rename("std").reset_index()
+        rows.append(spread.assign(policy=policy))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _oracles(data_dir: Path | None) -> dict[str, Oracle]:

@@ -8,6 +8,8 @@ import pytest
 
 from opscore import published, schema
 from opscore.analysis import edge_correlations
+from opscore.cli import main
+from opscore.data import add
 from opscore.data.locate import SHIPPED
 from opscore.errors import UserError
 from opscore.published import progressive_correlations, published_initial
@@ -19,6 +21,7 @@ from opscore.published.replay import (
     initial_scores,
     progressive_scores,
     replay_figure2,
+    replay_nb1shot1,
     replay_progressive,
     replay_table1,
 )
@@ -172,8 +175,6 @@ def test_table_1_on_the_datasets_that_there_are(fresh, data_dir):
 
 
 def run(capsys, *arguments):
-    from opscore.cli import main
-
     with pytest.raises(SystemExit) as stopped:
         main(["replay", *arguments])
     captured = capsys.readouterr()
@@ -214,3 +215,45 @@ def test_people_see_recomputed_beside_published(capsys, data_dir, tmp_path, comm
     assert out.count(" no ") == (command == "table1")  # tenas by the first index
     assert list(folder.glob("*.csv"))
     assert bool(list(folder.glob("*.png"))) == (command != "table1")
+
+
+@pytest.fixture(scope="module")
+def oneshot_dir(data_dir, tmp_path_factory):
+    """A data folder with everything that the authors' files give."""
+    folder = tmp_path_factory.mktemp("data")
+    add(data_dir / "originals", data_dir=folder)
+    return folder
+
+
+def test_the_searches_of_oneshot_come_out_with_their_deviations(oneshot_dir):
+    known = published.other_spaces().query("study == 'progressive' and space != 'nb1shot1-3'")
+    key = ["space", "policy", "reference", "iteration"]
+    pairs = known.merge(replay_nb1shot1(oneshot_dir), on=key, how="left")
+    assert len(pairs) == 16
+    np.testing.assert_allclose(pairs["rho_y"], pairs["rho_x"], atol=0.000501)
+    np.testing.assert_allclose(pairs["std_y"], pairs["std_x"], atol=0.000501)
+    assert (pairs["n_seeds_y"] == 4).all()
+    assert pairs["n_edges"].tolist() == [4 - t for t in pairs["iteration"]]
+
+
+def test_replay_of_oneshot_says_what_agrees_and_what_is_not_here(capsys, oneshot_dir, tmp_path):
+    out = run(capsys, "nb1shot1", "--data-dir", str(oneshot_dir), "--out", str(tmp_path / "out"))
+    assert "0.792 (0.210)" in out
+    assert (out.count(" yes "), out.count(" no ")) == (4, 1)  # 'there is no small download'
+    assert "nb1shot1-3: without its table" in out
+    assert (tmp_path / "out" / "replay_nb1shot1.csv").is_file()
+    payload = json.loads(run(capsys, "nb1shot1", "--json", "--data-dir", str(oneshot_dir)))
+    assert set(payload) == {"correlation", "settings"}
+    assert {row["space"] for row in payload["correlation"]} == {"nb1shot1-1", "nb1shot1-2"}
+
+
+def test_replay_of_oneshot_names_what_it_needs(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPSCORE_DATA", raising=False)
+    monkeypatch.setenv("OPSCORE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["replay", "nb1shot1"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "opscore data fetch published" in error or "opscore data fetch nb1shot1" in error
+    assert error.count("\n") == 1
