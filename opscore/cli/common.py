@@ -36,6 +36,9 @@ OracleSourceOption = Annotated[
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress; nor is any shown with --json.")
 ]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
+]
 JobsOption = Annotated[int, typer.Option(help="Worker processes.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.")]
 PoliciesOption = Annotated[

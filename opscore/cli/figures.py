@@ -12,6 +12,7 @@ from rich.table import Table
 
 from opscore.cli.common import (
     DataDirOption,
+    DeviceOption,
     JobsOption,
     JsonOption,
     OutOption,
@@ -56,12 +57,19 @@ class LiveOptions:
     size: SizeOption = "paper"
     jobs: JobsOption = 1
     runs: RunsOption = Path("runs")
+    device: DeviceOption = "auto"
     quiet: QuietOption = False
     data_dir: DataDirOption = None
 
     def common(self) -> dict[str, Any]:
         """The arguments that both kinds of measurement take, beside policies and seeds."""
-        return {"size": self.size, "jobs": self.jobs, "store": self.runs, "data_dir": self.data_dir}
+        return {
+            "size": self.size,
+            "jobs": self.jobs,
+            "store": self.runs,
+            "device": self.device,
+            "data_dir": self.data_dir,
+        }
 
 
 @grouped

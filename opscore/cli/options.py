@@ -14,6 +14,7 @@ import typer
 from opscore.cli.common import (
     BatchSizeOption,
     DataDirOption,
+    DeviceOption,
     ImagesOption,
     JobsOption,
     OracleSourceOption,
@@ -51,9 +52,7 @@ class NetworkOptions:
             "(sum one), uniform (1/|O|); auto is each proxy's own (docs/faithful.md)."
         ),
     ] = "auto"
-    device: Annotated[
-        str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
-    ] = "auto"
+    device: DeviceOption = "auto"
     data_dir: DataDirOption = None
 
 

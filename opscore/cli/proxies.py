@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from opscore.cli.common import DataDirOption, JsonOption, QuietOption, console, print_json
+from opscore.cli.common import (
+    DataDirOption,
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    console,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from opscore.proxies import Proxy
@@ -76,6 +83,7 @@ def check(
     store: Annotated[
         Path, typer.Option(help="File that keeps finished values; a stopped run goes on from it.")
     ] = Path("runs/proxies-check.parquet"),
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     data_dir: DataDirOption = None,
@@ -102,6 +110,7 @@ def check(
             images="cifar10",
             batch_size=batch_size,
             seed=seed,
+            device=device,
             data_dir=data_dir,
             store=store,
         )

@@ -13,6 +13,7 @@ from rich.table import Table
 from opscore.cli.common import (
     BatchSizeOption,
     DataDirOption,
+    DeviceOption,
     ImagesOption,
     JobsOption,
     JsonOption,
@@ -52,6 +53,7 @@ class LiveOptions:
     batch_size: BatchOption = 256
     jobs: JobsOption = 1
     runs: RunsOption = Path("runs")
+    device: DeviceOption = "auto"
     quiet: QuietOption = False
     data_dir: DataDirOption = None
 
@@ -67,6 +69,7 @@ class LiveOptions:
             batch_size=self.batch_size,
             jobs=self.jobs,
             runs=self.runs,
+            device=self.device,
             data_dir=self.data_dir,
         )
 

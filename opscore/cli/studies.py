@@ -11,6 +11,7 @@ from rich.table import Table
 from opscore.cli.common import (
     BatchSizeOption,
     DataDirOption,
+    DeviceOption,
     ImagesOption,
     JsonOption,
     OutOption,
@@ -42,6 +43,7 @@ def retraining(
     images: ImagesOption = "auto",
     runs: RunsOption = Path("runs"),
     out: OutOption = None,
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -60,6 +62,7 @@ def retraining(
             size=size,
             training=training,
             images=images,
+            device=device,
             data_dir=data_dir,
         )
     written = [] if out is None else result.save(out)
@@ -84,6 +87,7 @@ def toy_model(
     images: ImagesOption = "auto",
     runs: RunsOption = Path("runs"),
     out: OutOption = None,
+    device: DeviceOption = "auto",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -102,6 +106,7 @@ def toy_model(
                 store=runs,
                 batch_size=batch_size,
                 images=images,
+                device=device,
                 data_dir=data_dir,
             )
     else:

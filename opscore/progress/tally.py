@@ -30,6 +30,10 @@ class _Unit:
     loop: _Loop | None = None
 
 
+#: Units that last less say nothing about other units: they looked something up.
+_INSTANT = 0.5
+
+
 class Tally:
     """A listener that counts; safe to ask from another thread.
 
@@ -144,7 +148,7 @@ class Tally:
             for name, unit in self._running.items():
                 if unit.share > 0:
                     lasting[_kind(name)] = (now - unit.since) / unit.share
-            known = list(lasting.values())
+            known = [seconds for seconds in lasting.values() if seconds >= _INSTANT]
             left = 0.0
             for name, unit in self._running.items():
                 whole = lasting.get(_kind(name), _mean(known))

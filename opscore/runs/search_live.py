@@ -33,6 +33,7 @@ class Live:
     jobs: int
     runs: Path | None
     data_dir: Path | None
+    device: str = "auto"
 
     def describe(self) -> str:
         """One line for figures; says so where settings are reduced."""
@@ -59,6 +60,7 @@ class Live:
             "size": self.size,
             "batch_size": self.batch_size,
             "data_dir": self.data_dir,
+            "device": self.device,
         }
         return run_search(
             methods, self.seeds, store=self.runs, jobs=self.jobs, **{**settings, **changed}

@@ -71,6 +71,15 @@ def test_an_estimate_rests_on_units_of_the_same_kind(tally, clock):
     assert tally.seconds_left() == pytest.approx(20 + 1)
 
 
+def test_an_instant_unit_says_nothing_about_others(tally, clock):
+    tally.planned(["best-acc", "zc-pt(nwot), seed 0"])
+    tally.started("best-acc")
+    clock.now = 0.1
+    tally.finished("best-acc", found=False)
+    tally.started("zc-pt(nwot), seed 0")
+    assert tally.seconds_left() is None
+
+
 def test_found_units_cost_nothing_and_count(tally, clock):
     tally.planned(["a, seed 0", "a, seed 1", "a, seed 2"])
     tally.finished("a, seed 0", found=True)
