@@ -37,9 +37,12 @@ CORRELATION = {
     "reference": "str",
     "iteration": "int64",
     "rho": "float64",  # Spearman within an edge, averaged over edges and then over seeds
-    "ci_low": "float64",  # 95 % bootstrap interval, seeds resampled first, then edges
+    "ci_low": "float64",  # 95 % interval over other edges of the kind; missing below three edges
     "ci_high": "float64",
-    "p_value": "float64",  # exact two-sided permutation p-value of rho
+    "p_value": "float64",  # exact two-sided p-value of rho, operations relabelled on each edge
+    "p_common": "float64",  # the same with one relabelling for all edges of the same operations
+    "p_holm": "float64",  # p_value, Holm-adjusted over the rows of one reference and iteration
+    "p_common_holm": "float64",  # p_common, likewise
     "n_seeds": "int64",
     "n_edges": "int64",  # edges behind rho (the most over seeds)
     "n_excluded": "int64",  # (seed, edge) rows left out: constant, failed, or fewer than two scores

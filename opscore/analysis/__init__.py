@@ -4,7 +4,7 @@ Every analysis is a small set of parameters that turns a frame into a frame; plo
 nothing. Nothing here needs torch.
 """
 
-from opscore.analysis.correlation import Correlation, edge_correlations
+from opscore.analysis.correlation import HINDSIGHT, Correlation, edge_correlations
 from opscore.analysis.differences import paired_differences
 from opscore.analysis.exact import permutation_p_value, sign_flip_test
 from opscore.analysis.figures import (
@@ -13,17 +13,24 @@ from opscore.analysis.figures import (
     correlation_matrix,
     save_figure,
 )
+from opscore.analysis.intervals import edge_interval, seed_interval
+from opscore.analysis.multiple import holm, with_holm
 from opscore.analysis.selection import Selection
 
 __all__ = [
+    "HINDSIGHT",
     "Correlation",
     "Selection",
     "correlation_bars",
     "correlation_lines",
     "correlation_matrix",
     "edge_correlations",
+    "edge_interval",
+    "holm",
     "paired_differences",
     "permutation_p_value",
     "save_figure",
+    "seed_interval",
     "sign_flip_test",
+    "with_holm",
 ]

@@ -6,7 +6,7 @@ iteration and one edge, and holds the operations that both policies scored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,10 @@ class Cell:
         operations: names of the operations that both policies scored, sorted.
         x: the first policy's strengths of these operations, shape (n,).
         y: the second policy's strengths, shape (n,).
+        all_operations: names of the operations that both policies have a row for, failed ones
+            included, sorted.
+        all_x: the first policy's strengths of these, shape (m,); NaN where there is no number.
+        all_y: the second policy's.
     """
 
     seed: int | None
@@ -41,6 +45,9 @@ class Cell:
     operations: tuple[str, ...]
     x: Array
     y: Array
+    all_operations: tuple[str, ...]
+    all_x: Array
+    all_y: Array
 
     @property
     def defined(self) -> bool:
@@ -72,6 +79,19 @@ def unit_ranks(row: Array) -> Array:
     return np.asarray(ranks / np.sqrt((ranks**2).sum()), dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """Strengths of all operations of a table on one edge; NaN where there is no number.
+
+    Attributes:
+        numbers: shape (operations of the table,).
+        present: which operations the edge has a row for, failed ones included; the same shape.
+    """
+
+    numbers: Array
+    present: NDArray[np.bool_]
+
+
 class Strengths:
     """A score table as one row of strengths per (policy, seed, iteration, edge).
 
@@ -86,7 +106,7 @@ class Strengths:
         #: Policy names in the order in which the table has them.
         self.policies: list[str] = list(dict.fromkeys(scores["policy"].astype(str)))
         self._operations = sorted({str(op) for op in scores["op"]})
-        self._rows: dict[str, dict[_Key, Array]] = {policy: {} for policy in self.policies}
+        self._rows: dict[str, dict[_Key, _Row]] = {policy: {} for policy in self.policies}
         columns = [scores[name].tolist() for name in ("policy", "seed", "iteration", "edge", "op")]
         usable = (scores["status"] == "ok").tolist()
         strengths = scores["strength"].astype("float64").tolist()
@@ -102,8 +122,12 @@ class Strengths:
                     f"iteration {key[1]}, edge {key[2]}"
                 )
             seen.add((policy, key, op))
-            row = self._rows[policy].setdefault(key, np.full(len(index), np.nan))
-            row[index[op]] = strength if ok else np.nan
+            row = self._rows[policy].get(key)
+            if row is None:
+                row = _Row(np.full(len(index), np.nan), np.zeros(len(index), dtype=bool))
+                self._rows[policy][key] = row
+            row.present[index[op]] = True
+            row.numbers[index[op]] = strength if ok else np.nan
 
     def check(self, policy: str) -> str:
         """The name itself; UserError with the near names when the table does not have it."""
@@ -136,14 +160,27 @@ class Strengths:
         found.sort(key=lambda cell: (cell.iteration, _seed_order(cell.seed), cell.edge))
         return found
 
-    def _cell(self, seed: int | None, iteration: int, edge: int, x: Array, y: Array) -> Cell:
-        common = ~np.isnan(x) & ~np.isnan(y)
-        names = tuple(op for op, kept in zip(self._operations, common, strict=True) if kept)
-        return Cell(seed, iteration, edge, names, x[common], y[common])
+    def _cell(self, seed: int | None, iteration: int, edge: int, x: _Row, y: _Row) -> Cell:
+        scored = ~np.isnan(x.numbers) & ~np.isnan(y.numbers)
+        present = x.present & y.present
+        return Cell(
+            seed,
+            iteration,
+            edge,
+            self._names(scored),
+            x.numbers[scored],
+            y.numbers[scored],
+            self._names(present),
+            x.numbers[present],
+            y.numbers[present],
+        )
+
+    def _names(self, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(op for op, kept in zip(self._operations, chosen, strict=True) if kept)
 
 
 def _matched_seeds(
-    own: dict[_Key, Array], other: dict[_Key, Array]
+    own: Mapping[_Key, _Row], other: Mapping[_Key, _Row]
 ) -> Iterator[tuple[int | None, int | None, int | None]]:
     """Triples (seed of the cell, seed of the first policy, seed of the second)."""
     seeds, others = {key[0] for key in own}, {key[0] for key in other}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from opscore.analysis.cells import Strengths, by_iteration
-from opscore.analysis.correlation import check_interval
+from opscore.analysis.cells import Cell, Strengths, by_iteration
+from opscore.analysis.correlation import HINDSIGHT, check_interval
 from opscore.analysis.exact import sign_flip_test
-from opscore.analysis.intervals import bootstrap_interval, mean_over_cells
+from opscore.analysis.intervals import cell_weights, edge_interval, mean_over_cells
+from opscore.analysis.multiple import with_holm
+from opscore.analysis.relabelling import edges_together, relabelling_p_value
 from opscore.errors import unknown
 
 UNITS = ("edge", "cell")
@@ -25,12 +28,15 @@ _COLUMNS = {
     "ci_low": "float64",
     "ci_high": "float64",
     "p_value": "float64",  # exact two-sided sign-flip test
+    "p_common": "float64",  # the reference's operations relabelled, on all edges together
     "n_pairs": "int64",  # matched (seed, edge) cells
     "n_units": "int64",  # signs that were flipped
+    "p_holm": "float64",  # p_value, Holm-adjusted over the pairs of one iteration
+    "p_common_holm": "float64",  # p_common, likewise
 }
 
-#: Rho by (seed, edge) of one policy at one iteration.
-_Rhos = dict[tuple[int | None, int], float]
+#: Cells by (seed, edge) of one policy at one iteration.
+_Cells = dict[tuple[int | None, int], Cell]
 
 
 def paired_differences(
@@ -39,7 +45,7 @@ def paired_differences(
     *,
     unit: str = "edge",
     reference_iteration: int | None = None,
-    n_bootstrap: int = 2000,
+    n_bootstrap: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -48,6 +54,12 @@ def paired_differences(
     Policies are paired by (seed, edge); one that has no seed is paired with every seed of the
     other. A cell where either rho is undefined is left out.
 
+    Two exact p-values, of two null hypotheses. ``p_value``: neither policy is closer, and edges
+    are independent, so that each edge's difference could as well have had the other sign.
+    ``p_common``: the reference has nothing to do with either policy; one relabelling of its
+    operations for all edges that have the same ones. Policies that each repeat one order on all
+    edges are one piece of evidence, which only the second takes into account.
+
     Args:
         scores: a score table (schema SCORES).
         reference: the policy that both are compared with.
@@ -55,14 +67,15 @@ def paired_differences(
             (seeds of one edge share the edge's luck, so this is the honest count), or 'cell',
             every (seed, edge) on its own.
         reference_iteration: see :class:`opscore.analysis.Correlation`.
-        n_bootstrap: replicates of the bootstrap interval (seeds first, then edges).
-        confidence: coverage of the interval.
-        seed: seed of the bootstrap.
+        n_bootstrap: draws of the interval where they are too many to be enumerated.
+        confidence: coverage of the interval, which is over other edges of the kind.
+        seed: seed of these draws.
 
     Returns:
         A frame with columns policy_a, policy_b, reference, iteration, difference (a minus b),
-        ci_low, ci_high, p_value, n_pairs (matched cells) and n_units (signs flipped). A pair that
-        shares no cell has no row.
+        ci_low, ci_high, p_value, p_common, n_pairs (matched cells), n_units (signs flipped),
+        p_holm and p_common_holm (adjusted over the pairs of one iteration). A pair that shares no
+        cell has no row; one with :data:`opscore.analysis.HINDSIGHT` has no p-value.
 
     Raises:
         UserError: the reference is not in the table, or an argument is out of range.
@@ -72,21 +85,27 @@ def paired_differences(
     check_interval(n_bootstrap, confidence)
     strengths = Strengths(scores)
     strengths.check(reference)
-    rhos = {
-        policy: _rhos(strengths, policy, reference, reference_iteration)
+    found = {
+        policy: _cells(strengths, policy, reference, reference_iteration)
         for policy in strengths.policies
         if policy != reference
     }
     rows: list[dict[str, object]] = []
-    for a, b in itertools.combinations(rhos, 2):
-        for iteration in sorted(set(rhos[a]) & set(rhos[b])):
-            matrix = _difference_matrix(rhos[a][iteration], rhos[b][iteration])
+    for a, b in itertools.combinations(found, 2):
+        for iteration in sorted(set(found[a]) & set(found[b])):
+            pairs = _matched(found[a][iteration], found[b][iteration])
+            matrix = _difference_matrix(pairs)
             if np.isnan(matrix).all():
                 continue
-            low, high = bootstrap_interval(
-                matrix, n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
+            low, high = edge_interval(
+                matrix,
+                confidence=confidence,
+                bounds=(-2, 2),
+                n_bootstrap=n_bootstrap,
+                seed=seed,
             )
             flipped = matrix.ravel() if unit == "cell" else _mean_over_seeds(matrix)
+            tested = HINDSIGHT not in {a, b}
             rows.append(
                 {
                     "policy_a": a,
@@ -96,12 +115,15 @@ def paired_differences(
                     "difference": mean_over_cells(matrix),
                     "ci_low": low,
                     "ci_high": high,
-                    "p_value": sign_flip_test(flipped),
+                    "p_value": sign_flip_test(flipped) if tested else np.nan,
+                    "p_common": _common_p_value(pairs, matrix) if tested else np.nan,
                     "n_pairs": int((~np.isnan(matrix)).sum()),
                     "n_units": int((~np.isnan(flipped)).sum()),
                 }
             )
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+    columns = [name for name in _COLUMNS if not name.endswith("holm")]
+    frame = with_holm(pd.DataFrame(rows, columns=columns), ["iteration"])
+    return frame[list(_COLUMNS)].astype(_COLUMNS)
 
 
 def no_differences() -> pd.DataFrame:
@@ -109,30 +131,54 @@ def no_differences() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in _COLUMNS}).astype(_COLUMNS)
 
 
-def _rhos(
+def _cells(
     strengths: Strengths, policy: str, reference: str, reference_iteration: int | None
-) -> dict[int, _Rhos]:
+) -> dict[int, _Cells]:
     cells = strengths.cells(policy, reference, reference_iteration)
     return {
-        iteration: {(cell.seed, cell.edge): cell.rho for cell in group}
+        iteration: {(cell.seed, cell.edge): cell for cell in group}
         for iteration, group in by_iteration(cells).items()
     }
 
 
-def _difference_matrix(a: _Rhos, b: _Rhos) -> NDArray[np.float64]:
-    """Rho of a minus rho of b, shape (seeds, edges); NaN where either is undefined or not there."""
+def _matched(a: _Cells, b: _Cells) -> dict[tuple[int | None, int], tuple[Cell, Cell]]:
+    """Pairs of cells by (seed, edge), in order; a policy without seeds serves all of the other's.
+
+    Only seeds and edges that both have are there.
+    """
     seeds_a, seeds_b = {seed for seed, _ in a}, {seed for seed, _ in b}
     if seeds_a == {None}:
-        a = {(seed, edge): rho for (_, edge), rho in a.items() for seed in seeds_b}
+        a = {(seed, edge): cell for (_, edge), cell in a.items() for seed in seeds_b}
     elif seeds_b == {None}:
-        b = {(seed, edge): rho for (_, edge), rho in b.items() for seed in seeds_a}
+        b = {(seed, edge): cell for (_, edge), cell in b.items() for seed in seeds_a}
     common = sorted(set(a) & set(b), key=lambda key: (-1 if key[0] is None else key[0], key[1]))
-    seeds = {seed: i for i, seed in enumerate(dict.fromkeys(seed for seed, _ in common))}
-    edges = {edge: i for i, edge in enumerate(sorted({edge for _, edge in common}))}
+    return {key: (a[key], b[key]) for key in common}
+
+
+def _difference_matrix(
+    pairs: Mapping[tuple[int | None, int], tuple[Cell, Cell]],
+) -> NDArray[np.float64]:
+    """Rho of a minus rho of b, shape (seeds, edges); NaN where either is undefined or not there."""
+    seeds = {seed: i for i, seed in enumerate(dict.fromkeys(seed for seed, _ in pairs))}
+    edges = {edge: i for i, edge in enumerate(sorted({edge for _, edge in pairs}))}
     matrix = np.full((len(seeds), len(edges)), np.nan)
-    for seed, edge in common:
-        matrix[seeds[seed], edges[edge]] = a[seed, edge] - b[seed, edge]
+    for (seed, edge), (a, b) in pairs.items():
+        matrix[seeds[seed], edges[edge]] = a.rho - b.rho
     return matrix
+
+
+def _common_p_value(
+    pairs: Mapping[tuple[int | None, int], tuple[Cell, Cell]], matrix: NDArray[np.float64]
+) -> float:
+    """P-value of the mean difference under one relabelling of the reference for both policies."""
+    weights = cell_weights(matrix)
+    defined = [pair for pair in pairs.values() if pair[0].defined and pair[1].defined]
+    own = weights[weights > 0].tolist()  # in the order of the pairs: by seed, then by edge
+    cells = [pair[0] for pair in defined] + [pair[1] for pair in defined]
+    everything = [cell for pair in pairs.values() for cell in pair]
+    return relabelling_p_value(
+        cells, [*own, *(-weight for weight in own)], edges_together(everything)
+    )
 
 
 def _mean_over_seeds(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
-"""Exact tests: permutation of operations within edges, and sign flips of paired differences.
+"""Exact tests: permutation of operations, and sign flips of paired differences.
 
-Both statistics are sums of independent discrete parts (one per edge, or one per difference), so
-their null distribution is the convolution of the parts' distributions. The last convolution is
-never built: the sums of two halves are sorted and counted against each other. Two limits:
+Both statistics are sums of independent discrete parts (one per block of cells, or one per
+difference), so their null distribution is the convolution of the parts' distributions. The last
+convolution is never built: the sums of two halves are sorted and counted against each other. Two
+limits:
 
-* an edge with more than ``MAX_ENUMERATED`` operations has ``MONTE_CARLO`` seeded random
-  permutations, the observed order among them;
+* a block with more than ``MAX_ENUMERATED`` operations has ``MONTE_CARLO`` seeded random
+  permutations, the observed order among them, so that no p-value is below 1 / ``MONTE_CARLO``;
 * where half of the parts have more than ``MAX_VALUES`` different sums (many cells, each with other
   ties), sums are rounded to a grid of ``GRID_POINTS``, and whatever the rounding may have moved
   across the observed value is counted: the p-value is then an upper bound, close to 1e-4.
@@ -21,6 +22,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import fftconvolve
+from scipy.stats import rankdata
 
 from opscore.analysis.cells import is_rankable, unit_ranks
 from opscore.errors import OpscoreError
@@ -83,17 +85,19 @@ def permutation_p_value(
 ) -> float:
     """Exact two-sided p-value of a weighted mean of Spearman's rhos.
 
-    Under the null hypothesis the operations of an edge could be exchanged in one policy's ranking
+    Under the null hypothesis the operations of a block could be exchanged in one policy's ranking
     against the other's. Every permutation of the operations is counted, so ties are handled
     exactly: permutations that give the same ranking are counted as often as they occur.
 
     Args:
-        x: one row of values per cell; row i has shape (n_i,).
+        x: one row of values per cell; row i has shape (n_i,). NaN marks an operation without a
+            score: the cell's rho is over those that both rows have, under every permutation.
         y: as many rows, of the same shapes.
         weights: weight of each cell in the mean; equal by default.
-        blocks: cells with the same label are permuted together, by the same permutation: the
-            seeds of one edge are not independent evidence, since the policy may prefer the same
-            operations with every seed. By default each cell is a block of its own.
+        blocks: cells with the same label are permuted together, by the same permutation, and
+            their rows list the same operations. The seeds of one edge are not independent
+            evidence, since the policy may prefer the same operations with every seed; nor are
+            edges on which it prefers the same operations. By default each cell is its own block.
         seed: seed of the Monte Carlo draws, used for rows longer than ``MAX_ENUMERATED`` only.
 
     Returns:
@@ -108,17 +112,71 @@ def permutation_p_value(
     ]
     if not rows:
         return float("nan")
-    if not all(is_rankable(a) and is_rankable(b) for a, b in rows):
-        raise OpscoreError("a constant row has no rank correlation; leave its cell out")
     scale = [1 / len(rows)] * len(rows) if weights is None else list(weights)
     labels: Sequence[Hashable] = range(len(rows)) if blocks is None else blocks
-    products: dict[Hashable, Array] = {}
+    found: dict[Hashable, _Block] = {}
     for (a, b), weight, label in zip(rows, scale, labels, strict=True):
-        product = weight * np.outer(unit_ranks(a), unit_ranks(b))
-        products[label] = products[label] + product if label in products else product
-    observed = sum(float(np.trace(product)) for product in products.values())
-    laws = [_permutation_law(product, seed) for product in products.values()]
-    return _two_sided(laws, observed)
+        found.setdefault(label, _Block(len(a))).add(a, b, weight)
+    p_value = _two_sided(
+        [block.law(seed) for block in found.values()],
+        sum(block.observed for block in found.values()),
+    )
+    drawn = any(block.size > MAX_ENUMERATED for block in found.values())
+    return max(p_value, 1 / MONTE_CARLO) if drawn else p_value
+
+
+class _Block:
+    """Cells whose operations are permuted together: a weighted sum of their rhos.
+
+    Attributes:
+        size: number of operations of every row.
+        observed: the sum as it was observed.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.observed = 0.0
+        self._product = np.zeros((size, size))
+        self._incomplete: list[tuple[Array, Array, float]] = []
+
+    def add(self, x: Array, y: Array, weight: float) -> None:
+        """Add a cell; OpscoreError where its rho is undefined."""
+        scored = ~np.isnan(x) & ~np.isnan(y)
+        if not (is_rankable(x[scored]) and is_rankable(y[scored])):
+            raise OpscoreError("a constant row has no rank correlation; leave its cell out")
+        self.observed += weight * float(unit_ranks(x[scored]) @ unit_ranks(y[scored]))
+        if scored.all():
+            self._product += weight * np.outer(unit_ranks(x), unit_ranks(y))
+        else:
+            self._incomplete.append((x, y, weight))
+
+    def law(self, seed: int) -> _Law:
+        """The sum's distribution over the permutations pi of y's operations."""
+        n = self.size
+        orders = _permutations(n) if n <= MAX_ENUMERATED else _random_orders(n, seed)
+        # A complete cell has sum_i ranks(x)_i ranks(y)_pi(i): ranks move with the operations.
+        values = self._product[np.arange(n), orders].sum(axis=1)
+        for x, y, weight in self._incomplete:
+            values = values + weight * _rhos(x, y[orders])
+        return _Law(values, np.full(len(values), 1 / len(values))).merged()
+
+
+def _rhos(x: Array, permuted: Array) -> Array:
+    """Spearman of one row with each of many, over what both have, shape (rows,); else 0.
+
+    Which operations are common depends on the permutation where both rows have gaps; a
+    permutation that leaves nothing to correlate counts as no agreement.
+    """
+    missing = np.isnan(x) | np.isnan(permuted)
+    pair = np.stack([np.broadcast_to(x, permuted.shape), permuted])
+    ranks = rankdata(np.where(missing, np.nan, pair), axis=2, nan_policy="omit")
+    count = np.maximum((~missing).sum(axis=1), 1)
+    centred = np.where(
+        missing, 0.0, ranks - np.nansum(ranks, axis=2, keepdims=True) / count[:, None]
+    )
+    norms = np.sqrt((centred**2).sum(axis=2)).prod(axis=0)
+    sums = centred.prod(axis=0).sum(axis=1)
+    return np.asarray(np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0))
 
 
 def sign_flip_test(differences: ArrayLike) -> float:
@@ -144,14 +202,6 @@ def sign_flip_test(differences: ArrayLike) -> float:
     values = values / total
     laws = [_Law(np.array([-v, v]), np.array([0.5, 0.5])) for v in values[values != 0]]
     return _two_sided(laws, float(values.sum()))
-
-
-def _permutation_law(product: Array, seed: int) -> _Law:
-    """Law of sum_i product[i, pi(i)] over the permutations pi; ``product`` has shape (n, n)."""
-    n = len(product)
-    orders = _permutations(n) if n <= MAX_ENUMERATED else _random_orders(n, seed)
-    values = product[np.arange(n), orders].sum(axis=1)
-    return _Law(values, np.full(len(values), 1 / len(values))).merged()
 
 
 @lru_cache(maxsize=MAX_ENUMERATED)

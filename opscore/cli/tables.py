@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -22,29 +23,42 @@ _SHORT = {"imagenet16-120": "in16-120"}
 
 
 def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Table:
-    """Each policy against best-acc, with interval, exact p-value and the published value.
+    """Each policy against best-acc, with interval, exact p-values and the published value.
 
     Args:
-        rows: a correlation table (schema CORRELATION).
+        rows: a correlation table (schema CORRELATION) of one reference and iteration.
         published: published rho of the same space and truth, by policy.
     """
-    table = Table(title="Spearman with best-acc: within each edge, mean over edges and seeds")
-    headings = ["policy", "measured", "95 % interval", "p (exact)", "seeds"]
+    table = Table(
+        title="Spearman with best-acc: within each edge, mean over edges and seeds",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("policy", overflow="fold")
+    headings = [
+        "rho",
+        "95 % over\nother edges",
+        "p, edges\nalone",
+        "p\ncommon",
+        "Holm\ncommon",
+        "seeds",
+    ]
     for heading in [*headings, "published"] if published else headings:
-        table.add_column(heading, justify="left" if heading == "policy" else "right", no_wrap=True)
-    left_out = int(rows["n_excluded"].sum())
-    if left_out:
-        table.caption = f"{left_out} (seed, edge) rows left out: constant or failed; see the scores"
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows.itertuples():
         theirs = [number(published.get(str(row.policy)), "+.2f")] if published else []
         table.add_row(
             str(row.policy),
             number(row.rho, "+.2f"),
-            f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
-            number(row.p_value, ".2g"),
+            interval_text(row.ci_low, row.ci_high),
+            p_text(row.p_value),
+            p_text(row.p_common),
+            p_text(row.p_common_holm),
             str(row.n_seeds),
             *theirs,
         )
+    table.caption = _test_notes(rows)
     return table
 
 
@@ -66,6 +80,19 @@ def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
 def rank_text(value: object) -> str:
     """A rank with thousands apart, or a dash where there is none."""
     return "-" if str(value) in {"<NA>", "nan", "None"} else f"{int(str(value)):,}"
+
+
+def _test_notes(rows: pd.DataFrame) -> str:
+    """What the p-values of a correlation table mean, and what it leaves out."""
+    tests = int(rows["p_common"].notna().sum())
+    notes = [
+        "p common: operations relabelled alike on all edges, as a preference for some of them "
+        f"is the same on all; Holm: for {tests} test{'' if tests == 1 else 's'}"
+    ]
+    left_out = int(rows["n_excluded"].sum())
+    if left_out:
+        notes.append(f"{left_out} (seed, edge) rows left out: constant or failed; see the scores")
+    return "\n".join(notes)
 
 
 def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
@@ -144,6 +171,20 @@ def score_table(rows: pd.DataFrame) -> Table:
 def seed_text(value: object) -> str:
     """A seed, or a dash where there is none."""
     return "-" if str(value) in {"<NA>", "nan"} else f"{float(str(value)):.0f}"
+
+
+def interval_text(low: object, high: object) -> str:
+    """The ends of an interval, or a dash where there is none."""
+    ends = number(low, "+.2f"), number(high, "+.2f")
+    return "-" if "-" in ends else " .. ".join(ends)
+
+
+def p_text(value: object) -> str:
+    """A p-value with two digits, or a dash where there is no test."""
+    shown = number(value, ".2g")
+    if shown == "-" or float(shown) >= 0.0001:
+        return shown
+    return "<.0001"
 
 
 def number(value: object, form: str) -> str:

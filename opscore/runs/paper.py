@@ -36,7 +36,7 @@ _FIGURE2 = [
     "ci_low",
     "ci_high",
     "std",  # published curves have a standard deviation over seeds in place of an interval
-    "p_value",
+    *("p_value", "p_common", "p_holm", "p_common_holm"),  # see schema CORRELATION
     "n_seeds",
     "n_edges",
     "n_excluded",
@@ -222,6 +222,7 @@ def _given(measured: Sequence[Measured] | None) -> tuple[Measured, ...]:
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of Figure 2's tables, missing ones empty."""
+    numbers = ("ci_low", "ci_high", "std", "p_value", "p_common", "p_holm", "p_common_holm")
     return frame.reindex(columns=_FIGURE2).astype(
-        dict.fromkeys(("ci_low", "ci_high", "std", "p_value"), "float64") | {"n_excluded": "Int64"}
+        dict.fromkeys(numbers, "float64") | {"n_excluded": "Int64"}
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import schema
-from opscore.analysis import Correlation, correlation_lines, save_figure
+from opscore.analysis import Correlation, correlation_lines, save_figure, with_holm
 from opscore.analysis.selection import look_up
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
@@ -99,7 +99,10 @@ class ProgressiveResult:
             for policy, rows in decided.groupby("policy", sort=False)
             if policy != REFERENCE
         ]
-        return pd.concat(found, ignore_index=True) if found else schema.empty("correlation")
+        if not parts:
+            return schema.empty("correlation")
+        together = with_holm(pd.concat(parts, ignore_index=True), ["reference", "iteration"])
+        return schema.conform(together, "correlation")
 
     def against_published(self, oracle: str | None = None) -> pd.DataFrame:
         """The correlations with the published curve beside them; see :func:`side_by_side`."""

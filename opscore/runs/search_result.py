@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from opscore.analysis import sign_flip_test
-from opscore.analysis.intervals import bootstrap_interval
+from opscore.analysis import seed_interval, sign_flip_test
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.experiments.settings import no_truth
@@ -29,7 +28,7 @@ SUMMARY = {
     "n_seeds": "int64",
     "error": "float64",  # mean over seeds, percent
     "std": "float64",  # sample standard deviation over seeds; missing for one seed
-    "ci_low": "float64",  # bootstrap interval of the mean; missing for one seed
+    "ci_low": "float64",  # t interval of the mean over other seeds; missing below three seeds
     "ci_high": "float64",
     "rank": "float64",  # means over seeds from here on
     "regret": "float64",
@@ -106,18 +105,16 @@ class SearchResult:
             costs=pd.concat(costs, ignore_index=True),
         )
 
-    def summary(
-        self, *, n_bootstrap: int = 2000, confidence: float = 0.95, seed: int = 0
-    ) -> pd.DataFrame:
+    def summary(self, *, confidence: float = 0.95) -> pd.DataFrame:
         """Means over seeds beside the published ones, a frame with columns :data:`SUMMARY`.
 
-        n_bootstrap, confidence, seed: of the intervals, which resample run seeds.
+        confidence: of the intervals, which are Student's over run seeds.
         """
         rows = []
         costs = self.costs.groupby("method", sort=False).mean(numeric_only=True)
         for (method, dataset), own in self.architectures.groupby(["method", "dataset"], sort=False):
             errors = own["error"].to_numpy(dtype=float)
-            low, high = _interval(errors, n_bootstrap, confidence, seed)
+            low, high = seed_interval(errors, confidence=confidence)
             spent = costs.loc[str(method)]
             rows.append(
                 {
@@ -137,19 +134,12 @@ class SearchResult:
             )
         return pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY)
 
-    def compare(
-        self,
-        a: str,
-        b: str,
-        *,
-        n_bootstrap: int = 2000,
-        confidence: float = 0.95,
-        seed: int = 0,
-    ) -> pd.DataFrame:
+    def compare(self, a: str, b: str, *, confidence: float = 0.95) -> pd.DataFrame:
         """Errors of one method minus those of another, paired by seed (:data:`COMPARISON`).
 
-        A method without draws is paired with every seed of the other. n_bootstrap, confidence,
-        seed: of the intervals. UserError for a method that was not run, or without common seeds.
+        A method without draws is paired with every seed of the other. confidence: of the
+        intervals, which are Student's over run seeds. UserError for a method that was not run, or
+        without common seeds.
         """
         known = list(dict.fromkeys(self.architectures["method"]))
         for name in (a, b):
@@ -160,7 +150,7 @@ class SearchResult:
             paired = _pairs(self._errors(a, dataset), self._errors(b, dataset))
             if not len(paired):
                 raise UserError(f"{a} and {b} have no seed in common")
-            low, high = _interval(paired, n_bootstrap, confidence, seed)
+            low, high = seed_interval(paired, confidence=confidence)
             test = sign_flip_test(paired)
             rows.append((a, b, dataset, paired.mean(), low, high, test, len(paired)))
         return pd.DataFrame(rows, columns=list(COMPARISON)).astype(COMPARISON)
@@ -229,11 +219,3 @@ def _pairs(a: dict[int | None, float], b: dict[int | None, float]) -> NDArray[np
         b = dict.fromkeys(a, b[None])
     common = [seed for seed in a if seed in b]
     return np.array([a[seed] - b[seed] for seed in common], dtype=np.float64)
-
-
-def _interval(
-    values: NDArray[np.float64], n_bootstrap: int, confidence: float, seed: int
-) -> tuple[float, float]:
-    return bootstrap_interval(
-        values[:, None], n_bootstrap=n_bootstrap, confidence=confidence, seed=seed
-    )

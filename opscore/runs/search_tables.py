@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from opscore.analysis import seed_interval
 from opscore.errors import UserError
 from opscore.oracles import Oracle
 from opscore.published import table2 as published_table2
@@ -102,15 +103,15 @@ def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> pd.DataFrame:
-    """Mean, sample standard deviation, best and a 95 % bootstrap interval of the mean over seeds.
+    """Mean, sample standard deviation, best and a 95 % t interval of the mean over seeds.
 
     Returns one row per group: the columns of ``by``, mean, std, best, ci_low, ci_high, n_seeds.
-    With one seed there is neither deviation nor interval.
+    With one seed there is no deviation, with fewer than three no interval.
     """
     found = []
     for key, group in rows.groupby(list(by), sort=False, dropna=False):
         values = group[column].to_numpy(dtype=float)
-        low, high = _interval(values)
+        low, high = seed_interval(values)
         numbers = {
             "mean": values.mean(),
             "std": values.std(ddof=1) if len(values) > 1 else np.nan,
@@ -122,14 +123,6 @@ def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> p
         found.append({**dict(zip(by, key, strict=True)), **numbers})
     names = [*by, "mean", "std", "best", "ci_low", "ci_high", "n_seeds"]
     return pd.DataFrame(found, columns=names)
-
-
-def _interval(values: np.ndarray[Any, Any], repeats: int = 2000) -> tuple[float, float]:
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    draw = numpy_generator(0, "bootstrap").integers(len(values), size=(repeats, len(values)))
-    low, high = np.quantile(values[draw].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def table2(rows: pd.DataFrame) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def test_a_result_has_its_frames(result, tmp_path):
     own = own[(own["method"] == first["method"]) & (own["dataset"] == first["dataset"])]["error"]
     assert first["error"] == pytest.approx(own.mean())
     assert first["std"] == pytest.approx(own.std())
-    assert own.min() - 1e-9 <= first["ci_low"] <= first["error"] <= first["ci_high"]
+    assert np.isnan([first["ci_low"], first["ci_high"]]).all()  # two seeds have no interval
     assert all(path.is_file() for path in found.save(tmp_path))
 
 

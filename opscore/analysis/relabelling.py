@@ -1,0 +1,70 @@
+"""Exact p-values of sums over cells, by exchanging what the operations are called.
+
+Two null hypotheses, of which the second asks for more:
+
+* :func:`each_edge_alone`: on every edge the order of the operations says nothing of the reference's
+  order there, and the edges are independent pieces of evidence;
+* :func:`edges_together`: which operations a policy prefers says nothing of which ones the reference
+  prefers. A policy may prefer the same operations on all edges, and so may the reference: that is
+  then one piece of evidence, however many edges there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opscore.analysis.cells import Cell
+from opscore.analysis.exact import permutation_p_value
+
+#: What is relabelled together, by edge: edges with the same label share each relabelling.
+Blocks = Mapping[int, Hashable]
+
+
+def each_edge_alone(cells: Sequence[Cell]) -> Blocks:
+    """Every edge is relabelled on its own (all its seeds together)."""
+    return {cell.edge: cell.edge for cell in cells}
+
+
+def edges_together(cells: Sequence[Cell]) -> Blocks:
+    """Edges that have the same operations are relabelled together.
+
+    An operation that failed is still one of its edge's operations.
+    """
+    operations: dict[int, set[str]] = {}
+    for cell in cells:
+        operations.setdefault(cell.edge, set()).update(cell.all_operations)
+    return {edge: tuple(sorted(names)) for edge, names in operations.items()}
+
+
+def relabelling_p_value(cells: Sequence[Cell], weights: Sequence[float], blocks: Blocks) -> float:
+    """Exact two-sided p-value of a weighted sum of the cells' rhos.
+
+    Args:
+        cells: the cells, each with a defined rho. The operations of the second policy are what
+            is relabelled; within a block the same relabelling holds for every cell.
+        weights: one per cell; a negative one takes a rho away.
+        blocks: the block of each cell's edge.
+
+    Returns:
+        The share of relabellings (of seeded draws of them, where a block has more than eight
+        operations) whose sum is at least as far from zero; NaN without cells.
+    """
+    names: dict[Hashable, set[str]] = {}
+    for cell in cells:
+        names.setdefault(blocks[cell.edge], set()).update(cell.operations)
+    ordered = {label: sorted(operations) for label, operations in names.items()}
+    return permutation_p_value(
+        [_aligned(cell, cell.all_x, ordered[blocks[cell.edge]]) for cell in cells],
+        [_aligned(cell, cell.all_y, ordered[blocks[cell.edge]]) for cell in cells],
+        weights=weights,
+        blocks=[blocks[cell.edge] for cell in cells],
+    )
+
+
+def _aligned(cell: Cell, row: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+    """A cell's row in the order of these operations; NaN for those that it does not have."""
+    known = dict(zip(cell.all_operations, row.tolist(), strict=True))
+    return np.array([known.get(name, np.nan) for name in names], dtype=np.float64)
