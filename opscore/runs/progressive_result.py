@@ -91,7 +91,7 @@ class ProgressiveResult:
         decided = pd.concat(parts, ignore_index=True)
         if mode == "initial":
             return Correlation(reference_iteration=0)(decided, references=[REFERENCE])
-        found = [
+        parts = [
             Correlation()(
                 pd.concat([rows, self._conditional_truth(str(policy))], ignore_index=True),
                 references=[REFERENCE],
