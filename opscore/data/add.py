@@ -50,9 +50,9 @@ _OFFICIAL = {
 
 
 def add(
-    file: Path,
+    file: Path | str,
     *,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Added:
@@ -72,6 +72,7 @@ def add(
         UserError: the file is missing, damaged, not trusted, not recognised or not usable, or a
             table of another file is there already.
     """
+    file, data_dir = Path(file), None if data_dir is None else Path(data_dir)
     if not file.exists():
         raise UserError(f"no such file: {file}")
     folder = destination(data_dir)
