@@ -12,21 +12,45 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from opscore.errors import note
+from opscore.errors import UserError, note
 
 if TYPE_CHECKING:
     import torch
 
 
+#: The largest run seed.
+LARGEST_SEED = 2**63 - 1
+
+
+def check_seed(seed: object) -> int:
+    """The seed as an int, whatever integer type it came in: 1, np.int64(1) and 1.0 are one seed.
+
+    UserError when it is no whole number from 0 to 2^63 - 1.
+    """
+    try:
+        found = int(seed)  # type: ignore[call-overload]
+        whole = bool(found == seed)
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise UserError(f"a seed is a whole number, got {seed!r}")
+    if not 0 <= found <= LARGEST_SEED:
+        raise UserError(f"seeds are 0 to 2^63 - 1, got {found}")
+    return int(found)
+
+
 def derive_seed(seed: int, *purpose: str | int) -> int:
     """A 63-bit seed from the run's seed and what the draw is for."""
-    text = "/".join([str(seed), *map(str, purpose)])
+    text = "/".join([str(check_seed(seed)), *map(str, purpose)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def as_seeds(given: int | Iterable[int]) -> tuple[int, ...]:
+def as_seeds(given: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
     """Seeds from one of them or several; each once, with a note."""
-    seeds = [given] if isinstance(given, SupportsIndex) else list(given)
+    try:
+        seeds = [check_seed(seed) for seed in given]  # type: ignore[union-attr]
+    except TypeError:  # one seed; an array of no dimension says so only now
+        seeds = [check_seed(given)]
     found = tuple(dict.fromkeys(seeds))
     if len(found) < len(seeds):
         twice = dict.fromkeys(str(seed) for seed in seeds if seeds.count(seed) > 1)

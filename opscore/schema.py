@@ -75,6 +75,21 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 
+class Whole(pd.DataFrame):
+    """A frame that shows all of its columns when it is printed, however narrow the terminal is.
+
+    What is made of it, by selecting for instance, is an ordinary frame.
+    """
+
+    def __repr__(self) -> str:
+        with pd.option_context("display.max_columns", None):
+            return super().__repr__()
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """The frame with exactly the columns of ``table``, in order and with their types.
 

@@ -60,7 +60,6 @@ def correlation_matrix(
         annot=True,
         fmt=".2f",
         cmap="RdBu_r",
-        center=0,
         vmin=-1,
         vmax=1,
         square=True,

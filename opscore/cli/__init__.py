@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
 from opscore.cli import data, listing, oracle, proxies, replay
+from opscore.cli.common import notes_as_lines
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.progressive import progressive
@@ -21,6 +23,9 @@ from opscore.errors import UserError
 _CLICK_ERRORS: tuple[type[BaseException], ...] = tuple(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
+
+#: Exit code of a command that was interrupted.
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="opscore",
@@ -66,17 +71,23 @@ def _top(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; bad input is one line on stderr and exit code 2."""
     try:
-        code = app(args=arguments, standalone_mode=False)
+        with notes_as_lines():
+            code = app(args=arguments, standalone_mode=False)
     except UserError as error:
         _fail(str(error))
     except _CLICK_ERRORS as error:
         _fail(error.format_message() if hasattr(error, "format_message") else str(error))
-    except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("stopped; what was finished is kept\n")
-        sys.exit(130)
+    except typer.Abort:  # input that ended, where an answer was expected
+        _fail("the input ended early")
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer makes it of an interrupt
+        sys.stderr.write("stopped; what was finished is kept: the same command goes on from it\n")
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> None:
-    sys.stderr.write(f"opscore: {' '.join(message.split())}\n")
+def _fail(message: str) -> NoReturn:
+    """One line on stderr and exit code 2; without a message, as after a help text, no line."""
+    if message.strip():
+        sys.stderr.write(f"opscore: {' '.join(message.split())}\n")
     sys.exit(2)

@@ -4,15 +4,42 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
 
 from opscore import schema
-from opscore.errors import UserError
+from opscore.errors import Note, UserError
+from opscore.rng import LARGEST_SEED, as_seeds
+
+
+def writable(folder: Path | None) -> Path | None:
+    """The folder, when files can be written there; UserError before anything is computed, if not.
+
+    Nothing is left behind: folders that have to be made for the trial are removed again.
+    """
+    if folder is None:
+        return None
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"cannot write into the folder {folder}: {reason}") from None
+    finally:
+        for each in missing:
+            if each.is_dir() and not any(each.iterdir()):
+                each.rmdir()
+    return folder
+
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
@@ -40,12 +67,13 @@ DeviceOption = Annotated[
     str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
 ]
 JobsOption = Annotated[int, typer.Option(help="Worker processes.")]
-RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.")]
+RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.", callback=writable)]
 PoliciesOption = Annotated[
     str, typer.Option(help="Policies, as the paper names them, separated by commas.")
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.")
+    Path | None,
+    typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.", callback=writable),
 ]
 
 #: Human-readable results go to stdout, everything about progress to stderr. Tables that go to a
@@ -54,18 +82,42 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 progress_console = Console(stderr=True)
 
 
+#: Seeds of one command; more are a slip of the hand.
+_MOST_SEEDS = 100_000
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from '0-3', '0,2,5' or a mixture; UserError for anything else."""
+    """Seeds from '0-3', '0,2,5' or a mixture, each once; UserError for anything else."""
     seeds: list[int] = []
+    for first, last in _ranges(text, "seeds"):
+        if last > LARGEST_SEED:
+            raise UserError(f"bad seeds '{text}': seeds are 0 to 2^63 - 1")
+        if len(seeds) + last - first >= _MOST_SEEDS:
+            raise UserError(f"bad seeds '{text}': more than {_MOST_SEEDS:,} of them")
+        seeds.extend(range(first, last + 1))
+    return as_seeds(seeds)
+
+
+def parse_lengths(text: str) -> tuple[int, ...]:
+    """Numbers of edges from '1-4' or '1,3', each once; UserError for anything else."""
+    ranges = _ranges(text, "lengths")
+    if any(last >= _MOST_SEEDS for _, last in ranges):
+        raise UserError(f"bad lengths '{text}': {_MOST_SEEDS:,} or more edges")
+    return tuple(dict.fromkeys(n for first, last in ranges for n in range(first, last + 1)))
+
+
+def _ranges(text: str, what: str) -> list[tuple[int, int]]:
+    """The parts of '0-3,7' as pairs of first and last."""
+    found = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
         if match is None:
-            raise UserError(f"bad seeds '{text}'; the form is 0-3 or 0,2,5")
+            raise UserError(f"bad {what} '{text}'; the form is 0-3 or 0,2,5")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise UserError(f"bad seeds '{text}': {first}-{last} runs backwards")
-        seeds.extend(range(first, last + 1))
-    return tuple(dict.fromkeys(seeds))
+            raise UserError(f"bad {what} '{text}': {first}-{last} runs backwards")
+        found.append((first, last))
+    return found
 
 
 def parse_reduction(text: str) -> str | int:
@@ -98,3 +150,27 @@ def print_written(paths: Iterable[Path]) -> None:
     """The files that a command has written."""
     for path in paths:
         console.print(f"wrote {path}", highlight=False)
+
+
+@contextmanager
+def notes_as_lines() -> Iterator[None]:
+    """Notes are lines on stderr that begin as messages do; other warnings stay as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Note)
+        others = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, Note):
+                sys.stderr.write(f"opscore: {' '.join(str(message).split())}\n")
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield

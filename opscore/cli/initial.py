@@ -21,6 +21,7 @@ from opscore.cli.common import (
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import (
     correlation_table,
+    failure_lines,
     say_if_no_truth,
     score_table,
     selection_table,
@@ -89,7 +90,7 @@ def initial(
 
 
 def _report(result: InitialResult, *, show_scores: bool) -> None:
-    print_notes(result.notes())
+    print_notes([*result.notes(), *failure_lines(result.scores)])
     if show_scores:
         console.print(score_table(result.scores))
     if result.settings.oracle.known:

@@ -20,7 +20,7 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
-from opscore.cli.tables import number, say_if_no_truth, selection_table
+from opscore.cli.tables import failure_lines, number, say_if_no_truth, selection_table
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _parse_epochs(text: str | None) -> int | dict[str, int] | None:
 
 
 def _report(result: ProgressiveResult) -> None:
-    print_notes(result.notes())
+    print_notes([*result.notes(), *failure_lines(result.scores)])
     if result.settings.oracle.known:
         console.print(_curves(result))
     table = selection_table(result.architectures, result.settings.oracle.dataset)

@@ -17,7 +17,7 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
-from opscore.cli.tables import number, rank_text, say_if_no_truth
+from opscore.cli.tables import number, rank_text, say_if_no_truth, short_dataset
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -183,28 +183,33 @@ def _ends(result: SearchResult) -> Table:
 def _summary(result: SearchResult) -> Table:
     """Means over seeds with their interval, beside the published means if there are any."""
     frame = result.summary()
-    table = Table(title="Test error %, mean over seeds, 95 % interval, standard deviation")
-    table.add_column("method", overflow="fold")
-    table.add_column("dataset", no_wrap=True)
+    table = Table(title="Test error %, mean over seeds (standard deviation), 95 % interval")
+    table.add_column("method", overflow="fold", min_width=len("zero-cost-disc"))
+    table.add_column("dataset")
     published = bool(frame["published"].notna().any())
-    theirs = ("published", "sd") if published else ()
-    for column in ("seeds", "measured", "interval", "sd", *theirs, "scored", "s"):
-        table.add_column(column, justify="right", no_wrap=True)
-    previous = ""
+    for column in ("measured", "interval", *(["published"] if published else [])):
+        table.add_column(column, justify="right")
+    costs, previous = [], ""
     for row in frame.to_dict("records"):
         low, high = number(row["ci_low"], ".2f"), number(row["ci_high"], ".2f")
         first = row["method"] != previous
         previous = str(row["method"])
+        if first:
+            passes, seconds = f"{row['forward_passes']:,.0f}", f"{row['seconds']:,.0f}"
+            costs.append(f"{previous}: seeds {row['n_seeds']}, scored {passes}, {seconds} s")
         table.add_row(
             previous if first else "",
-            str(row["dataset"]),
-            str(row["n_seeds"]),
-            number(row["error"], ".2f"),
-            f"{low} - {high}" if row["n_seeds"] > 1 else "",
-            number(row["std"], ".2f"),
-            *((number(row[name], ".2f") for name in _PUBLISHED) if published else ()),
-            f"{row['forward_passes']:,.0f}" if first else "",
-            f"{row['seconds']:,.0f}" if first else "",
+            short_dataset(str(row["dataset"])),
+            _with_deviation(row["error"], row["std"]),
+            "-" if low == high == "-" else f"{low} - {high}",
+            *([_with_deviation(*(row[name] for name in _PUBLISHED))] if published else []),
         )
-    table.caption = "scored: networks x minibatches; s: seconds spent, added up over workers"
+    scored = "scored: networks x minibatches; s: seconds spent, added up over workers"
+    table.caption = "; ".join(costs) + f"\n{scored}"
     return table
+
+
+def _with_deviation(mean: object, deviation: object) -> str:
+    """'6.28 (0.62)', without the deviation where there is none."""
+    spread = number(deviation, ".2f")
+    return number(mean, ".2f") + ("" if spread == "-" else f" ({spread})")

@@ -20,6 +20,7 @@ from opscore.cli.common import (
     SeedsOption,
     SizeOption,
     console,
+    parse_lengths,
     parse_seeds,
     print_json,
     print_notes,
@@ -98,7 +99,7 @@ def toy_model(
     from opscore.runs.toy import toy_model as run_toy_model
 
     if live:
-        length_list, seed_list = parse_seeds(lengths), parse_seeds(seeds)
+        length_list, seed_list = parse_lengths(lengths), parse_seeds(seeds)
         with shown("scoring", quiet=quiet or as_json):
             result = run_toy_model(
                 length_list,

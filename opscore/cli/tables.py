@@ -62,6 +62,22 @@ def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Tab
     return table
 
 
+def short_dataset(name: str) -> str:
+    """A dataset's name as it fits into a table."""
+    return _SHORT.get(name, name)
+
+
+def failure_lines(scores: pd.DataFrame) -> list[str]:
+    """A line for each policy some of whose scores are missing: how many, and why."""
+    found = []
+    for policy, rows in scores.groupby("policy", sort=False):
+        reasons = rows.loc[rows["status"] != "ok", "status"].value_counts()
+        if len(reasons):
+            why = str(reasons.index[0]) + (f", and {len(reasons) - 1} more" * (len(reasons) > 1))
+            found.append(f"{policy}: {reasons.sum()} of {len(rows)} scores are missing ({why})")
+    return found
+
+
 def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
     """Say, before anything is computed, that nothing will be compared with a truth."""
     from opscore.cli.common import progress_console
@@ -109,7 +125,7 @@ def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
     for heading in (
         "policy",
         "seed",
-        *(_SHORT.get(name, name) for name in datasets),
+        *map(short_dataset, datasets),
         "rank",
         "better than",
     ):

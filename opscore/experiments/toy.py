@@ -22,6 +22,7 @@ from scipy.stats import spearmanr
 
 from opscore import progress, schema
 from opscore._version import __version__
+from opscore.errors import UserError
 from opscore.experiments.initial import ScoringContext, score_table
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.experiments.trained import image_fingerprint
@@ -41,6 +42,9 @@ POLICIES = ("zc-pt(nwot)", "disc-zc(nwot)")
 
 #: Images of the minibatch; as the authors'.
 BATCH_SIZE = 64
+
+#: The longest chain that is scored whole: 1,048,576 architectures, hours on one core.
+MOST_EDGES = 10
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,15 @@ def _truth_table(best: NDArray[np.float64], seed: int) -> pd.DataFrame:
 def toy_units(
     settings: ScoringSettings, lengths: Sequence[int], seeds: Sequence[int]
 ) -> list[ToyUnit]:
-    """Every length with every seed, short chains first; UserError for a length below one."""
+    """Every length with every seed, short chains first.
+
+    UserError for a length below one, or above :data:`MOST_EDGES`.
+    """
     for length in lengths:
         chain_space(length)
+        if length > MOST_EDGES:
+            raise UserError(
+                f"lengths go up to {MOST_EDGES}: all 4^L architectures of a chain are scored, some "
+                f"hundred a second; {length} edges have 4^{length} = {4.0**length:.2g}"
+            )
     return [ToyUnit(settings, length, seed) for length in sorted(set(lengths)) for seed in seeds]

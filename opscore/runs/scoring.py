@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from opscore import progress
+from opscore import progress, schema
 from opscore.analysis import (
     Correlation,
     Selection,
@@ -114,7 +114,7 @@ class InitialResult:
     def against(self, reference: str = "best-acc") -> pd.DataFrame:
         """The correlation table's rows for one reference, strongest first."""
         rows = self.correlation[self.correlation["reference"] == reference]
-        return rows.sort_values("rho", ascending=False, ignore_index=True)
+        return schema.Whole(rows.sort_values("rho", ascending=False, ignore_index=True))
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each: images, supernet, truth."""

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
-from opscore.errors import UserError
+from opscore.errors import UserError, note
 from opscore.experiments import OracleSettings
 from opscore.experiments.threads import in_workers
 from opscore.isolation import isolated
@@ -95,8 +95,9 @@ def run_search(
         **settings: further fields of :class:`opscore.search.SearchSettings`.
 
     Raises:
-        UserError: a name is unknown, a file is missing, a number is out of range, or nothing could
-            be scored.
+        UserError: a name is unknown, a file is missing, a number is out of range, or no method
+            could search. A method that does not fit the space is left out with a note, when others
+            do.
     """
     if jobs < 1:
         raise UserError(f"the number of jobs is 1 or more, got {jobs}")
@@ -112,11 +113,19 @@ def run_search(
     ).resolved()
     units = search_units(resolved)
     found: dict[int, SearchOutcome] = {}
+    unfit: dict[int, UserError] = {}
     for place, outcome in _all(units, store, jobs, progress):
+        if isinstance(outcome, UserError):
+            unfit[place] = outcome
+            continue
         found[place] = outcome
         if on_done is not None:
             on_done(units[place], outcome)
-    searches = [(unit.method, unit.seed, found[place]) for place, unit in enumerate(units)]
+    if not found:
+        raise unfit[min(unfit)]
+    for place in sorted(unfit):
+        note(f"{_label(units[place])} is left out: {unfit[place]}")
+    searches = [(units[place].method, units[place].seed, found[place]) for place in sorted(found)]
     return SearchResult.of(resolved, searches)
 
 
@@ -132,7 +141,7 @@ def search_units(settings: SearchSettings) -> list[SearchUnit]:
 
 def _all(
     units: Sequence[SearchUnit], store: RunStore | None, jobs: int, progress: OnProgress | None
-) -> Iterator[tuple[int, SearchOutcome]]:
+) -> Iterator[tuple[int, SearchOutcome | UserError]]:
     reporting.plan([_label(unit) for unit in units])
     missing = []
     for place, unit in enumerate(units):
@@ -150,17 +159,25 @@ def _all(
     yield from in_workers(jobs, _in_worker, calls)
 
 
-def _in_worker(place: int, unit: SearchUnit, store: RunStore | None) -> tuple[int, SearchOutcome]:
+def _in_worker(
+    place: int, unit: SearchUnit, store: RunStore | None
+) -> tuple[int, SearchOutcome | UserError]:
     return place, _search(unit, store, 1, None)
 
 
 def _search(
     unit: SearchUnit, store: RunStore | None, jobs: int, progress: OnProgress | None
-) -> SearchOutcome:
+) -> SearchOutcome | UserError:
+    """The search's result, or why its method cannot search under these settings."""
     root = None if store is None else store.root
     method = find_method(unit.method)
     with reporting.unit(_label(unit)), reporting.steps(1):
-        outcome = search_once(method, unit.settings, unit.seed, root, progress=progress, jobs=jobs)
+        try:
+            outcome = search_once(
+                method, unit.settings, unit.seed, root, progress=progress, jobs=jobs
+            )
+        except UserError as error:
+            return error
         if store is not None:
             _save(store, unit, outcome)
     return outcome

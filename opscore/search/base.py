@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, note, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
 from opscore.experiments.threads import in_workers
@@ -118,6 +118,7 @@ class SearchSettings:
     def resolved(self) -> SearchSettings:
         """The same settings with every 'auto' decided and every name checked.
 
+        A method that does not fit these settings is left out with a note, when others do.
         Raises UserError for the first thing that is wrong.
         """
         if not self.methods:
@@ -146,9 +147,21 @@ class SearchSettings:
             training=scoring.training,
             cache=scoring.cache,
         )
-        for method in resolved.methods:
-            find_method(method).check(resolved)
-        return resolved
+        return resolved._of_fitting_methods()
+
+    def _of_fitting_methods(self) -> SearchSettings:
+        """These settings without methods they are not for; UserError when they are for none."""
+        unfit: dict[str, UserError] = {}
+        for method in self.methods:
+            try:
+                find_method(method).check(self)
+            except UserError as error:
+                unfit[method] = error
+        if len(unfit) == len(self.methods):
+            raise next(iter(unfit.values()))
+        for method, reason in unfit.items():
+            note(f"{method} is left out: {reason}")
+        return replace(self, methods=tuple(name for name in self.methods if name not in unfit))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,226 @@
+"""What commands say when something is asked for that cannot be had, or is had only in part."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+import opscore
+from opscore.cli import main
+from opscore.cli.common import notes_as_lines, parse_lengths, parse_seeds, writable
+from opscore.cli.search import _ends, _summary
+from opscore.cli.tables import failure_lines
+from opscore.errors import UserError, note
+from opscore.proxies import PROXIES
+from opscore.rng import as_seeds
+from opscore.schema import Whole
+
+SMALL = ["--size", "smoke", "--batch-size", "8", "--images", "digits"]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    captured = capsys.readouterr()
+    return stopped.value.code, captured.out, captured.err
+
+
+@pytest.mark.parametrize("group", ["data", "replay"])
+def test_a_group_without_a_command_prints_its_help_only(capsys, group):
+    code, out, err = run(capsys, group)
+    assert code == 2
+    assert "Usage" in out
+    assert err == ""
+
+
+def test_an_interrupt_says_that_what_was_finished_is_kept():
+    script = (
+        "import opscore.cli.records as records, opscore.runs.records as made, os, signal\n"
+        "made.describe_records = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from opscore.cli import main\n"
+        "main(['records'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr.startswith("stopped; what was finished is kept")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--out", "--runs"])
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_folders_are_tried_before_anything_is_computed(capsys, tmp_path, option, place):
+    (tmp_path / "file").write_text("")
+    code, out, err = run(capsys, "initial", *SMALL, option, place)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"opscore: cannot write into the folder {place}: ")
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_trying_a_folder_leaves_nothing(tmp_path):
+    (tmp_path / "here").mkdir()
+    assert writable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert writable(tmp_path / "here") == tmp_path / "here"
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_seeds_have_bounds_and_are_taken_once():
+    assert parse_seeds(str(2**63 - 1)) == (2**63 - 1,)
+    for text in (str(2**63), "99999999999999999999", "0-99999999999999999999"):
+        with pytest.raises(UserError, match=r"seeds are 0 to 2\^63 - 1"):
+            parse_seeds(text)
+    with pytest.raises(UserError, match="more than 100,000"):
+        parse_seeds("0-100000000")
+    with pytest.warns(UserWarning, match="taken once: 0"):
+        assert parse_seeds("0,0,1") == (0, 1)
+
+
+@pytest.mark.parametrize("one", [1, 1.0, np.int64(1), np.array(1), True])
+def test_a_seed_is_one_number_whatever_its_type(one):
+    (seed,) = as_seeds(one)
+    assert seed == 1
+    assert type(seed) is int
+    assert as_seeds(np.arange(3)) == (0, 1, 2)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**63, 1.5, "1", [None], float("nan")])
+def test_what_is_no_seed(wrong):
+    with pytest.raises(UserError, match="seed"):
+        as_seeds(wrong)
+
+
+def test_a_chain_that_cannot_be_scored_whole_is_refused(capsys):
+    assert parse_lengths("1-3") == (1, 2, 3)
+    code, _, err = run(capsys, "toy-model", "--live", "--lengths", "1,30", "--images", "digits")
+    assert code == 2
+    assert "lengths go up to 10" in err
+    assert "1.2e+18" in err
+
+
+def test_notes_are_lines_of_the_command_even_under_w_error(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with notes_as_lines():
+            note("taken once")
+    assert capsys.readouterr().err == "opscore: taken once\n"
+    with pytest.warns(DeprecationWarning, match="other"), notes_as_lines():
+        warnings.warn("other", DeprecationWarning, stacklevel=1)
+
+
+def test_twice_the_same_is_noted_in_one_line(capsys):
+    code, _, err = run(capsys, "initial", "--policies", "random,random", *SMALL, "--quiet")
+    assert code == 0
+    assert err == "opscore: asked for more than once, and taken once: random\n"
+
+
+def test_scores_that_are_missing_are_told_under_the_notes(capsys):
+    @opscore.register_proxy("fails_at_conv", higher_is_better=True, source="a test")
+    def fails(network, batch):
+        raise ArithmeticError("no conv")
+
+    try:
+        code, out, _ = run(capsys, "initial", "--policies", "zc-pt(fails_at_conv)", *SMALL)
+    finally:
+        PROXIES.remove("fails_at_conv")
+    assert code == 0
+    assert "zc-pt(fails_at_conv): 30 of 30 scores are missing" in out
+    assert "no conv" in out
+
+
+def test_failure_lines_count_reasons():
+    scores = pd.DataFrame(
+        {"policy": ["a", "a", "a", "b"], "status": ["ok", "x failed", "x failed", "ok"]}
+    )
+    assert failure_lines(scores) == ["a: 2 of 3 scores are missing (x failed)"]
+
+
+@pytest.fixture(scope="module")
+def found():
+    return opscore.run_search(
+        ["zero-cost-pt(nwot)", "zero-cost-disc(synflow)", "random"],
+        [0, 1, 2],
+        size="smoke",
+        images="digits",
+        batch_size=8,
+        proposals=2,
+        validation=1,
+    )
+
+
+def test_tables_of_searches_show_methods_and_numbers_at_80_columns(found):
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(_ends(found))
+        console.print(_summary(found))
+    text = captured.get()
+    ends, summary = text.split("Test error %")
+    for method in ("zero-cost-pt(nwot)", "random"):
+        assert method in ends
+    for method in ("zero-cost-pt(", "zero-cost-disc", "random"):
+        assert method in summary
+    assert "…" not in text
+    for error in found.summary()["error"]:
+        assert f"{error:.2f}" in summary
+
+
+def test_a_frame_of_correlations_is_printed_whole():
+    result = opscore.initial(["random"], size="smoke", images="noise", batch_size=8)
+    rows = result.against("best-acc")
+    with pd.option_context("display.width", 80, "display.max_columns", 0):
+        text = str(rows)
+    for column in rows.columns:
+        assert column in text
+    assert f"{rows['rho'].iloc[0]:.2f}" in text
+    assert type(rows.head(1)) is pd.DataFrame
+    assert isinstance(rows, Whole)
+
+
+def test_a_method_that_does_not_fit_is_left_out_of_a_comparison(capsys):
+    code, out, err = run(
+        capsys, "search", "--methods", "random,exhaustive(nwot)", *SMALL, "--quiet"
+    )
+    assert code == 0
+    assert err.startswith("opscore: exhaustive(nwot), seed 0 is left out: ")
+    assert "random" in out
+
+
+def test_a_method_without_its_truth_is_left_out_too(capsys):
+    arguments = ["search", *SMALL, "--oracle-source", "none", "--quiet", "--methods"]
+    code, _, err = run(capsys, *arguments, "random,optimum")
+    assert code == 0
+    assert "opscore: optimum is left out: method 'optimum' needs a truth" in err
+    code, _, err = run(capsys, *arguments, "optimum")
+    assert code == 2
+    assert err.count("\n") <= 2
+
+
+def test_figures_use_nothing_that_is_deprecated(tmp_path):
+    arguments = ["initial", "--policies", "random", *SMALL, "--out", "drawn", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "opscore", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "drawn" / "best_acc.png").exists()
