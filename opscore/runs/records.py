@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from opscore.data.records import FOLDER, read_record, record_names, write_record
@@ -27,6 +28,7 @@ from opscore.runs.store import provenance
 from opscore.runs.toy import RECORD as TOY_MODEL
 from opscore.runs.toy import toy_model
 from opscore.search import ORDERS
+from opscore.search.base import WEIGHTS
 
 #: Called with a line as each part of a record is finished.
 OnPart = Callable[[str], object]
@@ -83,6 +85,14 @@ _SEARCHES = {
         Part(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
     ),
 }
+
+#: Zero-Cost-PT by each way to validate, at the quick setting.
+VALIDATIONS = "search_validation"
+_VALIDATIONS = tuple(
+    Part(("zero-cost-pt(nwot)",), {"validation_weights": weights, "race": race, **_QUICK})
+    for weights in WEIGHTS
+    for race in (None, 0.99)
+)
 
 #: The long search behind Figure 4 and the ablation of N and V.
 _LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
@@ -218,6 +228,34 @@ def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> lis
     return [write_record(name, table, record, workshop.folder)]
 
 
+def _make_validations(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+    parts = []
+    for part in _VALIDATIONS:
+        found = run_search(
+            part.names,
+            seeds,
+            store=workshop.store,
+            jobs=workshop.jobs,
+            data_dir=workshop.data_dir,
+            **part.settings,
+        )
+        table = searches(found.architectures, found.costs, found.settings)
+        by_seed = found.candidates.groupby("seed")["minibatches"]
+        table["validation_weights"] = found.settings.validation_weights
+        table["race"] = np.nan if found.settings.race is None else found.settings.race
+        table["candidates"] = table["seed"].map(by_seed.count())
+        table["minibatches"] = table["seed"].map(by_seed.sum())
+        # Pieces are shared between the ways to validate, and with other work on the machine.
+        parts.append(table.drop(columns="seconds"))
+        workshop.done(", ".join(f"{name} {value}" for name, value in part.settings.items()))
+    record = {
+        "note": f"{_seen(workshop)}; seeds {', '.join(map(str, seeds))}; 'minibatches' is the sum "
+        "over candidates of those that each was scored on",
+        **provenance(),
+    }
+    return [write_record(VALIDATIONS, pd.concat(parts, ignore_index=True), record, workshop.folder)]
+
+
 def _make_proposals(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
     live = Live(
         seeds,
@@ -259,6 +297,7 @@ MAKERS: dict[str, Callable[[Workshop, tuple[int, ...]], list[Path]]] = {
     **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},
     "search_proposals": _make_proposals,
+    VALIDATIONS: _make_validations,
     TOY_MODEL: _make_toy_model,
 }
 
@@ -279,5 +318,6 @@ _HOLDS = {
     "search_orders": "the same for each edge order (Table 5)",
     "search_proposals": "architectures of a long search's proposals (Figure 4)",
     "search_scores": "their scores in the validation stage",
+    VALIDATIONS: "where searches end by each way to validate, with or without a race",
     TOY_MODEL: "scores of the chains of the toy model",
 }

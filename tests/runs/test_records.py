@@ -86,6 +86,27 @@ def test_sampling_baselines_are_repeated(
     assert "500 repetitions" in said
 
 
+def test_ways_to_validate_share_their_proposals(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = {**TINY, "proposals": 3, "validation": 6}
+    ways = [("once", None), ("once", 0.9), ("redrawn", None), ("redrawn", 0.9)]
+    parts = tuple(
+        Part(("zero-cost-pt(nwot)",), {**tiny, "validation_weights": weights, "race": race})
+        for weights, race in ways
+    )
+    monkeypatch.setattr(records, "_VALIDATIONS", parts)
+    (path,) = make_record("search_validation", workshop, (0, 1))
+    table, said = _read(path)
+    rows = table[table["dataset"] == "cifar10"].set_index(["seed", "validation_weights"])
+    assert len(rows) == 8
+    whole, raced = rows[rows["race"].isna()], rows[rows["race"] == 0.9]
+    assert (whole["minibatches"] == 6 * whole["candidates"]).all()
+    assert (raced["minibatches"] <= whole["minibatches"]).all()
+    assert whole.loc[0, "candidates"].nunique() == 1
+    assert "seeds 0, 1" in said
+
+
 def test_a_long_search_gives_proposals_and_scores(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
