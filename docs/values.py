@@ -867,8 +867,10 @@ def check_table() -> str:
                 [
                     title,
                     row["proxy"],
-                    fixed(row["spearman"], 3),
-                    f"{fixed(row['ci_low'], 3)} to {fixed(row['ci_high'], 3)}",
+                    "" if row["spearman"] is None else fixed(row["spearman"], 3),
+                    ""
+                    if row["ci_low"] is None
+                    else f"{fixed(row['ci_low'], 3)} to {fixed(row['ci_high'], 3)}",
                     "" if row["asked"] is None else fixed(row["asked"], 2),
                     str(row["n"]),
                     str(row["n_excluded"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from opscore.cli.common import (
     QuietOption,
     console,
     print_json,
+    print_notes,
 )
 
 if TYPE_CHECKING:
@@ -99,8 +101,9 @@ def check(
     from opscore.published.proxy_values import compare, compared_proxy, published_values
 
     table = published_values(against)
-    compared = table.on(dataset)
     published = table.read(count, dataset, data_dir)
+    compared = tuple(row for row in table.on(dataset) if row.column in published)
+    lacking = [row.column for row in table.on(dataset) if row.column not in published]
     with shown("scoring architectures", quiet=quiet or as_json):
         values = evaluate_proxies(
             table.space,
@@ -123,10 +126,13 @@ def check(
             "published": Path(get_file(table.name).path).name,
             "against": table.name,
             "dataset": dataset or table.dataset,
+            "lacking": lacking,
         }
         print_json({"check": rows, "settings": settings})
     else:
         console.print(_check_table(rows))
+        if lacking:
+            print_notes([f"not in the table that was found: {', '.join(lacking)}"])
     if any(row["agrees"] is False for row in rows):
         raise typer.Exit(1)
 
@@ -138,8 +144,8 @@ def _check_table(rows: list[dict[str, Any]]) -> Table:
         style = "red" if row["agrees"] is False else None
         table.add_row(
             row["proxy"],
-            f"{row['spearman']:.3f}",
-            f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            "-" if math.isnan(row["spearman"]) else f"{row['spearman']:.3f}",
+            "-" if math.isnan(row["ci_low"]) else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
             asked,
             str(row["n"]),
             str(row["n_excluded"]),

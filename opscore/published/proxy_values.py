@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from opscore.data import get_file, read_checked, require
-from opscore.errors import unknown
+from opscore.errors import UserError, unknown
 from opscore.experiments.evaluate import RankCorrelation
 from opscore.proxies import Proxy, get_proxy
 from opscore.proxies.nwot import clean_nwot
@@ -77,20 +77,23 @@ class PublishedValues:
 
         Returns:
             A frame with a row per architecture (the index, the benchmark's strings) and a column
-            per proxy, with its published name; NaN where the proxy failed.
+            per proxy that the table has, with its published name; NaN where the proxy failed.
 
         Raises:
-            UserError: no such dataset, or the file is missing or damaged.
+            UserError: no such dataset, or the file is missing, damaged, or has no such proxy.
         """
         compared = self.on(dataset)
-        columns = [row.column for row in compared]
         path = require(get_file(self.name).path, data_dir)
+        frame = read_checked(path)
         if self.long:
-            frame = read_checked(path, ["dataset", "arch_str", *columns])
-            frame = frame[frame["dataset"] == (dataset or self.dataset)].drop(columns="dataset")
+            names = {row.column: row.column for row in compared}
+            frame = frame[frame["dataset"] == (dataset or self.dataset)]
         else:
-            names = {f"{column}_{dataset or self.dataset}": column for column in columns}
-            frame = read_checked(path, ["arch_str", *names]).rename(columns=names)
+            names = {f"{row.column}_{dataset or self.dataset}": row.column for row in compared}
+        names = {name: column for name, column in names.items() if name in frame}
+        if not names:
+            raise UserError(f"{path} has none of {', '.join(row.column for row in compared)}")
+        frame = frame[["arch_str", *names]].rename(columns=names)
         frame = frame.drop_duplicates("arch_str").set_index("arch_str")
         if self.sampled:
             order = numpy_generator(0, "published proxy values", self.name).permutation(len(frame))
@@ -108,6 +111,7 @@ class PublishedValues:
 
 _ZEN = Compared("zen_score", "zen", 0.99)
 _SYNFLOW = Compared("synflow", "synflow", 0.99)
+#: Of TransNAS-Bench-101 it is rounding: see :func:`opscore.proxies.common.input_jacobian`.
 _EPE_NAS = Compared("epe_nas", "epe_nas")
 _FISHER = Compared("fisher", "fisher", 0.90)
 

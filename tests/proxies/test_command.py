@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from opscore.cli import main
+from opscore.data import add
 from opscore.errors import UserError
 from opscore.proxies import list_proxies
 from opscore.published.proxy_values import PUBLISHED_VALUES, compare, published_values
@@ -143,3 +144,20 @@ def test_a_damaged_table_is_not_compared(data_dir, tmp_path):
     (tmp_path / "nb201_zen.parquet").write_bytes(content)
     with pytest.raises(UserError, match="damaged"):
         published_values("nasbench201-zen").read(5, data_dir=tmp_path)
+
+
+def test_a_table_without_some_of_the_values_is_compared_as_far_as_it_goes(
+    capsys, data_dir, tmp_path
+):
+    """As with the one that 'data fetch transnas' makes."""
+    add(data_dir / "originals" / "all_benchmarks_zen.zip", data_dir=tmp_path)
+    (tmp_path / "cifar10").symlink_to(data_dir / "cifar10")
+    options = ("--count", "4", "--batch-size", "8", "--store", str(tmp_path / "v.parquet"))
+    code, out = run(
+        capsys, "proxies", "check", "--against", "transnas-micro", *options, "--size", "smoke",
+        "--json", "--data-dir", str(tmp_path),
+    )  # fmt: skip
+    payload = json.loads(out)
+    assert code in {0, 1}
+    assert [row["proxy"] for row in payload["check"]] == ["zen_score"]
+    assert payload["settings"]["lacking"] == ["synflow", "fisher", "epe_nas"]
