@@ -180,8 +180,8 @@ def look_up(families: Registry[F], name: str, *, kind: str, form: str) -> tuple[
     if family.check_argument is None:
         if argument is not None:
             raise UserError(f"{kind} '{match[1]}' takes no argument, got '{name}'")
-    elif not argument:
+    elif not argument and getattr(family, "argument", "PROXY") == "PROXY":
         raise UserError(f"{kind} '{match[1]}' needs a proxy, as in '{match[1]}(nwot)'")
     else:
-        family.check_argument(argument)
+        family.check_argument(argument or "")
     return family, argument or ""

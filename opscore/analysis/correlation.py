@@ -16,7 +16,7 @@ from opscore.analysis.relabelling import each_edge_alone, edges_together, relabe
 from opscore.errors import UserError
 
 #: The baseline that is chosen to agree with best-acc: a test of its agreement would mean nothing.
-HINDSIGHT = "fixed-order(best)"
+HINDSIGHT = "best-fixed-order"
 
 
 @dataclass(frozen=True)

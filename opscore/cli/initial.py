@@ -50,6 +50,10 @@ def initial(
         bool,
         typer.Option("--all-tasks", help="Also compare with the truth of every dataset or task."),
     ] = False,
+    baselines: Annotated[
+        bool,
+        typer.Option(help="Also score one fixed order of the operations, and their sizes."),
+    ] = True,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,6 +72,7 @@ def initial(
             oracle=truth.settings(),
             checkpoint=checkpoint,
             batch_file=batch,
+            baselines=baselines,
             **asdict(networks),
         )
     written = [] if out is None else result.save(out)

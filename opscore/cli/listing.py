@@ -17,7 +17,9 @@ def policies(as_json: JsonOption = False) -> None:
 
     rows = [
         {
-            "policy": f"{name}(PROXY)" if POLICIES[name].check_argument else name,
+            "policy": f"{name}({POLICIES[name].argument})"
+            if POLICIES[name].check_argument
+            else name,
             "summary": POLICIES[name].summary,
             "uses": ", ".join(sorted(POLICIES[name].policy.uses)),
         }

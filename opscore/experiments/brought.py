@@ -60,7 +60,7 @@ def needs_labels(policy: str) -> bool:
     family, argument = find_family(policy)
     if not argument:
         return policy == "sensitivity"
-    return family.check_argument is not None and "labels" in get_proxy(argument).needs
+    return family.argument == "PROXY" and "labels" in get_proxy(argument).needs
 
 
 @torch.no_grad()

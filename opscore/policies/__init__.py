@@ -1,6 +1,6 @@
 """Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
 
-from opscore.policies import first_order, oracle, random, tenas, trained, zero_cost
+from opscore.policies import baselines, first_order, oracle, random, tenas, trained, zero_cost
 from opscore.policies.base import (
     POLICIES,
     Context,
@@ -26,6 +26,7 @@ __all__ = [
     "Policy",
     "PolicyFamily",
     "as_names",
+    "baselines",
     "find_family",
     "first_order",
     "list_policies",

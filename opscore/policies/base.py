@@ -164,12 +164,14 @@ class PolicyFamily:
         policy: the class, for what its scores depend on.
         summary: one line for lists.
         check_argument: raises UserError for a bad argument; None when the family takes none.
+        argument: what the argument is, for lists: a proxy for most families.
     """
 
     build: Callable[[Context, str], Policy]
     policy: type[Policy]
     summary: str
     check_argument: Callable[[str], object] | None = None
+    argument: str = "PROXY"
 
 
 #: Policy families by name; other packages add theirs through the entry-point group.

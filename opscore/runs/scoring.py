@@ -39,6 +39,9 @@ from opscore.supernets import images_for
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
 
+#: What needs no look at an edge; scored beside every policy that is set against the truth.
+BASELINES = ("best-fixed-order", "op-params", "op-flops")
+
 
 def truths_of(settings: ScoringSettings | SearchSettings) -> dict[str, Oracle]:
     """The truth of every dataset that the space's table has; empty where there is none."""
@@ -184,6 +187,7 @@ def initial(
     jobs: int = 1,
     on_done: OnDone | None = None,
     oracle: OracleSettings | None = None,
+    baselines: bool = True,
     **settings: Any,
 ) -> InitialResult:
     """Score every operation of every edge of A_0, for each policy and seed.
@@ -202,6 +206,8 @@ def initial(
         jobs: worker processes.
         on_done: called as each (policy, seed) comes in.
         oracle: which table is the truth.
+        baselines: also score :data:`BASELINES`, which say how far a mere preference for some
+            operations gets, where the space has a truth.
         **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
 
     Raises:
@@ -218,6 +224,9 @@ def initial(
         **settings,
     )
     resolved = with_truth(asked, ORACLE_POLICIES)
+    if baselines and resolved.oracle.known:
+        names = tuple(dict.fromkeys((*resolved.policies, *BASELINES)))
+        resolved = replace(resolved, policies=names).resolved()
     tables = run_units(units(resolved), store, jobs=jobs, on_done=on_done)
     return InitialResult(resolved, pd.concat(tables, ignore_index=True))
 

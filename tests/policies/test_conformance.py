@@ -13,6 +13,7 @@ NAMES = [
     if POLICIES[name].check_argument
     else name
     for name in POLICIES
+    if POLICIES[name].argument == "PROXY"  # an order of operations is of one space
 ]
 OTHERS = [space for space in list_spaces() if space != "nasbench201"]
 
