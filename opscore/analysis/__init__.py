@@ -6,6 +6,7 @@ nothing. Nothing here needs torch.
 
 from opscore.analysis.correlation import HINDSIGHT, Correlation, edge_correlations
 from opscore.analysis.differences import paired_differences
+from opscore.analysis.edge_specific import edge_specific_agreement
 from opscore.analysis.exact import permutation_p_value, sign_flip_test
 from opscore.analysis.figures import (
     correlation_bars,
@@ -26,6 +27,7 @@ __all__ = [
     "correlation_matrix",
     "edge_correlations",
     "edge_interval",
+    "edge_specific_agreement",
     "holm",
     "paired_differences",
     "permutation_p_value",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from opscore.runs.measured import Measured
 
 #: The right-hand columns of the table of claims.
-_CLAIM_NUMBERS = ("published", "measured", "95 % interval", "p", "holds")
+_CLAIM_NUMBERS = ("published", "measured", "95 % interval", "p", "p common", "holds")
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,15 @@ def _claims_tables(claims: pd.DataFrame) -> list[Table]:
                 number(row.estimate, "+.2f"),
                 f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
                 number(row.p_value, ".2g"),
+                number(row.p_common, ".2g"),
                 str(row.holds),
             )
         tables.append(table)
     if tables:
         tables[-1].caption = (
-            "holds: sign as claimed and p below 0.05; better: difference of two correlations with "
-            "best-acc; those of later iterations: --json, or claims.csv in --out"
+            "holds: sign as claimed and both p below 0.05, weak ones with an interval within 0.5 "
+            "of zero; better: difference of two correlations with best-acc; those of later "
+            "iterations: --json, or claims.csv in --out"
         )
     return tables
 

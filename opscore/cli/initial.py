@@ -82,6 +82,7 @@ def initial(
                 "correlation": result.correlation,
                 "selection": result.selection,
                 "differences": result.differences,
+                "edge_specific": result.edge_specific,
                 **({"tasks": result.tasks} if all_tasks else {}),
                 "scores": result.scores,
                 "settings": result.record(),
@@ -99,5 +100,9 @@ def _report(result: InitialResult, *, show_scores: bool) -> None:
     if show_scores:
         console.print(score_table(result.scores))
     if result.settings.oracle.known:
-        console.print(correlation_table(result.against("best-acc"), result.published("best-acc")))
+        console.print(
+            correlation_table(
+                result.against("best-acc"), result.published("best-acc"), result.edge_specific
+            )
+        )
     console.print(selection_table(result.selection, result.settings.oracle.dataset))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
@@ -22,13 +22,17 @@ _SIDE_BY_SIDE = 4
 _SHORT = {"imagenet16-120": "in16-120"}
 
 
-def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Table:
+def correlation_table(
+    rows: pd.DataFrame, published: Mapping[str, float], edge_specific: pd.DataFrame
+) -> Table:
     """Each policy against best-acc, with interval, exact p-values and the published value.
 
     Args:
         rows: a correlation table (schema CORRELATION) of one reference and iteration.
         published: published rho of the same space and truth, by policy.
+        edge_specific: what is left of the agreement beyond a preference common to all edges.
     """
+    beyond = {str(row.policy): _beyond_text(row) for row in edge_specific.itertuples()}
     table = Table(
         title="Spearman with best-acc: within each edge, mean over edges and seeds",
         box=box.SIMPLE_HEAD,
@@ -42,6 +46,7 @@ def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Tab
         "p, edges\nalone",
         "p\ncommon",
         "Holm\ncommon",
+        "edge-specific\nrho (p)",
         "seeds",
     ]
     for heading in [*headings, "published"] if published else headings:
@@ -55,6 +60,7 @@ def correlation_table(rows: pd.DataFrame, published: Mapping[str, float]) -> Tab
             p_text(row.p_value),
             p_text(row.p_common),
             p_text(row.p_common_holm),
+            beyond.get(str(row.policy), "-"),
             str(row.n_seeds),
             *theirs,
         )
@@ -76,6 +82,13 @@ def failure_lines(scores: pd.DataFrame) -> list[str]:
             why = str(reasons.index[0]) + (f", and {len(reasons) - 1} more" * (len(reasons) > 1))
             found.append(f"{policy}: {reasons.sum()} of {len(rows)} scores are missing ({why})")
     return found
+
+
+def _beyond_text(row: Any) -> str:
+    """An edge-specific agreement with its p-value; a dash for one order on all edges."""
+    if math.isnan(row.agreement):
+        return "-"
+    return f"{number(row.agreement, '+.2f')} ({p_text(row.p_value)})"
 
 
 def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
@@ -103,7 +116,8 @@ def _test_notes(rows: pd.DataFrame) -> str:
     tests = int(rows["p_common"].notna().sum())
     notes = [
         "p common: operations relabelled alike on all edges, as a preference for some of them "
-        f"is the same on all; Holm: for {tests} test{'' if tests == 1 else 's'}"
+        f"is the same on all; Holm: for {tests} test{'' if tests == 1 else 's'}; edge-specific: "
+        "what agrees beyond an order that is the same on all edges"
     ]
     left_out = int(rows["n_excluded"].sum())
     if left_out:

@@ -16,6 +16,7 @@ from opscore.analysis import (
     Selection,
     correlation_bars,
     correlation_matrix,
+    edge_specific_agreement,
     paired_differences,
     save_figure,
 )
@@ -104,6 +105,15 @@ class InitialResult:
         if not self.settings.oracle.known:
             return no_differences()
         return paired_differences(self._first_stage)
+
+    @cached_property
+    def edge_specific(self) -> pd.DataFrame:
+        """Agreement with best-acc beyond a preference that is the same on all edges.
+
+        See :func:`opscore.analysis.edge_specific_agreement`; empty where there is no truth.
+        """
+        references = ["best-acc"] if self.settings.oracle.known else []
+        return edge_specific_agreement(self._first_stage, references)
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
