@@ -27,9 +27,6 @@ from opscore.data.records import read_record
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "benchmarks" / "results"
 
-#: The best of the 120 orders of NAS-Bench-201's operations against best-acc, known in hindsight.
-BEST_ORDER = "nor_conv_3x3>nor_conv_1x1>skip_connect>none>avg_pool_3x3"
-
 
 # --- how numbers are written
 
@@ -200,9 +197,10 @@ def initial_table() -> str:
                 fixed(printed.get(policy, math.nan), 2),
             ]
         )
-    for kind, name in (("order", "best fixed order, in hindsight"), ("params", "disc-zc(params)")):
+    for kind, name in (("order", "best-fixed-order, in hindsight"), ("params", "op-params")):
         row = preferences().loc[kind]
-        tests = [p_text(row[column]) for column in ("p_value", "p_common")]
+        found = [row["p_value"], row["p_common"]]  # none of what is chosen in hindsight
+        tests = ["" if math.isnan(p_value) else p_text(p_value) for p_value in found]
         rows.append([name, dotted(row["rho"]), interval(row), *tests, "none", "", "", ""])
     headings = [
         "policy",
@@ -294,7 +292,7 @@ def preferences() -> pd.DataFrame:
     """Correlations with best-acc of the best fixed order of operations, and of their parameters."""
     from opscore import initial
 
-    policies = {f"fixed-order({BEST_ORDER})": "order", "disc-zc(params)": "params"}
+    policies = {"best-fixed-order": "order", "op-params": "params"}
     found = initial([*policies], [0], size="smoke", batch_size=2, images="noise").correlation
     own = found[(found["reference"] == "best-acc") & found["policy"].isin(policies)]
     return own.assign(policy=own["policy"].map(policies)).set_index("policy")

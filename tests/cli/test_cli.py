@@ -33,7 +33,8 @@ def test_initial_prints_one_json_object_with_the_contracted_tables(capsys):
     assert code == 0
     assert err == ""
     payload = json.loads(out)
-    assert set(payload) == {"correlation", "selection", "differences", "scores", "settings"}
+    tables = {"correlation", "selection", "differences", "edge_specific", "scores"}
+    assert set(payload) == {*tables, "settings"}
     for table in ("correlation", "selection", "scores"):
         assert set(payload[table][0]) == set(schema.TABLES[table])
     pairs = {(row["policy"], row["reference"]) for row in payload["correlation"]}

@@ -78,6 +78,24 @@ def test_a_claim_is_decided_by_sign_and_p_value(sign: int, verdict: str) -> None
     assert row["holds"] == verdict
 
 
+def test_a_weak_correlation_has_an_upper_bound() -> None:
+    scores = _agreeing(1).replace({"policy": {"zc-pt(nwot)": "disc-zc(nwot)"}})
+    row = check_claims(scores, "paper").set_index("policy").loc["disc-zc(nwot)"]
+    assert (row["expected"], row["estimate"]) == ("0 to 0.5", pytest.approx(1.0))
+    assert row["holds"] == "no"
+
+
+def test_edges_alone_decide_no_claim() -> None:
+    """One order on six edges: tiny if edges count apart, one relabelling of many if not."""
+    scores = _agreeing(1)
+    own = scores["policy"] == "zc-pt(nwot)"
+    scores.loc[own, "strength"] = np.tile([1.0, 0.0, 2.0, 4.0, 3.0], 6)
+    row = check_claims(scores, "paper").iloc[0]
+    assert row["p_value"] < 1e-4
+    assert row["p_common"] > 0.05
+    assert row["holds"] == "open"
+
+
 def test_a_claim_without_evidence_is_open() -> None:
     scores = _agreeing(1)
     own = scores["policy"] == "zc-pt(nwot)"
