@@ -46,8 +46,7 @@ def correlation_table(
         "p, edges\nalone",
         "p\ncommon",
         "Holm\ncommon",
-        "edge-specific\nrho (p)",
-        "seeds",
+        "edge-\nspecific (p)",
     ]
     for heading in [*headings, "published"] if published else headings:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -61,7 +60,6 @@ def correlation_table(
             p_text(row.p_common),
             p_text(row.p_common_holm),
             beyond.get(str(row.policy), "-"),
-            str(row.n_seeds),
             *theirs,
         )
     table.caption = _test_notes(rows)
@@ -119,6 +117,8 @@ def _test_notes(rows: pd.DataFrame) -> str:
         f"is the same on all; Holm: for {tests} test{'' if tests == 1 else 's'}; edge-specific: "
         "what agrees beyond an order that is the same on all edges"
     ]
+    seeds = sorted(set(rows["n_seeds"]))
+    notes.append(f"seeds: {', '.join(map(str, seeds))}")
     left_out = int(rows["n_excluded"].sum())
     if left_out:
         notes.append(f"{left_out} (seed, edge) rows left out: constant or failed; see the scores")
