@@ -223,9 +223,11 @@ class _Tracer(fx.Tracer):
     def _call(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """What a module gives; one that cannot be read becomes a single node."""
         last = next(iter(reversed(self.graph.nodes)))
+        within = list(self.module_stack.items())
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception:
+            self.module_stack = OrderedDict(within)  # the tracer leaves the module on it
             inner = any(isinstance(part, Choice | WeightedSum) for part in m.modules())
             if inner or holds_rectifier(m) or isinstance(m, Supernet) or m is self.root.network:
                 raise

@@ -2,6 +2,7 @@
 
 from opscore.registry import Registry
 from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.darts import DARTS_SPACES, Genotype
 from opscore.spaces.nasbench201 import NASBENCH201
 from opscore.spaces.nasbench_macro import NASBENCH_MACRO
 from opscore.spaces.nb1shot1 import NB1SHOT1
@@ -24,11 +25,13 @@ def get_space(name: str) -> SearchSpace:
 
 
 __all__ = [
+    "DARTS_SPACES",
     "NASBENCH201",
     "NASBENCH_MACRO",
     "NB1SHOT1",
     "SPACES",
     "TRANSNAS_MICRO",
+    "Genotype",
     "SearchSpace",
     "State",
     "get_space",

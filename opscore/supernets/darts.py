@@ -1,0 +1,335 @@
+"""The supernets and stand-alone networks of DARTS and of S1-S4.
+
+3x3 convolution to three times the width, batch norm -> cells, those at a third and at two thirds of
+the depth of the reduction kind, which halve the resolution and double the width -> mean over
+positions -> linear. A cell reads the two before it, each through ReLU, 1x1 convolution and batch
+norm; its output is its four nodes side by side.
+
+In a supernet batch norms have no weights, and one follows every pooling; in a stand-alone network
+they have, and none follows a pooling (DARTS; the network that is trained in the end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from opscore.rng import torch_generator
+from opscore.spaces import State
+from opscore.spaces.darts import (
+    CHOOSING,
+    EDGES,
+    KINDS,
+    N_OPERATIONS,
+    NODES,
+    NONE,
+    DARTSSpace,
+    edge_of,
+    inputs_edge,
+)
+from opscore.supernets.base import Supernet, Survivors
+from opscore.supernets.choice import Choice, Row, WeightedSum, operation_rows
+
+SIZES = {
+    "paper": {"channels": 16, "cells": 8},
+    "cpu": {"channels": 4, "cells": 8},
+    "smoke": {"channels": 2, "cells": 3},
+}
+
+#: The stem is so many times as wide as the first cells.
+STEM = 3
+
+
+class Zero(nn.Module):
+    """The operation 'none': zeros that depend on the input."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :: self.stride, :: self.stride] * 0.0
+
+
+class Noise(nn.Module):
+    """The operation 'noise' of S4: N(0, 1) of the output's shape, whatever the input is.
+
+    Each layer draws the same numbers each time, from a seed of its own: scores can be repeated,
+    where the authors' differ from call to call.
+    """
+
+    def __init__(self, stride: int, seed: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.seed = seed
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x[:, :, :: self.stride, :: self.stride]
+        draw = torch.randn(tuple(kept.shape), generator=torch_generator(self.seed, "noise"))
+        return kept * 0.0 + draw.to(kept)
+
+
+class FactorizedReduction(nn.Module):
+    """ReLU, two 1x1 convolutions of stride 2, the second moved by one pixel, batch norm."""
+
+    def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
+        super().__init__()
+        self.relu = nn.ReLU(inplace=False)
+        self.conv_1 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.conv_2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
+        self.bn = nn.BatchNorm2d(c_out, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(x)
+        moved = functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        out: Tensor = self.bn(torch.cat([self.conv_1(x), self.conv_2(moved)], dim=1))
+        return out
+
+
+def relu_conv_bn(c_in: int, c_out: int, affine: bool) -> nn.Sequential:
+    """What prepares an input of a cell."""
+    return nn.Sequential(
+        nn.ReLU(inplace=False),
+        nn.Conv2d(c_in, c_out, 1, bias=False),
+        nn.BatchNorm2d(c_out, affine=affine),
+    )
+
+
+def _separable(
+    channels: int, kernel: int, stride: int, dilation: int, affine: bool
+) -> list[nn.Module]:
+    padding = dilation * (kernel // 2)
+    return [
+        nn.ReLU(inplace=False),
+        nn.Conv2d(
+            channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False
+        ),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    ]
+
+
+def make_operation(name: str, channels: int, stride: int, affine: bool, seed: int) -> nn.Module:
+    """A candidate of an edge; the width is kept.
+
+    Args:
+        name: one of :data:`opscore.spaces.darts.ALL_OPERATIONS`.
+        channels: width.
+        stride: 2 on edges that leave the inputs of a reduction cell.
+        affine: whether batch norms have weights: those of stand-alone networks. Where they have
+            none, one follows a pooling.
+        seed: of the operation 'noise'.
+    """
+    if name == NONE:
+        return Zero(stride)
+    if name == "noise":
+        return Noise(stride, seed)
+    if name == "skip_connect":
+        return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels, affine)
+    if name.endswith("pool_3x3"):
+        pool: nn.Module = nn.MaxPool2d(3, stride=stride, padding=1)
+        if name.startswith("avg"):
+            pool = nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
+        return pool if affine else nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False))
+    kernel = int(name[-1])
+    if name.startswith("dil"):
+        return nn.Sequential(*_separable(channels, kernel, stride, 2, affine))
+    return nn.Sequential(
+        *_separable(channels, kernel, stride, 1, affine),
+        *_separable(channels, kernel, 1, 1, affine),
+    )
+
+
+class Plan:
+    """Which operations stand on each edge, and what each node reads.
+
+    Args:
+        space: the space.
+        architecture: of a stand-alone network; None for a supernet, which has everything.
+    """
+
+    def __init__(self, space: DARTSSpace, architecture: State | None = None) -> None:
+        self.space = space
+        self.affine = architecture is not None
+        state = space.initial_state() if architecture is None else architecture
+        self.inputs = {
+            (kind, node): space.inputs(state, kind, node)
+            for kind in range(len(KINDS))
+            for node in NODES
+        }
+        self.operations = {
+            edge_of(kind, source, node): state.remaining(edge_of(kind, source, node))
+            for (kind, node), sources in self.inputs.items()
+            for source in sources
+        }
+
+    def ones(self) -> list[Row]:
+        """Rows of a stand-alone network: what it holds weighs one."""
+        return [(1.0,) * self.space.max_operations] * len(self.space.edges)
+
+
+class Cell(nn.Module):
+    """A cell of one kind.
+
+    Args:
+        widths: of the output two cells before, of the one before, and of this cell's nodes.
+        plan: what there is.
+        kind: 0 for a normal cell, 1 for a reduction cell.
+        after_reduction: whether the cell before halves the resolution.
+        number: the cell's place in the network.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, int, int],
+        plan: Plan,
+        kind: int,
+        after_reduction: bool,
+        number: int,
+    ) -> None:
+        super().__init__()
+        before, last, channels = widths
+        self.kind = kind
+        self.inputs = {node: plan.inputs[kind, node] for node in NODES}
+        prepare = FactorizedReduction if after_reduction else relu_conv_bn
+        self.preprocess0 = prepare(before, channels, plan.affine)
+        self.preprocess1 = relu_conv_bn(last, channels, plan.affine)
+        choices = {}
+        for source, node in EDGES:
+            edge = edge_of(kind, source, node)
+            if edge not in plan.operations:
+                continue
+            stride = 2 if KINDS[kind] == "reduce" and source < 2 else 1
+            names = plan.space.operations[edge]
+            made = {
+                op: make_operation(
+                    names[op], channels, stride, plan.affine, number * len(EDGES) + edge
+                )
+                for op in plan.operations[edge]
+            }
+            choices[str(edge)] = Choice(made, removed="absent", stride=stride)
+        self.choices = nn.ModuleDict(choices)
+        self.sums = nn.ModuleDict({str(node): WeightedSum() for node in NODES[1:]})
+
+    def forward(self, s0: Tensor, s1: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """Features [N, 4 x channels, height, width] of the two cells before."""
+        states = [self.preprocess0(s0), self.preprocess1(s1)]
+        for node in NODES:
+            values = []
+            for source in self.inputs[node]:
+                edge = edge_of(self.kind, source, node)
+                choice = self.choices[str(edge)]
+                values.append(choice(states[source], rows[edge], run_removed))
+            if (self.kind, node) in CHOOSING:
+                states.append(self.sums[str(node)](values, rows[inputs_edge(self.kind, node)]))
+            else:
+                states.append(values[0] + values[1])
+        return torch.cat(states[2:], dim=1)
+
+
+class DARTSLayers(nn.Module):
+    """Stem, cells and head."""
+
+    def build(
+        self, plan: Plan, channels: int, cells: int, in_channels: int, n_classes: int
+    ) -> None:
+        """Make the layers of a plan."""
+        stem = STEM * channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem)
+        )
+        before, last, width, reduced = stem, stem, channels, False
+        made = []
+        for number in range(cells):
+            kind = int(number in (cells // 3, 2 * cells // 3))
+            width *= 1 + kind
+            made.append(Cell((before, last, width), plan, kind, reduced, number))
+            before, last, reduced = last, len(NODES) * width, bool(kind)
+        self.cells = nn.ModuleList(made)
+        self.classifier = nn.Linear(last, n_classes)
+
+    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
+        """Logits [N, classes] of images [N, channels, height, width]; rows by edge."""
+        s0 = s1 = self.stem(images)
+        for cell in self.cells:
+            s0, s1 = s1, cell(s0, s1, rows, run_removed)
+        logits: Tensor = self.classifier(s1.mean(dim=(2, 3)))
+        return logits
+
+
+class DARTSSupernet(DARTSLayers, Supernet):
+    """All operations of all edges; cells of a kind share the edges' weights.
+
+    Inputs of a node have no parameters of their own: an input is kept or the whole edge goes.
+    """
+
+    def __init__(
+        self,
+        space: DARTSSpace,
+        channels: int,
+        cells: int,
+        *,
+        in_channels: int = 3,
+        n_classes: int = 10,
+    ) -> None:
+        Supernet.__init__(self, space)
+        self.build(Plan(space), channels, cells, in_channels, n_classes)
+
+    def theta(self) -> Tensor:
+        """Softmax of the alphas; an input of a node has its edge's largest, 'none' left out.
+
+        That is what DARTS keeps inputs by.
+        """
+        found = super().theta()
+        strength = torch.zeros_like(found[N_OPERATIONS:])
+        for place, (kind, node) in enumerate(CHOOSING):
+            for source in range(node):
+                edge = edge_of(kind, source, node)
+                names = self.space.operations[edge]
+                counted = [op for op, name in enumerate(names) if name != NONE]
+                strength[place, source] = found[edge, counted].max()
+        return torch.cat([found[:N_OPERATIONS], strength])
+
+    def weights(self, state: State, *, survivors: Survivors = "theta") -> Tensor:
+        """See :meth:`Supernet.weights`; kept inputs weigh one, and the edge of another nothing."""
+        found = super().weights(state, survivors=survivors)
+        kept = torch.zeros_like(found)
+        kept[:N_OPERATIONS] = 1
+        for kind, node in CHOOSING:
+            place = inputs_edge(kind, node)
+            for source in range(node):
+                here = float(state.mask[place][source])
+                kept[place, source] = here
+                kept[edge_of(kind, source, node)] = here
+        found = torch.cat([found[:N_OPERATIONS], torch.ones_like(found[N_OPERATIONS:])])
+        return found * kept
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        """See :meth:`Supernet.forward`."""
+        return self.run(images, operation_rows(weights), run_removed)
+
+
+class DARTSNetwork(DARTSLayers):
+    """The stand-alone network of an architecture: two edges into each node."""
+
+    def __init__(
+        self,
+        architecture: State,
+        channels: int,
+        cells: int,
+        *,
+        in_channels: int = 3,
+        n_classes: int = 10,
+    ) -> None:
+        super().__init__()
+        space = architecture.space
+        assert isinstance(space, DARTSSpace)
+        self.plan = Plan(space, architecture)
+        self.build(self.plan, channels, cells, in_channels, n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes]."""
+        return self.run(images, self.plan.ones())

@@ -1,0 +1,134 @@
+"""DARTS and S1-S4 as spaces: genotypes, and which cells each has."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from opscore.errors import UserError
+from opscore.spaces import DARTS_SPACES, Genotype
+from opscore.spaces.darts import DARTS, DARTS_NONE, S1, S2
+
+LETTERS = {
+    "S3": "sep_conv_3x3",
+    "S5": "sep_conv_5x5",
+    "D3": "dil_conv_3x3",
+    "D5": "dil_conv_5x5",
+    "SK": "skip_connect",
+    "AV": "avg_pool_3x3",
+    "MX": "max_pool_3x3",
+    "NZ": "noise",
+}
+GOOD = (
+    "Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect', 1), ('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 2), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 2)], normal_concat=range(2, 6), reduce=[('sep_conv_3x3', 0), "
+    "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 1), ('sep_conv_3x3', 0), "
+    "('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1)], reduce_concat=range(2, 6))"
+)
+
+
+def published():
+    """The authors' genotypes by name, in the DARTS format."""
+    with (Path(__file__).parent / "published_genotypes.csv").open() as file:
+        for row in csv.DictReader(file):
+            cells = {
+                kind: [(LETTERS[p[:2]], int(p[3:])) for p in row[kind].split()]
+                for kind in ("normal", "reduce")
+            }
+            yield (
+                row["name"],
+                f"Genotype(normal={cells['normal']}, normal_concat=range(2, 6), "
+                f"reduce={cells['reduce']}, reduce_concat=range(2, 6))",
+            )
+
+
+def space_of(name):
+    """The space that a published genotype was searched in, by its name."""
+    return next((s for s in DARTS_SPACES if f"_{s.name}_" in name), DARTS)
+
+
+@pytest.mark.parametrize(("name", "text"), list(published()))
+def test_published_genotypes_come_back_as_they_are(name, text):
+    space = space_of(name)
+    assert str(Genotype.parse(text)) == text
+    state = space.parse(text)
+    assert space.format(state) == text
+    assert space.canonical(state) == state
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "inside"),
+    [("darts_trained_545", "architecture", 545), ("darts_trained_1000", "genotype", 189)],
+)
+def test_trained_cells_come_back_as_they_are(data_dir, table, column, inside):
+    """Most cells of the larger table read an input twice: genotypes, but none of the space."""
+    read = 0
+    for text in pd.read_parquet(data_dir / f"{table}.parquet")[column]:
+        genotype = Genotype.parse(text)
+        assert Genotype.parse(str(genotype)) == genotype
+        try:
+            state = DARTS_NONE.state_of(genotype)
+        except UserError as error:
+            assert "twice" in str(error)
+            continue
+        read += 1
+        for kind in ("normal", "reduce"):
+            theirs, ours = genotype.pairs(kind), DARTS_NONE.genotype(state).pairs(kind)
+            for place in range(0, 8, 2):
+                assert sorted(theirs[place : place + 2]) == sorted(ours[place : place + 2])
+    assert read == inside
+
+
+def test_architectures_that_differ_on_edges_that_no_node_keeps_are_one():
+    state = S2.parse(GOOD)
+    edge = S2.edge_index("normal 0->3")
+    assert "0" not in [S2.operations[28][op] for op in state.remaining(28)]
+    others = list(state.architecture_indices)
+    others[edge] = 1
+    other = S2.architecture(others)
+    assert other != state
+    assert S2.canonical(other) == state
+    assert S2.format(other) == S2.format(state)
+
+
+def test_counts():
+    assert [len(space.edges) for space in DARTS_SPACES] == [34] * 6
+    assert (3 * 6 * 10) ** 2 * 7**28 == DARTS.size
+    assert DARTS_NONE.shape[:28] == (8,) * 28
+    assert {len(ops) for ops in S1.operations[:28]} == {2}
+    draw = np.random.default_rng(0)
+    state = DARTS.architecture([int(n) for n in draw.integers(DARTS.choice_counts)])
+    assert DARTS.format(DARTS.parse(DARTS.format(state))) == DARTS.format(state)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Genotype(", "Cell(", "the form is Genotype"),
+        (")", "", "the form is Genotype"),
+        ("('sep_conv_3x3', 0), ('skip_connect', 1), ", "", "has 8 pairs, two for each node; got 6"),
+        ("sep_conv_3x3", "sep_conv_3x4", "sep_conv_3x3"),
+        ("('skip_connect', 1)", "('skip_connect', 4)", "node 2 of the normal cell reads nodes 0"),
+        ("('skip_connect', 1)", "('skip_connect', 0)", "reads 0 twice"),
+        ("('skip_connect', 1)", "('none', 1)", "'darts-none' has it"),
+        ("('skip_connect', 1)", "__import__('os')", "lists .operation, node."),
+        ("range(2, 6)", "range(3, 6)", "side by side, not 3, 4, 5"),
+        ("range(2, 6)", "range(10**9)", "puts side by side is range"),
+        ("normal_concat=range(2, 6), ", "", "this one normal, reduce, reduce_concat"),
+    ],
+)
+def test_a_bad_genotype_is_refused_in_a_line(old, new, says):
+    text = GOOD.replace(old, new, -1 if old == ")" else 1)
+    with pytest.raises(UserError, match=says) as error:
+        DARTS.parse(text)
+    assert "\n" not in str(error.value)
+
+
+def test_operations_of_another_space_are_refused():
+    with pytest.raises(UserError, match="s1 has no sep_conv_3x3 on edge 0->2 of the normal cell"):
+        S1.parse(GOOD)
