@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-TURNS = 3
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -77,7 +76,7 @@ class Tree:
         self._process.communicate()
 
 
-def compare(case: Case, earlier: Path | None) -> dict[str, Any]:
+def compare(case: Case, earlier: Path | None, turns: int) -> dict[str, Any]:
     """Runs in turns; medians of their times, and how far scores are apart."""
     trees = {"now": Tree(ROOT, case)} | (
         {} if earlier is None else {"earlier": Tree(earlier, case)}
@@ -85,7 +84,7 @@ def compare(case: Case, earlier: Path | None) -> dict[str, Any]:
     tracing, _ = trees["now"].run("trace")
     seconds: dict[str, list[float]] = {name: [] for name in ("plain", *trees)}
     scores: dict[str, list[float]] = {}
-    for turn in range(TURNS + 1):
+    for turn in range(turns + 1):
         for name, tree in trees.items():
             taken, scores[name] = tree.run("fast")
             if turn > 0:  # the first sets up libraries and memory
@@ -153,7 +152,8 @@ def main() -> None:
     parser.add_argument("--proxy", nargs="+", default=["nwot"])
     parser.add_argument("--batch", nargs="+", type=int, default=[64])
     parser.add_argument("--size", default="paper")
-    parser.add_argument("--states", type=int, default=12, help="perturbations of a fast run")
+    parser.add_argument("--states", type=int, default=30, help="perturbations of a fast run")
+    parser.add_argument("--turns", type=int, default=3, help="timed runs of each")
     parser.add_argument("--plain-states", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="a small supernet, 16 images")
     parser.add_argument("--out", type=Path, help="folder for engine.parquet; rows are added")
@@ -164,7 +164,11 @@ def main() -> None:
         return
     size, batches = ("smoke", [16]) if options.quick else (options.size, options.batch)
     rows = [
-        compare(Case(s, p, b, size, options.states, options.plain_states), options.earlier)
+        compare(
+            Case(s, p, b, size, options.states, options.plain_states),
+            options.earlier,
+            options.turns,
+        )
         for s in options.space
         for p in options.proxy
         for b in batches
