@@ -98,7 +98,7 @@ def test_architectures_that_differ_on_edges_that_no_node_keeps_are_one():
 
 def test_counts():
     assert [len(space.edges) for space in DARTS_SPACES] == [34] * 6
-    assert (3 * 6 * 10) ** 2 * 7**28 == DARTS.size
+    assert DARTS.size == (3 * 6 * 10) ** 2 * 7**28
     assert DARTS_NONE.shape[:28] == (8,) * 28
     assert {len(ops) for ops in S1.operations[:28]} == {2}
     draw = np.random.default_rng(0)
