@@ -23,6 +23,7 @@ import opscore
 from opscore.analysis import Correlation, edge_correlations
 from opscore.data import find
 from opscore.data.records import read_record
+from opscore.runs.scoring import BASELINES
 
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -179,7 +180,8 @@ def initial_table() -> str:
     errors = picked.groupby("policy")["error"].mean()
     printed = table1().set_index("policy")["error"]
     found = correlations("initial")
-    order = [*found.drop(["avg-acc", "random"]).sort_values("rho", ascending=False).index]
+    asked = found.drop(["avg-acc", "random", *BASELINES])
+    order = [*asked.sort_values("rho", ascending=False).index]
     rows = []
     for policy in [*sorted(order, key=_order), "random", "avg-acc"]:
         row = found.loc[policy]
