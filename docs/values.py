@@ -758,6 +758,37 @@ def orders_table() -> str:
     return table(["order", "measured (sd)", "published (sd)", "perturbations of a proposal"], rows)
 
 
+@value
+def validation_error_sd(weights: str) -> str:
+    """Mean and deviation of CIFAR-10 errors in the quick setting, by how weights are drawn."""
+    rows = read_record("search_validation")[0]
+    rows = rows[rows["race"].isna() & (rows["dataset"] == "cifar10")]
+    errors = rows.loc[rows["validation_weights"] == weights, "error"]
+    return f"{fixed(errors.mean(), 2)} ({dotted(errors.std())})"
+
+
+@value
+def validation_table() -> str:
+    """Ways to validate, in the quick setting: where four seeds end, and what they score."""
+    rows = read_record("search_validation")[0]
+    found = []
+    for (weights, race), group in rows.groupby(["validation_weights", "race"], dropna=False):
+        each = group[group["dataset"] == "cifar10"].sort_values("seed")
+        errors = group.groupby("dataset")["error"].mean()
+        found.append(
+            [
+                f"`{weights}`" + ("" if pd.isna(race) else f", race {race}"),
+                ", ".join(fixed(error, 2) for error in each["error"]),
+                f"{fixed(each['error'].mean(), 2)} ({dotted(each['error'].std())})",
+                fixed(errors["cifar100"], 2),
+                fixed(errors["imagenet16-120"], 2),
+                f"{each['minibatches'].sum()} of {10 * each['candidates'].sum()}",
+            ]
+        )
+    columns = ["weights", "CIFAR-10, seeds 0 to 3", "mean (sd)", "CIFAR-100", "ImageNet16-120"]
+    return table([*columns, "network scores of the validation"], sorted(found))
+
+
 @cache
 def _ablation() -> pd.DataFrame:
     return figure_table("search/ablation").set_index(["N", "V"])
