@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from opscore import schema
 from opscore.errors import UserError
 from opscore.oracles.metrics import ACCURACY, Metric
+from opscore.oracles.ties import decimal_numbers, equal_where_equal
 from opscore.spaces import SearchSpace, State
 
 if TYPE_CHECKING:
@@ -130,11 +131,16 @@ class Oracle:
 
     @cached_property
     def mean_accuracy(self) -> Array:
-        """Mean over the trials that an architecture has, one axis per edge."""
-        known = ~np.isnan(self.trials)
+        """Mean over the trials that an architecture has, one axis per edge.
+
+        Equal means are equal numbers (:mod:`opscore.oracles.ties`).
+        """
+        trials = decimal_numbers(self.trials)
+        known = ~np.isnan(trials)
         count = known.sum(axis=-1)
-        total = np.where(known, self.trials, 0.0).sum(axis=-1)
-        return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+        total = np.where(known, trials, 0.0).sum(axis=-1)
+        means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return equal_where_equal(np.asarray(means))
 
     def best(self, state: State) -> float:
         """Eq. 1: the best accuracy among the completions of a state, percent.
