@@ -18,7 +18,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, SearchSpace
+from opscore.spaces import (
+    DARTS_SPACES,
+    NASBENCH201,
+    NASBENCH_MACRO,
+    NB1SHOT1,
+    TRANSNAS_MICRO,
+    SearchSpace,
+)
+from opscore.spaces.darts import EDGES, KINDS, edge_of
 from opscore.spaces.nasbench101_cells import PARENTS
 from opscore.spaces.nasbench201 import NODES
 from opscore.spaces.nasbench_macro import STAGES
@@ -232,12 +240,68 @@ def oneshot_picture() -> Figure:
     return figure
 
 
+# --- DARTS
+
+
+def darts_cell(axes: Axes) -> None:
+    """The inputs and nodes of a cell in a row, with its 14 edges."""
+    blank(axes, "cell: 14 edges, one operation on each; every node keeps two", 9.6, 3.9, top=0.3)
+    where = {node: (0.5 + 1.3 * node, 2.1) for node in range(6)}
+    for source, node in EDGES:
+        (x0, y), (x1, _) = where[source], where[node]
+        far = node - source
+        up = (source + node) % 2
+        bend = (0.42 if up else -0.42) if far > 1 else 0.0
+        lift = (0.2 if up else -0.2) if far > 1 else 0.0
+        arrow(axes, (x0 + 0.22, y + lift), (x1 - 0.22, y + lift), bend=bend, dashed=node > 2)
+    for node, (x, y) in where.items():
+        box(axes, (x, y), (0.44, 0.44), str(node), NODE)
+    axes.text(1.15, 3.75, "0, 1: the two cells before; output: 2 to 5 side by side", fontsize=6)
+    operations = list_of(DARTS_SPACES[0].operations[0])
+    box(axes, (8.6, 1.9), (1.8, 2.4), f"each arrow:\n{operations}", CHOSEN, font=6)
+
+
+def darts_picture() -> Figure:
+    """The cell, and the network of normal and reduction cells."""
+    size = SUPERNETS["darts"].arguments("paper")
+    width, cells = size["channels"], size["cells"]
+    parts = [(f"stem\n3x3 conv\n{3 * width} wide", FIXED)]
+    for number in range(cells):
+        reduction = number in (cells // 3, 2 * cells // 3)
+        width *= 2 if reduction else 1
+        parts.append((f"{KINDS[reduction]}\nnodes of\n{width}", CHOSEN))
+    parts.append(("pool,\nlinear", FIXED))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(8.2, 4.8), height_ratios=(3, 1.1))
+    darts_cell(above)
+    row(below, parts, "network (cells of a kind are alike; each reads the two before it)")
+    return figure
+
+
+def parts_picture() -> Figure:
+    """What S1 to S4 have on the edges of DARTS."""
+    figure, axes = plt.subplots(figsize=(9.0, 4.6))
+    blank(axes, "operations of each edge: S1 on the left, S2 to S4 on the right", 15.0, 8.2)
+    s1, *others = DARTS_SPACES[2:]
+    for kind, name in enumerate(KINDS):
+        for place, edge in enumerate(EDGES):
+            at = (1.4 + 2.65 * (place % 4), 0.75 + 0.95 * (place // 4) + 4.1 * kind)
+            operations = ", ".join(s1.operations[edge_of(kind, *edge)])
+            text = f"{name} {edge[0]}→{edge[1]}\n{operations.replace('_connect', '')}"
+            box(axes, at, (2.5, 0.8), text, CHOSEN, font=5)
+    for place, space in enumerate(others):
+        text = f"{space.name}, every edge:\n{list_of(space.operations[0])}"
+        box(axes, (13.1, 1.3 + 2.4 * place), (2.9, 1.9), text, CHOSEN, font=7)
+    return figure
+
+
 #: What draws the picture of a page, by the page's name.
 PICTURES: dict[str, Callable[[], Figure]] = {
     "nasbench201": nasbench201_picture,
     "nasbench-macro": macro_picture,
     "nb1shot1": oneshot_picture,
     "transnas-micro": transnas_picture,
+    "darts": darts_picture,
+    "s1-s4": parts_picture,
 }
 
 

@@ -10,7 +10,7 @@ from opscore.spaces.transnas import TRANSNAS_MICRO
 
 #: Search spaces by name; other packages add theirs through the entry-point group.
 SPACES: Registry[SearchSpace] = Registry("space", entry_points="opscore.spaces")
-for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO):
+for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO, *DARTS_SPACES):
     SPACES.add(_space.name, _space)
 
 

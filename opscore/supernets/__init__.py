@@ -16,8 +16,16 @@ from opscore.images import ImageSet, ScaledImages, load_batch, load_images
 from opscore.isolation import isolated
 from opscore.registry import Registry
 from opscore.rng import torch_generator
-from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, State, get_space
-from opscore.supernets import nasbench201, nasbench_macro, nb1shot1, transnas
+from opscore.spaces import (
+    DARTS_SPACES,
+    NASBENCH201,
+    NASBENCH_MACRO,
+    NB1SHOT1,
+    TRANSNAS_MICRO,
+    State,
+    get_space,
+)
+from opscore.supernets import darts, nasbench201, nasbench_macro, nb1shot1, transnas
 from opscore.supernets.base import (
     SURVIVORS,
     StateNetwork,
@@ -130,6 +138,10 @@ SUPERNETS.add(
         image_side=transnas.IMAGE_SIDE,
     ),
 )
+for _darts in DARTS_SPACES:
+    SUPERNETS.add(
+        _darts.name, Family(partial(darts.DARTSSupernet, _darts), darts.DARTSNetwork, darts.SIZES)
+    )
 
 
 @isolated()

@@ -12,7 +12,10 @@ from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_re
 from opscore.spaces import State, get_space
 from opscore.supernets import SUPERNETS, StateNetwork, Supernet, build_network, build_supernet
 
-SPACES = list(SUPERNETS)
+SPACES = [
+    pytest.param(name, marks=pytest.mark.exhaustive) if name in ("darts-none", "s2", "s3") else name
+    for name in SUPERNETS
+]
 
 
 def after_training(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -65,7 +68,8 @@ def some_architectures(space: str, count: int) -> list[State]:
 def test_all_is_read_by_rules(space: str) -> None:
     found = coverage(build_supernet(space, "smoke"))
     assert found.reason is None
-    assert not found.whole_batch, "layers that run on the whole batch at once"
+    whole = set(found.whole_batch) - {"Noise"}  # S4 draws it for all images together
+    assert not whole, "layers that run on the whole batch at once"
     assert not found.unused, "layers that the trace did not meet"
 
 
@@ -123,6 +127,9 @@ def test_synflow_is_that_of_the_plain_path(space: str, meaning: str) -> None:
     states = states_of(space)
     found = proxy.engine(supernet, states, batch, meaning)  # type: ignore[operator, arg-type]
     plain = proxy.scores(supernet, states, batch, meaning=meaning, fast=False)  # type: ignore[arg-type]
+    if space == "s4":  # what its noise does is not in the rules of a flow: it runs as it is
+        assert found is None
+        found = [s.value for s in proxy.scores(supernet, states, batch, meaning=meaning)]  # type: ignore[arg-type]
     for value, score in zip(found, plain, strict=True):
         if score.status == "ok":
             assert value == pytest.approx(score.value, rel=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from opscore.errors import UserError
-from opscore.spaces import NASBENCH_MACRO, NB1SHOT1, SPACES, TRANSNAS_MICRO
+from opscore.spaces import DARTS_SPACES, NASBENCH_MACRO, NB1SHOT1, SPACES, TRANSNAS_MICRO
 from opscore.spaces.nasbench101_cells import oneshot_cells
 
 
@@ -20,8 +20,10 @@ def drawn(space, count, seed=0):
 def test_every_space_reads_what_it_writes(name):
     space = SPACES[name]
     for state in drawn(space, 30):
-        assert space.parse(space.format(state)) == state
         one = space.canonical(state)
+        read = space.parse(space.format(state))
+        # A genotype of DARTS says nothing of edges that no node keeps.
+        assert read == (one if name in {s.name for s in DARTS_SPACES} else state)
         assert space.canonical(one) == one
         assert space.is_valid(one) == space.is_valid(state)
 

@@ -15,6 +15,7 @@ from opscore.supernets import (
     images_for,
     load_checkpoint,
 )
+from opscore.supernets.darts import DARTSSupernet
 
 OTHERS = [name for name in SPACES if name != "nasbench201"]
 
@@ -30,6 +31,7 @@ def images(space, count=2):
         ("nb1shot1-1", 1_101_402),
         ("nb1shot1-2", 1_101_402),
         ("nb1shot1-3", 1_509_594),
+        ("darts", 1_930_618),
     ],
 )
 def test_parameters_at_paper_size_are_as_published(space, count):
@@ -59,7 +61,9 @@ def test_every_state_has_logits_and_a_decided_supernet_runs_what_is_kept(space):
         assert torch.isfinite(logits).all()
     assert set(weights.unique().tolist()) == {0.0, 1.0}
     for edge, kept in enumerate(state.space.keeps):
-        assert int(weights[edge].sum()) == kept
+        # DARTS: an edge that no node keeps weighs nothing.
+        left_out = not weights[edge].any() and state.space.canonical(state) != state
+        assert left_out or int(weights[edge].sum()) == kept
     ran = supernet(x, weights, run_removed=True)
     assert torch.equal(ran, logits), "removed operations play no part in the output"
 
@@ -72,7 +76,14 @@ def test_a_stand_alone_network_is_the_supernet_with_one_choice_on_every_edge(spa
     state = this.canonical(this.architecture([count - 1 for count in this.choice_counts]))
     network = build_network(state, "smoke", seed=2)
     known = supernet.state_dict()
-    network.load_state_dict({name: known[name] for name in network.state_dict()})
+    own = network.state_dict()
+    norms = {name for name in own if name.rpartition(".")[2] in ("weight", "bias")} - known.keys()
+    if isinstance(
+        supernet, DARTSSupernet
+    ):  # its batch norms have weights only when it stands alone
+        assert all(own[name].unique().numel() == 1 for name in norms)
+        known |= {name: own[name] for name in norms}
+    network.load_state_dict({name: known[name] for name in own})
     with torch.no_grad():
         assert torch.allclose(
             network(x), supernet(x, supernet.weights(state)), rtol=1e-4, atol=1e-6
