@@ -33,7 +33,7 @@ def test_every_layer_of_every_space_has_a_rule(capsys: pytest.CaptureFixture[str
     assert [row["space"] for row in rows] == list(SPACES)
     for row in rows:
         assert row["reason"] is None, row
-        assert row["whole_batch"] == {}, row
+        assert set(row["whole_batch"]) <= {"Noise"}, row  # S4 draws it for all images together
         assert row["unused"] == [], row
         assert row["by_rule"]["Choice"] >= 1, row
 
