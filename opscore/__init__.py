@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opscore.runs.search_paper import figure4, search_cost, table2, table5
     from opscore.runs.search_truth import evaluate_search
     from opscore.runs.searching import run_search
+    from opscore.runs.spaces import compare_spaces
     from opscore.runs.toy import toy_model
     from opscore.search import zero_cost_pt
     from opscore.spaces import State, get_space, list_spaces
@@ -35,6 +36,7 @@ _ROOMS = {
     "State": "spaces",
     "build_network": "supernets",
     "build_supernet": "supernets",
+    "compare_spaces": "runs.spaces",
     "evaluate_proxies": "experiments",
     "evaluate_search": "runs.search_truth",
     "figure2": "runs.paper",
@@ -84,6 +86,7 @@ __all__ = [
     "__version__",
     "build_network",
     "build_supernet",
+    "compare_spaces",
     "evaluate_proxies",
     "evaluate_search",
     "figure2",

@@ -16,6 +16,7 @@ from opscore.cli.progressive import progressive
 from opscore.cli.records import records
 from opscore.cli.search import methods, search
 from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
+from opscore.cli.spaces import compare_spaces
 from opscore.cli.studies import retraining, toy_model
 from opscore.errors import UserError
 
@@ -43,6 +44,7 @@ app.command(rich_help_panel="Measure")(progressive)
 app.command(rich_help_panel="Search")(search)
 app.command(rich_help_panel="Measure")(figure2)
 app.command(rich_help_panel="Measure")(table1)
+app.command("compare-spaces", rich_help_panel="Measure")(compare_spaces)
 app.command(rich_help_panel="Measure")(retraining)
 app.command("toy-model", rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")

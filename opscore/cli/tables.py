@@ -158,15 +158,19 @@ def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
 
 
 def tasks_table(rows: pd.DataFrame) -> Table:
-    """Spearman with best-acc and with avg-acc of every task, a pair of columns for each policy."""
+    """Spearman with best-acc and with avg-acc of every task, a column for each policy."""
     policies = list(dict.fromkeys(rows["policy"]))
     table = Table(title="Spearman with best-acc / avg-acc of every task, mean over edges and seeds")
+    several = len(set(rows["space"])) > 1
+    if several:
+        table.add_column("space", no_wrap=True)
     table.add_column("task", no_wrap=True)
     for policy in policies:
         table.add_column(policy, justify="right")
-    for task, own in rows.groupby("dataset", sort=False):
+    for (space, task), own in rows.groupby(["space", "dataset"], sort=False):
         rho = own.set_index(["policy", "reference"])["rho"].to_dict()
         table.add_row(
+            *([str(space)] if several else []),
             str(task),
             *(
                 f"{number(rho.get((name, 'best-acc')), '+.2f')} / "

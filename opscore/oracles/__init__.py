@@ -38,6 +38,18 @@ def has_oracle(space: str) -> bool:
     return space in ORACLES
 
 
+def spaces_with_truth(data_dir: Path | str | None = None) -> list[str]:
+    """Names of the spaces whose table of accuracies is here."""
+    found = []
+    for space in list_oracles():
+        try:
+            load_accuracies(space, data_dir=data_dir)
+        except UserError:  # its file is missing
+            continue
+        found.append(space)
+    return found
+
+
 def load_accuracies(
     space: str, source: str = "auto", data_dir: Path | str | None = None
 ) -> Accuracies:
@@ -162,4 +174,5 @@ __all__ = [
     "load_oracle",
     "load_oracles",
     "oracle_noise",
+    "spaces_with_truth",
 ]

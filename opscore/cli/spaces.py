@@ -1,0 +1,71 @@
+"""``opscore compare-spaces``: the same policies on every truth that there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opscore.cli.common import (
+    BatchSizeOption,
+    JsonOption,
+    OutOption,
+    console,
+    parse_policies,
+    parse_seeds,
+    print_json,
+    print_notes,
+    print_written,
+)
+from opscore.cli.figures import LiveOptions
+from opscore.cli.options import grouped
+from opscore.cli.tables import tasks_table
+
+
+@grouped
+def compare_spaces(
+    *,
+    asked: LiveOptions,
+    spaces: Annotated[
+        str,
+        typer.Option(
+            help="With --live: spaces, separated by commas; else all whose truth is here."
+        ),
+    ] = "",
+    batch_size: BatchSizeOption = 256,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Agreement of the same policies with the truth of every task, space by space."""
+    from opscore.progress import shown
+    from opscore.runs.scoring import initial
+    from opscore.runs.spaces import compare_spaces as compare
+
+    measured = None
+    if asked.live:
+        names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
+        measured = []
+        for space in _spaces_of(spaces, asked.data_dir):
+            with shown(f"scoring {space}", quiet=asked.quiet or as_json):
+                measured.append(
+                    initial(names, seeds, space=space, batch_size=batch_size, **asked.common())
+                )
+    result = compare(measured)
+    written = [] if out is None else result.save(out)
+    if as_json:
+        settings = {"command": "compare-spaces", "notes": result.notes()}
+        print_json({"tasks": result.tasks, "settings": {**settings, "spaces": result.settings}})
+        return
+    print_notes(result.notes())
+    console.print(tasks_table(result.tasks))
+    print_written(written)
+
+
+def _spaces_of(text: str, data_dir: Path | None) -> list[str]:
+    """The spaces that are named, else those whose truth is here."""
+    from opscore.oracles import spaces_with_truth
+    from opscore.spaces import get_space
+
+    names = [name for part in text.split(",") if (name := part.strip())]
+    return [get_space(name).name for name in names] or spaces_with_truth(data_dir)

@@ -1,0 +1,131 @@
+"""``opscore.compare_spaces``: the same policies on every truth that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore.analysis import save_figure
+from opscore.analysis.spaces import task_panels
+from opscore.data.files import write_table
+from opscore.data.records import read_record, record_names
+from opscore.errors import UserError, unknown
+from opscore.runs.scoring import InitialResult
+from opscore.runs.tasks import TASKS
+
+#: How the names of the shipped tables begin; the space follows.
+PREFIX = "tasks_"
+
+
+@dataclass(frozen=True)
+class SpacesResult:
+    """How policies agree with the truth of every task of several spaces.
+
+    Attributes:
+        tasks: one row per task, reference and policy (:data:`opscore.runs.tasks.TASKS`).
+        settings: of each space, what its scores depend on, as plain values.
+        shipped: whether they came with the package.
+    """
+
+    tasks: pd.DataFrame
+    settings: dict[str, dict[str, Any]]
+    shipped: bool
+
+    def against(self, reference: str = "best-acc") -> pd.DataFrame:
+        """Rho with one reference: a row for each task, a column for each policy.
+
+        Raises:
+            UserError: nothing was compared with that reference.
+        """
+        rows = self.tasks[self.tasks["reference"] == reference]
+        if rows.empty:
+            raise unknown("reference", reference, list(dict.fromkeys(self.tasks["reference"])))
+        rows = rows[rows["policy"] != reference]
+        wide = rows.pivot_table("rho", ["space", "dataset"], "policy", dropna=False)
+        order = list(dict.fromkeys(zip(rows["space"], rows["dataset"], strict=True)))
+        return wide.loc[order, list(dict.fromkeys(rows["policy"]))]
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each."""
+        each = self.settings.items()
+        notes = [
+            "computed by this project, shipped with the package"
+            if self.shipped
+            else "computed now",
+            f"seeds: {_said({name: _seeds(own['seeds']) for name, own in each})}",
+            f"supernets: {_said({name: _size(own['size']) for name, own in each})}",
+        ]
+        images = {name: str(own["notes"][0]).removeprefix("images: ") for name, own in each}
+        return [*notes, f"images: {_said(images)}"]
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write the table (Parquet) and the figure (PNG, PDF, CSV) into a folder."""
+        target = Path(folder)
+        return [write_table(target / "spaces.parquet", self.tasks), *self.figure(target / "spaces")]
+
+    def figure(self, stem: Path | str) -> list[Path]:
+        """Every policy's rho on every task, as PNG, PDF and CSV."""
+        figure = task_panels(self.tasks, note="\n".join(self.notes()))
+        return save_figure(figure, Path(stem), self.tasks)
+
+
+def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesResult:
+    """Agreement of policies with the truth of every task, space by space.
+
+    Args:
+        measured: what :func:`opscore.initial` returned, one for each space; by default what the
+            package ships, at paper size.
+
+    Raises:
+        UserError: no space has a truth here, or one was given twice.
+    """
+    if measured is None:
+        return _shipped()
+    names = [result.settings.space for result in measured]
+    if len(set(names)) < len(names):
+        raise UserError(f"one result for each space; these came: {', '.join(names)}")
+    tables = [result.tasks for result in measured if not result.tasks.empty]
+    if not tables:
+        raise UserError(
+            "none of these spaces has a truth here, so there is nothing to compare; "
+            "tables: opscore data fetch --all"
+        )
+    known = {table["space"].iloc[0] for table in tables}
+    settings = {
+        result.settings.space: result.record()
+        for result in measured
+        if result.settings.space in known
+    }
+    return SpacesResult(pd.concat(tables, ignore_index=True), settings, shipped=False)
+
+
+def _shipped() -> SpacesResult:
+    names = [name for name in record_names() if name.startswith(PREFIX)]
+    found = {name.removeprefix(PREFIX): read_record(name) for name in names}
+    # The paper's space first, as everywhere.
+    order = sorted(found, key=lambda name: (name != "nasbench201", name))
+    tasks = pd.concat([found[name][0] for name in order], ignore_index=True)
+    settings = {name: found[name][1] for name in order}
+    return SpacesResult(tasks[list(TASKS)], settings, shipped=True)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _size(size: str) -> str:
+    return f"{size} size{'' if size == 'paper' else ' (reduced)'}"
+
+
+def _said(words: dict[str, str]) -> str:
+    """One word for all spaces, or each with the spaces it holds for."""
+    by_word: dict[str, list[str]] = {}
+    for space, word in words.items():
+        by_word.setdefault(word, []).append(space)
+    if len(by_word) == 1:
+        return next(iter(by_word))
+    return "; ".join(f"{word} ({', '.join(spaces)})" for word, spaces in by_word.items())

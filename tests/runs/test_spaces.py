@@ -1,0 +1,128 @@
+"""Comparing spaces: what ships as measured, and what somebody computes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import opscore
+from opscore.analysis.spaces import task_panels
+from opscore.cli import main
+from opscore.errors import UserError
+from opscore.experiments import OracleSettings
+from opscore.runs.spaces import SpacesResult
+from opscore.runs.tasks import TASKS
+
+SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
+
+
+def test_five_spaces_ship_as_measured_at_paper_size_with_four_seeds() -> None:
+    result = opscore.compare_spaces()
+    assert set(result.tasks["space"]) == set(SCORED)
+    assert result.tasks["space"].iloc[0] == "nasbench201"
+    assert {own["size"] for own in result.settings.values()} == {"paper"}
+    assert all(own["seeds"] == [0, 1, 2, 3] for own in result.settings.values())
+    tasks = result.tasks[["space", "dataset"]].drop_duplicates()
+    assert len(tasks) == 13  # three datasets, seven tasks, one of each other space
+    drawn = result.tasks[~result.tasks["policy"].isin(["best-acc", "avg-acc"])]
+    assert drawn["ci_low"].notna().all()
+    assert (drawn["n_seeds"] == 4).all()
+
+
+def test_its_table_has_a_row_for_each_task_and_a_column_for_each_policy() -> None:
+    wide = opscore.compare_spaces().against("avg-acc")
+    assert wide.shape == (13, 6)
+    assert "avg-acc" not in wide.columns
+    with pytest.raises(UserError, match="best-acc"):
+        opscore.compare_spaces().against("bestacc")
+
+
+def _initial(space: str, source: str = "auto") -> opscore.runs.InitialResult:
+    return opscore.initial(
+        ["disc-zc(params)", "random"],
+        [0, 1],
+        space=space,
+        size="smoke",
+        images="noise",
+        batch_size=4,
+        oracle=OracleSettings(source=source),
+    )
+
+
+def test_results_of_ones_own_are_compared(tmp_path: Path) -> None:
+    mine = _initial("nasbench201")
+    result = opscore.compare_spaces([mine])
+    pd.testing.assert_frame_equal(result.tasks, mine.tasks)
+    assert any("smoke size (reduced)" in note for note in result.notes())
+    assert result.notes()[0] == "computed now"
+    names = {path.name for path in result.save(tmp_path)}
+    assert names == {"spaces.parquet", "spaces.png", "spaces.pdf", "spaces.csv"}
+    with pytest.raises(UserError, match="one result for each space"):
+        opscore.compare_spaces([mine, mine])
+
+
+def test_spaces_without_a_truth_are_left_out_and_alone_are_an_error() -> None:
+    bare = _initial("nasbench-macro", "none")
+    assert set(opscore.compare_spaces([_initial("nasbench201"), bare]).settings) == {"nasbench201"}
+    with pytest.raises(UserError, match="opscore data fetch"):
+        opscore.compare_spaces([bare])
+
+
+def test_the_figure_shows_each_rho_at_its_task() -> None:
+    frame = pd.DataFrame(
+        {
+            "space": ["a", "a", "b"],
+            "dataset": ["x", "x", "y"],
+            "reference": "best-acc",
+            "policy": ["p", "avg-acc", "p"],
+            "rho": [0.5, 0.9, -0.25],
+            "ci_low": [0.25, float("nan"), -0.5],
+            "ci_high": [0.75, float("nan"), 0.0],
+        }
+    )
+    figure = task_panels(frame)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a: x", "b: y"]
+    points = axes.containers[0].lines[0]
+    assert list(points.get_xdata()) == [0.5, -0.25]
+    assert list(points.get_ydata()) == [0, 1]
+
+
+def test_settings_are_told_apart_where_spaces_differ_in_them() -> None:
+    own = {"size": "paper", "seeds": [0], "notes": ["images: noise; batch 4"]}
+    result = SpacesResult(
+        pd.DataFrame({name: [] for name in TASKS}), {"a": own, "b": {**own, "size": "cpu"}}, False
+    )
+    assert "supernets: paper size (a); cpu size (reduced) (b)" in result.notes()
+    assert "images: noise; batch 4" in result.notes()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+def test_the_command_prints_every_task_and_json_holds_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, _ = run(capsys, "compare-spaces")
+    assert code == 0
+    assert "room_layout" in out
+    answer = json.loads(run(capsys, "compare-spaces", "--json")[1])
+    assert set(answer) == {"tasks", "settings"}
+    assert len(answer["tasks"]) == len(opscore.compare_spaces().tasks)
+
+
+def test_the_command_computes_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("--size", "smoke", "--batch-size", "4", "--seeds", "0", "--runs", str(tmp_path))
+    live = ("compare-spaces", "--live", "--policies", "disc-zc(params)", *small, "--json")
+    _, out, _ = run(capsys, *live, "--spaces", "nasbench201")
+    assert {row["space"] for row in json.loads(out)["tasks"]} == {"nasbench201"}
+    code, _, err = run(capsys, *live, "--spaces", "nasbench-makro")
+    assert code == 2
+    assert "nasbench-macro" in err
