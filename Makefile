@@ -50,6 +50,7 @@ figures: $(VENV)/.base
 	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),disc-zc(synflow),random" \
 	  --seeds 0-3 --out figures/initial
 	$(BIN)/opscore figure2 --out figures/figure2
+	$(BIN)/opscore compare-spaces --out figures/spaces
 	$(BIN)/opscore table1 --out figures/table1
 	$(BIN)/opscore toy-model --out figures/toy_model
 	$(BIN)/opscore table2 --out figures/search

@@ -1193,3 +1193,38 @@ def _trust(oracle: Any, digits: int) -> list[str]:
         return ["", ""]
     rho = "" if math.isnan(found.best_acc_rho) else dotted(found.best_acc_rho)
     return [fixed(found.std, digits), rho]
+
+
+@cache
+def _tasks() -> pd.DataFrame:
+    return opscore.compare_spaces().tasks
+
+
+@value
+def tasks_table(reference: str, *only: str) -> str:
+    """Rho of each policy with the truth of each task, and its interval; of all tasks, or of some.
+
+    'cifar10' among these takes that dataset alone where a space has several.
+    """
+    rows = _tasks()
+    rows = rows[(rows["reference"] == reference) & ~rows["policy"].isin(["best-acc", "avg-acc"])]
+    policies = [name for name in dict.fromkeys(rows["policy"]) if name != "random"]
+    lines = []
+    for (space, task), own in rows.groupby(["space", "dataset"], sort=False):
+        if only and space == "nasbench201" and task not in only:
+            continue
+        by_policy = {row["policy"]: row for row in own.to_dict("records")}
+        cells = [_with_interval(by_policy[policy]) for policy in policies]
+        lines.append([f"`{space}`", f"`{task}`", *cells, dotted(by_policy["random"]["rho"])])
+    return table(["space", "task", *policies, "random"], lines)
+
+
+def _with_interval(row: Any) -> str:
+    return f"**{dotted(row['rho'])}** ({interval(row)})"
+
+
+@value
+def task_rho(space: str, task: str, policy: str, reference: str = "best-acc") -> str:
+    """One number of it."""
+    rows = _tasks().set_index(["space", "dataset", "policy", "reference"])
+    return dotted(rows.loc[(space, task, policy, reference), "rho"])

@@ -12,6 +12,9 @@ from opscore.analysis.side_by_side import new_figure, write_heading
 #: Policies that know the truth: they draw nothing, and stand in grey beside the others.
 _TRUTHS = ("best-acc", "avg-acc")
 
+#: What a grey stroke is: how far the two references agree with each other.
+_OTHER = "the other reference"
+
 _MARKERS = ("o", "D", "s", "^", "v", "P", "X", "*")
 
 
@@ -19,11 +22,11 @@ def task_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
     """Rho of each policy with its interval: a line for every task, a panel for each reference.
 
     Args:
-        frame: columns space, dataset, reference, policy, rho, ci_low, ci_high; tasks and policies
-            are drawn in its order.
+        frame: columns space, dataset, reference (best-acc, avg-acc), policy, rho, ci_low,
+            ci_high; tasks and policies are drawn in its order.
         note: what the numbers are, added in small print.
     """
-    references = list(dict.fromkeys(frame["reference"]))
+    references = sorted(set(frame["reference"]), key=_TRUTHS.index)
     tasks = list(dict.fromkeys(zip(frame["space"], frame["dataset"], strict=True)))
     policies = [name for name in dict.fromkeys(frame["policy"]) if name not in _TRUTHS]
     lines = max(len(policies), 1)
@@ -73,7 +76,7 @@ def _panel(
         own = rows[rows["policy"] == policy]
         where = [places[task] for task in zip(own["space"], own["dataset"], strict=True)]
         if where:
-            axes.plot(own["rho"], where, "|", color="#777777", ms=22, mew=2, label=policy)
+            axes.plot(own["rho"], where, "|", color="#777777", ms=22, mew=2, label=_OTHER)
     axes.axvline(0, color="#1b1b1b", lw=0.8)
     axes.set_xlim(-1.02, 1.02)
     axes.set_ylim(-0.5, len(tasks) - 0.5)

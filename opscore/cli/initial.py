@@ -25,7 +25,7 @@ from opscore.cli.tables import (
     say_if_no_truth,
     score_table,
     selection_table,
-    tasks_table,
+    tasks_tables,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def initial(
         return
     _report(result, show_scores=scores)
     if all_tasks:
-        console.print(tasks_table(result.tasks))
+        for table in tasks_tables(result.tasks):
+            console.print(table)
     print_written(written)
 
 

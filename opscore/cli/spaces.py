@@ -20,7 +20,7 @@ from opscore.cli.common import (
 )
 from opscore.cli.figures import LiveOptions
 from opscore.cli.options import grouped
-from opscore.cli.tables import tasks_table
+from opscore.cli.tables import tasks_tables
 
 
 @grouped
@@ -58,7 +58,8 @@ def compare_spaces(
         print_json({"tasks": result.tasks, "settings": {**settings, "spaces": result.settings}})
         return
     print_notes(result.notes())
-    console.print(tasks_table(result.tasks))
+    for table in tasks_tables(result.tasks):
+        console.print(table)
     print_written(written)
 
 

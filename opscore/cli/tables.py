@@ -157,28 +157,28 @@ def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
     return table
 
 
-def tasks_table(rows: pd.DataFrame) -> Table:
-    """Spearman with best-acc and with avg-acc of every task, a column for each policy."""
-    policies = list(dict.fromkeys(rows["policy"]))
-    table = Table(title="Spearman with best-acc / avg-acc of every task, mean over edges and seeds")
+def tasks_tables(rows: pd.DataFrame) -> list[Table]:
+    """Spearman of each policy with a reference: a table for each reference, a line for a task."""
+    tables = []
     several = len(set(rows["space"])) > 1
-    if several:
-        table.add_column("space", no_wrap=True)
-    table.add_column("task", no_wrap=True)
-    for policy in policies:
-        table.add_column(policy, justify="right")
-    for (space, task), own in rows.groupby(["space", "dataset"], sort=False):
-        rho = own.set_index(["policy", "reference"])["rho"].to_dict()
-        table.add_row(
-            *([str(space)] if several else []),
-            str(task),
-            *(
-                f"{number(rho.get((name, 'best-acc')), '+.2f')} / "
-                f"{number(rho.get((name, 'avg-acc')), '+.2f')}"
-                for name in policies
-            ),
-        )
-    return table
+    for reference in sorted(set(rows["reference"]), reverse=True):
+        own = rows[(rows["reference"] == reference) & (rows["policy"] != reference)]
+        policies = list(dict.fromkeys(own["policy"]))
+        title = f"Spearman with {reference} of every task, mean over edges and seeds"
+        table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in (*(["space"] if several else []), "task"):
+            table.add_column(heading, no_wrap=True)
+        for policy in policies:
+            table.add_column(policy.replace("(", "\n("), justify="right", overflow="fold")
+        previous = ""
+        for (space, task), line in own.groupby(["space", "dataset"], sort=False):
+            rho = line.set_index("policy")["rho"].to_dict()
+            name = "" if space == previous else str(space)
+            previous = str(space)
+            cells = (number(rho.get(policy), "+.2f") for policy in policies)
+            table.add_row(*([name] if several else []), str(task), *cells)
+        tables.append(table)
+    return tables
 
 
 def _picks_table(rows: pd.DataFrame) -> Table:
