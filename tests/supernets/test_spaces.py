@@ -132,3 +132,16 @@ def test_checkpoints_belong_to_a_space(space, tmp_path):
         if other != space:
             with pytest.raises(UserError, match=f"not a supernet of {other}"):
                 load_checkpoint(path, other)
+
+
+def test_trained_darts_cells_have_the_parameters_of_their_table(data_dir):
+    """At the size of the final networks, without an auxiliary head."""
+    import pandas as pd
+
+    table = pd.read_parquet(data_dir / "darts_trained_545.parquet").iloc[::60]
+    for text, millions in zip(table["architecture"], table["params"], strict=True):
+        architecture = get_space("darts-none").parse(text)
+        with torch.device("meta"):
+            network = SUPERNETS["darts-none"].network(architecture, channels=36, cells=20)
+        count = sum(p.numel() for p in network.parameters())
+        assert count == round(millions * 1e6)
