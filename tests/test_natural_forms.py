@@ -74,7 +74,8 @@ def test_what_is_no_architecture_is_one_line(choices, message):
 def test_one_name_or_seed_stands_for_a_list():
     one = opscore.initial("random", 3, **SMALL).scores
     assert one[one["policy"] == "random"]["seed"].unique().tolist() == [3]
-    assert one.equals(opscore.initial(["random"], [3], **SMALL).scores)
+    many = opscore.initial(["random"], [3], **SMALL).scores
+    assert one.drop(columns="seconds").equals(many.drop(columns="seconds"))
     assert set(opscore.initial("random,zc-pt(nwot)", **SMALL).scores["policy"]) > {"random"}
     assert opscore.run_search("random", 2).settings.methods == ("random",)
 

@@ -234,7 +234,7 @@ def _require_precision(policy: str, precision: Precision) -> None:
     family, argument = find_family(policy)
     if issubclass(family.policy, ZeroCostPolicy):
         get_proxy(argument).require_precision(precision)
-    elif "supernet" in family.policy.uses:
+    elif "supernet" in family.policy.uses and not family.policy.exact:
         raise UserError(f"policy '{policy}' has no {precision}; zc-pt and disc-zc have")
 
 

@@ -107,6 +107,9 @@ class Policy(ABC):
     #: 'trained' (a trained supernet), 'seed'.
     uses: ClassVar[frozenset[str]] = frozenset()
 
+    #: Whether scores are counts, which are the same in every precision.
+    exact: ClassVar[bool] = False
+
     name: str
     higher_is_better: bool
 

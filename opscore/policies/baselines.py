@@ -62,6 +62,7 @@ class OperationSize(Policy):
     """What a counted proxy says of an operation alone: S(A) - S(A - (e, o))."""
 
     uses = frozenset({"supernet", "batch"})
+    exact = True
     higher_is_better = True
 
     def __init__(self, counted: str, context: Context) -> None:

@@ -90,7 +90,9 @@ def test_workers_know_what_a_script_has_registered(tmp_path):
     script.write_text(SCRIPT)
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 2 * (2 * 30) + 2 * 30  # two policies with two seeds, two oracles
+    assert (
+        int(done.stdout) == 2 * (2 * 30) + 5 * 30
+    )  # two policies with two seeds; two oracles, three baselines
 
 
 def test_workers_know_what_a_module_that_they_cannot_import_has_registered():
