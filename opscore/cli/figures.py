@@ -179,8 +179,8 @@ def _claims_tables(claims: pd.DataFrame) -> list[Table]:
     if tables:
         tables[-1].caption = (
             "p: the larger one of edges alone and of a common relabelling; holds: sign as claimed "
-            "and p below 0.05, weak ones with an interval within 0.5 of zero; better: difference of "
-            "two correlations with best-acc; later iterations: --json, or claims.csv in --out"
+            "and p below 0.05, weak ones with an interval within 0.5 of zero; better: difference "
+            "of two correlations with best-acc; later iterations: --json, or claims.csv in --out"
         )
     return tables
 
