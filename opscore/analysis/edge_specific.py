@@ -15,13 +15,17 @@ The test exchanges edges: if the policy knew nothing of which edge is which, its
 well belong to the edges in any other order, among those with the same operations. All orders are
 counted (720 for six edges, all seeds together); where there are more than
 :data:`MAX_ORDERS`, so many are drawn, the observed one among them.
+
+An edge on which a score failed has no d in that seed. The gap is exchanged like any other row: it
+meets each edge of the reference as often as the others do, and what meets it is left out.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -65,8 +69,8 @@ def edge_specific_agreement(
 
     Returns:
         One row per (policy, reference, iteration) with columns policy, reference, iteration,
-        agreement, p_value, n_seeds and n_edges. An edge counts where both have scored all of its
-        operations; agreement and p_value are missing where nothing is left to compare.
+        agreement, p_value, n_seeds and n_edges. An edge counts in a seed where both have scored
+        all of its operations; agreement and p_value are missing where nothing is left to compare.
 
     Raises:
         UserError: a reference is not in the table.
@@ -86,75 +90,124 @@ def edge_specific_agreement(
 
 def agreement_of(cells: Sequence[Cell]) -> tuple[float, float, int, int]:
     """(agreement, p-value, number of seeds, number of edges) of one iteration's cells."""
-    whole = [cell for cell in cells if cell.operations == cell.all_operations]
-    edges = sorted({cell.edge for cell in whole})
-    total, seeds = np.zeros((len(edges), len(edges))), 0
-    kinds: dict[int, tuple[str, ...]] = {}
-    for _, group in itertools.groupby(whole, key=lambda cell: cell.seed):
-        of_seed = list(group)
-        kinds |= {edges.index(cell.edge): cell.operations for cell in of_seed}
-        products = _products(of_seed, edges)
-        if products is not None:
-            total, seeds = total + products, seeds + 1
+    kinds: dict[int, set[str]] = {}
+    for cell in cells:
+        kinds.setdefault(cell.edge, set()).update(cell.all_operations)
+    kind_of = [tuple(sorted(kinds[edge])) for edge in sorted(kinds)]
+    place_of = {edge: place for place, edge in enumerate(sorted(kinds))}
+    orders = _orders(kind_of)
+    by_seed, matched = [], set()
+    for _, group in itertools.groupby(cells, key=lambda cell: cell.seed):
+        of_seed = {place_of[cell.edge]: cell for cell in group}
+        own = _beyond_common({p: (c.all_operations, c.all_x) for p, c in of_seed.items()}, kind_of)
+        other = _beyond_common(
+            {p: (c.all_operations, c.all_y) for p, c in of_seed.items()}, kind_of
+        )
+        by_seed.append(_Products.of(own, other, kind_of).correlations(orders))
+        matched |= own.keys() & other.keys()
+    agreements, seeds = _over_seeds(np.array(by_seed).reshape(-1, len(orders)))
     if seeds == 0:
-        return math.nan, math.nan, 0, len(edges)
-    products = total / seeds
-    observed = float(np.trace(products))
-    kind_of = [kinds[place] for place in range(len(edges))]
-    sums = np.array([products[range(len(edges)), order].sum() for order in _orders(kind_of)])
-    p_value = float((np.abs(sums) >= abs(observed) - _SAME).mean())
-    return without_noise(observed), p_value, seeds, len(edges)
+        return math.nan, math.nan, 0, len(matched)
+    p_value = float((np.abs(agreements) >= abs(agreements[0]) - _SAME).mean())
+    return without_noise(float(agreements[0])), p_value, seeds, len(matched)
 
 
-def _products(cells: Sequence[Cell], edges: Sequence[int]) -> Array | None:
-    """Of each pair of edges, the part of the correlation that their two rows of d would give.
+def _over_seeds(by_seed: Array) -> tuple[Array, int]:
+    """Mean over seeds under each order, and how many seeds the first, observed one has.
 
-    Shape (edges, edges); None where one of the two has no d other than zero.
+    by_seed: shape (seeds, orders); NaN is left out, and an order without any other value has 0.
     """
-    own = _beyond_common([(cell, cell.x) for cell in cells])
-    other = _beyond_common([(cell, cell.y) for cell in cells])
-    scale = math.sqrt(sum(float(d @ d) for d in own) * sum(float(d @ d) for d in other))
-    if scale < _SAME:
-        return None
-    products = np.zeros((len(edges), len(edges)))
-    for one, row in zip(cells, own, strict=True):
-        for two, column in zip(cells, other, strict=True):
-            if one.operations == two.operations:
-                products[edges.index(one.edge), edges.index(two.edge)] = row @ column / scale
-    return products
+    defined = ~np.isnan(by_seed)
+    counts = defined.sum(axis=0)
+    return np.where(defined, by_seed, 0.0).sum(axis=0) / np.maximum(counts, 1), int(counts[0])
 
 
-def _beyond_common(rows: Iterable[tuple[Cell, Array]]) -> list[Array]:
-    """d of each cell, in the order of its operations."""
-    ranked = [(cell.operations, rankdata(row)) for cell, row in rows]
-    common = {
-        kind: np.mean([ranks for other, ranks in ranked if other == kind], axis=0)
-        for kind, _ in ranked
+@dataclass(frozen=True)
+class _Products:
+    """What each pair of edges, one of either policy, adds to a correlation of their rows of d.
+
+    Attributes:
+        both: sum of products, shape (edges of the reference, edges of the policy); 0 where a row
+            is missing or the edges have other operations.
+        own: sum of squares of the policy's row, where both are there; the same shape.
+        other: sum of squares of the reference's row, likewise.
+    """
+
+    both: Array
+    own: Array
+    other: Array
+
+    @staticmethod
+    def of(
+        own: Mapping[int, Array], other: Mapping[int, Array], kinds: Sequence[tuple[str, ...]]
+    ) -> _Products:
+        """The products of two policies' rows of one seed, by place of the edge."""
+        both, squares, others = np.zeros((3, len(kinds), len(kinds)))
+        for j, column in other.items():
+            for i, row in own.items():
+                if kinds[i] == kinds[j]:
+                    both[j, i], squares[j, i], others[j, i] = (
+                        row @ column,
+                        row @ row,
+                        column @ column,
+                    )
+        return _Products(both, squares, others)
+
+    def correlations(self, orders: NDArray[np.int64]) -> Array:
+        """Pearson's correlation under each order of the policy's edges, shape (orders,).
+
+        Rows of d sum to zero. NaN where one of the two has no d other than zero.
+        """
+        edges = np.arange(orders.shape[1])
+        both, own, other = (
+            part[edges, orders].sum(axis=1) for part in (self.both, self.own, self.other)
+        )
+        scale = np.sqrt(own * other)
+        nothing = np.full(len(orders), np.nan)
+        return np.asarray(np.divide(both, scale, out=nothing, where=scale > _SAME))
+
+
+def _beyond_common(
+    rows: Mapping[int, tuple[tuple[str, ...], Array]], kinds: Sequence[tuple[str, ...]]
+) -> dict[int, Array]:
+    """d of each edge, by its place; an edge that lacks a score of its kind is left out.
+
+    rows: operations and strengths by the place of the edge.
+    """
+    ranks = {
+        place: rankdata(row)
+        for place, (operations, row) in rows.items()
+        if operations == kinds[place] and not np.isnan(row).any()
     }
-    return [ranks - common[kind] for kind, ranks in ranked]
+    return {
+        place: own - np.mean([r for p, r in ranks.items() if kinds[p] == kinds[place]], axis=0)
+        for place, own in ranks.items()
+    }
 
 
-def _orders(kinds: Sequence[tuple[str, ...]]) -> Iterator[list[int]]:
-    """Orders of edges that exchange only those of one kind, the given one first."""
+def _orders(kinds: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+    """Orders of edges that exchange only those of one kind, the given one first.
+
+    Shape (orders, edges): at each place the edge whose row stands there.
+    """
     groups = [
         [place for place, kind in enumerate(kinds) if kind == wanted]
         for wanted in dict.fromkeys(kinds)
     ]
-    every: Iterable[tuple[tuple[int, ...], ...]]
-    if math.prod(math.factorial(len(group)) for group in groups) <= MAX_ORDERS:
-        every = itertools.product(*(itertools.permutations(group) for group in groups))
-    else:
-        every = _drawn(groups)
-    for exchanged in every:
-        order = list(range(len(kinds)))
+    count = math.prod(math.factorial(len(group)) for group in groups)
+    if count > MAX_ORDERS:
+        return _drawn(groups, len(kinds))
+    orders = np.tile(np.arange(len(kinds)), (count, 1))
+    every = itertools.product(*(itertools.permutations(group) for group in groups))
+    for order, exchanged in zip(orders, every, strict=True):
         for group, new in zip(groups, exchanged, strict=True):
-            for place, other in zip(group, new, strict=True):
-                order[place] = other
-        yield order
+            order[group] = new
+    return orders
 
 
-def _drawn(groups: Sequence[Sequence[int]]) -> Iterator[tuple[tuple[int, ...], ...]]:
+def _drawn(groups: Sequence[Sequence[int]], edges: int) -> NDArray[np.int64]:
     generator = numpy_generator(0, "edge-specific agreement")
-    yield tuple(tuple(group) for group in groups)
-    for _ in range(MAX_ORDERS - 1):
-        yield tuple(tuple(generator.permutation(group).tolist()) for group in groups)
+    orders = np.tile(np.arange(edges), (MAX_ORDERS, 1))
+    for group in groups:
+        orders[1:, group] = generator.permuted(np.tile(group, (MAX_ORDERS - 1, 1)), axis=1)
+    return orders

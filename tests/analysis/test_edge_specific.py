@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
 from opscore.analysis import edge_specific_agreement
 
@@ -96,6 +97,57 @@ def test_an_edge_with_a_failed_score_is_left_out() -> None:
     mine = [row.copy() for row in truth]
     mine[2][0] = math.nan
     assert found(mine=mine, best_acc=truth)["n_edges"] == 3
+
+
+def with_failures(table: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    return np.where(generator.random(table.shape) < share, np.nan, table)
+
+
+def test_failures_are_exchanged_with_the_edges_they_are_on(score_table) -> None:
+    """By brute force: the policy's rows of d move with their gaps, the reference keeps its own."""
+    generator = np.random.default_rng(5)
+    truth = generator.normal(size=(4, 3))
+    mine = generator.normal(size=(2, 4, 3))
+    mine[0, 2, 1] = mine[1, 0, 0] = np.nan
+    scores = score_table(
+        {("best-acc", None, 0): truth, ("mine", 0, 0): mine[0], ("mine", 1, 0): mine[1]}
+    )
+
+    def beyond(table):
+        ranks = np.where(
+            np.isnan(table).any(axis=1, keepdims=True), np.nan, rankdata(table, axis=1)
+        )
+        return ranks - np.nanmean(ranks, axis=0)
+
+    def agreement(order):
+        found = []
+        for seed in mine:
+            x, y = beyond(seed)[list(order)], beyond(truth)
+            kept = ~np.isnan(x)
+            found.append(np.corrcoef(x[kept], y[kept])[0, 1])
+        return np.mean(found)
+
+    every = [agreement(order) for order in itertools.permutations(range(4))]
+    row = edge_specific_agreement(scores, ["best-acc"]).iloc[0]
+    assert row["agreement"] == pytest.approx(every[0])
+    assert row["p_value"] == pytest.approx(np.mean(np.abs(every) >= abs(every[0]) - 1e-9))
+
+
+def test_failures_do_not_make_it_reject_more_often(score_table) -> None:
+    generator = np.random.default_rng(11)
+    found = []
+    for _ in range(120):
+        truth, base = generator.normal(size=(2, 5, 3))
+        rows = {
+            ("mine", seed, 0): with_failures(
+                base + 0.2 * generator.normal(size=(5, 3)), 0.15, generator
+            )
+            for seed in range(3)
+        }
+        scores = score_table({("best-acc", None, 0): truth, **rows})
+        found.append(edge_specific_agreement(scores, ["best-acc"])["p_value"].iloc[0])
+    # Rows of d that are left out of exchanged orders only would give a share of .26.
+    assert np.mean(np.array(found) <= 0.1) <= 0.1 + 2.5 * np.sqrt(0.1 * 0.9 / 120)
 
 
 def test_many_edges_are_exchanged_at_random_and_the_same_way_each_time() -> None:

@@ -67,6 +67,32 @@ def test_seeds_with_failures_are_not_new_evidence(score_table):
     assert row["p_value"] == pytest.approx(2 / 120**2)
 
 
+def test_each_seed_ranks_what_it_scored_under_one_permutation_of_the_edge(score_table):
+    """Both p-values by brute force, with gaps that differ from seed to seed."""
+    generator = np.random.default_rng(3)
+    truth = generator.normal(size=(2, 4))
+    seeds = truth + generator.normal(size=(3, 2, 4))
+    seeds[0, 0, 1] = seeds[1, 0, 2] = seeds[1, 1, 0] = np.nan
+    rows = {("p", seed, 0): table for seed, table in enumerate(seeds)}
+    scores = score_table({("truth", None, 0): truth, **rows}, operations="abcd")
+
+    def mean(*orders):
+        found = []
+        for table in seeds:
+            for row, t, order in zip(table, truth, orders, strict=True):
+                kept = ~np.isnan(row)
+                found.append(spearmanr(row[kept], t[list(order)][kept]).statistic)
+        return np.mean(found)
+
+    orders = list(itertools.permutations(range(4)))
+    bound = abs(mean(range(4), range(4))) - 1e-9
+    alone = np.mean([abs(mean(*pair)) >= bound for pair in itertools.product(orders, repeat=2)])
+    common = np.mean([abs(mean(order, order)) >= bound for order in orders])
+    row = against_truth(scores)
+    assert row["p_value"] == pytest.approx(alone)
+    assert row["p_common"] == pytest.approx(common)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.15])
 def test_independent_edges_give_no_more_false_positives_than_stated(score_table, share):
     generator = np.random.default_rng(7)
