@@ -1228,3 +1228,76 @@ def task_rho(space: str, task: str, policy: str, reference: str = "best-acc") ->
     """One number of it."""
     rows = _tasks().set_index(["space", "dataset", "policy", "reference"])
     return dotted(rows.loc[(space, task, policy, reference), "rho"])
+
+
+# --- the network that was found
+
+
+@value
+def targets_table() -> str:
+    """What networks of each space are built for."""
+    from opscore.spaces import SPACES
+    from opscore.supernets import find_target, list_targets
+
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for space in SPACES:
+        targets = tuple((t, find_target(space, t).describe()) for t in list_targets(space))
+        alike.setdefault(targets, []).append(f"`{space}`")
+    rows = [
+        [", ".join(spaces) if not place else "", f"`{target}`", described]
+        for targets, spaces in alike.items()
+        for place, (target, described) in enumerate(targets)
+    ]
+    return table(["space", "target", "network"], rows)
+
+
+#: Rows of the paper's tables whose genotypes are known: table, row, target, parameters in
+#: millions, and the names of the genotypes.
+PUBLISHED_SIZES = (
+    ("4", "max-param-random", "cifar10", 5.14, "random_max_{}"),
+    ("4", "Zero-Cost-PT, random", "cifar10", 4.7, "init_pt_s5_C10_{}_100_N10"),
+    ("4", "Zero-Cost-PT, global-op-iter", "cifar10", 4.6, "global_pt_s5_C10_{}_100_N10"),
+    ("6", "Zero-Cost-PT, searched on CIFAR-10", "imagenet", 6.3, "init_pt_s5_C10_{}_100_N10"),
+    ("6", "Zero-Cost-PT, searched on ImageNet", "imagenet", 6.3, "init_pt_s5_in_{}_100_N10"),
+)
+
+
+@value
+def published_sizes_table() -> str:
+    """Parameters of the authors' genotypes as they are built here, beside the paper's."""
+    rows = []
+    for number, row, target, published, names in PUBLISHED_SIZES:
+        sizes = [_genotype_size(names.format(seed), target) for seed in range(4)]
+        params = [size.params / 1e6 for size in sizes]
+        mean = sum(params) / len(params)
+        rows.append(
+            [
+                number,
+                row,
+                fixed(published, 2 if published == 5.14 else 1),
+                bold(fixed(mean, 2)),
+                " / ".join(fixed(each, 2) for each in params),
+                f"{100 * (mean / published - 1):+.1f} %",
+                fixed(sum(size.flops for size in sizes) / len(sizes) / 1e6, 0),
+            ]
+        )
+    headings = [
+        "table",
+        "row",
+        "published",
+        "ours",
+        "seeds 0 / 1 / 2 / 3",
+        "difference",
+        "million FLOPs, ours",
+    ]
+    return table(headings, rows)
+
+
+@cache
+def _genotype_size(name: str, target: str) -> Any:
+    from opscore.published.genotypes import genotypes
+    from opscore.spaces import get_space
+    from opscore.supernets import built_size, find_target
+
+    state = get_space("darts").parse(str(genotypes()[name]))
+    return built_size(find_target("darts", target), state)

@@ -28,12 +28,19 @@ if TYPE_CHECKING:
     from opscore.runs.toy import toy_model
     from opscore.search import zero_cost_pt
     from opscore.spaces import State, get_space, list_spaces
-    from opscore.supernets import build_network, build_supernet, load_batch, load_checkpoint
+    from opscore.supernets import (
+        build,
+        build_network,
+        build_supernet,
+        load_batch,
+        load_checkpoint,
+    )
 
 _ROOMS = {
     "Oracle": "oracles",
     "RunStore": "runs",
     "State": "spaces",
+    "build": "supernets",
     "build_network": "supernets",
     "build_supernet": "supernets",
     "compare_spaces": "runs.spaces",
@@ -84,6 +91,7 @@ __all__ = [
     "State",
     "UserError",
     "__version__",
+    "build",
     "build_network",
     "build_supernet",
     "compare_spaces",

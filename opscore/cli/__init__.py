@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from opscore.cli import data, listing, oracle, proxies, replay
+from opscore.cli import data, listing, networks, oracle, proxies, replay
 from opscore.cli.common import notes_as_lines
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
@@ -50,6 +50,7 @@ app.command("toy-model", rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 for _command in (table2, table5, figure4, search_cost, architecture_scores):
     app.command(rich_help_panel="Search")(_command)
+app.command(rich_help_panel="Network")(networks.build)
 app.command(rich_help_panel="Look up")(oracle.oracle)
 app.command(rich_help_panel="Look up")(listing.policies)
 app.command(rich_help_panel="Look up")(methods)

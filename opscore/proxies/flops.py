@@ -14,27 +14,16 @@ counts twice.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import counted_layers, hooked, skip_removed
+from opscore.proxies.common import skip_removed
+from opscore.supernets.counting import multiplications
 
 
 @register_proxy("flops", higher_is_better=True, source="counted")
-@torch.no_grad()
 def flops(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
-    total = 0
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        total += output[0].numel() * weight[0].numel()
-
     skip_removed(network)
-    with hooked([layer.register_forward_hook(count) for layer in counted_layers(network)]):
-        network(batch.images[:1])
-    return float(total)
+    return float(multiplications(network, batch.images[:1]))

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError
 from opscore.images import ImageSet, ScaledImages, load_batch, load_images
 from opscore.isolation import isolated
-from opscore.registry import Registry
 from opscore.rng import torch_generator
-from opscore.spaces import (
-    DARTS_SPACES,
-    NASBENCH201,
-    NASBENCH_MACRO,
-    NB1SHOT1,
-    TRANSNAS_MICRO,
-    State,
-    get_space,
-)
-from opscore.supernets import darts, nasbench201, nasbench_macro, nb1shot1, transnas
+from opscore.spaces import State, get_space
 from opscore.supernets.base import (
     SURVIVORS,
     StateNetwork,
@@ -38,110 +24,15 @@ from opscore.supernets.checkpoints import (
     MisfitError,
     channels_and_classes,
     fill,
-    nasbench201_size,
     read_tensors,
 )
 from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_rows
-
-#: Arguments of a supernet of a size, by keyword.
-Size = Mapping[str, int] | SupernetSize
+from opscore.supernets.counting import NetworkSize, network_size
+from opscore.supernets.families import SUPERNETS, Family, Final, Size
+from opscore.supernets.final import Built, build, built_size, find_target, list_targets
 
 #: Side of the images of the image sets, pixels.
 IMAGE_SIDE = 32
-
-
-@dataclass(frozen=True)
-class Family:
-    """How the networks of one space are built.
-
-    Attributes:
-        supernet: builds an uninitialised supernet, from the size's arguments by keyword,
-            ``in_channels`` and ``n_classes``.
-        network: builds an uninitialised stand-alone network: the architecture, and then the same.
-        sizes: the arguments of each named size. 'paper' is the full one and 'smoke' the smallest
-            that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
-        image_side: height and width of the images, pixels; image sets of another size are scaled.
-        version: goes up when the same size and seed no longer give the same network.
-        size_of: the arguments of a size from a checkpoint's tensors; the named sizes are tried
-            where it is None.
-        reduced: the sizes that the search te-nas measures condition numbers and linear regions
-            on; the smallest named size where it is None.
-        body: the part of a reduced supernet, under a table of weights, whose linear regions
-            te-nas counts; the whole of it where it is None.
-    """
-
-    supernet: Callable[..., Supernet]
-    network: Callable[..., nn.Module]
-    sizes: Mapping[str, Size]
-    image_side: int = 32
-    version: int = 1
-    size_of: Callable[[Mapping[str, Tensor]], Size] | None = None
-    reduced: tuple[Size, Size] | None = None
-    body: Callable[[Supernet, Tensor], nn.Module] | None = None
-
-    def size(self, name: str) -> Size:
-        """The size of this name; UserError with the near names when there is none."""
-        if name not in self.sizes:
-            raise unknown("size", name, self.sizes)
-        return self.sizes[name]
-
-    def arguments(self, size: str | Size) -> dict[str, Any]:
-        """A size, or its name, as keyword arguments."""
-        found = self.size(size) if isinstance(size, str) else size
-        return asdict(found) if isinstance(found, SupernetSize) else dict(found)
-
-
-def nasbench201_family() -> Family:
-    """NAS-Bench-201's."""
-
-    def supernet(*, channels: int, cells: int, **shape: int) -> Supernet:
-        return nasbench201.NASBench201Supernet(SupernetSize(channels, cells), **shape)
-
-    def network(architecture: State, *, channels: int, cells: int, **shape: int) -> nn.Module:
-        size, more = SupernetSize(channels, cells), dict[str, Any](shape)
-        return nasbench201.NASBench201Network(architecture, size, **more)
-
-    return Family(
-        supernet,
-        network,
-        nasbench201.SIZES,
-        size_of=nasbench201_size,
-        reduced=(SupernetSize(3, 1), SupernetSize(1, 1)),
-        body=nasbench201.OneCell,
-    )
-
-
-#: Network families by the name of their space.
-SUPERNETS: Registry[Family] = Registry("supernet", entry_points="opscore.supernets")
-SUPERNETS.add(NASBENCH201.name, nasbench201_family())
-SUPERNETS.add(
-    NASBENCH_MACRO.name,
-    Family(
-        nasbench_macro.NASBenchMacroSupernet,
-        nasbench_macro.NASBenchMacroNetwork,
-        nasbench_macro.SIZES,
-    ),
-)
-for _space in NB1SHOT1:
-    SUPERNETS.add(
-        _space.name,
-        Family(
-            partial(nb1shot1.NB1Shot1Supernet, _space), nb1shot1.NB1Shot1Network, nb1shot1.SIZES
-        ),
-    )
-SUPERNETS.add(
-    TRANSNAS_MICRO.name,
-    Family(
-        transnas.TransNASSupernet,
-        transnas.TransNASNetwork,
-        transnas.SIZES,
-        image_side=transnas.IMAGE_SIDE,
-    ),
-)
-for _darts in DARTS_SPACES:
-    SUPERNETS.add(
-        _darts.name, Family(partial(darts.DARTSSupernet, _darts), darts.DARTSNetwork, darts.SIZES)
-    )
 
 
 @isolated()
@@ -248,8 +139,11 @@ def images_for(space: str, name: str = "auto", data_dir: Path | str | None = Non
 __all__ = [
     "SUPERNETS",
     "SURVIVORS",
+    "Built",
     "Choice",
     "Family",
+    "Final",
+    "NetworkSize",
     "Size",
     "StateNetwork",
     "Supernet",
@@ -257,11 +151,16 @@ __all__ = [
     "Survivors",
     "WeightedSum",
     "Wrapper",
+    "build",
     "build_network",
     "build_supernet",
+    "built_size",
+    "find_target",
     "images_for",
     "initialize",
+    "list_targets",
     "load_batch",
     "load_checkpoint",
+    "network_size",
     "operation_rows",
 ]

@@ -11,7 +11,7 @@ they have, and none follows a pooling (DARTS; the network that is trained in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -143,16 +143,24 @@ def make_operation(name: str, channels: int, stride: int, affine: bool, seed: in
     )
 
 
+def _as_it_is(operation: nn.Module) -> nn.Module:
+    return operation
+
+
 class Plan:
     """Which operations stand on each edge, and what each node reads.
 
     Args:
         space: the space.
         architecture: of a stand-alone network; None for a supernet, which has everything.
+
+    Attributes:
+        finish: makes of an operation what stands on the edge; the operation itself by default.
     """
 
     def __init__(self, space: DARTSSpace, architecture: State | None = None) -> None:
         self.space = space
+        self.finish: Callable[[nn.Module], nn.Module] = _as_it_is
         self.affine = architecture is not None
         state = space.initial_state() if architecture is None else architecture
         self.inputs = {
@@ -180,6 +188,9 @@ class Cell(nn.Module):
         kind: 0 for a normal cell, 1 for a reduction cell.
         after_reduction: whether the cell before halves the resolution.
         number: the cell's place in the network.
+
+    Attributes:
+        width: of its output.
     """
 
     def __init__(
@@ -193,6 +204,7 @@ class Cell(nn.Module):
         super().__init__()
         before, last, channels = widths
         self.kind = kind
+        self.width = len(NODES) * channels
         self.inputs = {node: plan.inputs[kind, node] for node in NODES}
         prepare = FactorizedReduction if after_reduction else relu_conv_bn
         self.preprocess0 = prepare(before, channels, plan.affine)
@@ -205,8 +217,10 @@ class Cell(nn.Module):
             stride = 2 if KINDS[kind] == "reduce" and source < 2 else 1
             names = plan.space.operations[edge]
             made = {
-                op: make_operation(
-                    names[op], channels, stride, plan.affine, number * len(EDGES) + edge
+                op: plan.finish(
+                    make_operation(
+                        names[op], channels, stride, plan.affine, number * len(EDGES) + edge
+                    )
                 )
                 for op in plan.operations[edge]
             }
@@ -241,15 +255,25 @@ class DARTSLayers(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem)
         )
-        before, last, width, reduced = stem, stem, channels, False
+        last = self.build_cells(plan, stem, channels, cells)
+        self.classifier = nn.Linear(last, n_classes)
+
+    def build_cells(
+        self, plan: Plan, stem: int, channels: int, cells: int, *, reduced: bool = False
+    ) -> int:
+        """Make the cells on a stem of this width; returns the width of the last one's output.
+
+        ``reduced``: whether the second of the cells' two inputs is half as large as the first.
+        """
+        before, last, width = stem, stem, channels
         made = []
         for number in range(cells):
             kind = int(number in (cells // 3, 2 * cells // 3))
             width *= 1 + kind
             made.append(Cell((before, last, width), plan, kind, reduced, number))
-            before, last, reduced = last, len(NODES) * width, bool(kind)
+            before, last, reduced = last, made[-1].width, bool(kind)
         self.cells = nn.ModuleList(made)
-        self.classifier = nn.Linear(last, n_classes)
+        return last
 
     def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
         """Logits [N, classes] of images [N, channels, height, width]; rows by edge."""

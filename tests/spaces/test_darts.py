@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from opscore.errors import UserError
-from opscore.spaces import DARTS_SPACES, Genotype
+from opscore.published.genotypes import genotypes, space_of
+from opscore.spaces import DARTS_SPACES, Genotype, get_space
 from opscore.spaces.darts import DARTS, DARTS_NONE, S1, S2
 
-LETTERS = {
-    "S3": "sep_conv_3x3",
-    "S5": "sep_conv_5x5",
-    "D3": "dil_conv_3x3",
-    "D5": "dil_conv_5x5",
-    "SK": "skip_connect",
-    "AV": "avg_pool_3x3",
-    "MX": "max_pool_3x3",
-    "NZ": "noise",
-}
 GOOD = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect', 1), ('sep_conv_3x3', 1), "
     "('sep_conv_3x3', 2), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), "
@@ -32,29 +20,12 @@ GOOD = (
 )
 
 
-def published():
-    """The authors' genotypes by name, in the DARTS format."""
-    with (Path(__file__).parent / "published_genotypes.csv").open() as file:
-        for row in csv.DictReader(file):
-            cells = {
-                kind: [(LETTERS[p[:2]], int(p[3:])) for p in row[kind].split()]
-                for kind in ("normal", "reduce")
-            }
-            yield (
-                row["name"],
-                f"Genotype(normal={cells['normal']}, normal_concat=range(2, 6), "
-                f"reduce={cells['reduce']}, reduce_concat=range(2, 6))",
-            )
-
-
-def space_of(name):
-    """The space that a published genotype was searched in, by its name."""
-    return next((s for s in DARTS_SPACES if f"_{s.name}_" in name), DARTS)
-
-
-@pytest.mark.parametrize(("name", "text"), list(published()))
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(name, str(genotype)) for name, genotype in genotypes().items()],
+)
 def test_published_genotypes_come_back_as_they_are(name, text):
-    space = space_of(name)
+    space = get_space(space_of(name))
     assert str(Genotype.parse(text)) == text
     state = space.parse(text)
     assert space.format(state) == text

@@ -1,0 +1,149 @@
+"""The networks of the DARTS space as they are trained in the end (Liu et al. 2019).
+
+On CIFAR 20 cells of 36 channels, on ImageNet 14 cells of 48. While they are trained every
+operation but the identity is dropped now and then (drop path), and a second head reads the cell
+at two thirds of the depth (auxiliary head). Parameters are counted without that head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from opscore.spaces import State
+from opscore.spaces.darts import DARTSSpace
+from opscore.supernets.darts import Cell, DARTSLayers, Plan
+
+#: Widths of the auxiliary head's two convolutions.
+AUXILIARY_WIDTHS = (128, 768)
+
+
+class DropPath(nn.Module):
+    """Zeros in place of an operation's output for some images, drawn anew in each pass.
+
+    What is kept is scaled up, so that the mean stays. Does nothing in eval mode.
+
+    Attributes:
+        probability: of an image's output to be dropped.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.probability = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.probability == 0:
+            return x
+        kept = 1 - self.probability
+        mask = torch.empty(len(x), 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(kept)
+        return x / kept * mask
+
+
+def with_drop_path(operation: nn.Module) -> nn.Module:
+    """An operation whose output is dropped at times; the identity never is."""
+    if isinstance(operation, nn.Identity):
+        return operation
+    return nn.Sequential(operation, DropPath())
+
+
+class AuxiliaryHead(nn.Sequential):
+    """A classifier on the features of an inner cell, a quarter (ImageNet: 1/32) of the image.
+
+    Args:
+        channels: width of the features.
+        n_classes: outputs.
+        imagenet: ImageNet's head, whose pooling has stride 2 and whose second convolution has no
+            batch norm: DARTS left it out by mistake, and its published networks have none.
+    """
+
+    def __init__(self, channels: int, n_classes: int, *, imagenet: bool) -> None:
+        first, second = AUXILIARY_WIDTHS
+        norm = [] if imagenet else [nn.BatchNorm2d(second)]
+        super().__init__(
+            nn.ReLU(inplace=False),
+            nn.AvgPool2d(5, stride=2 if imagenet else 3, padding=0, count_include_pad=False),
+            nn.Conv2d(channels, first, 1, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(first, second, 2, bias=False),
+            *norm,
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(second, n_classes),
+        )
+
+
+class DARTSFinalNetwork(DARTSLayers):
+    """The network of an architecture with what its training needs.
+
+    Args:
+        architecture: two cells.
+        channels: of the first cells' nodes.
+        cells: the depth.
+        imagenet: ImageNet's stem, three convolutions of stride 2 for images of 224 x 224, and its
+            auxiliary head; else those of CIFAR, for 32 x 32.
+        in_channels: channels of the images.
+        n_classes: outputs.
+    """
+
+    def __init__(
+        self,
+        architecture: State,
+        channels: int,
+        cells: int,
+        *,
+        imagenet: bool = False,
+        in_channels: int = 3,
+        n_classes: int = 10,
+    ) -> None:
+        super().__init__()
+        space = architecture.space
+        assert isinstance(space, DARTSSpace)
+        self.plan = Plan(space, architecture)
+        self.plan.finish = with_drop_path
+        self.imagenet = imagenet
+        if imagenet:
+            self.stem0 = nn.Sequential(
+                nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(channels // 2),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+            )
+            self.stem1 = nn.Sequential(
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+            )
+            last = self.build_cells(self.plan, channels, channels, cells, reduced=True)
+            self.classifier = nn.Linear(last, n_classes)
+        else:
+            self.build(self.plan, channels, cells, in_channels, n_classes)
+        self.auxiliary_place = 2 * cells // 3
+        cell = self.cells[self.auxiliary_place]
+        assert isinstance(cell, Cell)
+        self.auxiliary = AuxiliaryHead(cell.width, n_classes, imagenet=imagenet)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes] of images [N, channels, height, width]."""
+        return self.outputs(images)[0]
+
+    def outputs(self, images: Tensor, *, auxiliary: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Logits [N, classes], and those of the auxiliary head where they are asked for."""
+        if self.imagenet:
+            s0 = self.stem0(images)
+            s1 = self.stem1(s0)
+        else:
+            s0 = s1 = self.stem(images)
+        rows, beside = self.plan.ones(), None
+        for number, cell in enumerate(self.cells):
+            s0, s1 = s1, cell(s0, s1, rows, False)
+            if auxiliary and number == self.auxiliary_place:
+                beside = self.auxiliary(s1)
+        return self.classifier(s1.mean(dim=(2, 3))), beside
+
+    def set_drop_path(self, probability: float) -> None:
+        """How often an operation's output is dropped from now on, in train mode."""
+        for module in self.modules():
+            if isinstance(module, DropPath):
+                module.probability = probability

@@ -1,0 +1,179 @@
+"""How the networks of each space are built: a family of supernets and stand-alone networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from opscore.errors import unknown
+from opscore.registry import Registry
+from opscore.spaces import (
+    DARTS_SPACES,
+    NASBENCH201,
+    NASBENCH_MACRO,
+    NB1SHOT1,
+    TRANSNAS_MICRO,
+    State,
+)
+from opscore.supernets import darts, darts_final, nasbench201, nasbench_macro, nb1shot1, transnas
+from opscore.supernets.base import Supernet, SupernetSize
+from opscore.supernets.checkpoints import nasbench201_size
+
+#: Arguments of a supernet of a size, by keyword.
+Size = Mapping[str, int] | SupernetSize
+
+
+@dataclass(frozen=True)
+class Final:
+    """A network as it is trained in the end.
+
+    Attributes:
+        arguments: of the network, by keyword.
+        n_classes: outputs.
+        image_side: height and width of the images, pixels.
+        network: builds the uninitialised network where it is not the family's stand-alone one.
+    """
+
+    arguments: Mapping[str, int]
+    n_classes: int = 10
+    image_side: int = 32
+    network: Callable[..., nn.Module] | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the networks of one space are built.
+
+    Attributes:
+        supernet: builds an uninitialised supernet, from the size's arguments by keyword,
+            ``in_channels`` and ``n_classes``.
+        network: builds an uninitialised stand-alone network: the architecture, and then the same.
+        sizes: the arguments of each named size. 'paper' is the full one and 'smoke' the smallest
+            that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
+        image_side: height and width of the images, pixels; image sets of another size are scaled.
+        version: goes up when the same size and seed no longer give the same network.
+        size_of: the arguments of a size from a checkpoint's tensors; the named sizes are tried
+            where it is None.
+        reduced: the sizes that the search te-nas measures condition numbers and linear regions
+            on; the smallest named size where it is None.
+        body: the part of a reduced supernet, under a table of weights, whose linear regions
+            te-nas counts; the whole of it where it is None.
+        finals: the networks that are trained in the end, by what they are for, the default first.
+            Where there are none, the stand-alone network of size 'paper' is, for 10 classes.
+    """
+
+    supernet: Callable[..., Supernet]
+    network: Callable[..., nn.Module]
+    sizes: Mapping[str, Size]
+    image_side: int = 32
+    version: int = 1
+    size_of: Callable[[Mapping[str, Tensor]], Size] | None = None
+    reduced: tuple[Size, Size] | None = None
+    body: Callable[[Supernet, Tensor], nn.Module] | None = None
+    finals: Mapping[str, Final] = field(default_factory=dict)
+
+    def size(self, name: str) -> Size:
+        """The size of this name; UserError with the near names when there is none."""
+        if name not in self.sizes:
+            raise unknown("size", name, self.sizes)
+        return self.sizes[name]
+
+    def arguments(self, size: str | Size) -> dict[str, Any]:
+        """A size, or its name, as keyword arguments."""
+        found = self.size(size) if isinstance(size, str) else size
+        return asdict(found) if isinstance(found, SupernetSize) else dict(found)
+
+    def final_networks(self) -> Mapping[str, Final]:
+        """What can be built in the end, the default first."""
+        return self.finals or {"paper": Final(self.arguments("paper"), image_side=self.image_side)}
+
+
+def nasbench201_family() -> Family:
+    """NAS-Bench-201's."""
+
+    def supernet(*, channels: int, cells: int, **shape: int) -> Supernet:
+        return nasbench201.NASBench201Supernet(SupernetSize(channels, cells), **shape)
+
+    def network(architecture: State, *, channels: int, cells: int, **shape: int) -> nn.Module:
+        size, more = SupernetSize(channels, cells), dict[str, Any](shape)
+        return nasbench201.NASBench201Network(architecture, size, **more)
+
+    return Family(
+        supernet,
+        network,
+        nasbench201.SIZES,
+        size_of=nasbench201_size,
+        reduced=(SupernetSize(3, 1), SupernetSize(1, 1)),
+        body=nasbench201.OneCell,
+        finals={
+            name: Final(asdict(nasbench201.SIZES["paper"]), n_classes, side)
+            for name, n_classes, side in (
+                ("cifar10", 10, 32),
+                ("cifar100", 100, 32),
+                ("imagenet16-120", 120, 16),
+            )
+        },
+    )
+
+
+#: Network families by the name of their space.
+SUPERNETS: Registry[Family] = Registry("supernet", entry_points="opscore.supernets")
+SUPERNETS.add(NASBENCH201.name, nasbench201_family())
+SUPERNETS.add(
+    NASBENCH_MACRO.name,
+    Family(
+        nasbench_macro.NASBenchMacroSupernet,
+        nasbench_macro.NASBenchMacroNetwork,
+        nasbench_macro.SIZES,
+    ),
+)
+for _space in NB1SHOT1:
+    SUPERNETS.add(
+        _space.name,
+        Family(
+            partial(nb1shot1.NB1Shot1Supernet, _space), nb1shot1.NB1Shot1Network, nb1shot1.SIZES
+        ),
+    )
+SUPERNETS.add(
+    TRANSNAS_MICRO.name,
+    Family(
+        transnas.TransNASSupernet,
+        transnas.TransNASNetwork,
+        transnas.SIZES,
+        image_side=transnas.IMAGE_SIDE,
+    ),
+)
+
+
+def darts_finals(name: str) -> dict[str, Final]:
+    """The final networks of DARTS and of its parts.
+
+    On CIFAR-10 and ImageNet as Liu et al. trained them, on CIFAR-100 and SVHN as the parts S1-S4
+    were trained there.
+    """
+    large, small = {"channels": 36, "cells": 20}, {"channels": 16, "cells": 8}
+    network = darts_final.DARTSFinalNetwork
+    imagenet = partial(network, imagenet=True)
+    parts = name in ("s1", "s2", "s3", "s4")
+    return {
+        "cifar10": Final(large, 10, network=network),
+        "cifar100": Final(small if parts else large, 100, network=network),
+        **({"svhn": Final(small, 10, network=network)} if parts else {}),
+        "imagenet": Final({"channels": 48, "cells": 14}, 1000, 224, imagenet),
+    }
+
+
+for _darts in DARTS_SPACES:
+    SUPERNETS.add(
+        _darts.name,
+        Family(
+            partial(darts.DARTSSupernet, _darts),
+            darts.DARTSNetwork,
+            darts.SIZES,
+            finals=darts_finals(_darts.name),
+        ),
+    )
