@@ -70,7 +70,8 @@ def test_initial_scores_and_picks_without_a_truth(capsys, tmp_path):
     code, out, err = run(capsys, "initial", *SMALL, "--policies", policies, "--out", "out")
     assert code == 0, err
     assert "no truth: space 'ladder' has no table of accuracies" in err
-    assert "Architecture picked on each edge" in out
+    assert "Architecture picked on each edge (no truth)" in out
+    assert "No truth: Spearman between policies" in out
     assert "published" not in out
     assert (tmp_path / "out" / "figure2_left.png").is_file()
     assert not (tmp_path / "out" / "best_acc.png").exists()
@@ -79,6 +80,8 @@ def test_initial_scores_and_picks_without_a_truth(capsys, tmp_path):
     assert {row["rank"] for row in payload["selection"]} == {None}
     assert {row["error"] for row in payload["selection"]} == {None}
     assert all("+" in row["architecture"] for row in payload["selection"])
+    pairs = [(row["policy"], row["reference"]) for row in payload["correlation"]]
+    assert len(pairs) == 5 * 4, "each policy with each other one"
     assert {row["edge"] for row in payload["scores"]} == {0, 1, 2}
 
 
@@ -92,6 +95,13 @@ def test_progressive_scoring_decides_stage_after_stage(capsys):
         own = [row for row in payload["decisions"] if row["policy"] == policy]
         assert [row["edge"] for row in own] == [0, 1, 2]
         assert own[2]["op"].count("+") == 1
+    first = ("zc-pt(synflow)", "random")
+    own = [row for row in payload["agreement"] if (row["policy"], row["reference"]) == first]
+    assert [(row["iteration"], row["n_edges"]) for row in own] == [(0, 2), (1, 1), (2, 1)]
+    code, out, _ = run(capsys, "progressive", *SMALL, "--policies", policies)
+    assert code == 0
+    assert "No truth: Spearman between policies by iteration (open edges)" in out
+    assert "Architecture that each search ended on: no truth" in out
     code, _, err = run(capsys, "progressive", *SMALL, "--order", "2,0,1")
     assert code == 2
     assert "in stages, and this order mixes them" in err
@@ -115,6 +125,9 @@ def test_search_says_first_that_there_is_no_truth(capsys):
     assert code == 0, err
     assert err.startswith("no truth: space 'ladder' has no table of accuracies")
     assert "published" not in out
+    assert "Architectures found: no truth" in out
+    assert "regret" not in out
+    assert "Cost of a search" in out
     code, _, err = run(capsys, "search", *SMALL, "--methods", "optimum")
     assert code == 2
     assert "method 'optimum' needs a truth" in err

@@ -20,6 +20,7 @@ from opscore.cli.common import (
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import (
+    agreement_table,
     correlation_table,
     failure_lines,
     say_if_no_truth,
@@ -106,4 +107,6 @@ def _report(result: InitialResult, *, show_scores: bool) -> None:
                 result.against("best-acc"), result.published("best-acc"), result.edge_specific
             )
         )
+    elif not result.correlation.empty:
+        console.print(agreement_table(result.correlation))
     console.print(selection_table(result.selection, result.settings.oracle.dataset))

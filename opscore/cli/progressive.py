@@ -20,13 +20,22 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
-from opscore.cli.tables import failure_lines, number, say_if_no_truth, selection_table
+from opscore.cli.tables import (
+    failure_lines,
+    number,
+    pairs_once,
+    say_if_no_truth,
+    selection_table,
+)
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from opscore.runs import ProgressiveResult
+
+#: Parts that the iterations are cut into where only some of them are shown.
+_SHOWN = 4
 
 
 @grouped
@@ -89,6 +98,7 @@ def progressive(
         print_json(
             {
                 "correlation": result.correlation(),
+                "agreement": result.agreement,
                 "selection": result.architectures,
                 "decisions": result.decisions,
                 "scores": result.scores,
@@ -127,9 +137,38 @@ def _report(result: ProgressiveResult) -> None:
     print_notes([*result.notes(), *failure_lines(result.scores)])
     if result.settings.oracle.known:
         console.print(_curves(result))
+    elif not result.agreement.empty:
+        console.print(_agreement(result))
     table = selection_table(result.architectures, result.settings.oracle.dataset)
-    table.title = "Architecture that each search ended on: error, rank on the truth's dataset"
+    what = "error, rank on the truth's dataset" if result.settings.oracle.known else "no truth"
+    table.title = f"Architecture that each search ended on: {what}"
     console.print(table)
+
+
+def _agreement(result: ProgressiveResult) -> Table:
+    """Each pair of policies at a few iterations, and in how many decisions they were alike."""
+    rows = pairs_once(result.agreement)
+    edges = rows.groupby("iteration")["n_edges"].max()
+    edges = edges[edges > 0]
+    last = len(edges) - 1
+    shown = edges.iloc[sorted({round(last * part / _SHOWN) for part in range(_SHOWN + 1)})]
+    table = Table(title="No truth: Spearman between policies by iteration (open edges)")
+    for heading in ("policy", "and"):
+        table.add_column(heading, overflow="fold")
+    for iteration, count in shown.items():
+        table.add_column(f"{iteration} ({count})", justify="right", no_wrap=True)
+    table.add_column("same\nchoice", justify="right")
+    for (policy, other), pair in rows.groupby(["policy", "reference"], sort=False):
+        rho = pair.set_index("iteration")["rho"].to_dict()
+        alike = result.same_choices(str(policy), str(other))
+        table.add_row(
+            str(policy),
+            str(other),
+            *(number(rho.get(iteration), "+.2f") for iteration in shown.index),
+            f"{100 * alike:.0f} %",
+        )
+    table.caption = "says how alike policies are, not which is right; --json has every iteration"
+    return table
 
 
 def _curves(result: ProgressiveResult) -> Table:

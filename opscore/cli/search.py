@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -21,6 +22,8 @@ from opscore.cli.tables import number, rank_text, say_if_no_truth, short_dataset
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from opscore.runs.search_result import SearchResult
 
 #: Columns of the summary that only some rows have.
@@ -162,10 +165,11 @@ def _ends(result: SearchResult) -> Table:
     datasets = list(dict.fromkeys(frame["dataset"]))
     asked = result.settings.oracle.dataset
     dataset = asked if asked in datasets else datasets[0]
-    table = Table(title=f"Architectures found: error and rank on {dataset or 'no truth'}")
+    what = f"error and rank on {dataset}" if dataset else "no truth"
+    table = Table(title=f"Architectures found: {what}")
     for column in ("method", "seed", "architecture"):
         table.add_column(column, overflow="fold")
-    for column in ("error", "rank", "regret"):
+    for column in ("error", "rank", "regret") if dataset else ():
         table.add_column(column, justify="right", no_wrap=True)
     for row in frame[frame["dataset"] == dataset].to_dict("records"):
         seed = "" if row["seed"] is None or row["seed"] != row["seed"] else str(row["seed"])
@@ -173,16 +177,20 @@ def _ends(result: SearchResult) -> Table:
             str(row["method"]),
             seed.replace("<NA>", ""),
             str(row["architecture"]),
-            number(row["error"], ".2f"),
-            rank_text(row["rank"]),
-            number(row["regret"], ".2f"),
+            *(_merit(row) if dataset else ()),
         )
     return table
+
+
+def _merit(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    return number(row["error"], ".2f"), rank_text(row["rank"]), number(row["regret"], ".2f")
 
 
 def _summary(result: SearchResult) -> Table:
     """Means over seeds with their interval, beside the published means if there are any."""
     frame = result.summary()
+    if not result.settings.oracle.known:
+        return _costs(frame)
     table = Table(title="Test error %, mean over seeds (standard deviation), 95 % interval")
     table.add_column("method", overflow="fold", min_width=len("zero-cost-disc"))
     table.add_column("dataset")
@@ -206,6 +214,17 @@ def _summary(result: SearchResult) -> Table:
         )
     scored = "scored: networks x minibatches; s: seconds spent, added up over workers"
     table.caption = "; ".join(costs) + f"\n{scored}"
+    return table
+
+
+def _costs(frame: pd.DataFrame) -> Table:
+    """What each method took: all that is known of it where there is no truth."""
+    table = Table("method", title="Cost of a search, mean over seeds")
+    for column in ("seeds", "networks x\nminibatches", "seconds"):
+        table.add_column(column, justify="right")
+    for row in frame.to_dict("records"):
+        scored = (f"{row[name]:,.0f}" for name in ("forward_passes", "seconds"))
+        table.add_row(str(row["method"]), str(row["n_seeds"]), *scored)
     return table
 
 

@@ -66,6 +66,45 @@ def correlation_table(
     return table
 
 
+def agreement_table(rows: pd.DataFrame) -> Table:
+    """How far policies agree with each other, where there is no truth to agree with.
+
+    rows: a correlation table (schema CORRELATION) of one iteration; a pair stands in it twice.
+    """
+    table = Table(
+        title="No truth: Spearman between policies, within each edge, mean over edges and seeds",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for heading in ("policy", "and"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("rho", "95 % over\nother edges", "p, edges\nalone", "p\ncommon", "seeds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in pairs_once(rows).itertuples():
+        table.add_row(
+            str(row.policy),
+            str(row.reference),
+            number(row.rho, "+.2f"),
+            interval_text(row.ci_low, row.ci_high),
+            p_text(row.p_value),
+            p_text(row.p_common),
+            str(row.n_seeds),
+        )
+    table.caption = "says how alike their scores are, not which are right"
+    return table
+
+
+def pairs_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a correlation table in which the policy comes first in the table's order."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(rows["policy"]))}
+    first = [
+        places[policy] < places[reference]
+        for policy, reference in zip(rows["policy"], rows["reference"], strict=True)
+    ]
+    return rows[first]
+
+
 def short_dataset(name: str) -> str:
     """A dataset's name as it fits into a table."""
     return _SHORT.get(name, name)
@@ -183,7 +222,9 @@ def tasks_tables(rows: pd.DataFrame) -> list[Table]:
 
 def _picks_table(rows: pd.DataFrame) -> Table:
     """One line for each (policy, seed): the architecture."""
-    table = Table("policy", "seed", "architecture", title="Architecture picked on each edge")
+    table = Table(
+        "policy", "seed", "architecture", title="Architecture picked on each edge (no truth)"
+    )
     for row in rows.to_dict("records"):
         table.add_row(str(row["policy"]), seed_text(row["seed"]), str(row["architecture"]))
     return table

@@ -104,6 +104,25 @@ class ProgressiveResult:
         together = with_holm(pd.concat(parts, ignore_index=True), ["reference", "iteration"])
         return schema.conform(together, "correlation")
 
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """Spearman between all pairs of policies at each iteration (schema CORRELATION).
+
+        Over the edges that are open in both, each on its own way; it needs no truth. Edges of a
+        later stage are left out until those before it are decided.
+        """
+        return Correlation()(scores_of_stage(self.scores, self.space))
+
+    def same_choices(self, policy: str, other: str) -> float:
+        """The share of edges on which two policies ended alike, mean over the seeds of both."""
+        first, second = (
+            self.decisions[self.decisions["policy"] == name] for name in (policy, other)
+        )
+        common = first["seed"].isna().all() or second["seed"].isna().all()
+        on = ["edge"] if common else ["edge", "seed"]
+        pairs = first.merge(second, on=on, suffixes=("", "_other"))
+        return float((pairs["op"] == pairs["op_other"]).mean())
+
     def against_published(self, oracle: str | None = None) -> pd.DataFrame:
         """The correlations with the published curve beside them; see :func:`side_by_side`."""
         setting = InitialResult(self.settings, self.scores).setting

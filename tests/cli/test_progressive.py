@@ -22,7 +22,8 @@ def run(*arguments, runs):
 def test_json_has_every_table(tmp_path):
     found = run("--policies", "zc-pt(nwot)", "--seeds", "0,1", "--json", runs=tmp_path)
     payload = json.loads(found.stdout)
-    assert set(payload) == {"correlation", "selection", "decisions", "scores", "settings"}
+    names = {"correlation", "agreement", "selection", "decisions", "scores", "settings"}
+    assert set(payload) == names
     assert [row["iteration"] for row in payload["correlation"]] == [0, 1, 2, 3, 4, 5]
     assert [row["n_edges"] for row in payload["correlation"]] == [6, 5, 4, 3, 2, 1]
     assert payload["settings"]["order"] == "fixed"

@@ -74,6 +74,28 @@ def test_architectures_are_where_the_decisions_lead(result):
         )
 
 
+def test_agreement_of_two_policies_by_hand(result):
+    pair = result.agreement
+    pair = pair[(pair.policy == "zc-pt(nwot)") & (pair.reference == "random")]
+    assert pair.iteration.tolist() == [0, 1, 2, 3, 4, 5]
+    own, other = (
+        result.scores[result.scores.policy == name].set_index(["iteration", "seed", "edge", "op"])
+        for name in ("zc-pt(nwot)", "random")
+    )
+    both = own.join(other, rsuffix="_other").loc[2]
+    expected = [
+        spearmanr(rows.strength, rows.strength_other).statistic
+        for _, rows in both.groupby(["seed", "edge"])
+    ]
+    assert pair.rho.iloc[2] == pytest.approx(np.mean(expected))
+    decisions = {
+        name: result.decisions[result.decisions.policy == name] for name in ("best-acc", "random")
+    }
+    best = decisions["best-acc"].set_index("edge").op
+    alike = [best[row.edge] == row.op for row in decisions["random"].itertuples()]
+    assert result.same_choices("best-acc", "random") == pytest.approx(np.mean(alike))
+
+
 def rho_by_hand(result, policy, seed, iteration, truth):
     """Mean Spearman over the open edges between strengths and the values that truth gives."""
     rows = result.scores[
