@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
+from pathlib import Path
+from types import FrameType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -22,6 +25,8 @@ class Family(Protocol):
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Family)
+
+_PACKAGE = str(Path(__file__).resolve().parent)
 
 _NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
 
@@ -56,6 +61,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
         self._pending_group = entry_points
         self._of_plug_ins: set[str] = set()
+        self._from_outside: set[str] = set()
         _REGISTRIES[kind] = self
 
     def add(self, name: str, entry: T) -> T:
@@ -71,6 +77,8 @@ class Registry(Generic[T]):
                 )
             note(f"{self.kind} '{name}' is defined again; the new definition replaces the first")
         self._entries[name] = entry
+        if not _called_by_package(sys._getframe(1)):
+            self._from_outside.add(name)
         return entry
 
     def added(self) -> list[Added]:
@@ -91,6 +99,11 @@ class Registry(Generic[T]):
     def remove(self, name: str) -> None:
         """Forget an entry (for tests and interactive work)."""
         self._entries.pop(name, None)
+        self._from_outside.discard(name)
+
+    def is_from_outside(self, name: str) -> bool:
+        """Whether an entry was registered by code outside of this package."""
+        return name in self._from_outside
 
     def __getitem__(self, name: str) -> T:
         self._load_entry_points()
@@ -143,6 +156,7 @@ def adopt(entries: Iterable[Added]) -> None:
         registry = _REGISTRIES.get(kind)
         if registry is not None:
             registry._entries[name] = entry
+            registry._from_outside.add(name)
 
 
 def _origin(entry: object) -> tuple[str, str]:
@@ -159,6 +173,16 @@ def _defined_again(first: object, second: object) -> bool:
     """Whether two entries come from one definition, or both from where definitions are tried."""
     one, two = _origin(first), _origin(second)
     return one[0] == two[0] and (one[0] == _INTERACTIVE or one == two != ("", ""))
+
+
+def _called_by_package(frame: FrameType | None) -> bool:
+    """Whether the nearest module, or caller outside of this package, is this package's own."""
+    while frame is not None:
+        own = frame.f_code.co_filename.startswith(_PACKAGE)
+        if not own or frame.f_code.co_name == "<module>":
+            return own
+        frame = frame.f_back
+    return False
 
 
 def look_up(families: Registry[F], name: str, *, kind: str, form: str) -> tuple[F, str]:

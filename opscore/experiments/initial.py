@@ -9,17 +9,27 @@ from typing import Any
 
 import pandas as pd
 
-from opscore import schema
-from opscore._version import __version__
-from opscore.data.files import file_hash
+from opscore import progress, schema
 from opscore.errors import UserError
+from opscore.experiments import earlier
+from opscore.experiments.keys import (
+    batch_key,
+    network_key,
+    oracle_key,
+    policy_key,
+    start_key,
+    survivors_key,
+    training_key,
+)
 from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings, no_truth
-from opscore.experiments.trained import image_fingerprint, trained_supernet
+from opscore.experiments.trained import trained_supernet
 from opscore.images import Batch, ImageSet
 from opscore.oracles import ORACLES, Loader, Oracle, load_oracle
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
-from opscore.proxies import Meaning, Memo, Precision
+from opscore.proxies import Meaning, Memo, Precision, may_pass
 from opscore.rng import derive_seed
+from opscore.runs.run import Run
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import (
     Supernet,
@@ -34,7 +44,7 @@ from opscore.supernets.training import tune
 
 
 @dataclass(frozen=True)
-class Unit:
+class Unit(Run):
     """The smallest piece of an experiment that is computed and stored: one policy, one seed.
 
     Attributes:
@@ -51,45 +61,45 @@ class Unit:
 
     def key(self) -> dict[str, Any]:
         """What the unit's scores depend on, as plain values; its hash names the run."""
-        uses = find_family(self.policy)[0].policy.uses
-        settings = self.settings
-        key: dict[str, Any] = {
-            "kind": "initial",
-            "opscore": __version__,
-            "schema": schema.SCHEMA_VERSION,
-            "space": settings.space,
-            "policy": self.policy,
-            "seed": self.seed,
-        }
-        if "oracle" in uses:
-            oracle = ScoringContext(settings, 0).oracle
-            key["oracle"] = {**asdict(settings.oracle), "table": oracle.describe()}
-        if uses & {"supernet", "trained"}:
-            key |= {
-                "size": settings.size if settings.checkpoint is None else None,
-                "checkpoint": _hash_if_given(settings.checkpoint),
-                "meaning": settings.meaning,
-                "dtype": settings.dtype,
-                "device": settings.device.partition(":")[0],
-            }
-        if "supernet" in uses:
-            key |= settings.precision_key
-        if "batch" in uses:
-            drawn = settings.batch_file is None
-            key |= {
-                "images": settings.images if drawn else None,
-                "batch_size": settings.batch_size if drawn else None,
-                "batch_file": _hash_if_given(settings.batch_file),
-            }
-            if drawn:
-                key["pixels"] = image_fingerprint(settings.images, settings.data_dir)
-        if "trained" in uses:
-            key |= {
-                "training": asdict(settings.profile),
-                "images": settings.images,
-                "pixels": image_fingerprint(settings.images, settings.data_dir),
-            }
-        return key
+        return unit_key("initial", self.settings, self.policy, self.seed)
+
+    @property
+    def label(self) -> str:
+        """Policy and seed."""
+        return progress.label(self.policy, self.seed)
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """The score table; a unit is its own smallest piece."""
+        return scored(score_unit(self))
+
+    def earlier(self, store: RunStore) -> Outcome | None:
+        """The score table that version 1 of the store has."""
+        key = earlier.unit_key(self.settings, self.policy, self.seed)
+        tables = earlier.finished_tables(store, key)
+        return None if tables is None else scored(tables["scores"])
+
+
+def scored(table: pd.DataFrame) -> Outcome:
+    """A score table as the outcome of a run; failures that may pass are no result."""
+    failed = tuple(status for status in table["status"] if may_pass(status))
+    return Outcome({"scores": schema.conform(table, "scores")}, failed=failed)
+
+
+def unit_key(kind: str, settings: ScoringSettings, policy: str, seed: int | None) -> dict[str, Any]:
+    """What one policy's scores depend on, as plain values."""
+    uses = find_family(policy)[0].policy.uses
+    key = start_key(kind, settings.space) | policy_key(policy) | {"seed": seed}
+    if "oracle" in uses:
+        key |= oracle_key(ScoringContext(settings, 0).oracle)
+    if uses & {"supernet", "trained"}:
+        key |= {**network_key(settings), "meaning": settings.meaning}
+    if "supernet" in uses:
+        key |= settings.precision_key | survivors_key(settings, find_family(policy)[1])
+    if "batch" in uses:
+        key |= batch_key(settings)
+    if "trained" in uses:
+        key |= training_key(settings)
+    return key
 
 
 @dataclass(frozen=True)
@@ -221,10 +231,22 @@ def units(settings: ScoringSettings) -> list[Unit]:
     found: list[Unit] = []
     memos = {seed: Memo() for seed in (None, *settings.seeds)}
     for policy in settings.policies:
-        seeded = "seed" in find_family(policy)[0].policy.uses
-        seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
+        seeds = seeds_of(policy, settings)
         found.extend(Unit(settings, policy, seed, memos[seed]) for seed in seeds)
     return found
+
+
+def seeds_of(policy: str, settings: ScoringSettings) -> tuple[int | None, ...]:
+    """The seeds that a policy is scored with: None alone where no seed makes a difference.
+
+    A supernet from a file, scored on a minibatch from a file, is one measurement, not several.
+    """
+    uses = find_family(policy)[0].policy.uses
+    given = {"seed"}
+    given |= {"supernet"} if settings.checkpoint is not None else set()
+    given |= {"batch"} if settings.batch_file is not None else set()
+    drawn = "seed" in uses and not (uses > {"seed"} and uses <= given)
+    return settings.seeds if drawn else (None,)
 
 
 def score_unit(unit: Unit) -> pd.DataFrame:
@@ -271,7 +293,3 @@ def _load_oracle(
 ) -> Oracle:
     """The truth; space and loader are there so that what was registered anew is read anew."""
     return load_oracle(space.name, **asdict(settings), data_dir=data_dir)
-
-
-def _hash_if_given(path: Path | None) -> str | None:
-    return None if path is None else file_hash(path)

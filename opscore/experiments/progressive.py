@@ -8,22 +8,24 @@ the new state for k epochs. So it goes on until one operation is left on every e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from opscore import schema
-from opscore.data.files import write_table
+from opscore import progress, schema
 from opscore.errors import UserError, unknown
-from opscore.experiments.initial import ScoringContext, Unit, tabulate
+from opscore.experiments import earlier
+from opscore.experiments.initial import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings
 from opscore.policies import Policy, find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
-from opscore.progress import each
+from opscore.proxies import may_pass
 from opscore.rng import numpy_generator
+from opscore.runs.run import Run
+from opscore.runs.store import Outcome, Pieces
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import Supernet
 from opscore.supernets.training import tune
@@ -36,7 +38,7 @@ Order = str | Sequence[int | str]
 
 
 @dataclass(frozen=True)
-class ProgressiveUnit:
+class ProgressiveUnit(Run):
     """One policy's way from A_0 to an architecture, with one seed.
 
     Attributes:
@@ -44,12 +46,14 @@ class ProgressiveUnit:
         policy: the policy's name.
         seed: the run seed; None for a policy that draws nothing, in an order that is not drawn.
         order: the edges, in the order in which they are discretized.
+        on_step: called for each iteration, found or computed, when the unit is computed.
     """
 
     settings: ScoringSettings
     policy: str
     seed: int | None
     order: tuple[int, ...]
+    on_step: OnStep | None = field(default=None, compare=False, repr=False)
 
     @property
     def trained(self) -> bool:
@@ -58,8 +62,36 @@ class ProgressiveUnit:
 
     def key(self) -> dict[str, Any]:
         """What the unit's scores depend on, as plain values; its hash names the run."""
-        initial = Unit(self.settings, self.policy, self.seed).key()
-        return {**initial, "kind": "progressive", "order": list(self.order)}
+        key = unit_key("progressive", self.settings, self.policy, self.seed)
+        return {**key, "order": list(self.order)}
+
+    @property
+    def label(self) -> str:
+        """Policy and seed."""
+        return progress.label(self.policy, self.seed)
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """All iterations, a table each: the scores, with the decision in two columns."""
+        steps = follow(self, pieces, self.on_step)
+        failed = [s for step in steps for s in step.scores["status"] if may_pass(s)]
+        return Outcome(
+            {_step_name(step.iteration): _frame(step) for step in steps}, failed=tuple(failed)
+        )
+
+    def earlier_folder(self) -> str | None:
+        """The folder in which version 1 of the store kept the iterations."""
+        key = earlier.unit_key(self.settings, self.policy, self.seed, "progressive")
+        return None if key is None else earlier.name_of({**key, "order": list(self.order)})
+
+    def steps(self, outcome: Outcome) -> list[Step]:
+        """The iterations, from what the run gave."""
+        state = get_space(self.settings.space).initial_state()
+        steps: list[Step] = []
+        for iteration, edge in enumerate(self.order):
+            frame = outcome.tables[_step_name(iteration)]
+            steps.append(_step(frame, iteration, state, edge, _step_name(iteration)))
+            state = steps[-1].after
+        return steps
 
 
 @dataclass(frozen=True)
@@ -147,8 +179,7 @@ def progressive_units(
     for policy in settings.policies:
         profile = settings.profile.with_tuning(by_policy.get(policy))
         own = replace(settings, training=profile)
-        seeded = order == "random" or "seed" in find_family(policy)[0].policy.uses
-        seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
+        seeds = settings.seeds if order == "random" else seeds_of(policy, settings)
         found.extend(
             ProgressiveUnit(own, policy, seed, resolve_order(space, order, seed)) for seed in seeds
         )
@@ -156,7 +187,7 @@ def progressive_units(
 
 
 def follow(
-    unit: ProgressiveUnit, folder: Path | None = None, on_step: OnStep | None = None
+    unit: ProgressiveUnit, folder: Pieces | Path | None = None, on_step: OnStep | None = None
 ) -> list[Step]:
     """All iterations of a unit; those that the folder has are not redone.
 
@@ -168,15 +199,18 @@ def follow(
     """
     state = get_space(unit.settings.space).initial_state()
     context = ScoringContext(unit.settings, unit.seed or 0)
-    supernet = _TunedSupernet(unit, context, folder)
+    pieces = Pieces.of(folder)
+    supernet = _TunedSupernet(unit, context, pieces)
     steps: list[Step] = []
-    for iteration, edge in each(list(enumerate(unit.order)), "iterations"):
-        step = _read_step(folder, iteration, state, edge)
+    for iteration, edge in progress.each(list(enumerate(unit.order)), "iterations"):
+        step = _read_step(pieces, iteration, state, edge)
         if step is None:
             if unit.trained:
                 context.__dict__["trained_supernet"] = supernet.at_state(steps)
             step = score_step(unit, context, iteration, state)
-            _write_step(folder, step)
+            if step.scores["status"].map(may_pass).any():
+                pieces = Pieces()  # it is no result, and what follows depends on it
+            pieces.put(_step_name(iteration), _frame(step))
         steps.append(step)
         state = step.after
         if on_step is not None:
@@ -213,10 +247,10 @@ def _decides_anew(policy: Policy, settings: ScoringSettings) -> bool:
 class _TunedSupernet:
     """The trained supernet on its way through the iterations, retrained after each decision."""
 
-    def __init__(self, unit: ProgressiveUnit, context: ScoringContext, folder: Path | None) -> None:
+    def __init__(self, unit: ProgressiveUnit, context: ScoringContext, pieces: Pieces) -> None:
         self.unit = unit
         self.context = context
-        self.folder = folder
+        self.pieces = pieces
         self.iteration: int | None = None
 
     @cached_property
@@ -250,42 +284,41 @@ class _TunedSupernet:
             self._remove(iteration)
 
     def _path(self, iteration: int) -> Path | None:
-        return None if self.folder is None else self.folder / f"supernet-{iteration}.pt"
+        return self.pieces.checkpoint(f"supernet-{iteration}.pt")
 
     def _is_on_disk(self, iteration: int) -> bool:
         path = self._path(iteration)
         return path is not None and path.is_file()
 
     def _remove(self, iteration: int) -> None:
-        path = self._path(iteration)
-        if path is not None:
-            path.unlink(missing_ok=True)
+        self.pieces.drop(f"supernet-{iteration}.pt")
 
 
-def _step_path(folder: Path, iteration: int) -> Path:
-    return folder / f"iteration-{iteration}.parquet"
+def _step_name(iteration: int) -> str:
+    return f"iteration-{iteration}"
 
 
-def _write_step(folder: Path | None, step: Step) -> None:
-    """Scores and decision in one file, so that neither is there without the other."""
-    if folder is None:
-        return
+def _frame(step: Step) -> pd.DataFrame:
+    """Scores and decision in one table, so that neither is there without the other."""
     op = step.op if isinstance(step.op, int) else "+".join(map(str, step.op))
-    frame = step.scores.assign(decided_edge=step.edge, decided_op=op)
-    write_table(_step_path(folder, step.iteration), frame)
+    return step.scores.assign(decided_edge=step.edge, decided_op=op)
 
 
-def _read_step(folder: Path | None, iteration: int, state: State, edge: int) -> Step | None:
-    if folder is None or not _step_path(folder, iteration).is_file():
+def _read_step(pieces: Pieces, iteration: int, state: State, edge: int) -> Step | None:
+    frame = pieces.get(_step_name(iteration))
+    if frame is None:
         return None
-    path = _step_path(folder, iteration)
+    path = pieces.path(f"{_step_name(iteration)}.parquet")
+    return _step(frame, iteration, state, edge, str(path))
+
+
+def _step(frame: pd.DataFrame, iteration: int, state: State, edge: int, name: str) -> Step:
     try:
-        frame = pd.read_parquet(path)
         decided, text = int(frame["decided_edge"].iloc[0]), str(frame["decided_op"].iloc[0])
         ops = tuple(int(part) for part in text.split("+"))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+    except (ValueError, KeyError, IndexError) as error:
+        raise UserError(f"{name} cannot be read ({error}); delete it to redo it") from None
     if decided != edge or not set(ops) <= set(state.remaining(edge)):
-        raise UserError(f"{path} is of another run; delete its folder")
+        raise UserError(f"{name} is of another run; delete its folder")
     op = ops if state.space.keeps[edge] > 1 else ops[0]
     return Step(iteration, state, edge, op, schema.conform(frame, "scores"))

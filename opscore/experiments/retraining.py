@@ -7,25 +7,25 @@ how good the best network with it is.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from opscore._version import __version__
-from opscore.data.files import file_hash, write_table
+from opscore import progress as reporting
 from opscore.errors import UserError
+from opscore.experiments import earlier
 from opscore.experiments.initial import ScoringContext
+from opscore.experiments.keys import network_key, start_key, training_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
-from opscore.experiments.trained import image_fingerprint, trained_supernet
+from opscore.experiments.trained import trained_supernet
 from opscore.images import load_images
-from opscore.progress import each
+from opscore.runs.run import Run, complete
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import State, get_space
 from opscore.supernets import Supernet
 from opscore.supernets.measure import accuracy, draw_validation
@@ -47,6 +47,66 @@ CURVES = {
 OnRetrained = Callable[[str, int], object]
 
 
+@dataclass(frozen=True)
+class RetrainingUnit(Run):
+    """The curves of all operations of one edge, with one seed.
+
+    Attributes:
+        settings: resolved settings.
+        seed: the run's seed.
+        edge: index of an edge of A_0.
+        epochs: epochs of retraining.
+        progress: called after each epoch that is trained.
+    """
+
+    settings: ScoringSettings
+    seed: int
+    edge: int
+    epochs: int
+    progress: OnRetrained | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What progress calls the run."""
+        return reporting.label("retraining", self.seed)
+
+    def key(self) -> dict[str, Any]:
+        """What the curves depend on; the truth stands beside them and is not part of it."""
+        return {
+            **start_key("retraining", self.settings.space),
+            **network_key(self.settings),
+            **training_key(self.settings),
+            "seed": self.seed,
+            "edge": self.edge,
+            "epochs": self.epochs,
+        }
+
+    def earlier_folder(self) -> str | None:
+        """The folder in which version 1 of the store kept the curves."""
+        return earlier.retraining_name(self.settings, self.seed, self.edge, self.epochs)
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """A curve for each operation, which is a piece; its training goes on after any epoch."""
+        start = get_space(self.settings.space).initial_state()
+        supernet: Supernet | None = None
+        curves: dict[str, pd.DataFrame] = {}
+        for op in reporting.each(start.remaining(self.edge), "operations"):
+            name = start.space.operations[self.edge][op]
+            curve = pieces.get(name)
+            if curve is None:
+                if supernet is None:
+                    supernet = trained_supernet(self.settings, self.seed)
+                tell = None if self.progress is None else partial(_tell, self.progress, name)
+                state, checkpoint = start.discretize(self.edge, op), pieces.checkpoint(f"{name}.pt")
+                curve = _retrain(
+                    supernet, self.settings, self.seed, state, self.epochs, checkpoint, tell
+                )
+                pieces.put(name, curve)
+                pieces.drop(f"{name}.pt")
+            curves[name] = curve
+        return Outcome(curves)
+
+
 def retraining_curves(
     settings: ScoringSettings,
     seed: int,
@@ -66,8 +126,9 @@ def retraining_curves(
         seed: the run's seed.
         edge: an edge of A_0, by index or name.
         epochs: epochs of retraining.
-        folder: where each operation's training is kept after every epoch and its curve when it is
-            finished; a run that was stopped goes on from there. None keeps nothing.
+        folder: a run store, where each operation's training is kept after every epoch and its
+            curve when it is finished; a run that was stopped goes on from there. None keeps
+            nothing.
         progress: called after each epoch.
 
     Returns:
@@ -79,26 +140,16 @@ def retraining_curves(
     if epochs < 1:
         raise UserError(f"retraining needs 1 epoch or more, got {epochs}")
     space = get_space(settings.space)
-    place = space.edge_index(edge)
-    start = space.initial_state()
-    own = None if folder is None else folder / _name(settings, seed, place, epochs)
-    truth = dict(zip(space.operations[place], _best_accuracies(settings, place), strict=True))
-    supernet: Supernet | None = None
-    curves = []
-    for op in each(start.remaining(place), "operations"):
-        name = space.operations[place][op]
-        finished = None if own is None else own / f"{name}.parquet"
-        if finished is not None and finished.is_file():
-            curve = pd.read_parquet(finished)
-        else:
-            if supernet is None:
-                supernet = trained_supernet(settings, seed)
-            checkpoint = None if own is None else own / f"{name}.pt"
-            state = start.discretize(place, op)
-            tell = None if progress is None else partial(_tell, progress, name)
-            curve = _retrain(supernet, settings, seed, state, epochs, checkpoint, tell)
-            _keep(curve, finished, checkpoint)
-        curves.append(curve.assign(seed=seed, edge=place, op=name, best_acc=truth[name]))
+    unit = RetrainingUnit(settings, seed, space.edge_index(edge), epochs, progress)
+    (outcome,) = complete([unit], RunStore.of(folder))
+    truth = dict(
+        zip(space.operations[unit.edge], _best_accuracies(settings, unit.edge), strict=True)
+    )
+    curves = [
+        curve.assign(seed=seed, edge=unit.edge, op=name, best_acc=truth[name])
+        for name in space.operations[unit.edge]
+        if (curve := outcome.tables.get(name)) is not None
+    ]
     return pd.concat(curves, ignore_index=True)[list(CURVES)].astype(CURVES)
 
 
@@ -138,35 +189,7 @@ def _tell(progress: OnRetrained, op: str, row: dict[str, float]) -> None:
     progress(op, int(row["epoch"]))
 
 
-def _keep(curve: pd.DataFrame, finished: Path | None, checkpoint: Path | None) -> None:
-    """Write a finished curve, and drop the checkpoint that was only needed to go on."""
-    if finished is None or checkpoint is None:
-        return
-    write_table(finished, curve)
-    checkpoint.unlink(missing_ok=True)
-
-
 def _best_accuracies(settings: ScoringSettings, edge: int) -> list[float]:
     oracle = ScoringContext(settings, 0).oracle
     start = oracle.space.initial_state()
     return [oracle.best(start.discretize(edge, op)) for op in start.remaining(edge)]
-
-
-def _name(settings: ScoringSettings, seed: int, edge: int, epochs: int) -> str:
-    """A folder's name: a hash of all that the curves depend on."""
-    key: dict[str, Any] = {
-        "opscore": __version__,
-        "space": settings.space,
-        "size": settings.size,
-        "dtype": settings.dtype,
-        "device": settings.device.partition(":")[0],
-        "checkpoint": None if settings.checkpoint is None else file_hash(settings.checkpoint),
-        "images": settings.images,
-        "pixels": image_fingerprint(settings.images, settings.data_dir),
-        "training": asdict(settings.profile),
-        "seed": seed,
-        "edge": edge,
-        "epochs": epochs,
-    }
-    text = json.dumps(key, sort_keys=True)
-    return f"retraining-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -23,6 +23,7 @@ from opscore.proxies import (
     check_survivors,
     get_proxy,
 )
+from opscore.rng import check_seed
 from opscore.spaces import get_space
 from opscore.supernets import SUPERNETS, Survivors
 from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
@@ -173,8 +174,7 @@ class ScoringSettings:
             find_family(policy)
         if not self.seeds:
             raise UserError("no seed was asked for; for instance 0-3")
-        if min(self.seeds) < 0:
-            raise UserError(f"seeds are 0 or more, got {min(self.seeds)}")
+        seeds = tuple(check_seed(seed) for seed in self.seeds)
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         if self.survivors != "auto":
@@ -200,7 +200,7 @@ class ScoringSettings:
             self,
             oracle=oracle,
             policies=tuple(dict.fromkeys(self.policies)),
-            seeds=tuple(dict.fromkeys(self.seeds)),
+            seeds=tuple(dict.fromkeys(seeds)),
             images=resolve_images(self.images, data_dir),
             device=resolve_device(self.device),
             checkpoint=_path(self.checkpoint),

@@ -21,15 +21,18 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from opscore import progress, schema
-from opscore._version import __version__
 from opscore.errors import UserError
+from opscore.experiments import earlier
 from opscore.experiments.initial import ScoringContext, score_table
+from opscore.experiments.keys import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
-from opscore.experiments.trained import image_fingerprint
 from opscore.images import Batch
-from opscore.policies import make_policy
-from opscore.proxies import MEANINGS
+from opscore.policies import find_family, make_policy
+from opscore.proxies import MEANINGS, may_pass
 from opscore.proxies.nwot import log_determinant
+from opscore.runs.fingerprint import RESULTS
+from opscore.runs.run import Run
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import SearchSpace
 from opscore.supernets import Supernet
 from opscore.supernets.chain import OPERATIONS, ChainSupernet, build_chain, chain_space
@@ -82,7 +85,7 @@ class ToyContext(ScoringContext):
 
 
 @dataclass(frozen=True)
-class ToyUnit:
+class ToyUnit(Run):
     """One chain of one seed: scored by the policies, and by the best of its architectures.
 
     Attributes:
@@ -100,18 +103,56 @@ class ToyUnit:
         settings = self.settings
         return {
             "kind": "toy",
-            "opscore": __version__,
-            "schema": schema.SCHEMA_VERSION,
+            "results": RESULTS,
+            "policies": [
+                policy_key(policy) | survivors_key(settings, find_family(policy)[1])
+                for policy in settings.policies
+            ],
+            "length": self.length,
+            "seed": self.seed,
+            **batch_key(settings),
+            **arithmetic_key(settings),
+            **settings.precision_key,
+        }
+
+    @property
+    def label(self) -> str:
+        """Length and seed."""
+        return progress.label(f"{self.length} edges", self.seed)
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """A score table for each meaning."""
+        tables = score_chain(self)
+        statuses = [status for table in tables.values() for status in table["status"]]
+        return Outcome(tables, failed=tuple(status for status in statuses if may_pass(status)))
+
+    def earlier(self, store: RunStore) -> Outcome | None:
+        """The tables that version 1 of the store has, which kept each meaning by itself."""
+        settings = self.settings
+        pixels = earlier.pixels(settings.images, settings.data_dir)
+        if pixels is None or settings.policies != POLICIES:
+            return None
+        key = {
+            "kind": "toy",
+            "opscore": earlier.VERSION,
+            "schema": 1,
             "policies": list(settings.policies),
             "length": self.length,
             "seed": self.seed,
             "images": settings.images,
-            "pixels": image_fingerprint(settings.images, settings.data_dir),
+            "pixels": pixels,
             "batch_size": settings.batch_size,
             "dtype": settings.dtype,
             "device": settings.device.partition(":")[0],
             **settings.precision_key,
         }
+        tables: dict[str, pd.DataFrame] = {}
+        for meaning in MEANINGS:
+            found = earlier.finished_tables(store, {**key, "meaning": meaning})
+            if found is None:
+                return None
+            tables[meaning] = schema.conform(found["scores"], "scores")
+        return Outcome(tables)
 
 
 def score_chain(unit: ToyUnit) -> dict[str, pd.DataFrame]:

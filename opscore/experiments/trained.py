@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from opscore._version import __version__
+from opscore import progress as reporting
+from opscore.experiments import earlier
+from opscore.experiments.keys import image_key, network_key, start_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
-from opscore.images import load_images
 from opscore.isolation import isolated
+from opscore.runs.fingerprint import hash_of
+from opscore.runs.run import Run, find, work
+from opscore.runs.store import Outcome, Pieces, RunStore, adopt, held
 from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
 from opscore.supernets.training import OnEpoch, train
+
+#: The file with the supernet, its optimisers and its log.
+CHECKPOINT = "supernet.pt"
 
 
 @isolated()
@@ -37,12 +40,15 @@ def trained_supernet(
     if settings.checkpoint is not None:
         supernet = load_checkpoint(settings.checkpoint, settings.space).eval()
         return supernet.to(settings.device, DTYPES[settings.dtype])
-    path = checkpoint_path(settings, seed)
-    if path is None:
-        return deepcopy(_trained_in_memory(_Training(settings, seed, progress)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        return _Training(settings, seed, progress).run(path)
+    training = Training(settings, seed, progress)
+    if settings.cache is None:
+        return deepcopy(_trained_in_memory(training))
+    store, key = RunStore(settings.cache), training.key()
+    folder = store.path(key)
+    with held(folder / ".training.lock"):
+        if find(training, store, key) is None:
+            work(training, store, key)
+        return training.run(folder / CHECKPOINT)
 
 
 def checkpoint_path(settings: ScoringSettings, seed: int) -> Path | None:
@@ -53,11 +59,11 @@ def checkpoint_path(settings: ScoringSettings, seed: int) -> Path | None:
     """
     if settings.cache is None:
         return None
-    return settings.cache / f"supernet-{_Training(settings, seed).hash}.pt"
+    return RunStore(settings.cache).path(Training(settings, seed).key()) / CHECKPOINT
 
 
-class _Training:
-    """One training, equal to another when it would give the same supernet."""
+class Training(Run):
+    """One training of a supernet, equal to another when it would give the same supernet."""
 
     def __init__(
         self, settings: ScoringSettings, seed: int, progress: OnEpoch | None = None
@@ -65,16 +71,40 @@ class _Training:
         self.settings = settings
         self.seed = seed
         self.progress = progress
-        text = json.dumps(self._key(settings, seed), sort_keys=True)
-        self.hash = hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Training) and self.hash == other.hash
+        return isinstance(other, Training) and self.key() == other.key()
 
     def __hash__(self) -> int:
-        return hash(self.hash)
+        return hash(hash_of(self.key()))
+
+    @property
+    def label(self) -> str:
+        """What progress calls the training."""
+        return reporting.label("training", self.seed)
+
+    def key(self) -> dict[str, Any]:
+        """What the trained supernet depends on; how it is retrained later is not part of it."""
+        settings = self.settings
+        schedule = settings.profile.training_key()
+        return {
+            **start_key("supernet", settings.space),
+            **network_key(settings),
+            **image_key(settings.images, settings.data_dir),
+            "training": {name: value for name, value in schedule.items() if name != "name"},
+            "seed": self.seed,
+        }
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """Train on from the last epoch that is kept."""
+        if pieces.folder is not None and (old := earlier.training_name(self.settings, self.seed)):
+            adopt(pieces.folder.parent / old, pieces.folder / CHECKPOINT)
+        path = pieces.path(CHECKPOINT)
+        self.run(path)
+        return Outcome({}, files=() if path is None else (CHECKPOINT,))
 
     def run(self, path: Path | None) -> Supernet:
+        """The supernet, trained on from the checkpoint at the path, or found whole there."""
         settings = self.settings
         images = images_for(settings.space, settings.images, settings.data_dir)
         supernet = build_supernet(
@@ -90,28 +120,7 @@ class _Training:
         )
         return supernet
 
-    @staticmethod
-    def _key(settings: ScoringSettings, seed: int) -> dict[str, Any]:
-        return {
-            "opscore": __version__,
-            "space": settings.space,
-            "size": settings.size,
-            "dtype": settings.dtype,
-            "device": settings.device.partition(":")[0],
-            "images": settings.images,
-            "pixels": image_fingerprint(settings.images, settings.data_dir),
-            "training": settings.profile.training_key(),
-            "seed": seed,
-        }
-
 
 @lru_cache(maxsize=4)
-def _trained_in_memory(training: _Training) -> Supernet:
+def _trained_in_memory(training: Training) -> Supernet:
     return training.run(None)
-
-
-@lru_cache(maxsize=8)
-def image_fingerprint(name: str, data_dir: Path | None) -> str:
-    """A hash of the first pixels that an image set gives: which images these were."""
-    batch = load_images(name, data_dir).minibatch(16, 0, "fingerprint", augment=False)
-    return hashlib.sha256(batch.images.numpy().tobytes()).hexdigest()[:16]

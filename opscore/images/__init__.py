@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
@@ -11,6 +12,7 @@ from opscore.images.cifar10 import find_cifar10, load_cifar10
 from opscore.images.digits import load_digits
 from opscore.images.scaled import ScaledImages
 from opscore.registry import Registry
+from opscore.runs.fingerprint import fingerprint
 
 #: Loaders by name; each takes the data folder (or None) and returns an image set.
 IMAGE_SETS: Registry[Callable[[Path | None], ImageSet]] = Registry(
@@ -35,6 +37,33 @@ def load_images(name: str = "auto", data_dir: Path | str | None = None) -> Image
     return IMAGE_SETS[resolve_images(name, folder)](folder)
 
 
+def image_content(name: str, data_dir: Path | None = None) -> str:
+    """A hash of everything that minibatches of an image set are drawn from, labels included.
+
+    A set of this package is read once for as long as its file is not modified; one that was
+    registered from outside is loaded each time, for its loader may give other images.
+    """
+    resolved = resolve_images(name, data_dir)
+    if IMAGE_SETS.is_from_outside(resolved):
+        return _content(load_images(resolved, data_dir))
+    path = find_cifar10(data_dir) if resolved == "cifar10" else None
+    about = None if path is None else path.stat()
+    stamp = None if about is None else (about.st_mtime_ns, about.st_size, about.st_ino)
+    return _content_of_own(resolved, data_dir, path, stamp)
+
+
+@lru_cache(maxsize=8)
+def _content_of_own(
+    name: str, data_dir: Path | None, path: Path | None, stamp: tuple[int, ...] | None
+) -> str:
+    return _content(load_images(name, data_dir))
+
+
+def _content(images: ImageSet) -> str:
+    found = getattr(images, "content", None)
+    return found if isinstance(found, str) else fingerprint(images)
+
+
 def list_image_sets() -> list[str]:
     """Names that ``--images`` takes, beside 'auto'."""
     return list(IMAGE_SETS)
@@ -47,6 +76,7 @@ __all__ = [
     "NoiseImages",
     "PixelImages",
     "ScaledImages",
+    "image_content",
     "list_image_sets",
     "load_batch",
     "load_images",

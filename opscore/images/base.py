@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from opscore.errors import UserError
 from opscore.rng import numpy_generator
+from opscore.runs.fingerprint import fingerprint
 
 #: Padding of the random crop (paper, appendix A.3; DARTS's CIFAR-10 training transform).
 CROP_PADDING = 4
@@ -115,6 +117,12 @@ class PixelImages:
     pool: NDArray[Any]
     n_classes: int
     description: str
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of all pixels and labels, and of how minibatches are made of them."""
+        parts = (self.pixels, self.labels, self.mean, self.std, self.pool, self.n_classes)
+        return fingerprint(parts)
 
     def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
         """``size`` images without replacement: random crop, flip and normalisation.

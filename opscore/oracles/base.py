@@ -15,6 +15,7 @@ from opscore import schema
 from opscore.errors import UserError
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.ties import decimal_numbers, equal_where_equal
+from opscore.runs.fingerprint import fingerprint
 from opscore.spaces import SearchSpace, State
 
 if TYPE_CHECKING:
@@ -119,6 +120,11 @@ class Oracle:
         """The architectures of these entries."""
         for choices in np.argwhere(where).tolist():
             yield self.space.architecture(choices)
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of all accuracies: what stored results depend on, whatever the file's form."""
+        return fingerprint(self.trials)
 
     @cached_property
     def values(self) -> Array:

@@ -36,7 +36,7 @@ from opscore.proxies.base import (
 )
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 from opscore.proxies.memo import Memo
-from opscore.proxies.score import Score
+from opscore.proxies.score import Score, may_pass
 from opscore.proxies.sensitivity import operation_sensitivities
 
 
@@ -79,6 +79,7 @@ __all__ = [
     "l2_norm",
     "linear_regions",
     "list_proxies",
+    "may_pass",
     "meco",
     "ntk",
     "nwot",

@@ -76,6 +76,7 @@ class Proxy:
         precisions: what the engines can compute in, of :data:`PRECISIONS`.
         undefined: what it means when the value is infinite or NaN; failures say it.
         grouped: whether states that are asked for together are ranked against each other.
+        version: what stored results know the function by, instead of a hash of its code.
     """
 
     grouped: ClassVar[bool] = False
@@ -93,6 +94,7 @@ class Proxy:
     network_engine: NetworkEngine | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
     undefined: str = ""
+    version: str | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -345,6 +347,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
     precisions: Sequence[Precision] = ("full",),
     undefined: str = "",
     renormalize: bool | None = None,
+    version: str | None = None,
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
 
@@ -377,6 +380,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
             network_engine=network_engine,
             precisions=frozenset(precisions),
             undefined=undefined,
+            version=version,
         )
         PROXIES.add(name, proxy)
         return function

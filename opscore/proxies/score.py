@@ -7,6 +7,17 @@ from dataclasses import dataclass
 
 OK = "ok"
 
+#: What the status of a failure says that may pass: the same may succeed the next time.
+_OF_THE_MOMENT = (
+    "OutOfMemoryError", "MemoryError", "OSError", "PermissionError", "TimeoutError",
+    "out of memory", "can't allocate memory", "CUDA error", "No space left",
+)  # fmt: skip
+
+
+def may_pass(status: str) -> bool:
+    """Whether a failure may be of the moment, such as memory that ran out: it is no result."""
+    return status != OK and any(words in status for words in _OF_THE_MOMENT)
+
 
 @dataclass(frozen=True)
 class Score:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from opscore import progress
-from opscore.data.files import atomic_write
-from opscore.errors import UserError
 from opscore.experiments import (
     OracleSettings,
     ProgressiveUnit,
     ScoringSettings,
-    Step,
-    follow,
     progressive_units,
 )
 from opscore.experiments.progressive import OnStep, Order
-from opscore.experiments.threads import in_workers
 from opscore.isolation import isolated
 from opscore.policies import as_names
 from opscore.rng import as_seeds
@@ -31,8 +26,9 @@ from opscore.runs.progressive_result import (
     check_oracle_mode,
     decisions_table,
 )
+from opscore.runs.run import complete
 from opscore.runs.scoring import with_truth
-from opscore.runs.store import RECORD_FILE, RunStore, provenance
+from opscore.runs.store import Outcome, RunStore
 
 
 @progress.shows_progress
@@ -78,10 +74,7 @@ def progressive(
         UserError: a name is unknown, a file is missing, a number is out of range.
     """
     check_oracle_mode(oracle_mode)
-    if jobs < 1:
-        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
-    if store is not None and not isinstance(store, RunStore):
-        store = RunStore(store)
+    store = RunStore.of(store)
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     asked = ScoringSettings(
@@ -92,9 +85,19 @@ def progressive(
     )
     resolved = with_truth(asked, [REFERENCE])
     units = progressive_units(resolved, order, retrain_epochs)
-    progress.plan([_label(unit) for unit in units])
-    found = dict(_follow_all(units, store, jobs, on_step))
-    followed = [(unit, found[place]) for place, unit in enumerate(units)]
+    told: set[ProgressiveUnit] = set()
+
+    def here(unit: ProgressiveUnit) -> ProgressiveUnit:
+        told.add(unit)
+        return replace(unit, on_step=on_step)
+
+    def tell(unit: ProgressiveUnit, outcome: Outcome) -> None:
+        if on_step is not None and unit not in told:
+            for step in unit.steps(outcome):
+                on_step(unit, step)
+
+    outcomes = complete(units, store, jobs=jobs, on_done=tell, here=here)
+    followed = [(u, u.steps(outcome)) for u, outcome in zip(units, outcomes, strict=True)]
     return ProgressiveResult(
         settings=resolved,
         units=tuple(units),
@@ -105,45 +108,3 @@ def progressive(
         ),
         decisions=decisions_table(followed),
     )
-
-
-def _follow_all(
-    units: Sequence[ProgressiveUnit], store: RunStore | None, jobs: int, on_step: OnStep | None
-) -> Iterable[tuple[int, list[Step]]]:
-    if jobs == 1:
-        for place, unit in enumerate(units):
-            yield place, _follow(unit, store, on_step)
-        return
-    calls = ((place, unit, store) for place, unit in enumerate(units))
-    for place, steps in in_workers(jobs, _work, calls):
-        if on_step is not None:
-            for step in steps:
-                on_step(units[place], step)
-        yield place, steps
-
-
-def _work(place: int, unit: ProgressiveUnit, store: RunStore | None) -> tuple[int, list[Step]]:
-    return place, _follow(unit, store, None)
-
-
-def _label(unit: ProgressiveUnit) -> str:
-    return progress.label(unit.policy, unit.seed)
-
-
-def _follow(unit: ProgressiveUnit, store: RunStore | None, on_step: OnStep | None) -> list[Step]:
-    with progress.unit(_label(unit)):
-        return _followed(unit, store, on_step)
-
-
-def _followed(unit: ProgressiveUnit, store: RunStore | None, on_step: OnStep | None) -> list[Step]:
-    if store is None:
-        return follow(unit, None, on_step)
-    key = unit.key()
-    folder = store.path(key)
-    steps = follow(unit, folder, on_step)
-    record = folder / RECORD_FILE
-    if not record.is_file():
-        with atomic_write(record) as temporary:
-            content = {"key": key, **provenance()}
-            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
-    return steps

@@ -12,9 +12,8 @@ import pandas as pd
 from opscore.data.records import read_record, record_names, write_record
 from opscore.experiments.progressive import OnStep
 from opscore.runs.following import progressive
-from opscore.runs.grid import OnDone
 from opscore.runs.progressive_result import ProgressiveResult
-from opscore.runs.scoring import InitialResult, initial
+from opscore.runs.scoring import InitialResult, OnDone, initial
 from opscore.runs.store import RunStore
 
 #: How the names of the shipped score tables begin; the supernet's size follows.

@@ -117,8 +117,7 @@ def retraining(
     Raises:
         UserError: the edge or another name is unknown, or a number is out of range.
     """
-    if store is not None and not isinstance(store, RunStore):
-        store = RunStore(store)
+    store = RunStore.of(store)
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     resolved = ScoringSettings(
@@ -128,9 +127,8 @@ def retraining(
     tables = []
     progress.plan([progress.label("retraining", seed) for seed in resolved.seeds])
     for seed in resolved.seeds:
-        with progress.unit(progress.label("retraining", seed)):
-            tables.append(
-                retraining_curves(resolved, seed, edge, epochs, folder=folder, progress=on_epoch)
-            )
+        tables.append(
+            retraining_curves(resolved, seed, edge, epochs, folder=folder, progress=on_epoch)
+        )
     curves = pd.concat(tables, ignore_index=True)
     return RetrainingResult(resolved, int(curves["edge"].iloc[0]), curves)

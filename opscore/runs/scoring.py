@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,15 @@ from opscore.oracles import Oracle, load_oracles
 from opscore.policies import as_names, find_family
 from opscore.published import Setting, published_initial
 from opscore.rng import as_seeds
-from opscore.runs.grid import OnDone, run_units
-from opscore.runs.store import RunStore, provenance
+from opscore.runs.run import complete
+from opscore.runs.store import Outcome, RunStore, provenance
 from opscore.runs.tasks import task_correlations
 from opscore.search import SearchSettings
 from opscore.spaces import get_space
 from opscore.supernets import images_for
+
+#: Called with each unit's table as it comes in.
+OnDone = Callable[[Unit, pd.DataFrame], object]
 
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
@@ -223,8 +226,7 @@ def initial(
     Raises:
         UserError: a name is unknown, a file is missing, a number is out of range.
     """
-    if store is not None and not isinstance(store, RunStore):
-        store = RunStore(store)
+    store = RunStore.of(store)
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     asked = ScoringSettings(
@@ -237,8 +239,14 @@ def initial(
     if baselines and resolved.oracle.known:
         names = tuple(dict.fromkeys((*resolved.policies, *BASELINES)))
         resolved = replace(resolved, policies=names).resolved()
-    tables = run_units(units(resolved), store, jobs=jobs, on_done=on_done)
+    tell = None if on_done is None else partial(_tell, on_done)
+    outcomes = complete(units(resolved), store, jobs=jobs, on_done=tell)
+    tables = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
     return InitialResult(resolved, pd.concat(tables, ignore_index=True))
+
+
+def _tell(on_done: OnDone, unit: Unit, outcome: Outcome) -> None:
+    on_done(unit, schema.conform(outcome.tables["scores"], "scores"))
 
 
 __all__ = ["ORACLE_POLICIES", "InitialResult", "Unit", "initial"]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +11,14 @@ import pandas as pd
 
 from opscore import progress as reporting
 from opscore.errors import UserError, note
-from opscore.experiments import OracleSettings
-from opscore.experiments.threads import in_workers
+from opscore.experiments import OracleSettings, earlier
 from opscore.isolation import isolated
 from opscore.policies import as_names
+from opscore.proxies import may_pass
 from opscore.rng import as_seeds
+from opscore.runs.run import Run, complete
 from opscore.runs.search_result import SearchResult
-from opscore.runs.store import RECORD_FILE, RunStore, provenance
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.search import (
     CANDIDATES,
     TRACE,
@@ -30,7 +28,7 @@ from opscore.search import (
     find_method,
 )
 from opscore.search.base import OnProgress
-from opscore.search.keys import search_key
+from opscore.search.keys import earlier_key, search_key
 from opscore.search.once import search_once
 from opscore.spaces import get_space
 
@@ -38,22 +36,72 @@ _COLUMNS = {"candidates": CANDIDATES, "trace": TRACE}
 
 
 @dataclass(frozen=True)
-class SearchUnit:
+class SearchUnit(Run):
     """One method with one seed.
 
     Attributes:
         settings: resolved settings.
         method: the method's name.
         seed: None for a method without draws.
+        jobs: worker processes within the search.
+        progress: called while the search goes on.
     """
 
     settings: SearchSettings
     method: str
     seed: int | None
+    jobs: int = field(default=1, compare=False, repr=False)
+    progress: OnProgress | None = field(default=None, compare=False, repr=False)
 
     def key(self) -> dict[str, Any]:
         """What the result depends on; its hash names the run."""
         return search_key(find_method(self.method), self.settings, self.seed)
+
+    @property
+    def label(self) -> str:
+        """Method and seed."""
+        return reporting.label(self.method, self.seed)
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """Search on from the finished pieces, which searches with other N and V share."""
+        root = None if pieces.folder is None else pieces.folder.parent
+        method = find_method(self.method)
+        with reporting.steps(1):
+            found = search_once(
+                method, self.settings, self.seed, root, progress=self.progress, jobs=self.jobs
+            )
+        statuses = [*found.candidates["status"], *found.trace["status"]]
+        return Outcome(
+            {name: getattr(found, name) for name in _COLUMNS},
+            {
+                "architecture": list(found.architecture.architecture_indices),
+                "cost": asdict(found.cost),
+            },
+            failed=tuple(status for status in statuses if may_pass(status)),
+        )
+
+    def earlier(self, store: RunStore) -> Outcome | None:
+        """The search that version 1 of the store has."""
+        key = earlier_key(find_method(self.method), self.settings, self.seed)
+        if key is None:
+            return None
+        folder = store.root / earlier.name_of(key)
+        record = earlier.read_record(folder, key)
+        tables = None if record is None else earlier.read_tables(folder, tuple(_COLUMNS))
+        if record is None or tables is None:
+            return None
+        if "minibatches" not in tables["candidates"]:  # a search from before it was kept
+            tables["candidates"]["minibatches"] = pd.NA
+        return Outcome(tables, {name: record[name] for name in ("architecture", "cost")})
+
+    def found(self, outcome: Outcome) -> SearchOutcome:
+        """The search, from what the run gave."""
+        frames = {
+            name: outcome.tables[name][list(own)].astype(own) for name, own in _COLUMNS.items()
+        }
+        architecture = get_space(self.settings.space).architecture(outcome.facts["architecture"])
+        cost = Cost(**outcome.facts["cost"])
+        return SearchOutcome(architecture, frames["candidates"], frames["trace"], cost)
 
 
 #: Called with each finished search, found or computed.
@@ -99,10 +147,7 @@ def run_search(
             could search. A method that does not fit the space is left out with a note, when others
             do.
     """
-    if jobs < 1:
-        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
-    if store is not None and not isinstance(store, RunStore):
-        store = RunStore(store)
+    store = RunStore.of(store)
     if store is not None:
         settings.setdefault("cache", store.root / "supernets")
     resolved = SearchSettings(
@@ -112,20 +157,30 @@ def run_search(
         **settings,
     ).resolved()
     units = search_units(resolved)
-    found: dict[int, SearchOutcome] = {}
-    unfit: dict[int, UserError] = {}
-    for place, outcome in _all(units, store, jobs, progress):
-        if isinstance(outcome, UserError):
-            unfit[place] = outcome
-            continue
-        found[place] = outcome
+    refused: dict[int, UserError] = {}
+
+    def tell(unit: SearchUnit, outcome: Outcome) -> None:
         if on_done is not None:
-            on_done(units[place], outcome)
-    if not found:
-        raise unfit[min(unfit)]
-    for place in sorted(unfit):
-        note(f"{_label(units[place])} is left out: {unfit[place]}")
-    searches = [(units[place].method, units[place].seed, found[place]) for place in sorted(found)]
+            on_done(unit, unit.found(outcome))
+
+    outcomes = complete(
+        units,
+        store,
+        jobs=jobs,
+        on_done=tell,
+        on_refused=refused.__setitem__,
+        here=lambda unit: replace(unit, jobs=jobs, progress=progress),
+        spreads=True,
+    )
+    if not outcomes:
+        raise refused[min(refused)]
+    for place in sorted(refused):
+        note(f"{units[place].label} is left out: {refused[place]}")
+    fit = [unit for place, unit in enumerate(units) if place not in refused]
+    searches = [
+        (unit.method, unit.seed, unit.found(outcome))
+        for unit, outcome in zip(fit, outcomes, strict=True)
+    ]
     return SearchResult.of(resolved, searches)
 
 
@@ -137,99 +192,6 @@ def search_units(settings: SearchSettings) -> list[SearchUnit]:
         seeds: tuple[int | None, ...] = settings.seeds if seeded else (None,)
         found.extend(SearchUnit(settings, method, seed) for seed in seeds)
     return found
-
-
-def _all(
-    units: Sequence[SearchUnit], store: RunStore | None, jobs: int, progress: OnProgress | None
-) -> Iterator[tuple[int, SearchOutcome | UserError]]:
-    reporting.plan([_label(unit) for unit in units])
-    missing = []
-    for place, unit in enumerate(units):
-        known = None if store is None else _load(store, unit)
-        if known is None:
-            missing.append(place)
-        else:
-            reporting.found(_label(unit))
-            yield place, known
-    if jobs == 1 or len(missing) < jobs:
-        for place in missing:
-            yield place, _search(units[place], store, jobs, progress)
-        return
-    calls = [(place, units[place], store) for place in missing]
-    yield from in_workers(jobs, _in_worker, calls)
-
-
-def _in_worker(
-    place: int, unit: SearchUnit, store: RunStore | None
-) -> tuple[int, SearchOutcome | UserError]:
-    return place, _search(unit, store, 1, None)
-
-
-def _search(
-    unit: SearchUnit, store: RunStore | None, jobs: int, progress: OnProgress | None
-) -> SearchOutcome | UserError:
-    """The search's result, or why its method cannot search under these settings."""
-    root = None if store is None else store.root
-    method = find_method(unit.method)
-    with reporting.unit(_label(unit)), reporting.steps(1):
-        try:
-            outcome = search_once(
-                method, unit.settings, unit.seed, root, progress=progress, jobs=jobs
-            )
-        except UserError as error:
-            return error
-        if store is not None:
-            _save(store, unit, outcome)
-    return outcome
-
-
-def _label(unit: SearchUnit) -> str:
-    return reporting.label(unit.method, unit.seed)
-
-
-def _save(store: RunStore, unit: SearchUnit, outcome: SearchOutcome) -> None:
-    """Write a finished search under a temporary name and rename it."""
-    store.root.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=store.root))
-    target = store.path(unit.key())
-    try:
-        for name in _COLUMNS:
-            getattr(outcome, name).to_parquet(temporary / f"{name}.parquet", index=False)
-        record = {
-            "key": unit.key(),
-            "architecture": list(outcome.architecture.architecture_indices),
-            "cost": asdict(outcome.cost),
-            **provenance(),
-        }
-        (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2, default=str) + "\n")
-        if not target.exists():
-            temporary.rename(target)
-    except OSError:
-        # Another process finished the same search in between; its result is the same.
-        if not target.is_dir():
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _load(store: RunStore, unit: SearchUnit) -> SearchOutcome | None:
-    key = unit.key()
-    folder = store.path(key)
-    if not folder.is_dir():
-        return None
-    try:
-        record: Mapping[str, Any] = json.loads((folder / RECORD_FILE).read_text())
-        frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in _COLUMNS}
-        if "minibatches" not in frames["candidates"]:  # a search from before it was kept
-            frames["candidates"]["minibatches"] = pd.NA
-        frames = {name: frames[name][list(own)].astype(own) for name, own in _COLUMNS.items()}
-        architecture = get_space(unit.settings.space).architecture(record["architecture"])
-        cost = Cost(**record["cost"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"run {folder} cannot be read ({error}); delete it to redo it") from None
-    if record["key"] != json.loads(json.dumps(key, default=str)):
-        raise UserError(f"run {folder} holds other settings than its name says; delete it")
-    return SearchOutcome(architecture, frames["candidates"], frames["trace"], cost)
 
 
 __all__ = ["OnSearch", "SearchResult", "SearchUnit", "run_search", "search_units"]

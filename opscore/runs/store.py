@@ -1,43 +1,146 @@
-"""The run store: a folder for each finished unit, named by the hash of what it depends on."""
+"""The run store: a folder for each run, named by the hash of what its result depends on.
+
+A run's folder holds its tables (Parquet) and, once it is finished, the record ``run.json``: key,
+facts, times, checksums of the tables, versions, machine, date. The record is written last: without
+it what lies in the folder are the pieces of an unfinished run, which goes on from them. Wall times
+are kept in the record, so that equal work gives equal tables, byte for byte.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
+import secrets
 import shutil
-import tempfile
-from collections.abc import Mapping
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from opscore import schema
+from opscore.data.files import atomic_write, file_hash
+from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError
+from opscore.runs.fingerprint import canonical, hash_of
 
 SCORES_FILE = "scores.parquet"
 RECORD_FILE = "run.json"
 
+#: Version of the store's files; a reader of each earlier one is kept (:mod:`opscore.runs.run`).
+STORE_VERSION = 2
+
+#: The column of wall times, which is kept apart from the table it belongs to.
+TIMES = "seconds"
+
 #: Packages whose versions a record names.
 _PACKAGES = ("opscore", "torch", "numpy", "scipy", "pandas")
+
+#: Seconds after which a lock that another process holds is spoken of.
+_PATIENCE = 5.0
 
 
 def run_name(key: Mapping[str, Any]) -> str:
     """The run's name: its kind, and a hash of its key."""
-    text = json.dumps(key, sort_keys=True, default=str)
-    return f"{key.get('kind', 'run')}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{key.get('kind', 'run')}-{hash_of(key)}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gives.
+
+    Attributes:
+        tables: frames by name; each is a Parquet file of the run's folder.
+        facts: further results, as plain values.
+        failed: for each row that has no number although it may have one the next time (memory
+            that ran out, a file that could not be read), the reason. Such a run is kept as
+            failed and computed again when it is asked for.
+        files: names of further files of the run's folder that belong to the result.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class Pieces:
+    """The finished pieces of a run that is not finished: tables and checkpoints in a folder.
+
+    Attributes:
+        folder: where they are kept; None keeps nothing, and nothing is found.
+        earlier: where an earlier version of this package kept them, if it did.
+    """
+
+    def __init__(self, folder: Path | None = None, earlier: Path | None = None) -> None:
+        self.folder = folder
+        self.earlier = earlier
+
+    @classmethod
+    def of(cls, place: Pieces | Path | None) -> Pieces:
+        """The pieces of a folder; pieces are returned as they are."""
+        return place if isinstance(place, Pieces) else cls(place)
+
+    def path(self, name: str) -> Path | None:
+        """The path of a file of the folder; None where nothing is kept."""
+        return None if self.folder is None else self.folder / name
+
+    def checkpoint(self, name: str) -> Path | None:
+        """The path of a checkpoint; one that an earlier version left is copied there."""
+        path = self.path(name)
+        if path is not None and self.earlier is not None:
+            adopt(self.earlier / name, path)
+        return path
+
+    def get(self, name: str) -> pd.DataFrame | None:
+        """A table; None when it is not there, UserError when it is damaged."""
+        path = self.path(f"{name}.parquet")
+        if path is None or not path.is_file():
+            return self._from_earlier(name)
+        frame = _read(path)
+        try:
+            times = json.loads(_times_path(path).read_text())
+        except (OSError, ValueError):
+            times = None  # they are no result: nothing is computed anew for lack of them
+        return _with_times(frame, times)
+
+    def _from_earlier(self, name: str) -> pd.DataFrame | None:
+        left = None if self.earlier is None else self.earlier / f"{name}.parquet"
+        try:
+            return None if left is None or not left.is_file() else read_checked(left)
+        except DamagedTableError:
+            return None  # it is computed again, and the earlier store is left as it is
+
+    def put(self, name: str, frame: pd.DataFrame) -> None:
+        """Keep a finished table, whole or not at all; its wall times in a file beside it."""
+        path = self.path(f"{name}.parquet")
+        if path is None:
+            return
+        table, times = _without_times(frame)
+        if times is not None:
+            with atomic_write(_times_path(path)) as temporary:
+                temporary.write_text(json.dumps(times) + "\n")
+        write_checked(path, table)
+
+    def drop(self, name: str) -> None:
+        """Remove a file that was only needed to go on."""
+        path = self.path(name)
+        if path is not None:
+            path.unlink(missing_ok=True)
 
 
 class RunStore:
-    """Finished runs in a folder.
-
-    A run is a sub-folder with the score table (``scores.parquet``) and a record of what it is
-    (``run.json``: key, versions, machine, date). It is written under a temporary name and renamed,
-    so it is there whole or not at all, whatever stops the process.
+    """Runs in a folder: found, kept, or gone on with.
 
     Attributes:
         root: the folder; made when the first run is saved.
@@ -46,52 +149,186 @@ class RunStore:
     def __init__(self, root: Path | str = "runs") -> None:
         self.root = Path(root)
 
+    @classmethod
+    def of(cls, place: RunStore | Path | str | None) -> RunStore | None:
+        """The store at a path; a store, or None, is returned as it is."""
+        return place if place is None or isinstance(place, RunStore) else cls(place)
+
     def path(self, key: Mapping[str, Any]) -> Path:
-        """Where the run of this key is, or would be."""
+        """The folder of this key's run, whether it is there or not."""
         return self.root / run_name(key)
 
-    def load(self, key: Mapping[str, Any]) -> pd.DataFrame | None:
-        """The score table of a finished run; None when it is not there.
+    def pieces(self, key: Mapping[str, Any], earlier: str | None = None) -> Pieces:
+        """The finished pieces of this key's run; ``earlier``: an earlier version's name of it."""
+        return Pieces(self.path(key), None if earlier is None else self.root / earlier)
 
-        UserError when the folder is there but cannot be read, or is another run's.
+    def record(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The record of a run, finished or failed; None when there is none.
+
+        UserError when it cannot be read, or is another run's.
         """
-        folder = self.path(key)
-        if not folder.is_dir():
-            return None
+        path = self.path(key) / RECORD_FILE
         try:
-            record = json.loads((folder / RECORD_FILE).read_text())
-            frame = pd.read_parquet(folder / SCORES_FILE)
+            record: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError) as error:
             raise UserError(
-                f"run {folder} cannot be read ({error}); delete it to redo it"
+                f"run {path.parent} cannot be read ({error}); delete it to redo it"
             ) from None
-        if record["key"] != json.loads(json.dumps(dict(key), default=str)):
-            raise UserError(f"run {folder} holds other settings than its name says; delete it")
-        return schema.conform(frame, "scores")
+        if not isinstance(record, dict) or record.get("key") != json.loads(canonical(key)):
+            raise UserError(f"run {path.parent} holds other settings than its name says; delete it")
+        return record
 
-    def save(self, key: Mapping[str, Any], scores: pd.DataFrame) -> Path:
-        """Write a finished run; a run of the same key is replaced. Returns its folder."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.root))
+    def outcome(self, key: Mapping[str, Any]) -> Outcome | None:
+        """What a finished run gave; None when it is not there, or failed.
+
+        UserError when it cannot be read or is not what was written.
+        """
+        record = self.record(key)
+        if record is None or record.get("status") != "finished":
+            return None
+        folder = self.path(key)
+        tables = {}
+        for name, checksum in record["sha256"].items():
+            path = folder / name
+            try:
+                found = file_hash(path)
+            except OSError as error:
+                raise UserError(
+                    f"run {folder} cannot be read ({error}); delete it to redo it"
+                ) from None
+            if found != checksum:
+                raise UserError(
+                    f"run {folder} cannot be read ({name} is not what was written: its checksum "
+                    "is another one); delete it to redo it"
+                )
+            if path.suffix == ".parquet":
+                tables[path.stem] = _with_times(_read(path), record["seconds"].get(path.stem))
+        return Outcome(tables, record["facts"])
+
+    def keep(
+        self, key: Mapping[str, Any], outcome: Outcome, *, more: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write what a run gave; returns its folder.
+
+        Of several processes that finish the same run the first one's result stays.
+
+        more: further entries of the record.
+        """
+        folder = self.path(key)
+        if outcome.failed:
+            self._keep_failure(key, {"failed": list(outcome.failed)})
+            return folder
+        temporary = self.root / f".unfinished-{secrets.token_hex(8)}"
         try:
-            scores.to_parquet(temporary / SCORES_FILE, index=False)
-            record = {"key": dict(key), **provenance()}
-            (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2, default=str) + "\n")
-            return self._move_in(temporary, self.path(key))
+            files, times = {}, {}
+            for name, frame in outcome.tables.items():
+                table, times[name] = _without_times(frame)
+                path = write_checked(temporary / f"{name}.parquet", table)
+                files[path.name] = file_hash(path)
+            files |= {name: file_hash(folder / name) for name in outcome.files}
+            record = {
+                "version": STORE_VERSION,
+                "status": "finished",
+                "key": dict(key),
+                "facts": dict(outcome.facts),
+                "sha256": files,
+                "seconds": {name: spent for name, spent in times.items() if spent is not None},
+                **(more or {}),
+                **provenance(),
+            }
+            self._write_record(temporary, record)
+            self._move_in(temporary, folder, key)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+        return folder
+
+    def keep_error(self, key: Mapping[str, Any], error: BaseException) -> None:
+        """Write that a run failed: the error and its traceback; pieces stay."""
+        text = "".join(traceback.format_exception(error))
+        self._keep_failure(key, {"failed": [f"{type(error).__name__}: {error}"], "traceback": text})
+
+    def _keep_failure(self, key: Mapping[str, Any], what: Mapping[str, Any]) -> None:
+        with self.lock(key):
+            if self.outcome(key) is not None:
+                return  # another process has finished it
+            record = {
+                "version": STORE_VERSION,
+                "status": "failed",
+                **what,
+                "key": dict(key),
+                **provenance(),
+            }
+            self._write_record(self.path(key), record)
+
+    @contextmanager
+    def lock(self, key: Mapping[str, Any]) -> Iterator[None]:
+        """The right to write a run's folder; a line on stderr when another process holds it."""
+        folder = self.path(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        with held(folder / ".lock"):
+            yield
+
+    def load(self, key: Mapping[str, Any]) -> pd.DataFrame | None:
+        """The score table of a finished run (schema SCORES); None when it is not there.
+
+        UserError as for :meth:`outcome`.
+        """
+        found = self.outcome(key)
+        return None if found is None else schema.conform(found.tables["scores"], "scores")
+
+    def save(self, key: Mapping[str, Any], scores: pd.DataFrame) -> Path:
+        """Write a run that gave a score table; returns its folder."""
+        return self.keep(key, Outcome({"scores": scores}))
+
+    def _move_in(self, temporary: Path, folder: Path, key: Mapping[str, Any]) -> None:
+        try:
+            temporary.rename(folder)
+            return
+        except OSError:
+            if not folder.is_dir():
+                raise
+        # Pieces of this run, a failed one, or another process's result are there.
+        with self.lock(key):
+            if self.outcome(key) is not None:
+                return
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == RECORD_FILE):
+                target = folder / path.name
+                if not (target.is_file() and file_hash(target) == file_hash(path)):
+                    path.replace(target)
+                _times_path(target).unlink(missing_ok=True)
 
     @staticmethod
-    def _move_in(temporary: Path, target: Path) -> Path:
-        if target.exists():
-            shutil.rmtree(target)
-        try:
-            return temporary.rename(target)
-        except OSError:
-            # Another process finished the same run in between; its scores are the same.
-            if target.is_dir():
-                return target
-            raise
+    def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
+        with atomic_write(folder / RECORD_FILE) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n")
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """A lock between processes; a line on stderr says so when it has to be waited for.
+
+    The lock ends with the process that holds it, whatever ends that.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        sys.stderr.write(f"waiting for another process that is at work in {path.parent}\n")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def adopt(left: Path, path: Path) -> None:
+    """Copy a file that an earlier version left, where it did and there is none yet."""
+    if left.is_file() and not path.is_file():
+        with atomic_write(path) as temporary:
+            shutil.copyfile(left, temporary)
 
 
 def provenance() -> dict[str, Any]:
@@ -104,7 +341,58 @@ def provenance() -> dict[str, Any]:
             versions[package] = "not installed"
     return {
         "versions": versions,
+        **({"git": commit} if (commit := _commit()) else {}),
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@lru_cache(maxsize=1)
+def _commit() -> str | None:
+    """The commit of the checkout that this package is run from; None for an installed one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return read_checked(path)
+    except DamagedTableError as error:
+        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+
+
+def _times_path(path: Path) -> Path:
+    return path.with_suffix(".times.json")
+
+
+def _without_times(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any] | None]:
+    """A table without its wall times, and these: their column's place and values."""
+    if TIMES not in frame.columns:
+        return frame, None
+    values = [None if pd.isna(value) else float(value) for value in frame[TIMES]]
+    place = list(frame.columns).index(TIMES)
+    return frame.drop(columns=TIMES), {"place": place, "values": values}
+
+
+def _with_times(frame: pd.DataFrame, times: Mapping[str, Any] | None) -> pd.DataFrame:
+    if times is None:
+        return frame
+    values = pd.array(times["values"], dtype="Float64").to_numpy(float, na_value=float("nan"))
+    if len(values) != len(frame):
+        values = [float("nan")] * len(frame)
+    found = frame.copy()
+    found.insert(min(times["place"], len(found.columns)), TIMES, values)
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from opscore import progress
+from opscore import progress, schema
 from opscore.analysis import save_figure
 from opscore.analysis.case_studies import toy_panels
 from opscore.data.files import write_table
@@ -21,7 +21,6 @@ from opscore.experiments.toy import (
     BEST_NWOT,
     POLICIES,
     ToyUnit,
-    score_chain,
     summarize_toy,
     toy_units,
 )
@@ -29,6 +28,7 @@ from opscore.images import load_images
 from opscore.isolation import isolated
 from opscore.proxies import MEANINGS
 from opscore.published import toy_model as published_toy_model
+from opscore.runs.run import complete
 from opscore.runs.store import RunStore, provenance
 
 #: The record that the package ships.
@@ -121,19 +121,20 @@ def toy_model(
     Raises:
         UserError: a length is below one, or a setting is bad.
     """
-    if store is not None and not isinstance(store, RunStore):
-        store = RunStore(store)
     resolved = ScoringSettings(
         policies=POLICIES, seeds=tuple(seeds), batch_size=batch_size, **settings
     ).resolved()
-    tables = []
     units = toy_units(resolved, lengths, resolved.seeds)
-    progress.plan([_label(unit) for unit in units])
-    for unit in units:
-        for meaning, table in _found_or_scored(unit, store).items():
-            tables.append(table.assign(meaning=meaning, length=unit.length))
-        if on_chain is not None:
-            on_chain(unit)
+    tell = None if on_chain is None else (lambda unit, outcome: on_chain(unit))
+    tables = [
+        schema.conform(outcome.tables[meaning], "scores").assign(
+            meaning=meaning, length=unit.length
+        )
+        for unit, outcome in zip(
+            units, complete(units, RunStore.of(store), on_done=tell), strict=True
+        )
+        for meaning in MEANINGS
+    ]
     names = ("images", "batch_size", "dtype", "device")
     plain = {name: asdict(resolved)[name] for name in names}
     described = load_images(resolved.images, resolved.data_dir).describe()
@@ -145,25 +146,3 @@ def toy_model(
 def shipped_toy_model() -> ToyResult:
     """What this project measured, from the record that the package ships."""
     return ToyResult(*read_record(RECORD))
-
-
-def _label(unit: ToyUnit) -> str:
-    return progress.label(f"{unit.length} edges", unit.seed)
-
-
-def _found_or_scored(unit: ToyUnit, store: RunStore | None) -> dict[str, pd.DataFrame]:
-    """The unit's tables by meaning: both from the store, or both scored and stored."""
-    if store is None:
-        with progress.unit(_label(unit)):
-            return score_chain(unit)
-    keys = {meaning: {**unit.key(), "meaning": meaning} for meaning in MEANINGS}
-    found = {meaning: store.load(key) for meaning, key in keys.items()}
-    complete = {str(meaning): table for meaning, table in found.items() if table is not None}
-    if len(complete) == len(keys):
-        progress.found(_label(unit))
-        return complete
-    with progress.unit(_label(unit)):
-        tables = score_chain(unit)
-        for meaning, key in keys.items():
-            store.save(key, tables[meaning])
-    return {str(meaning): table for meaning, table in tables.items()}

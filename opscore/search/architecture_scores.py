@@ -28,7 +28,7 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.data.files import write_table
 from opscore.errors import UserError
-from opscore.experiments.trained import image_fingerprint
+from opscore.experiments.keys import image_key
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
 from opscore.search.live_networks import forms_of, live_nwot, live_synflow
@@ -87,7 +87,7 @@ class RecordSettings:
         """Plain values that name the finished work."""
         found = asdict(self)
         del found["data_dir"]
-        return found | {"pixels": image_fingerprint(self.images, self.data_dir)}
+        return found | image_key(self.images, self.data_dir)
 
 
 def every_architecture() -> list[State]:

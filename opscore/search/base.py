@@ -14,9 +14,9 @@ import pandas as pd
 from opscore.errors import UserError, note, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
-from opscore.experiments.threads import in_workers
 from opscore.progress import reach
 from opscore.registry import Registry, look_up
+from opscore.runs.workers import in_workers
 from opscore.search.race import check_race
 from opscore.spaces import State
 from opscore.supernets.profiles import TrainingProfile

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from opscore._version import __version__
-from opscore.experiments import ScoringContext
-from opscore.experiments.trained import image_fingerprint
-from opscore.search.base import Method, SearchSettings
+from opscore.experiments import ScoringContext, earlier
+from opscore.experiments.keys import (
+    arithmetic_key,
+    image_key,
+    named_key,
+    oracle_key,
+    survivors_key,
+    training_key,
+)
+from opscore.experiments.keys import start_key as start
+from opscore.runs.fingerprint import fingerprint
+from opscore.runs.store import run_name
+from opscore.search.base import METHODS, Method, SearchSettings
+from opscore.supernets import network_version
+
+#: Entries of a key that stand for networks, which have a version.
+_NETWORKS = frozenset({"size", "images", "dtype"})
 
 
 def search_key(method: Method, settings: SearchSettings, seed: int | None) -> dict[str, Any]:
@@ -29,8 +39,7 @@ def search_key(method: Method, settings: SearchSettings, seed: int | None) -> di
 def piece_folder(root: Path, method: Method, settings: SearchSettings, seed: int | None) -> Path:
     """The folder of a search's finished pieces."""
     key = _key("search-pieces", method, method.piece_key(settings), settings, seed)
-    text = json.dumps(key, sort_keys=True, default=str)
-    return root / f"search-pieces-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return root / run_name(key)
 
 
 def _key(
@@ -40,23 +49,55 @@ def _key(
     settings: SearchSettings,
     seed: int | None,
 ) -> dict[str, Any]:
+    scoring = settings.scoring()
+    name, _, argument = method.name.partition("(")
+    argument = argument.removesuffix(")")
+    key: dict[str, Any] = {**start(kind, settings.space), "method": method.name, "seed": seed}
+    key |= {name: value for name, value in used.items() if name not in {"oracle", "training"}}
+    if name not in METHODS or METHODS.is_from_outside(name):
+        key["method_code"] = fingerprint(method)
+    key |= named_key(argument)
+    if _NETWORKS & key.keys():
+        key["networks"] = network_version(settings.space)
+    if "images" in key:
+        key |= image_key(settings.images, settings.data_dir)
+    if "dtype" in key:
+        key |= scoring.precision_key
+    if "meaning" in key:
+        key |= survivors_key(scoring, argument)
+    if "device" in key:
+        key["device"] = arithmetic_key(scoring)["device"]
+    if "training" in used:
+        key |= training_key(scoring)
+    if "oracle" in used:
+        key |= oracle_key(ScoringContext(scoring, 0).oracle)
+    return key
+
+
+def earlier_key(
+    method: Method, settings: SearchSettings, seed: int | None, *, pieces: bool = False
+) -> dict[str, Any] | None:
+    """The key of a search, or of its pieces, in version 1 of the store; None: not taken over."""
+    used = method.piece_key(settings) if pieces else method.key(settings)
+    new = _key("search", method, used, settings, seed)
+    if new.keys() & {"oracle", "method_code", "proxy_code", "proxy_weights", "space_content"}:
+        return None
     key: dict[str, Any] = {
-        "kind": kind,
-        "opscore": __version__,
+        "kind": "search-pieces" if pieces else "search",
+        "opscore": earlier.VERSION,
         "space": settings.space,
         "method": method.name,
         "seed": seed,
         **used,
     }
     if "images" in key:
-        key["pixels"] = image_fingerprint(settings.images, settings.data_dir)
+        key["pixels"] = earlier.pixels(settings.images, settings.data_dir)
+        if key["pixels"] is None:
+            return None
     if "dtype" in key:
         key |= settings.scoring().precision_key
     if "device" in key:
         key["device"] = settings.device.partition(":")[0]
     if "training" in key:
-        key["training"] = asdict(settings.scoring().profile)
-    if "oracle" in key:
-        oracle = ScoringContext(settings.scoring(), 0).oracle
-        key["oracle"] = {**asdict(settings.oracle), "table": oracle.describe()}
+        key["training"] = earlier.profile(settings.scoring())
     return key

@@ -21,6 +21,7 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.policies import Policy, make_policy
 from opscore.policies.base import EdgeScores
+from opscore.proxies import may_pass
 from opscore.proxies.copying import copy_network
 from opscore.rng import numpy_generator, torch_generator
 from opscore.search.base import TRACE
@@ -172,8 +173,8 @@ def read_proposal(folder: Path | None, number: int, initial: State) -> Proposal 
 
 
 def write_proposal(folder: Path | None, proposal: Proposal) -> None:
-    """Keep a finished proposal, whole or not at all."""
-    if folder is not None:
+    """Keep a finished proposal, whole or not at all; one with a failure that may pass is not."""
+    if folder is not None and not any(map(may_pass, proposal.trace["status"])):
         frame = proposal.trace.assign(seconds=proposal.seconds)
         write_table(_path(folder, proposal.number), frame)
 

@@ -28,7 +28,7 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.experiments.settings import DTYPES
 from opscore.images import Batch
-from opscore.proxies import Combination, Proxy
+from opscore.proxies import Combination, Proxy, may_pass
 from opscore.rng import derive_seed
 from opscore.spaces import State
 from opscore.supernets import build_network
@@ -207,9 +207,14 @@ def read_values(folder: Path | None, architecture: State, weights: str) -> pd.Da
 def write_values(
     folder: Path | None, architecture: State, weights: str, values: pd.DataFrame
 ) -> None:
-    """Keep a candidate's finished minibatches, whole or not at all."""
+    """Keep a candidate's finished minibatches, whole or not at all.
+
+    Those before one whose failure may pass are kept, and the others computed again.
+    """
     if folder is not None:
-        write_table(_path(folder, architecture, weights), values)
+        passing = values.loc[values["status"].map(may_pass), "batch"]
+        kept = values if passing.empty else values[values["batch"] < passing.min()]
+        write_table(_path(folder, architecture, weights), kept)
 
 
 def _path(folder: Path, architecture: State, weights: str) -> Path:

@@ -28,7 +28,7 @@ from opscore.supernets.checkpoints import (
 )
 from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_rows
 from opscore.supernets.counting import NetworkSize, network_size
-from opscore.supernets.families import SUPERNETS, Family, Final, Size
+from opscore.supernets.families import SUPERNETS, Family, Final, Size, network_version
 from opscore.supernets.final import Built, build, built_size, find_target, list_targets
 
 #: Side of the images of the image sets, pixels.
@@ -162,5 +162,6 @@ __all__ = [
     "load_batch",
     "load_checkpoint",
     "network_size",
+    "network_version",
     "operation_rows",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from opscore.errors import unknown
 from opscore.registry import Registry
+from opscore.runs.fingerprint import fingerprint
 from opscore.spaces import (
     DARTS_SPACES,
     NASBENCH201,
@@ -177,3 +178,15 @@ for _darts in DARTS_SPACES:
             finals=darts_finals(_darts.name),
         ),
     )
+
+
+def network_version(space: str) -> str:
+    """What stored results of a space's networks depend on: the family's version.
+
+    It includes the code where another package registered the family.
+    """
+    family = SUPERNETS[space]
+    if not SUPERNETS.is_from_outside(space):
+        return str(family.version)
+    sizes = tuple(sorted(family.sizes.items()))
+    return f"{family.version}-{fingerprint((family.supernet, family.network, sizes))}"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from opscore import progress
-from opscore.experiments.threads import in_workers
 from opscore.progress import Step
+from opscore.runs.workers import in_workers
 
 
 class Heard:

@@ -31,11 +31,12 @@ def resolved(smoke, method="zero-cost-pt(nwot)", **changed):
     return SearchSettings(methods=(method,), device="cpu", **(smoke | changed)).resolved()
 
 
-def test_a_full_search_has_the_key_that_it_had_before_there_was_a_choice(smoke):
+def test_a_full_search_is_named_by_what_it_depends_on(smoke):
     method, full = find_method("zero-cost-pt(nwot)"), resolved(smoke)
     assert set(search_key(method, full, 0)) == {
-        "kind", "opscore", "space", "method", "seed", "order", "orders", "size", "batch_size",
-        "images", "meaning", "dtype", "device", "proposals", "validation", "pixels",
+        "kind", "results", "space", "method", "seed", "order", "orders", "size", "batch_size",
+        "images", "image_content", "networks", "meaning", "dtype", "device", "proposals",
+        "validation",
     }  # fmt: skip
     rough = resolved(smoke, precision="bf16")
     assert search_key(method, rough, 0) == search_key(method, full, 0) | {"precision": "bf16"}

@@ -13,10 +13,10 @@ import torch
 
 import opscore
 from opscore.errors import UserError
-from opscore.experiments import threads
-from opscore.experiments.threads import available_cores, in_workers, packed, threads_for_each
 from opscore.proxies import register_proxy, unregister_proxy
 from opscore.registry import Added
+from opscore.runs import workers as threads
+from opscore.runs.workers import available_cores, in_workers, packed, threads_for_each
 
 
 @pytest.fixture

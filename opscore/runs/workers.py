@@ -1,4 +1,4 @@
-"""How the processor's cores are shared out between worker processes.
+"""Worker processes: they share the cores, know what was registered, and end with their parent.
 
 A worker is given its threads for tensors here; joblib does the same for the libraries under NumPy
 when it starts a worker. Together the workers have no more threads than the process may use.
@@ -10,8 +10,12 @@ import importlib.util
 import os
 import pickle
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +24,7 @@ import joblib
 import torch
 
 from opscore import progress
-from opscore.errors import UserError
+from opscore.errors import OpscoreError, UserError
 from opscore.registry import Added, added_by_the_user, adopt
 
 R = TypeVar("R")
@@ -60,17 +64,27 @@ def in_workers(
         function: a function of a module, so that workers can import it.
         calls: the arguments of each call.
         in_order: give the results in the order of the calls.
+
+    They end when this process does, whatever ends it. OpscoreError when a worker was killed.
     """
     threads = threads_for_each(jobs)
     kind = "generator" if in_order else "generator_unordered"
     # One call at a time: the calls are long, and of different lengths.
     parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1)
     entries = packed(added_by_the_user())
-    with progress.relaying() as heard:
-        yield from parallel(
-            joblib.delayed(_in_worker)(threads, entries, heard, function, arguments)
-            for arguments in calls
-        )
+    try:
+        with progress.relaying() as heard:
+            yield from parallel(
+                joblib.delayed(_in_worker)(
+                    os.getpid(), threads, entries, heard, function, arguments
+                )
+                for arguments in calls
+            )
+    except BrokenProcessPool:
+        raise OpscoreError(
+            "a worker process was killed, for instance because memory ran out; what was finished "
+            "is kept, and the same call goes on from there (with fewer jobs it needs less memory)"
+        ) from None
 
 
 def packed(entries: Sequence[Added]) -> list[bytes]:
@@ -118,14 +132,28 @@ def _adopt(entries: Sequence[bytes]) -> None:
 
 
 def _in_worker(
+    parent: int,
     threads: int,
     entries: Sequence[bytes],
     heard: Path | None,
     function: Callable[..., R],
     arguments: tuple[object, ...],
 ) -> R:
+    end_with(parent)
     # A worker serves many calls, and nothing else: its number of threads is not set back.
     torch.set_num_threads(threads)
     _adopt(entries)
     with progress.relayed(heard):
         return function(*arguments)
+
+
+@lru_cache(maxsize=1)
+def end_with(parent: int) -> None:
+    """End this process, a worker, soon after its parent ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="opscore-parent").start()

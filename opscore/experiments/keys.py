@@ -1,0 +1,121 @@
+"""Parts of the keys of runs: what results depend on, as plain values and without wording.
+
+Tables, pixels and labels count by content; what users registered counts by its code. Whatever
+belongs to opscore counts by name, and :data:`opscore.runs.fingerprint.RESULTS` is raised when the
+same names and settings come to give other numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from opscore.data.files import file_hash
+from opscore.errors import UserError
+from opscore.experiments.settings import ScoringSettings
+from opscore.images import image_content
+from opscore.oracles import Oracle
+from opscore.policies import POLICIES, find_family
+from opscore.proxies import PROXIES, Combination, Proxy, get_proxy
+from opscore.runs.fingerprint import RESULTS, fingerprint
+from opscore.spaces import SPACES, get_space
+from opscore.supernets import network_version
+
+
+def start_key(kind: str, space: str) -> dict[str, Any]:
+    """The part of every key: what is computed, in which space, and the version of our numbers."""
+    key: dict[str, Any] = {"kind": kind, "results": RESULTS, "space": space}
+    if SPACES.is_from_outside(space):
+        key["space_content"] = fingerprint(get_space(space))
+    return key
+
+
+def network_key(settings: ScoringSettings) -> dict[str, Any]:
+    """What the networks depend on, beside the seed: size or file, arithmetic, version."""
+    return {
+        "size": settings.size if settings.checkpoint is None else None,
+        "checkpoint": None if settings.checkpoint is None else file_hash(settings.checkpoint),
+        "networks": network_version(settings.space),
+        **arithmetic_key(settings),
+    }
+
+
+def arithmetic_key(settings: ScoringSettings) -> dict[str, Any]:
+    """Type of the numbers, and kind of device."""
+    return {"dtype": settings.dtype, "device": settings.device.partition(":")[0]}
+
+
+def image_key(images: str, data_dir: Path | None) -> dict[str, Any]:
+    """An image set by its name and by its content, labels included."""
+    return {"images": images, "image_content": image_content(images, data_dir)}
+
+
+def batch_key(settings: ScoringSettings) -> dict[str, Any]:
+    """A drawn minibatch by its images and size, one from a file by the file's hash."""
+    if settings.batch_file is not None:
+        return {"batch_file": file_hash(settings.batch_file)}
+    drawn = image_key(settings.images, settings.data_dir)
+    return {**drawn, "batch_size": settings.batch_size}
+
+
+def training_key(settings: ScoringSettings) -> dict[str, Any]:
+    """How supernets are trained and retrained, and on which images."""
+    profile = asdict(settings.profile)
+    del profile["name"]
+    return {"training": profile, **image_key(settings.images, settings.data_dir)}
+
+
+def oracle_key(oracle: Oracle) -> dict[str, Any]:
+    """The accuracies themselves, and how trainings are reduced."""
+    return {"oracle": {"accuracies": oracle.content, "seeds": oracle.seeds}}
+
+
+def policy_key(name: str) -> dict[str, Any]:
+    """A policy by its name, and the code of what in it was registered from outside."""
+    family, argument = find_family(name)
+    key: dict[str, Any] = {"policy": name}
+    if POLICIES.is_from_outside(name.partition("(")[0].strip()):
+        key["policy_code"] = fingerprint((family.build, family.policy))
+    return key | named_key(argument)
+
+
+def named_key(argument: str) -> dict[str, Any]:
+    """The code of the proxies of a name's argument that were registered from outside."""
+    codes = {one.name: code for one in _named(argument) if (code := proxy_code(one)) is not None}
+    return {"proxy_code": codes} if codes else {}
+
+
+def survivors_key(settings: ScoringSettings, argument: str) -> dict[str, Any]:
+    """What proxies let the survivors of an edge weigh that are not taken as before ('theta').
+
+    Nothing where the settings say it for all of them: then these name it.
+    """
+    if settings.survivors != "auto":
+        return {}
+    weights = {one.name: str(one.weighs(settings.meaning)) for one in _named(argument)}
+    other = {name: weight for name, weight in weights.items() if weight != "theta"}
+    return {"proxy_weights": other} if other else {}
+
+
+def _named(argument: str) -> tuple[Proxy, ...]:
+    """The proxies that the argument of a policy or method names."""
+    if not argument:
+        return ()
+    try:
+        found = get_proxy(argument)
+    except UserError:  # an argument of another kind
+        return ()
+    return tuple(found.proxies) if isinstance(found, Combination) else (found,)
+
+
+def proxy_code(proxy: Proxy) -> str | None:
+    """A hash of a proxy's code and settings, or its version; None for one of this package."""
+    registered = proxy.name in PROXIES and PROXIES[proxy.name] is proxy
+    if registered and not PROXIES.is_from_outside(proxy.name):
+        return None
+    settings = (proxy.higher_is_better, proxy.mode, proxy.survivors)
+    if proxy.version is not None:
+        return fingerprint((proxy.version, settings))
+    engines = (proxy.engine, proxy.network_engine, tuple(sorted(proxy.engine_meanings)))
+    return fingerprint((settings, proxy.function, proxy.clean, engines))

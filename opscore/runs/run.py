@@ -1,0 +1,163 @@
+"""One kind of run for everything: a key, a computation in pieces, found or computed, kept.
+
+``initial``, ``progressive``, ``search``, the toy model, the retraining curves, trained supernets
+and scores of all architectures are runs. :func:`complete` is the one loop over them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from opscore import progress
+from opscore.errors import UserError
+from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.runs.workers import in_workers
+
+R = TypeVar("R", bound="Run")
+
+#: Called with each run and what it gave, found or computed.
+OnRun = Callable[[R, Outcome], object]
+
+
+class Run(ABC):
+    """Something that is computed once for each key."""
+
+    @abstractmethod
+    def key(self) -> dict[str, Any]:
+        """What the result depends on, as plain values and without wording; 'kind' is one."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What progress calls the run."""
+
+    @abstractmethod
+    def compute(self, pieces: Pieces) -> Outcome:
+        """The result, computed here and now, on from the pieces that are finished."""
+
+    def earlier(self, store: RunStore) -> Outcome | None:
+        """The result as an earlier version of this package kept it; None when it did not."""
+        return None
+
+    def earlier_folder(self) -> str | None:
+        """The name of the folder in which an earlier version kept this run's pieces."""
+        return None
+
+    def clean_up(self, outcome: Outcome, pieces: Pieces) -> None:  # noqa: B027 - most need none
+        """Called when the result is kept, to remove what was only needed to go on."""
+
+
+def find(run: Run, store: RunStore, key: Mapping[str, Any]) -> Outcome | None:
+    """What a finished run gave, now or with an earlier version; None when it is to be computed."""
+    found = store.outcome(key)
+    if found is None and (old := run.earlier(store)) is not None:
+        store.keep(key, old, more={"migrated": "from version 1 of the store"})
+        found = old
+    return found
+
+
+def work(run: Run, store: RunStore | None, key: Mapping[str, Any] | None = None) -> Outcome:
+    """Compute a run and keep what it gives; an error is kept too, and raised.
+
+    key: of the run, where it is known already.
+    """
+    with progress.unit(run.label):
+        if store is None:
+            return run.compute(Pieces())
+        key = key or run.key()
+        pieces = store.pieces(key, run.earlier_folder())
+        try:
+            outcome = run.compute(pieces)
+        except UserError:
+            raise
+        except Exception as error:
+            store.keep_error(key, error)
+            raise
+        store.keep(key, outcome)
+        run.clean_up(outcome, pieces)
+        return outcome
+
+
+def complete(
+    runs: Sequence[R],
+    store: RunStore | None,
+    *,
+    jobs: int = 1,
+    on_done: OnRun[R] | None = None,
+    on_refused: Callable[[int, UserError], object] | None = None,
+    here: Callable[[R], R] | None = None,
+    spreads: bool = False,
+) -> list[Outcome]:
+    """What the runs give, in their order; those that the store has are not redone.
+
+    Runs that refuse their settings are left out where ``on_refused`` is given.
+
+    Args:
+        runs: what is wanted.
+        store: where finished runs are found and kept; None keeps nothing.
+        jobs: worker processes. The result does not depend on it: what a run draws depends on its
+            seed. The cores are shared out evenly between the workers.
+        on_done: called for each run, found or computed, as it comes in.
+        on_refused: called with the place of a run that refuses its settings, and the reason; None
+            raises it.
+        here: gives the run to compute where that is done in this process, such as one that says
+            how far it is.
+        spreads: whether such a run uses ``jobs`` workers itself; then runs are computed in this
+            process, one after the other, when there are fewer of them than workers.
+
+    Raises:
+        UserError: the number of jobs is below one, or a run refuses its settings.
+        OpscoreError: a worker was killed.
+    """
+    if jobs < 1:
+        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
+    outcomes: dict[int, Outcome] = {}
+
+    def take(place: int, outcome: Outcome | UserError) -> None:
+        if isinstance(outcome, UserError):
+            if on_refused is None:
+                raise outcome
+            on_refused(place, outcome)
+            return
+        outcomes[place] = outcome
+        if on_done is not None:
+            on_done(runs[place], outcome)
+
+    progress.plan([run.label for run in runs])
+    # Keys are made here and nowhere else: workers get copies of what users registered.
+    keys = [None if store is None else run.key() for run in runs]
+    missing = []
+    for place, (run, key) in enumerate(zip(runs, keys, strict=True)):
+        found = None if store is None or key is None else find(run, store, key)
+        if found is None:
+            missing.append(place)
+        else:
+            progress.found(run.label)
+            take(place, found)
+    if jobs == 1 or len(missing) <= 1 or (spreads and len(missing) < jobs):
+        for place in missing:
+            run = runs[place] if here is None else here(runs[place])
+            take(place, _work_or_reason(run, store, keys[place]))
+    else:
+        calls = ((place, runs[place], store, keys[place]) for place in missing)
+        for place, outcome in in_workers(min(jobs, len(missing)), _in_worker, calls):
+            take(place, outcome)
+    return [outcomes[place] for place in sorted(outcomes)]
+
+
+def _work_or_reason(
+    run: Run, store: RunStore | None, key: Mapping[str, Any] | None
+) -> Outcome | UserError:
+    """What a run gives, or why it refuses its settings."""
+    try:
+        return work(run, store, key)
+    except UserError as error:
+        return error
+
+
+def _in_worker(
+    place: int, run: Run, store: RunStore | None, key: Mapping[str, Any] | None
+) -> tuple[int, Outcome | UserError]:
+    return place, _work_or_reason(run, store, key)
