@@ -128,9 +128,13 @@ def content_hash(frame: pd.DataFrame) -> str:
     for name in frame.columns:
         _update(digest, str(name).encode())
         column = frame[name]
-        if column.dtype.kind in "fiub":
-            kind = np.float64 if column.dtype.kind == "f" else np.int64
-            values = np.array(column, dtype=kind)  # a copy, so that NaN can be made one value
+        some_missing = bool(column.isna().any())
+        if column.dtype.kind in "fiu" or (column.dtype.kind == "b" and not some_missing):
+            # Integers with missing values come back from a file as floats.
+            kind = np.float64 if column.dtype.kind == "f" or some_missing else np.int64
+            # A copy, so that NaN can be made one value.
+            missing_as = {"na_value": np.nan} if some_missing else {}
+            values = column.to_numpy(dtype=kind, copy=True, **missing_as)
             if kind is np.float64:
                 values[np.isnan(values)] = np.nan
             _update(digest, values.tobytes())

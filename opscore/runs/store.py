@@ -375,7 +375,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _times_path(path: Path) -> Path:
-    return path.with_suffix(".times.json")
+    return path.with_name(f".{path.stem}.times.json")
 
 
 def _without_times(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any] | None]:

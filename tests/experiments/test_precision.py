@@ -41,12 +41,12 @@ def test_the_setting_reaches_the_engine(policy: str) -> None:
     assert found == by_precision["bf16"] != by_precision["full"]
 
 
-def test_a_full_run_has_the_key_that_it_had_before_there_was_a_choice() -> None:
+def test_a_full_run_is_named_by_what_it_depends_on() -> None:
     for unit in (units(resolved())[0], progressive_units(resolved())[0]):
         order = {"order"} if unit.key()["kind"] == "progressive" else set()
         assert set(unit.key()) == order | {
-            "kind", "opscore", "schema", "space", "policy", "seed", "size", "checkpoint",
-            "meaning", "dtype", "device", "images", "batch_size", "batch_file", "pixels",
+            "kind", "results", "space", "policy", "seed", "size", "checkpoint", "networks",
+            "meaning", "dtype", "device", "images", "image_content", "batch_size",
         }  # fmt: skip
     assert "precision" not in toy_units(resolved(), [1], [0])[0].key()
 

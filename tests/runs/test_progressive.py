@@ -187,7 +187,7 @@ def test_policies_share_one_training(tmp_path):
     assert result.correlation().policy.unique().tolist() == policies
     assert (result.scores[result.scores.policy == "disc-acc"].status == "ok").all()
     opscore.initial(["darts"], store=tmp_path, **SMALL)
-    assert len(list((tmp_path / "supernets").glob("*.pt"))) == 1
+    assert len(list((tmp_path / "supernets").rglob("*.pt"))) == 1
     names = [path.name for path in tmp_path.glob("progressive-*")]
     assert len(names) == 4
     for name in names:
