@@ -28,27 +28,6 @@ def check_seed(seed: object) -> int:
     """
     try:
         found = int(seed)  # type: ignore[call-overload]
-        whole = found == seed
-    except (TypeError, ValueError, OverflowError):
-        whole = False
-    if not whole:
-        raise UserError(f"a seed is a whole number, got {seed!r}")
-    if not 0 <= found <= LARGEST_SEED:
-        raise UserError(f"seeds are 0 to 2^63 - 1, got {found}")
-    return int(found)
-
-
-#: The largest run seed.
-LARGEST_SEED = 2**63 - 1
-
-
-def check_seed(seed: object) -> int:
-    """The seed as an int, whatever integer type it came in: 1, np.int64(1) and 1.0 are one seed.
-
-    UserError when it is no whole number from 0 to 2^63 - 1.
-    """
-    try:
-        found = int(seed)  # type: ignore[call-overload]
         whole = bool(found == seed)
     except (TypeError, ValueError, OverflowError):
         whole = False

@@ -75,7 +75,7 @@ def test_finished_searches_are_found_again(result, monkeypatch):
     first, methods, settings = result
     from opscore.runs import searching
 
-    monkeypatch.setattr(searching, "_search", None)
+    monkeypatch.setattr(searching, "search_once", None)
     again = opscore.run_search(methods, seeds=(0, 1), **settings)
     for name in ("architectures", "candidates", "trace", "costs"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
