@@ -91,7 +91,7 @@ def check_space(space: str) -> None:
     for choices in draw.integers(this.choice_counts, size=(20, len(this.edges))):
         _check_architecture(this.architecture([int(choice) for choice in choices]))
     supernet = build_supernet(space, "smoke", seed=1, n_classes=3)
-    side = family.image_side
+    side = family.side("smoke")
     images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         end = _check_walk(supernet, images)

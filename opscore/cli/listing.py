@@ -76,7 +76,7 @@ def _engine_row(name: str) -> dict[str, Any]:
     from opscore.engine import coverage
     from opscore.supernets import SUPERNETS, build_supernet
 
-    side = SUPERNETS[name].image_side
+    side = SUPERNETS[name].side("smoke")
     found = coverage(build_supernet(name, "smoke"), (3, side, side))
     return {
         "space": name,

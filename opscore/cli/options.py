@@ -38,6 +38,10 @@ class NetworkOptions:
     size: SizeOption = "paper"
     batch_size: BatchSizeOption = 256
     images: ImagesOption = "auto"
+    image_size: Annotated[
+        int | None,
+        typer.Option(help="Pixels to which images are scaled; else what the networks are for."),
+    ] = None
     meaning: Annotated[
         str, typer.Option(help="faithful (as published) or clean (as the equations say).")
     ] = "faithful"

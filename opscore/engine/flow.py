@@ -139,6 +139,9 @@ class FlowLayers(Layers):
     def _atom(self, step: Step, inputs: list[Tensor], own: bool) -> Tensor:
         if step.kind == "relu":
             return inputs[0]
+        if step.kind == "relu6":
+            signal, derivative = inputs[0]
+            return torch.stack((signal.clamp(max=6), derivative * (signal < 6)))
         if step.kind in ("pool", "cat"):
             return super()._atom(step, inputs, own=False)
         if step.kind != "call":

@@ -79,7 +79,7 @@ def unit_key(
 ) -> dict[str, Any] | None:
     """The key of a policy's scores; None where it is not taken over."""
     uses = find_family(policy)[0].policy.uses
-    if "oracle" in uses or not _is_own(settings, policy):
+    if "oracle" in uses or settings.image_size is not None or not _is_own(settings, policy):
         return None
     key: dict[str, Any] = {
         "kind": kind,
@@ -141,7 +141,9 @@ def training_name(settings: ScoringSettings, seed: int) -> str | None:
         "training": settings.profile.training_key(),
         "seed": seed,
     }
-    return None if found is None else f"{name_of(key, 'supernet')}.pt"
+    if found is None or settings.image_size is not None:
+        return None
+    return f"{name_of(key, 'supernet')}.pt"
 
 
 def retraining_name(settings: ScoringSettings, seed: int, edge: int, epochs: int) -> str | None:

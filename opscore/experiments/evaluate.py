@@ -104,7 +104,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     chosen = _resolve_proxies(proxies)
     results = _Results(store, settings)
     where = resolve_device(device)
-    image_set = images_for(space, source, data_dir)
+    image_set = images_for(space, source, data_dir, size=size)
     batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
     reporting.plan(["architectures"])
     with reporting.unit("architectures"), reporting.steps(len(states), "architectures"):

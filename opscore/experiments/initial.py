@@ -35,7 +35,6 @@ from opscore.supernets import (
     Supernet,
     Survivors,
     build_supernet,
-    images_for,
     load_batch,
     load_checkpoint,
 )
@@ -150,7 +149,7 @@ class ScoringContext:
     @cached_property
     def images(self) -> ImageSet:
         """The image set that everything is drawn from."""
-        return images_for(self.settings.space, self.settings.images, self.settings.data_dir)
+        return self.settings.image_set()
 
     @cached_property
     def oracle(self) -> Oracle:

@@ -38,6 +38,7 @@ def network_key(settings: ScoringSettings) -> dict[str, Any]:
         "checkpoint": None if settings.checkpoint is None else file_hash(settings.checkpoint),
         "networks": network_version(settings.space),
         **arithmetic_key(settings),
+        **settings.image_size_key,
     }
 
 
@@ -56,7 +57,7 @@ def batch_key(settings: ScoringSettings) -> dict[str, Any]:
     if settings.batch_file is not None:
         return {"batch_file": file_hash(settings.batch_file)}
     drawn = image_key(settings.images, settings.data_dir)
-    return {**drawn, "batch_size": settings.batch_size}
+    return {**drawn, "batch_size": settings.batch_size, **settings.image_size_key}
 
 
 def training_key(settings: ScoringSettings) -> dict[str, Any]:

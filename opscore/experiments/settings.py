@@ -11,7 +11,7 @@ import torch
 
 from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
-from opscore.images import resolve_images
+from opscore.images import ImageSet, resolve_images
 from opscore.oracles import has_oracle, load_accuracies
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
@@ -25,7 +25,7 @@ from opscore.proxies import (
 )
 from opscore.rng import check_seed
 from opscore.spaces import get_space
-from opscore.supernets import SUPERNETS, Survivors
+from opscore.supernets import SUPERNETS, Survivors, images_for
 from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
 
 #: The oracle's source where there is no truth.
@@ -96,6 +96,8 @@ class ScoringSettings:
         size: of the supernet: 'paper', 'cpu' or 'smoke'.
         batch_size: images in the minibatch.
         images: image set; 'auto' is CIFAR-10 where it is found, else digits.
+        image_size: height and width to which images are scaled, pixels; None is what the networks
+            of this size are made for.
         meaning: 'faithful' or 'clean' (docs/faithful.md).
         dtype: 'float32' or 'float64'.
         precision: of the proxies' fast path: 'full' is that of ``dtype``; 'bf16' computes its
@@ -131,6 +133,7 @@ class ScoringSettings:
     data_dir: Path | None = None
     training: TrainingProfile | str = "auto"
     cache: Path | None = None
+    image_size: int | None = None
 
     @property
     def profile(self) -> TrainingProfile:
@@ -156,6 +159,17 @@ class ScoringSettings:
         return key if self.survivors == "auto" else {**key, "survivors": self.survivors}
 
     @property
+    def image_size_key(self) -> dict[str, int]:
+        """What the size of images adds to a run's key: nothing where it is the networks' own."""
+        return {} if self.image_size is None else {"image_size": self.image_size}
+
+    def image_set(self) -> ImageSet:
+        """The image set, scaled for the networks."""
+        return images_for(
+            self.space, self.images, self.data_dir, size=self.size, image_size=self.image_size
+        )
+
+    @property
     def survivors_note(self) -> str:
         """What notes say of the survivors' weights: nothing where each proxy has its own way."""
         return "" if self.survivors == "auto" else f", survivors {self.survivors}"
@@ -166,7 +180,9 @@ class ScoringSettings:
         Raises UserError for the first thing that is wrong.
         """
         get_space(self.space)
-        SUPERNETS[self.space].size(self.size)
+        family = SUPERNETS[self.space]
+        family.size(self.size)
+        side = family.side(self.size, self.image_size)
         check_meaning(self.meaning)
         if not self.policies:
             raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
@@ -208,6 +224,7 @@ class ScoringSettings:
             data_dir=data_dir,
             training=self._training(),
             cache=_path(self.cache),
+            image_size=None if side == family.side(self.size) else side,
         )
 
 

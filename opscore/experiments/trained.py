@@ -15,7 +15,7 @@ from opscore.isolation import isolated
 from opscore.runs.fingerprint import hash_of
 from opscore.runs.run import Run, find, work
 from opscore.runs.store import Outcome, Pieces, RunStore, adopt, held
-from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
+from opscore.supernets import Supernet, build_supernet, load_checkpoint
 from opscore.supernets.training import OnEpoch, train
 
 #: The file with the supernet, its optimisers and its log.
@@ -106,7 +106,7 @@ class Training(Run):
     def run(self, path: Path | None) -> Supernet:
         """The supernet, trained on from the checkpoint at the path, or found whole there."""
         settings = self.settings
-        images = images_for(settings.space, settings.images, settings.data_dir)
+        images = settings.image_set()
         supernet = build_supernet(
             settings.space, settings.size, seed=self.seed, n_classes=images.n_classes
         ).to(settings.device, DTYPES[settings.dtype])

@@ -35,7 +35,6 @@ from opscore.runs.store import Outcome, RunStore, provenance
 from opscore.runs.tasks import task_correlations
 from opscore.search import SearchSettings
 from opscore.spaces import get_space
-from opscore.supernets import images_for
 
 #: Called with each unit's table as it comes in.
 OnDone = Callable[[Unit, pd.DataFrame], object]
@@ -136,7 +135,7 @@ class InitialResult:
         """What the numbers rest on, a line each: images, supernet, truth."""
         settings = self.settings
         if settings.batch_file is None:
-            described = images_for(settings.space, settings.images, settings.data_dir).describe()
+            described = settings.image_set().describe()
             images = f"images: {described}; batch {settings.batch_size}"
         else:
             images = f"images: {settings.batch_file.name}"

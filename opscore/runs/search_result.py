@@ -19,7 +19,6 @@ from opscore.published import PAPER
 from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
 from opscore.runs.store import provenance
 from opscore.search import SearchOutcome, SearchSettings
-from opscore.supernets import images_for
 
 #: One row per (method, dataset).
 SUMMARY = {
@@ -158,7 +157,7 @@ class SearchResult:
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
         settings = self.settings
-        described = images_for(settings.space, settings.images, settings.data_dir).describe()
+        described = settings.scoring().image_set().describe()
         reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         precision = "" if settings.precision == "full" else f" in {settings.precision}"

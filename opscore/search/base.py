@@ -83,7 +83,7 @@ class SearchSettings:
             chosen edge again (opscore/search/orders.py, docs/faithful.md).
         evaluations: networks that a sampling method may score (NASWOT, evolution).
         space, size, batch_size, images, meaning, dtype, precision, survivors, device, data_dir,
-            training, cache, oracle: as in :class:`opscore.experiments.ScoringSettings`.
+            training, cache, oracle, image_size: as in :class:`opscore.experiments.ScoringSettings`.
     """
 
     methods: tuple[str, ...] = ("zero-cost-pt(nwot)",)
@@ -108,6 +108,7 @@ class SearchSettings:
     data_dir: Path | None = None
     training: TrainingProfile | str = "auto"
     cache: Path | None = None
+    image_size: int | None = None
 
     def scoring(self, policy: str = "random") -> ScoringSettings:
         """The settings of scoring by one policy, as these say."""
@@ -146,6 +147,7 @@ class SearchSettings:
             data_dir=scoring.data_dir,
             training=scoring.training,
             cache=scoring.cache,
+            image_size=scoring.image_size,
         )
         return resolved._of_fitting_methods()
 

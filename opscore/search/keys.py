@@ -61,6 +61,8 @@ def _key(
         key["networks"] = network_version(settings.space)
     if "images" in key:
         key |= image_key(settings.images, settings.data_dir)
+    if key.keys() & {"images", "dtype"}:
+        key |= scoring.image_size_key
     if "dtype" in key:
         key |= scoring.precision_key
     if "meaning" in key:
@@ -81,6 +83,8 @@ def earlier_key(
     used = method.piece_key(settings) if pieces else method.key(settings)
     new = _key("search", method, used, settings, seed)
     if new.keys() & {"oracle", "method_code", "proxy_code", "proxy_weights", "space_content"}:
+        return None
+    if settings.image_size is not None:  # there was no such choice
         return None
     key: dict[str, Any] = {
         "kind": "search-pieces" if pieces else "search",

@@ -3,6 +3,7 @@
 from opscore.registry import Registry
 from opscore.spaces.base import SearchSpace, State
 from opscore.spaces.darts import DARTS_SPACES, Genotype
+from opscore.spaces.mobilenet import MOBILENET
 from opscore.spaces.nasbench201 import NASBENCH201
 from opscore.spaces.nasbench_macro import NASBENCH_MACRO
 from opscore.spaces.nb1shot1 import NB1SHOT1
@@ -10,7 +11,7 @@ from opscore.spaces.transnas import TRANSNAS_MICRO
 
 #: Search spaces by name; other packages add theirs through the entry-point group.
 SPACES: Registry[SearchSpace] = Registry("space", entry_points="opscore.spaces")
-for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO, *DARTS_SPACES):
+for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO, *DARTS_SPACES, MOBILENET):
     SPACES.add(_space.name, _space)
 
 
@@ -26,6 +27,7 @@ def get_space(name: str) -> SearchSpace:
 
 __all__ = [
     "DARTS_SPACES",
+    "MOBILENET",
     "NASBENCH201",
     "NASBENCH_MACRO",
     "NB1SHOT1",

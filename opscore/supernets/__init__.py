@@ -130,9 +130,24 @@ def load_checkpoint(path: Path | str, space: str = "nasbench201") -> Supernet:
     raise UserError(f"{path}: not a supernet of {space}: {reasons[0]}")
 
 
-def images_for(space: str, name: str = "auto", data_dir: Path | str | None = None) -> ImageSet:
-    """The image set of this name, scaled where the networks of a space need another size."""
-    images, side = load_images(name, data_dir), SUPERNETS[space].image_side
+def images_for(
+    space: str,
+    name: str = "auto",
+    data_dir: Path | str | None = None,
+    *,
+    size: str = "paper",
+    image_size: int | None = None,
+) -> ImageSet:
+    """The image set of this name, scaled where the networks of a space need another size.
+
+    Args:
+        space: name of the space.
+        name: of the image set.
+        data_dir: where data is looked for first.
+        size: name of the networks' size, which may have images of its own.
+        image_size: height and width in pixels instead of the networks' own.
+    """
+    images, side = load_images(name, data_dir), SUPERNETS[space].side(size, image_size)
     return images if side == IMAGE_SIDE else ScaledImages(images, side)
 
 

@@ -9,20 +9,32 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from opscore.errors import unknown
+from opscore.errors import UserError, unknown
 from opscore.registry import Registry
 from opscore.runs.fingerprint import fingerprint
 from opscore.spaces import (
     DARTS_SPACES,
+    MOBILENET,
     NASBENCH201,
     NASBENCH_MACRO,
     NB1SHOT1,
     TRANSNAS_MICRO,
     State,
 )
-from opscore.supernets import darts, darts_final, nasbench201, nasbench_macro, nb1shot1, transnas
+from opscore.supernets import (
+    darts,
+    darts_final,
+    mobilenet,
+    nasbench201,
+    nasbench_macro,
+    nb1shot1,
+    transnas,
+)
 from opscore.supernets.base import Supernet, SupernetSize
 from opscore.supernets.checkpoints import nasbench201_size
+
+#: The smallest images that any network takes, pixels.
+LEAST_SIDE = 8
 
 #: Arguments of a supernet of a size, by keyword.
 Size = Mapping[str, int] | SupernetSize
@@ -56,6 +68,7 @@ class Family:
         sizes: the arguments of each named size. 'paper' is the full one and 'smoke' the smallest
             that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
         image_side: height and width of the images, pixels; image sets of another size are scaled.
+        image_sides: the same of sizes whose images are smaller, by the name of the size.
         version: goes up when the same size and seed no longer give the same network.
         size_of: the arguments of a size from a checkpoint's tensors; the named sizes are tried
             where it is None.
@@ -71,6 +84,7 @@ class Family:
     network: Callable[..., nn.Module]
     sizes: Mapping[str, Size]
     image_side: int = 32
+    image_sides: Mapping[str, int] = field(default_factory=dict)
     version: int = 1
     size_of: Callable[[Mapping[str, Tensor]], Size] | None = None
     reduced: tuple[Size, Size] | None = None
@@ -87,6 +101,16 @@ class Family:
         """A size, or its name, as keyword arguments."""
         found = self.size(size) if isinstance(size, str) else size
         return asdict(found) if isinstance(found, SupernetSize) else dict(found)
+
+    def side(self, size: str | Size, asked: int | None = None) -> int:
+        """Height and width of the images for a size: what was asked for, or its own.
+
+        UserError for a number below :data:`LEAST_SIDE`.
+        """
+        if asked is not None and asked < LEAST_SIDE:
+            raise UserError(f"images of {LEAST_SIDE} pixels or more are needed, got {asked}")
+        own = self.image_sides.get(size) if isinstance(size, str) else None
+        return asked or own or self.image_side
 
     def final_networks(self) -> Mapping[str, Final]:
         """What can be built in the end, the default first."""
@@ -178,6 +202,20 @@ for _darts in DARTS_SPACES:
             finals=darts_finals(_darts.name),
         ),
     )
+SUPERNETS.add(
+    MOBILENET.name,
+    Family(
+        mobilenet.MobileNetSupernet,
+        mobilenet.MobileNetNetwork,
+        mobilenet.SIZES,
+        image_side=mobilenet.IMAGE_SIDES["paper"],
+        image_sides=mobilenet.IMAGE_SIDES,
+        finals={
+            "imagenet": Final({"width": 100}, 1000, 224, mobilenet.MobileNetFinalNetwork),
+            "cifar10": Final({"width": 100}, 10, 224, mobilenet.MobileNetFinalNetwork),
+        },
+    ),
+)
 
 
 def network_version(space: str) -> str:

@@ -12,7 +12,6 @@ classification (decoders) are not built: what is scored is the part that all tas
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -22,7 +21,7 @@ from torch.nn import functional
 from opscore.spaces import State
 from opscore.spaces.nasbench201 import NODES
 from opscore.spaces.transnas import OPERATIONS, SKELETON, TRANSNAS_MICRO
-from opscore.supernets.base import Supernet
+from opscore.supernets.base import Supernet, initialize_by_fan_out
 from opscore.supernets.choice import Choice, Row, operation_rows
 from opscore.supernets.nasbench201 import ReLUConvBN, Zero
 
@@ -141,22 +140,6 @@ class TransNASLayers(nn.Module):
         logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
         return logits
 
-    @torch.no_grad()
-    def initialize(self, generator: torch.Generator) -> None:
-        """Convolutions Kaiming normal by fan out, as in the benchmark's training; linear layers
-        and batch norms as PyTorch has them.
-        """
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                fan_out = layer.out_channels * layer.weight[0, 0].numel()
-                draw = torch.randn(layer.weight.shape, generator=generator)
-                layer.weight.copy_(draw * math.sqrt(2 / fan_out))
-            elif isinstance(layer, nn.Linear):
-                bound = 1 / math.sqrt(layer.in_features)
-                for parameter in (layer.weight, layer.bias):
-                    draw = torch.rand(parameter.shape, generator=generator)
-                    parameter.copy_((2 * draw - 1) * bound)
-
 
 class TransNASSupernet(TransNASLayers, Supernet):
     """All four operations on all six edges of every cell; cells share the edges' weights."""
@@ -168,7 +151,7 @@ class TransNASSupernet(TransNASLayers, Supernet):
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights, and then the alphas, anew."""
-        self.initialize(generator)
+        initialize_by_fan_out(self, generator)
         self.redraw_alphas(generator)
 
     def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
@@ -188,7 +171,7 @@ class TransNASNetwork(TransNASLayers):
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights anew."""
-        self.initialize(generator)
+        initialize_by_fan_out(self, generator)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes]."""

@@ -192,7 +192,7 @@ def test_the_features_of_zen_score_are_what_is_pooled(space):
     """Pooled and given to the classifier they are the logits, in every space."""
     (architecture,) = draw_architectures(get_space(space), 1, np.random.default_rng(1))
     network = build_network(architecture, "smoke", seed=1).train()
-    side = SUPERNETS[space].image_side
+    side = SUPERNETS[space].side("smoke")
     images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         features = last_features(network, images)

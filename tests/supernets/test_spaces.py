@@ -21,7 +21,7 @@ OTHERS = [name for name in SPACES if name != "nasbench201"]
 
 
 def images(space, count=2):
-    side = SUPERNETS[space].image_side
+    side = SUPERNETS[space].side("smoke")
     return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 

@@ -1,0 +1,182 @@
+"""The supernet and stand-alone networks of the MobileNet-like space.
+
+stem (3x3 convolution of stride 2, batch norm, ReLU6; inverted residual of kernel 3 and expansion
+1) -> 21 layers in six groups -> 1x1 convolution, batch norm, ReLU6 -> pool -> linear. Widths are
+ProxylessNAS's for a GPU. A supernet's layer is the plain sum of the candidates that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from opscore.spaces import State
+from opscore.spaces.mobilenet import BLOCKS, GROUPS, MOBILENET
+from opscore.supernets.base import Supernet, Survivors, initialize_by_fan_out
+from opscore.supernets.choice import Choice, Row, operation_rows
+
+#: Widths in percent of the paper's.
+SIZES = {"paper": {"width": 100}, "cpu": {"width": 25}, "smoke": {"width": 10}}
+
+#: Side of the images of each size, pixels; a network divides it by 32.
+IMAGE_SIDES = {"paper": 224, "cpu": 64, "smoke": 32}
+
+#: Widths at full size: the stem's two, those of the groups, and the last convolution's.
+STEM = (40, 24)
+WIDTHS = (32, 56, 112, 128, 256, 432)
+LAST = 1728
+
+#: Stride of the first layer of each group.
+STRIDES = (2, 2, 2, 1, 2, 1)
+
+#: Of the layer before the classifier, while the network that was found is trained.
+DROPOUT = 0.2
+
+
+def scaled(width: int, percent: int) -> int:
+    """A width in percent of the full one, two channels or more."""
+    return max(2, round(width * percent / 100))
+
+
+class InvertedResidual(nn.Module):
+    """1x1 up, depthwise, 1x1 down, each with batch norm; added to its input where shapes agree.
+
+    Without the convolution that widens where the expansion is 1.
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int, kernel: int, expansion: int) -> None:
+        super().__init__()
+        hidden = expansion * c_in
+        self.shortcut = stride == 1 and c_in == c_out
+        widen: list[nn.Module] = [
+            nn.Conv2d(c_in, hidden, 1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU6(inplace=True),
+        ]
+        self.op = nn.Sequential(
+            *(widen if expansion > 1 else []),
+            nn.Conv2d(hidden, hidden, kernel, stride, kernel // 2, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU6(inplace=True),
+            nn.Conv2d(hidden, c_out, 1, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.op(x)
+        return x + out if self.shortcut else out
+
+
+def make_operation(op: int, c_in: int, c_out: int, stride: int) -> nn.Module:
+    """A candidate of a layer, by its index in the space; the last one skips the layer."""
+    if op == len(BLOCKS):
+        return nn.Identity()
+    return InvertedResidual(c_in, c_out, stride, *BLOCKS[op])
+
+
+class MobileNetLayers(nn.Module):
+    """The layers, and the stem and head around them."""
+
+    def build(
+        self, width: int, kept: Sequence[Sequence[int]], in_channels: int, n_classes: int
+    ) -> None:
+        """Make the layers; ``kept`` names the operations that exist in each."""
+        first, c_in = (scaled(each, width) for each in STEM)
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, first, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU6(inplace=True),
+            InvertedResidual(first, c_in, 1, 3, 1),
+        )
+        layers: list[nn.Module] = []
+        for count, full, first_stride in zip(GROUPS, WIDTHS, STRIDES, strict=True):
+            c_out = scaled(full, width)
+            for number in range(count):
+                stride = 1 if number else first_stride
+                layers.append(
+                    Choice(
+                        {op: make_operation(op, c_in, c_out, stride) for op in kept[len(layers)]},
+                        removed="absent",
+                    )
+                )
+                c_in = c_out
+        self.layers = nn.ModuleList(layers)
+        last = scaled(LAST, width)
+        self.last = nn.Sequential(
+            nn.Conv2d(c_in, last, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6(inplace=True)
+        )
+        self.dropout: nn.Module = nn.Identity()
+        self.classifier = nn.Linear(last, n_classes)
+
+    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
+        """Logits [N, classes] of images [N, channels, height, width]; a row for each layer."""
+        x: Tensor = self.stem(images)
+        for layer, row in zip(self.layers, rows, strict=True):
+            x = layer(x, row, run_removed)
+        logits: Tensor = self.classifier(self.dropout(self.last(x).mean(dim=(2, 3))))
+        return logits
+
+
+class MobileNetSupernet(MobileNetLayers, Supernet):
+    """All candidates of all layers, added up: there are no architecture parameters to weigh them.
+
+    They weigh one each. The alphas are there for training: an edge's weights are its theta times
+    the number of its candidates.
+    """
+
+    def __init__(self, width: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
+        Supernet.__init__(self, MOBILENET)
+        every = [range(count) for count in self.space.shape]
+        self.build(width, every, in_channels, n_classes)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights anew; the alphas become zero."""
+        initialize_by_fan_out(self, generator)
+        self.redraw_alphas(generator)
+
+    def redraw_alphas(self, generator: torch.Generator) -> None:
+        """Leave the alphas zero, so that each candidate weighs one."""
+        self.alphas.zero_()
+
+    def weights(self, state: State, *, survivors: Survivors = "theta") -> Tensor:
+        """See :meth:`Supernet.weights`; as many times as large on layers that are open."""
+        found = super().weights(state, survivors=survivors)
+        counts = torch.ones(len(self.space.edges), 1, dtype=found.dtype, device=found.device)
+        for edge in state.open_edges:
+            counts[edge] = self.space.shape[edge]
+        return found * counts
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        """See :meth:`Supernet.forward`."""
+        return self.run(images, operation_rows(weights), run_removed)
+
+
+class MobileNetNetwork(MobileNetLayers):
+    """The stand-alone network of an architecture: the chosen blocks only."""
+
+    def __init__(
+        self, architecture: State, width: int, *, in_channels: int = 3, n_classes: int = 10
+    ) -> None:
+        super().__init__()
+        kept = [(op,) for op in architecture.architecture_indices]
+        self.build(width, kept, in_channels, n_classes)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights anew."""
+        initialize_by_fan_out(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes]."""
+        return self.run(images, [(1.0,)] * len(self.layers))
+
+
+class MobileNetFinalNetwork(MobileNetNetwork):
+    """The same with dropout before the classifier, for training."""
+
+    def __init__(
+        self, architecture: State, width: int, *, in_channels: int = 3, n_classes: int = 10
+    ) -> None:
+        super().__init__(architecture, width, in_channels=in_channels, n_classes=n_classes)
+        self.dropout = nn.Dropout(DROPOUT)
