@@ -16,10 +16,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from opscore.analysis.drawing import CHOSEN, FIXED, MUTED, NODE, arrow, blank, box, list_of, row
 from opscore.spaces import (
     DARTS_SPACES,
+    MOBILENET,
     NASBENCH201,
     NASBENCH_MACRO,
     NB1SHOT1,
@@ -27,77 +28,17 @@ from opscore.spaces import (
     SearchSpace,
 )
 from opscore.spaces.darts import EDGES, KINDS, edge_of
+from opscore.spaces.mobilenet import GROUPS
 from opscore.spaces.nasbench101_cells import PARENTS
 from opscore.spaces.nasbench201 import NODES
 from opscore.spaces.nasbench_macro import STAGES
 from opscore.spaces.nb1shot1 import NB1Shot1Space
 from opscore.spaces.transnas import SKELETON, WIDTH
-from opscore.supernets import SUPERNETS
+from opscore.supernets import SUPERNETS, mobilenet
 from opscore.supernets.nasbench_macro import LAST
 from opscore.supernets.transnas import CELLS, CHANGES
 
 FOLDER = Path(__file__).resolve().parent
-
-CHOSEN, FIXED, NODE = "#cfe3f7", "#eeeeee", "#ffffff"
-LINE, MUTED = "#222222", "#666666"
-
-Point = tuple[float, float]
-
-
-def blank(axes: Axes, title: str, width: float, height: float, *, top: float = 0.0) -> None:
-    """A canvas without axes; y runs downwards from ``top``."""
-    axes.set(xlim=(0, width), ylim=(height, top), aspect="equal")
-    axes.axis("off")
-    axes.set_title(title, fontsize=9, loc="left", color=LINE)
-
-
-def box(axes: Axes, centre: Point, size: Point, text: str, colour: str, *, font: float = 7) -> None:
-    """A rounded box with a text in its middle."""
-    (x, y), (width, height) = centre, size
-    patch = FancyBboxPatch(
-        (x - width / 2, y - height / 2),
-        width,
-        height,
-        boxstyle="round,pad=0,rounding_size=0.08",
-        facecolor=colour,
-        edgecolor=LINE,
-        linewidth=0.8,
-    )
-    axes.add_patch(patch)
-    axes.text(x, y, text, ha="center", va="center", fontsize=font, linespacing=1.25, color=LINE)
-
-
-def arrow(axes: Axes, start: Point, end: Point, *, bend: float = 0.0, dashed: bool = False) -> None:
-    """An arrow from one point to another, bent to its left (negative: to its right)."""
-    patch = FancyArrowPatch(
-        start,
-        end,
-        connectionstyle=f"arc3,rad={bend}",
-        arrowstyle="-|>",
-        mutation_scale=8,
-        linewidth=0.9,
-        linestyle=(0, (3, 2)) if dashed else "solid",
-        color=MUTED if dashed else LINE,
-        shrinkA=0,
-        shrinkB=0,
-    )
-    axes.add_patch(patch)
-
-
-def row(axes: Axes, parts: Sequence[tuple[str, str]], title: str, *, step: float = 1.45) -> None:
-    """Boxes from left to right with arrows between them: (text, colour) each."""
-    blank(axes, title, step * len(parts), 1.3)
-    for place, (text, colour) in enumerate(parts):
-        x = step * (place + 0.5)
-        box(axes, (x, 0.7), (step - 0.3, 0.9), text, colour, font=6)
-        if place:
-            arrow(axes, (x - step / 2 - 0.15, 0.7), (x - step / 2 + 0.15, 0.7))
-
-
-def list_of(operations: Sequence[str]) -> str:
-    """Operations below each other."""
-    return "\n".join(operations)
-
 
 # --- cells whose edges carry the operations
 
@@ -182,6 +123,31 @@ def macro_picture() -> Figure:
     )
     for digit, (name, text) in enumerate(blocks):
         box(below, (2.4 + 4.8 * digit, 0.9), (4.2, 1.5), f"{digit}: {name}\n{text}", CHOSEN, font=6)
+    return figure
+
+
+def mobilenet_picture() -> Figure:
+    """Twenty-one layers in six groups."""
+    first, second = mobilenet.STEM
+    parts = [(f"stem\n3x3 conv,\nstride 2\n{first}, {second} wide", FIXED)]
+    for number, (count, width) in enumerate(zip(GROUPS, mobilenet.WIDTHS, strict=True)):
+        start = sum(GROUPS[:number])
+        layers = f"{start} to {start + count - 1}" if count > 1 else str(start)
+        change = "\nstride 2" if mobilenet.STRIDES[number] == 2 else ""
+        noun = "layers" if count > 1 else "layer"
+        parts.append((f"{noun} {layers}\n{width} wide{change}", CHOSEN))
+    parts.append((f"1x1 conv\n{mobilenet.LAST} wide,\npool, linear", FIXED))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(10.0, 3.2), height_ratios=(1.3, 1.3))
+    row(above, parts, f"network: {sum(GROUPS)} layers in {len(GROUPS)} groups")
+    blank(
+        below,
+        "each layer: one of six inverted residuals; but for the first of a group, or skip",
+        14.5,
+        1.9,
+    )
+    for op, name in enumerate(MOBILENET.operations[1]):
+        text = f"{op if op < 6 else -1}: {name}"
+        box(below, (1.15 + 2.03 * op, 0.9), (1.85, 0.8), text, CHOSEN, font=6)
     return figure
 
 
@@ -302,6 +268,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "transnas-micro": transnas_picture,
     "darts": darts_picture,
     "s1-s4": parts_picture,
+    "mobilenet": mobilenet_picture,
 }
 
 
