@@ -141,7 +141,7 @@ def mobilenet_picture() -> Figure:
     row(above, parts, f"network: {sum(GROUPS)} layers in {len(GROUPS)} groups")
     blank(
         below,
-        "each layer: one of six inverted residuals; but for the first of a group, or skip",
+        "each layer: one of six inverted residuals or, but for the first of a group, skip",
         14.5,
         1.9,
     )

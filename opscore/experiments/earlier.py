@@ -163,4 +163,6 @@ def retraining_name(settings: ScoringSettings, seed: int, edge: int, epochs: int
         "edge": edge,
         "epochs": epochs,
     }
-    return None if found is None else name_of(key, "retraining")
+    if found is None or settings.image_size is not None:
+        return None
+    return name_of(key, "retraining")

@@ -211,8 +211,8 @@ SUPERNETS.add(
         image_side=mobilenet.IMAGE_SIDES["paper"],
         image_sides=mobilenet.IMAGE_SIDES,
         finals={
-            "imagenet": Final({"width": 100}, 1000, 224, mobilenet.MobileNetFinalNetwork),
-            "cifar10": Final({"width": 100}, 10, 224, mobilenet.MobileNetFinalNetwork),
+            "imagenet": Final({"percent_width": 100}, 1000, 224, mobilenet.MobileNetFinalNetwork),
+            "cifar10": Final({"percent_width": 100}, 10, 224, mobilenet.MobileNetFinalNetwork),
         },
     ),
 )

@@ -41,7 +41,7 @@ class Built:
 
     def describe(self) -> str:
         """One line: '20 cells, 36 channels, 10 classes, images of 32 x 32'."""
-        parts = [f"{value} {name}" for name, value in self.arguments.items()]
+        parts = [f"{value} {name.replace('_', ' ')}" for name, value in self.arguments.items()]
         side = self.image_side
         return ", ".join(
             [*reversed(parts), f"{self.n_classes:,} classes", f"images of {side} x {side}"]

@@ -18,7 +18,11 @@ from opscore.supernets.base import Supernet, Survivors, initialize_by_fan_out
 from opscore.supernets.choice import Choice, Row, operation_rows
 
 #: Widths in percent of the paper's.
-SIZES = {"paper": {"width": 100}, "cpu": {"width": 25}, "smoke": {"width": 10}}
+SIZES = {
+    "paper": {"percent_width": 100},
+    "cpu": {"percent_width": 25},
+    "smoke": {"percent_width": 10},
+}
 
 #: Side of the images of each size, pixels; a network divides it by 32.
 IMAGE_SIDES = {"paper": 224, "cpu": 64, "smoke": 32}
@@ -126,10 +130,10 @@ class MobileNetSupernet(MobileNetLayers, Supernet):
     the number of its candidates.
     """
 
-    def __init__(self, width: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
+    def __init__(self, percent_width: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
         Supernet.__init__(self, MOBILENET)
         every = [range(count) for count in self.space.shape]
-        self.build(width, every, in_channels, n_classes)
+        self.build(percent_width, every, in_channels, n_classes)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights anew; the alphas become zero."""
@@ -157,11 +161,11 @@ class MobileNetNetwork(MobileNetLayers):
     """The stand-alone network of an architecture: the chosen blocks only."""
 
     def __init__(
-        self, architecture: State, width: int, *, in_channels: int = 3, n_classes: int = 10
+        self, architecture: State, percent_width: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
         super().__init__()
         kept = [(op,) for op in architecture.architecture_indices]
-        self.build(width, kept, in_channels, n_classes)
+        self.build(percent_width, kept, in_channels, n_classes)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights anew."""
@@ -176,7 +180,7 @@ class MobileNetFinalNetwork(MobileNetNetwork):
     """The same with dropout before the classifier, for training."""
 
     def __init__(
-        self, architecture: State, width: int, *, in_channels: int = 3, n_classes: int = 10
+        self, architecture: State, percent_width: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        super().__init__(architecture, width, in_channels=in_channels, n_classes=n_classes)
+        super().__init__(architecture, percent_width, in_channels=in_channels, n_classes=n_classes)
         self.dropout = nn.Dropout(DROPOUT)

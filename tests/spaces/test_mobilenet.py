@@ -80,10 +80,10 @@ def test_images_are_as_large_as_their_size_or_the_option_says():
 
 def test_image_size_is_part_of_a_run_only_where_it_is_not_the_networks_own():
     settings = ScoringSettings(("random",), space="mobilenet", size="smoke", images="noise")
-    assert settings.resolved().image_key == {}
+    assert settings.resolved().image_size_key == {}
     from dataclasses import replace
 
-    assert replace(settings, image_size=32).resolved().image_key == {}
+    assert replace(settings, image_size=32).resolved().image_size_key == {}
     other = replace(settings, image_size=64).resolved()
-    assert other.image_key == {"image_size": 64}
+    assert other.image_size_key == {"image_size": 64}
     assert other.image_set().describe().endswith("scaled to 64 x 64")
