@@ -6,6 +6,7 @@ and scores of all architectures are runs. :func:`complete` is the one loop over 
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -68,6 +69,7 @@ def work(run: Run, store: RunStore | None, key: Mapping[str, Any] | None = None)
             return run.compute(Pieces())
         key = key or run.key()
         pieces = store.pieces(key, run.earlier_folder())
+        begun = time.perf_counter()
         try:
             outcome = run.compute(pieces)
         except UserError:
@@ -75,7 +77,7 @@ def work(run: Run, store: RunStore | None, key: Mapping[str, Any] | None = None)
         except Exception as error:
             store.keep_error(key, error)
             raise
-        store.keep(key, outcome)
+        store.keep(key, outcome, more={"wall_seconds": round(time.perf_counter() - begun, 3)})
         run.clean_up(outcome, pieces)
         return outcome
 

@@ -1,0 +1,379 @@
+"""Reading a whole run store: what runs it has, and everything they gave, as frames.
+
+:func:`run_table` has one row for each run, finished or not; :func:`export` has the results and
+settings without times, in a fixed order, so that equal work gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from opscore import schema
+from opscore.errors import UserError
+from opscore.runs.fingerprint import canonical
+from opscore.runs.store import RECORD_FILE, STORE_VERSION, TIMES, Outcome, RunStore
+
+#: Folders of a store that hold runs themselves.
+_SHELVES = ("supernets",)
+
+#: Kinds that are kept to be used again, and are no results of their own.
+INTERMEDIATE = frozenset({"supernet"})
+
+#: One row per run (:func:`run_table`).
+RUN_TABLE = {
+    "run": "str",  # the name of its folder
+    "kind": "str",  # initial, progressive, search, ...
+    "space": "str",
+    "policy": "str",  # or the search method
+    "seed": "Int64",  # missing where nothing is drawn
+    "status": "str",  # finished, failed, unfinished, damaged, pieces
+    "error": "str",  # of a failed or damaged run
+    "seconds": "float64",  # that the run took; missing where its record does not say
+    "date": "str",  # when it ended, UTC
+    "bytes": "int64",  # of its folder
+    "version": "Int64",  # of the store's files
+    "settings": "str",  # its key, as JSON
+}
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run's folder in a store.
+
+    Attributes:
+        name: of the folder, below the store's.
+        folder: its path.
+        status: 'finished'; 'failed', with an error; 'unfinished', with pieces and no record;
+            'damaged', with a record or a table that cannot be read; 'pieces', which several
+            searches share.
+        record: what run.json says; empty where there is none.
+        error: why it failed or cannot be read.
+    """
+
+    name: str
+    folder: Path
+    status: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """What the run depends on."""
+        found = self.record.get("key", {})
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def kind(self) -> str:
+        """The kind of run; that of the folder's name where there is no record."""
+        return str(self.key.get("kind") or self.name.rpartition("/")[2].rpartition("-")[0])
+
+    @property
+    def policy(self) -> str:
+        """Policy or search method; '' for runs that have neither."""
+        return str(self.key.get("policy") or self.key.get("method") or "")
+
+    @property
+    def version(self) -> int:
+        """Version of the store's files that the run is written in."""
+        return int(self.record.get("version", 1)) if self.record else STORE_VERSION
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds that the run took; None where the record does not say."""
+        spent = self.record.get("wall_seconds")
+        if spent is None and self.status == "finished":
+            cost = self.record.get("facts", {}).get("cost", {})
+            values = [
+                value
+                for table in self.record.get("seconds", {}).values()
+                for value in table["values"]
+                if value is not None
+            ]
+            spent = cost.get("seconds") if isinstance(cost, Mapping) else None
+            spent = sum(values) if values else spent
+        return None if spent is None else float(spent)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """Its files, those that begin with a dot left out."""
+        found = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return tuple(path for path in found if not path.name.startswith("."))
+
+    def row(self) -> dict[str, Any]:
+        """What :data:`RUN_TABLE` says of a run."""
+        seed = self.key.get("seed")
+        return {
+            "run": self.name,
+            "kind": self.kind,
+            "space": str(self.key.get("space") or ""),
+            "policy": self.policy,
+            "seed": pd.NA if seed is None else seed,
+            "status": self.status,
+            "error": self.error,
+            "seconds": float("nan") if self.seconds is None else self.seconds,
+            "date": str(self.record.get("date", "")),
+            "bytes": sum(path.stat().st_size for path in self.files),
+            "version": self.version,
+            "settings": canonical(self.key) if self.key else "",
+        }
+
+
+def stored_runs(store: RunStore | Path | str, *, check: bool = False) -> list[StoredRun]:
+    """The runs of a store, in the order of their names.
+
+    Args:
+        store: the store, or its folder.
+        check: also read every table and compare its checksum; those that do not fit are damaged.
+
+    UserError when there is no such folder.
+    """
+    root = RunStore(store).root if isinstance(store, Path | str) else store.root
+    if not root.is_dir():
+        raise UserError(f"there is no run store at {root}{_near(root)}")
+    found = [_run(root, folder) for folder in _folders(root)]
+    return [_checked(RunStore(root), run) if check else run for run in found]
+
+
+def run_table(store: RunStore | Path | str, *, check: bool = False) -> pd.DataFrame:
+    """One row for each run of a store (columns: :data:`RUN_TABLE`); arguments as stored_runs."""
+    rows = [run.row() for run in stored_runs(store, check=check)]
+    return pd.DataFrame(rows, columns=list(RUN_TABLE)).astype(RUN_TABLE)
+
+
+def outcome_of(run: StoredRun) -> Outcome:
+    """What a finished run gave: its tables, with times, and facts.
+
+    UserError when it is not finished, or is not what was written.
+    """
+    if run.status != "finished":
+        raise UserError(f"run {run.name} is {run.status}: it has no result")
+    if run.version < STORE_VERSION:
+        raise UserError(
+            f"run {run.name} is of version {run.version} of the store; the call that made it takes "
+            "it over"
+        )
+    root = run.folder.parents[run.name.count("/")]
+    shelf = RunStore(root / run.name.rpartition("/")[0])
+    found = shelf.outcome(run.key)
+    if found is None:
+        raise UserError(f"run {run.name} has gone")
+    return found
+
+
+def export(store: RunStore | Path | str) -> pd.DataFrame:
+    """Results and settings of a store in one frame, without times and in a fixed order.
+
+    A run begins with a row whose ``table`` is 'run': it holds the settings and further results
+    (``settings``, ``facts``: JSON), and the error of a run that failed. A row for each row of its
+    tables follows, with their columns. Equal work gives equal frames, whatever the number of
+    workers, the order, or the machine's clock. Runs that are not finished are left out, and so are
+    trained supernets, and runs that an earlier version wrote.
+
+    UserError when a run is damaged.
+    """
+    runs = [run for run in stored_runs(store) if run.kind not in INTERMEDIATE]
+    for run in runs:
+        if run.status == "damaged":
+            raise UserError(f"{run.error}; 'opscore runs clean' removes what is damaged")
+    kept = [run for run in runs if run.status in {"finished", "failed"}]
+    kept = sorted((run for run in kept if run.version == STORE_VERSION), key=_place)
+    frames = [_exported(run) for run in kept]
+    if not frames:
+        return pd.DataFrame(columns=_EXPORTED)
+    joined = pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+    others = sorted(set(joined.columns) - set(_EXPORTED))
+    return _typed(joined[[*_EXPORTED, *others]])
+
+
+def find_run(store: RunStore | Path | str, name: str) -> StoredRun:
+    """The run of a name, or of the beginning of one; UserError for none, or several."""
+    runs = stored_runs(store)
+    exact = [run for run in runs if run.name == name]
+    found = exact or [run for run in runs if _begins(run.name, name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(run.name for run in found[:4]) + (", ..." if len(found) > 4 else "")
+        raise UserError(f"{len(found)} runs begin with '{name}': {listed}")
+    near = difflib.get_close_matches(name, [run.name for run in runs], n=1, cutoff=0.3)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UserError(f"there is no run '{name}'{hint} ('opscore runs list' lists them)")
+
+
+_EXPORTED = [
+    "run", "kind", "space", "policy", "seed", "status", "error", "settings", "facts", "table",
+    "row",
+]  # fmt: skip
+
+#: Columns of tables that the run's own columns say already.
+_SAID = ("policy", "seed", TIMES)
+
+
+def _exported(run: StoredRun) -> pd.DataFrame:
+    row = run.row()
+    head: dict[str, Any] = {name: row[name] for name in _EXPORTED[:5]}
+    first = {
+        **head,
+        **{name: row[name] for name in ("status", "error", "settings")},
+        "facts": plain_facts(run.record.get("facts", {})),
+        "table": "run",
+        "row": 0,
+    }
+    frames = [pd.DataFrame([first])]
+    tables = outcome_of(run).tables if run.status == "finished" else {}
+    for name in sorted(tables, key=natural_order):
+        table = tables[name].drop(columns=[c for c in _SAID if c in tables[name]])
+        # A table's status is of its rows, the run's of the whole.
+        table = table.rename(columns={c: f"{c}_of_row" for c in table if c in _EXPORTED})
+        frames.append(table.assign(**head, table=name, row=range(len(table))))
+    return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns with one type each: whole numbers, numbers, truth values or text."""
+    found = {}
+    for name in frame.columns:
+        values = [None if pd.isna(value) else value for value in frame[name]]
+        kinds = {_kind(value) for value in values if value is not None}
+        if kinds <= {"bool"}:
+            found[name] = pd.array(values, dtype="boolean")
+        elif kinds <= {"int"}:
+            found[name] = pd.array(values, dtype="Int64")
+        elif kinds <= {"int", "float"}:
+            found[name] = pd.array([None if v is None else float(v) for v in values], "Float64")
+        else:
+            texts = [None if value is None else str(value) for value in values]
+            found[name] = pd.array(texts, dtype="string")
+    return pd.DataFrame(found)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}:
+        return "bool"
+    if pd.api.types.is_integer(value):
+        return "int"
+    return "float" if pd.api.types.is_float(value) else "text"
+
+
+def plain_facts(facts: Mapping[str, Any]) -> str:
+    """Further results without times, as JSON."""
+    return json.dumps(_without_times(facts), sort_keys=True, separators=(",", ":"))
+
+
+def _without_times(facts: Any) -> Any:
+    if isinstance(facts, Mapping):
+        return {name: _without_times(v) for name, v in facts.items() if name != TIMES}
+    return [_without_times(item) for item in facts] if isinstance(facts, list) else facts
+
+
+def _place(run: StoredRun) -> tuple[str, str, str, int, str]:
+    seed = run.key.get("seed")
+    return (
+        run.kind,
+        str(run.key.get("space") or ""),
+        run.policy,
+        -1 if seed is None else int(seed),
+        run.name,
+    )
+
+
+def natural_order(name: str) -> tuple[str, int]:
+    """'iteration-10' after 'iteration-2'."""
+    start, _, number = name.rpartition("-")
+    return (start, int(number)) if number.isdecimal() else (name, -1)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    for folder in sorted(root.iterdir()):
+        if not folder.is_dir() or folder.name.startswith("."):
+            continue
+        if folder.name in _SHELVES:
+            yield from (each for each in sorted(folder.iterdir()) if each.is_dir())
+        elif "-" in folder.name:
+            yield folder
+
+
+def _run(root: Path, folder: Path) -> StoredRun:
+    name = folder.relative_to(root).as_posix()
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text())
+    except FileNotFoundError:
+        pieces = folder.name.rpartition("-")[0].endswith("pieces")
+        return StoredRun(name, folder, "pieces" if pieces else "unfinished")
+    except (OSError, ValueError) as error:
+        why = f"run {folder} cannot be read ({error})"
+        return StoredRun(name, folder, "damaged", error=why)
+    if not isinstance(record, dict) or not isinstance(record.get("key"), dict):
+        why = f"run {folder} cannot be read (its record has no settings)"
+        return StoredRun(name, folder, "damaged", error=why)
+    if record.get("status", "finished") == "finished":
+        return StoredRun(name, folder, "finished", record)
+    return StoredRun(name, folder, "failed", record, "; ".join(record.get("failed", [])))
+
+
+def _checked(store: RunStore, run: StoredRun) -> StoredRun:
+    """The run, or the same run as a damaged one."""
+    if run.status != "finished" or run.version < STORE_VERSION:
+        return run
+    try:
+        outcome_of(run)
+    except UserError as error:
+        return StoredRun(run.name, run.folder, "damaged", run.record, str(error))
+    return run
+
+
+def _begins(name: str, start: str) -> bool:
+    """Whether a name, or the hash in it, begins so."""
+    return bool(start) and (name.startswith(start) or name.rpartition("-")[2].startswith(start))
+
+
+def _near(root: Path) -> str:
+    """The folder beside it that may have been meant."""
+    if root.exists():
+        return " (it is a file)"
+    beside = [p.name for p in root.parent.iterdir() if p.is_dir()] if root.parent.is_dir() else []
+    near = difflib.get_close_matches(root.name, beside, n=1)
+    return f"; did you mean {root.parent / near[0]}?" if near else ""
+
+
+def export_bytes(store: RunStore | Path | str, form: str = "csv") -> bytes:
+    """The export of a store as the bytes of a file: 'csv' or 'parquet'."""
+    import io
+
+    frame, file = export(store), io.BytesIO()
+    if form == "csv":
+        return frame.to_csv(index=False, lineterminator="\n").encode()
+    frame.to_parquet(file, index=False)
+    return file.getvalue()
+
+
+def as_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of the run table as plain values, with the settings as a mapping."""
+    rows = schema.records(frame)
+    return [{**row, "settings": json.loads(row["settings"] or "{}")} for row in rows]
+
+
+def pick(runs: Sequence[StoredRun], **wanted: str | None) -> list[StoredRun]:
+    """Runs whose kind, space, policy or status is as wanted; None takes all.
+
+    UserError for a value that no run has.
+    """
+    found = list(runs)
+    for name, value in wanted.items():
+        if value is None:
+            continue
+        values = {str(run.row()[name]) for run in runs}
+        if runs and value not in values:
+            near = difflib.get_close_matches(value, values, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there: {', '.join(sorted(values))}"
+            raise UserError(f"no run has the {name} '{value}'{hint}")
+        found = [run for run in found if str(run.row()[name]) == value]
+    return found
