@@ -239,7 +239,7 @@ def _exported(run: StoredRun) -> pd.DataFrame:
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns with one type each: whole numbers, numbers, truth values or text."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in frame.columns:
         values = [None if pd.isna(value) else value for value in frame[name]]
         kinds = {_kind(value) for value in values if value is not None}

@@ -53,7 +53,7 @@ def _table_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
         if not unequal.any():
             continue
         numbers = [pd.to_numeric(each[unequal], errors="coerce") for each in (one, two)]
-        gap = (numbers[0] - numbers[1]).abs().max()
-        size = "" if pd.isna(gap) else f", by up to {gap:.3g}"
+        gap = float((numbers[0] - numbers[1]).abs().max())
+        size: str = "" if pd.isna(gap) else f", by up to {gap:.3g}"
         found.append(f".{name}: {int(unequal.sum())} of {len(a)} rows differ{size}")
     return found
