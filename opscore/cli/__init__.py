@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from opscore.cli import data, listing, networks, oracle, proxies, replay
+from opscore.cli import data, listing, networks, oracle, proxies, replay, runs
 from opscore.cli.common import notes_as_lines
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
@@ -57,6 +57,7 @@ app.command(rich_help_panel="Look up")(methods)
 app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
 app.command(rich_help_panel="Look up")(listing.spaces)
 app.command(rich_help_panel="Look up")(records)
+app.add_typer(runs.app, name="runs", rich_help_panel="Data")
 app.add_typer(data.app, name="data", rich_help_panel="Data")
 
 

@@ -144,7 +144,12 @@ def stored_runs(store: RunStore | Path | str, *, check: bool = False) -> list[St
 
 def run_table(store: RunStore | Path | str, *, check: bool = False) -> pd.DataFrame:
     """One row for each run of a store (columns: :data:`RUN_TABLE`); arguments as stored_runs."""
-    rows = [run.row() for run in stored_runs(store, check=check)]
+    return table_of(stored_runs(store, check=check))
+
+
+def table_of(runs: Sequence[StoredRun]) -> pd.DataFrame:
+    """One row for each of these runs (columns: :data:`RUN_TABLE`)."""
+    rows = [run.row() for run in runs]
     return pd.DataFrame(rows, columns=list(RUN_TABLE)).astype(RUN_TABLE)
 
 

@@ -265,7 +265,13 @@ class RunStore:
     @contextmanager
     def lock(self, key: Mapping[str, Any]) -> Iterator[None]:
         """The right to write a run's folder; a line on stderr when another process holds it."""
-        folder = self.path(key)
+        with self.lock_of(self.path(key)):
+            yield
+
+    @staticmethod
+    @contextmanager
+    def lock_of(folder: Path) -> Iterator[None]:
+        """The right to write the run's folder of this path; as :meth:`lock`."""
         folder.mkdir(parents=True, exist_ok=True)
         with held(folder / ".lock"):
             yield

@@ -2,13 +2,233 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from opscore.runs.reading import natural_order, plain_facts
-from opscore.runs.store import TIMES, Outcome
+from opscore.data.files import file_hash, writable_folder
+from opscore.errors import UserError
+from opscore.runs.reading import (
+    StoredRun,
+    find_run,
+    natural_order,
+    outcome_of,
+    plain_facts,
+    stored_runs,
+)
+from opscore.runs.store import RECORD_FILE, STORE_VERSION, TIMES, Outcome, RunStore
+
+#: What :func:`clean` removes unless it is told otherwise: runs that are computed again anyway.
+SPOILED = ("failed", "damaged")
+
+#: Names of what a process that was killed may leave behind while it writes a run.
+_LEFTOVERS = (".unfinished-*", ".removed-*", ".taken-*")
+
+#: Seconds after which such a leftover belongs to no process that still runs.
+_STALE = 3600.0
+
+
+@dataclass
+class Merged:
+    """What :func:`merge` did, by names of runs.
+
+    Attributes:
+        copied: taken over.
+        there: that the other store has already, with the same result.
+        differing: that both have, with other results; each keeps its own.
+        damaged: that cannot be read, and are left out.
+    """
+
+    copied: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+
+def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merged:
+    """Take over into ``target`` what ``source`` has and it lacks; ``source`` stays as it is.
+
+    Finished runs are checked before they are copied, and written whole or not at all, so that a
+    merge that was stopped goes on. A finished run takes the place of a failed or unfinished one.
+
+    UserError when there is no source, or the target cannot be written.
+    """
+    done = Merged()
+    runs = stored_runs(source)
+    root = writable_folder(target.root if isinstance(target, RunStore) else target)
+    if runs and root.resolve() == runs[0].folder.parents[runs[0].name.count("/")].resolve():
+        raise UserError(f"{root} is the store itself; two stores are merged")
+    others = {run.name: run for run in stored_runs(root)}
+    for run in runs:
+        other = others.get(run.name)
+        if run.status == "damaged":
+            done.damaged.append(run.name)
+        elif other is not None and other.status == "finished":
+            same = run.status != "finished" or _same(run, other)
+            (done.there if same else done.differing).append(run.name)
+        elif other is not None and run.status != "finished":
+            done.there.append(run.name)
+        elif _is_whole(run):
+            _take(run, root)
+            done.copied.append(run.name)
+        else:
+            done.damaged.append(run.name)
+    return done
+
+
+def _is_whole(run: StoredRun) -> bool:
+    if run.status != "finished" or run.version < STORE_VERSION:
+        return True
+    try:
+        outcome_of(run)
+    except UserError:
+        return False
+    return True
+
+
+def _same(run: StoredRun, other: StoredRun) -> bool:
+    if run.record.get("sha256") == other.record.get("sha256"):
+        return plain_facts(run.record.get("facts", {})) == plain_facts(
+            other.record.get("facts", {})
+        )
+    try:
+        return not result_differences(outcome_of(run), outcome_of(other))
+    except UserError:
+        return False
+
+
+def _take(run: StoredRun, root: Path) -> None:
+    """Copy a run's folder, whole or not at all."""
+    folder = root / run.name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".taken-{secrets.token_hex(8)}"
+    try:
+        shutil.copytree(run.folder, temporary, ignore=shutil.ignore_patterns("*.lock"))
+        for name, checksum in run.record.get("sha256", {}).items():
+            if file_hash(temporary / name) != checksum:
+                raise UserError(f"run {run.folder} was changed while it was copied; sync it again")
+        with RunStore(folder.parent).lock_of(folder):
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == RECORD_FILE):
+                path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clean(
+    store: RunStore | Path | str,
+    names: Sequence[str] = (),
+    *,
+    statuses: Sequence[str] = SPOILED,
+    check: bool = True,
+    dry_run: bool = False,
+) -> list[StoredRun]:
+    """Remove runs from a store; returns those that were, or would be, removed.
+
+    Args:
+        store: the store.
+        names: the runs to remove, finished ones too, by name or its beginning; none: all that
+            have one of these statuses.
+        statuses: of the runs to remove, where none is named.
+        check: look for damaged tables too, not only for damaged records.
+        dry_run: remove nothing.
+    """
+    if names:
+        chosen = [find_run(store, name) for name in names]
+    else:
+        chosen = [run for run in stored_runs(store, check=check) if run.status in statuses]
+    if dry_run:
+        return chosen
+    root = store.root if isinstance(store, RunStore) else Path(store)
+    for run in chosen:
+        _remove(run.folder)
+    for shelf in {root, *(run.folder.parent for run in chosen)}:
+        for pattern in _LEFTOVERS:
+            for left in shelf.glob(pattern):
+                if time.time() - left.stat().st_mtime > _STALE:
+                    shutil.rmtree(left, ignore_errors=True)
+    return chosen
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; it is never seen half removed."""
+    away = folder.with_name(f".removed-{secrets.token_hex(8)}")
+    try:
+        folder.replace(away)
+    except FileNotFoundError:
+        return  # another process was quicker
+    except OSError as error:
+        raise UserError(f"cannot remove {folder}: {error.strerror}") from None
+    shutil.rmtree(away, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class StoreDifferences:
+    """In what two stores differ, by names of runs; times and dates do not count.
+
+    Attributes:
+        only_left: that only the first has.
+        only_right: that only the second has.
+        differing: that both have with other results, and how they differ.
+        equal: the number of runs that are the same.
+    """
+
+    only_left: list[str]
+    only_right: list[str]
+    differing: dict[str, list[str]]
+    equal: int
+
+    @property
+    def same(self) -> bool:
+        """Whether they do not differ."""
+        return not (self.only_left or self.only_right or self.differing)
+
+
+def store_differences(left: Path | str, right: Path | str) -> StoreDifferences:
+    """The differences between the finished and failed runs of two stores."""
+    mine, others = (
+        {run.name: run for run in stored_runs(root) if run.status in {"finished", "failed"}}
+        for root in (left, right)
+    )
+    differing = {
+        name: lines
+        for name in sorted(mine.keys() & others.keys())
+        if (lines := run_differences(mine[name], others[name]))
+    }
+    return StoreDifferences(
+        sorted(mine.keys() - others.keys()),
+        sorted(others.keys() - mine.keys()),
+        differing,
+        len(mine.keys() & others.keys()) - len(differing),
+    )
+
+
+def run_differences(left: StoredRun, right: StoredRun) -> list[str]:
+    """In what two runs differ, a line each: settings, status, results."""
+    lines = [
+        f"{name}: {_shown(mine)} and {_shown(other)}"
+        for name, mine, other in settings_differences(left.key, right.key)
+    ]
+    if left.status != right.status or left.error != right.error:
+        return [*lines, f"status: {_state(left)} and {_state(right)}"]
+    if left.status == "finished" and min(left.version, right.version) == STORE_VERSION:
+        if left.key == right.key and _same(left, right):
+            return lines
+        lines += result_differences(outcome_of(left), outcome_of(right))
+    return lines
+
+
+def _state(run: StoredRun) -> str:
+    return f"{run.status} ({run.error})" if run.error else run.status
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def settings_differences(

@@ -1,0 +1,96 @@
+"""Comparing, merging and cleaning run stores."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pandas as pd
+import pytest
+
+from opscore.errors import UserError
+from opscore.runs.reading import export_bytes, run_table, stored_runs
+from opscore.runs.store import RECORD_FILE, Outcome, RunStore
+from opscore.runs.upkeep import clean, merge, store_differences
+
+
+def key(seed, policy="one"):
+    return {"kind": "initial", "space": "nasbench201", "policy": policy, "seed": seed}
+
+
+def keep(root, *seeds, value=1.0):
+    store = RunStore(root)
+    for seed in seeds:
+        frame = pd.DataFrame({"edge": [0], "score": [value + seed], "seconds": [time.time()]})
+        store.keep(key(seed), Outcome({"scores": frame}))
+    return store
+
+
+def test_two_halves_make_the_whole(tmp_path):
+    keep(tmp_path / "whole", 0, 1, 2, 3)
+    keep(tmp_path / "a", 0, 2)
+    keep(tmp_path / "b", 3, 1)
+    for half in ("a", "b"):
+        assert len(merge(tmp_path / half, tmp_path / "all").copied) == 2
+    assert export_bytes(tmp_path / "all") == export_bytes(tmp_path / "whole")
+    assert store_differences(tmp_path / "all", tmp_path / "whole").same
+    again = merge(tmp_path / "a", tmp_path / "all")
+    assert not again.copied
+    assert len(again.there) == 2
+
+
+def test_what_is_finished_takes_the_place_of_what_failed_and_not_the_other_way(tmp_path):
+    keep(tmp_path / "good", 0)
+    RunStore(tmp_path / "bad").keep_error(key(0), MemoryError("no memory"))
+    RunStore(tmp_path / "bad").keep_error(key(1), MemoryError("no memory"))
+    assert len(merge(tmp_path / "bad", tmp_path / "good").copied) == 1
+    assert sorted(run_table(tmp_path / "good")["status"]) == ["failed", "finished"]
+    assert len(merge(tmp_path / "good", tmp_path / "bad").copied) == 1
+    assert export_bytes(tmp_path / "good") == export_bytes(tmp_path / "bad")
+
+
+def test_other_results_of_the_same_run_are_named_and_neither_is_lost(tmp_path):
+    keep(tmp_path / "a", 0, value=1.0)
+    b = keep(tmp_path / "b", 0, value=1.5)
+    assert merge(tmp_path / "a", tmp_path / "b").differing == [b.path(key(0)).name]
+    assert b.outcome(key(0)).tables["scores"]["score"].tolist() == [1.5]
+    found = store_differences(tmp_path / "a", tmp_path / "b")
+    assert found.differing == {
+        b.path(key(0)).name: ["scores.score: 1 of 1 rows differ, by up to 0.5"]
+    }
+
+
+def test_what_is_damaged_is_not_taken_over(tmp_path):
+    store = keep(tmp_path / "a", 0, 1, 2)
+    table = store.path(key(0)) / "scores.parquet"
+    table.write_bytes(table.read_bytes()[:-9])
+    (store.path(key(1)) / RECORD_FILE).write_text('{"ver')
+    merged = merge(tmp_path / "a", tmp_path / "b")
+    assert len(merged.damaged) == 2
+    assert merged.copied == [store.path(key(2)).name]
+    assert [run.status for run in stored_runs(tmp_path / "b", check=True)] == ["finished"]
+
+
+def test_a_store_is_not_merged_with_itself(tmp_path):
+    keep(tmp_path, 0)
+    with pytest.raises(UserError, match="the store itself"):
+        merge(tmp_path, tmp_path)
+
+
+def test_cleaning_removes_what_is_spoiled_and_leaves_what_is_finished(tmp_path):
+    store = keep(tmp_path, 0, 1)
+    store.keep_error(key(2), ValueError("x"))
+    (store.path(key(1)) / "scores.parquet").write_bytes(b"")
+    store.pieces(key(3)).put("iteration-0", pd.DataFrame({"score": [1.0]}))
+    left = tmp_path / ".unfinished-0123"
+    left.mkdir()
+    assert len(clean(tmp_path, dry_run=True)) == 2
+    assert len(run_table(tmp_path)) == 4
+    assert {run.status for run in clean(tmp_path)} == {"failed", "damaged"}
+    assert left.is_dir(), "another process may be writing it"
+    os.utime(left, (0, 0))
+    assert [run.status for run in clean(tmp_path, statuses=["unfinished"])] == ["unfinished"]
+    assert not left.is_dir()
+    assert run_table(tmp_path)["status"].tolist() == ["finished"]
+    assert len(clean(tmp_path, [store.path(key(0)).name])) == 1
+    assert run_table(tmp_path).empty
