@@ -13,6 +13,8 @@ from opscore._version import __version__
 from opscore.errors import OpscoreError, UserError
 
 if TYPE_CHECKING:
+    from opscore.analysis import operation_estimates
+    from opscore.data.architectures import read_architectures
     from opscore.experiments import evaluate_proxies, proxy_correlations
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
@@ -59,8 +61,10 @@ _ROOMS = {
     "load_checkpoint": "supernets",
     "load_images": "images",
     "load_oracle": "oracles",
+    "operation_estimates": "analysis",
     "progressive": "runs",
     "proxy_correlations": "experiments",
+    "read_architectures": "data.architectures",
     "register_proxy": "proxies",
     "retraining": "runs.retraining",
     "run_search": "runs.searching",
@@ -110,8 +114,10 @@ __all__ = [
     "load_checkpoint",
     "load_images",
     "load_oracle",
+    "operation_estimates",
     "progressive",
     "proxy_correlations",
+    "read_architectures",
     "register_proxy",
     "retraining",
     "run_search",

@@ -7,6 +7,11 @@ nothing. Nothing here needs torch.
 from opscore.analysis.correlation import HINDSIGHT, Correlation, edge_correlations
 from opscore.analysis.differences import paired_differences
 from opscore.analysis.edge_specific import edge_specific_agreement
+from opscore.analysis.estimates import (
+    agreement_of_halves,
+    estimates_as_scores,
+    operation_estimates,
+)
 from opscore.analysis.exact import permutation_p_value, sign_flip_test
 from opscore.analysis.figures import (
     correlation_bars,
@@ -22,13 +27,16 @@ __all__ = [
     "HINDSIGHT",
     "Correlation",
     "Selection",
+    "agreement_of_halves",
     "correlation_bars",
     "correlation_lines",
     "correlation_matrix",
     "edge_correlations",
     "edge_interval",
     "edge_specific_agreement",
+    "estimates_as_scores",
     "holm",
+    "operation_estimates",
     "paired_differences",
     "permutation_p_value",
     "save_figure",

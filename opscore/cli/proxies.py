@@ -1,4 +1,4 @@
-"""``opscore proxies``: the zero-cost proxies, and a check of them against published values."""
+"""``opscore proxies``: the zero-cost proxies, what they are worth on a table, and a check."""
 
 from __future__ import annotations
 
@@ -10,19 +10,30 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
+    BatchSizeOption,
     DataDirOption,
     DeviceOption,
+    ImagesOption,
     JsonOption,
+    OutOption,
     QuietOption,
+    SizeOption,
     console,
     print_json,
     print_notes,
+    print_written,
 )
+from opscore.cli.tables import interval_text, number
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from opscore.proxies import Proxy
 
-app = typer.Typer(help="List the zero-cost proxies; 'check' compares them with published values.")
+app = typer.Typer(
+    help="List the zero-cost proxies; 'check' compares them with published values, 'evaluate' "
+    "with the accuracies of a table of architectures."
+)
 
 _COST_BATCH = 16
 
@@ -135,6 +146,138 @@ def check(
             print_notes([f"not in the table that was found: {', '.join(lacking)}"])
     if any(row["agrees"] is False for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    table: Annotated[
+        Path, typer.Argument(help="Parquet or CSV file of architectures with accuracies.")
+    ],
+    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
+    proxies: Annotated[
+        str, typer.Option(help="Proxies, separated by commas; see 'opscore proxies'.")
+    ] = "nwot,synflow,params,flops",
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="Column of architectures; else found by its name.", show_default=False),
+    ] = None,
+    accuracy: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of accuracies; else the only one of numbers.", show_default=False
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=3, help="Score only the first so many architectures.", show_default=False),
+    ] = None,
+    *,
+    size: SizeOption = "paper",
+    batch_size: BatchSizeOption = 64,
+    images: ImagesOption = "auto",
+    seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
+    store: Annotated[
+        Path, typer.Option(help="File that keeps finished values; a stopped run goes on from it.")
+    ] = Path("runs/proxies-evaluate.parquet"),
+    out: OutOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Agreement of proxies with the accuracies of a table, and what it says of operations."""
+    from opscore.analysis import agreement_of_halves, operation_estimates
+    from opscore.data.architectures import read_architectures
+    from opscore.data.files import write_table
+    from opscore.experiments.evaluate import evaluate_proxies, proxy_correlations
+    from opscore.progress import shown
+
+    accuracies = read_architectures(space, table, architecture=architecture, accuracy=accuracy)
+    scored = accuracies.index.tolist()[:count]
+    with shown("scoring architectures", quiet=quiet or as_json):
+        values = evaluate_proxies(
+            space,
+            scored,
+            proxies,
+            size=size,
+            images=images,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            data_dir=data_dir,
+            store=store,
+        )
+    agreement = proxy_correlations(values, accuracies)
+    estimates = operation_estimates(space, accuracies)
+    halves = agreement_of_halves(space, accuracies)
+    tables = {"values": values, "agreement": agreement, "estimates": estimates}
+    written = (
+        []
+        if out is None
+        else [write_table(out / f"{name}.parquet", frame) for name, frame in tables.items()]
+    )
+    if as_json:
+        settings = {
+            **{"space": space, "table": table.name, "n_architectures": len(accuracies)},
+            **{name: values[name].iloc[0] for name in ("size", "images", "batch_size", "seed")},
+            "agreement_of_halves": halves,
+        }
+        print_json({**tables, "settings": settings})
+        return
+    first = values.iloc[0]
+    print_notes(
+        [
+            f"accuracies: {table.name}, {len(accuracies):,} architectures of {space}, "
+            f"{len(scored):,} of them scored",
+            f"networks: {size} size{'' if size == 'paper' else ' (reduced)'}; images: "
+            f"{first['images']}, batch {batch_size}; seed {seed}",
+        ]
+    )
+    console.print(_agreement_table(agreement))
+    console.print(_estimate_table(estimates, halves))
+    print_written(written)
+
+
+def _agreement_table(rows: pd.DataFrame) -> Table:
+    table = Table(title="Agreement of proxies with the table's accuracies (95 % interval)")
+    for heading in ("proxy", "among"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Spearman", "interval", "Kendall", "given params", "n", "left out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows.to_dict("records"):
+        table.add_row(
+            row["proxy"],
+            row["subset"],
+            number(row["spearman"], "+.3f"),
+            interval_text(row["spearman_low"], row["spearman_high"]),
+            number(row["kendall"], "+.3f"),
+            number(row["partial"], "+.3f"),
+            str(row["n"]),
+            str(row["n_excluded"]),
+        )
+    return table
+
+
+def _estimate_table(rows: pd.DataFrame, halves: float) -> Table:
+    """Operations down, kinds of edges across: mean, standard error, number of architectures."""
+    kinds = rows[rows["level"] == "kind"]
+    names = list(dict.fromkeys(kinds["where"]))
+    table = Table(title="Estimate, not a truth: mean accuracy of the table's cells that have it")
+    table.add_column("operation", no_wrap=True)
+    for name in names:
+        table.add_column(f"{name}: estimate (s.e., n)", justify="right", no_wrap=True)
+    cells = {
+        (row["op"], row["where"]): f"{number(row['estimate'], '.2f')} "
+        f"({number(row['standard_error'], '.2f')}, {row['n']})"
+        for row in kinds.to_dict("records")
+    }
+    for op in dict.fromkeys(kinds["op"]):
+        table.add_row(str(op), *(cells.get((op, name), "-") for name in names))
+    table.caption = (
+        "edge by edge with --json or --out; two halves of the table agree by a Spearman of "
+        f"{number(halves, '+.2f')} within each edge"
+    )
+    return table
 
 
 def _check_table(rows: list[dict[str, Any]]) -> Table:

@@ -242,7 +242,7 @@ STATISTICS = ("spearman", "kendall", "partial")
 
 def proxy_correlations(
     values: pd.DataFrame,
-    accuracy: Mapping[str, float] | pd.DataFrame | Oracle,
+    accuracy: Mapping[str, float] | pd.Series[float] | pd.DataFrame | Oracle,
     *,
     given: str = "params",
     top: Sequence[float] = (10,),
@@ -282,7 +282,7 @@ def proxy_correlations(
 
 
 def _accuracies(
-    values: pd.DataFrame, accuracy: Mapping[str, float] | pd.DataFrame | Oracle
+    values: pd.DataFrame, accuracy: Mapping[str, float] | pd.Series[float] | pd.DataFrame | Oracle
 ) -> pd.Series[float]:
     """Accuracy by the names in ``values``; NaN, with a note, where it is not known."""
     names = values["architecture"].unique().tolist()

@@ -124,6 +124,23 @@ class SearchSpace:
         """
         return self.canonical(architecture)
 
+    @property
+    def kinds(self) -> dict[str, tuple[int, ...]]:
+        """Edges that one speaks of together, by a name for them: those of each kind of cell.
+
+        All edges of the first stage unless a space says otherwise.
+        """
+        return {"all edges": self.stages[0]}
+
+    def contained(self, architecture: State) -> tuple[tuple[int, int], ...]:
+        """The (edge, operation)s that an architecture's network has.
+
+        All that its edges keep unless a space says otherwise.
+        """
+        return tuple(
+            (edge, op) for edge in range(len(self.edges)) for op in architecture.remaining(edge)
+        )
+
     def stage_of(self, edge: int) -> int:
         """The number of the stage in which an edge is decided."""
         return next(number for number, stage in enumerate(self.stages) if edge in stage)

@@ -202,11 +202,29 @@ class DARTSSpace(SearchSpace):
     def canonical(self, architecture: State) -> State:
         """The architecture with the first operation on edges that no node keeps."""
         rows = list(architecture.mask)
-        for kind, node in CHOOSING:
-            for source in set(range(node)) - set(self.inputs(architecture, kind, node)):
-                edge = edge_of(kind, source, node)
-                rows[edge] = tuple(op == 0 for op in range(self.shape[edge]))
+        for edge in self._dropped(architecture):
+            rows[edge] = tuple(op == 0 for op in range(self.shape[edge]))
         return State(self, tuple(rows))
+
+    @property
+    def kinds(self) -> dict[str, tuple[int, ...]]:
+        """The edges of the normal and of the reduction cell."""
+        return {
+            name: tuple(edge_of(kind, *edge) for edge in EDGES) for kind, name in enumerate(KINDS)
+        }
+
+    def contained(self, architecture: State) -> tuple[tuple[int, int], ...]:
+        """What is on the edges that a node keeps, and which inputs these are."""
+        dropped = self._dropped(architecture)
+        return tuple(pair for pair in super().contained(architecture) if pair[0] not in dropped)
+
+    def _dropped(self, architecture: State) -> set[int]:
+        """Edges that no node keeps."""
+        return {
+            edge_of(kind, source, node)
+            for kind, node in CHOOSING
+            for source in set(range(node)) - set(self.inputs(architecture, kind, node))
+        }
 
     def inputs(self, state: State, kind: int, node: int) -> tuple[int, ...]:
         """What a node reads, or may read."""

@@ -161,3 +161,28 @@ def test_a_table_without_some_of_the_values_is_compared_as_far_as_it_goes(
     assert code in {0, 1}
     assert [row["proxy"] for row in payload["check"]] == ["zen_score"]
     assert payload["settings"]["lacking"] == ["synflow", "fisher", "epe_nas"]
+
+
+def test_evaluate_compares_with_the_accuracies_of_a_table(capsys, tmp_path):
+    """Accuracies that rise with the parameters: params agrees wholly."""
+    path = tmp_path / "cells.csv"
+    names = ["00000000", "11111111", "22222222", "12222222", "not one"]
+    pd.DataFrame({"arch": names, "acc": [10.0, 20.0, 30.0, 25.0, 50.0]}).to_csv(path, index=False)
+    asked = ["proxies", "evaluate", str(path), "--space", "nasbench-macro", "--accuracy", "acc"]
+    asked += ["--proxies", "params,synflow", "--size", "smoke", "--batch-size", "4"]
+    asked += ["--images", "noise", "--store", str(tmp_path / "values.parquet")]
+    code, out = run(capsys, *asked, "--json")
+    assert code == 0
+    payload = json.loads(out)
+    agreement = {row["proxy"]: row for row in payload["agreement"] if row["subset"] == "all"}
+    assert agreement["params"]["n"] == 4
+    assert agreement["params"]["spearman"] == pytest.approx(1.0)
+    estimates = [row for row in payload["estimates"] if row["level"] == "edge"]
+    assert len(estimates) == 24
+    assert payload["settings"]["n_architectures"] == 4
+    code, out = run(capsys, *asked, "--quiet", "--out", str(tmp_path / "out"))
+    assert code == 0
+    assert "Estimate, not a truth" in out
+    assert (tmp_path / "out" / "estimates.parquet").is_file()
+    code, _ = run(capsys, *asked[:5], "--accuracy", "accuracy")
+    assert code == 2

@@ -1,0 +1,123 @@
+"""Tables of architectures that somebody trained: some cells of a space with their accuracies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from opscore.errors import UserError, note, unknown
+from opscore.spaces import SearchSpace, get_space
+
+#: Columns of architectures by the names that authors give them.
+_NAMES = ("architecture", "genotype", "arch", "arch_str")
+
+
+def read_architectures(
+    space: str,
+    table: Path | str | pd.DataFrame,
+    *,
+    architecture: str | None = None,
+    accuracy: str | None = None,
+) -> pd.Series[float]:
+    """The accuracies of a table by the architecture's string, as the space writes it.
+
+    ::
+
+        accuracies = opscore.read_architectures(
+            "darts-none", "darts_trained_545.parquet", accuracy="test_acc50"
+        )
+        values = opscore.evaluate_proxies("darts-none", accuracies.index, ["nwot", "params"])
+        opscore.proxy_correlations(values, accuracies)
+        opscore.operation_estimates("darts-none", accuracies)
+
+    Rows that are no architecture of the space or have no accuracy are left out, with a note that
+    says how many and why; rows of the same architecture are one, with their mean.
+
+    Args:
+        space: name of the search space.
+        table: a frame, or a Parquet or CSV file.
+        architecture: the column of architectures; found by its usual names where not given.
+        accuracy: the column of accuracies; the only column of numbers where not given.
+
+    Raises:
+        UserError: the file or a column is missing, or no row is an architecture of the space.
+    """
+    found = get_space(space)
+    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table))
+    strings = frame[_architecture_column(frame, architecture)]
+    numbers = frame[_accuracy_column(frame, accuracy)]
+    names: list[str | None] = []
+    reasons: list[str] = []
+    for text, number in zip(strings, numbers, strict=True):
+        try:
+            if pd.isna(number):
+                raise UserError("it has no accuracy")
+            names.append(_name(found, str(text)))
+        except UserError as error:
+            names.append(None)
+            reasons.append(str(error))
+    if len(reasons) == len(frame):
+        first = f": {reasons[0]}" if reasons else ""
+        raise UserError(f"none of {len(frame)} rows is an architecture of {space}{first}")
+    if reasons:
+        (why, _), *others = Counter(reasons).most_common()
+        more = f", and {len(others)} more reasons" if others else ""
+        note(f"{len(reasons):,} of {len(frame):,} rows are left out ({why}{more})")
+    accuracies = numbers.astype("float64").groupby(pd.Series(names, index=frame.index), sort=False)
+    result = accuracies.mean().rename("accuracy").rename_axis("architecture")
+    rows = len(frame) - len(reasons)
+    if len(result) < rows:
+        note(f"{rows:,} rows are {len(result):,} different architectures; equal ones are averaged")
+    return result
+
+
+def _name(space: SearchSpace, text: str) -> str:
+    """The string of the architecture that stands for all that are the same network."""
+    architecture = space.canonical(space.parse(text))
+    if not space.is_valid(architecture):
+        raise UserError(f"{space.name} has no such architecture")
+    return space.format(architecture)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    if path.suffix not in readers:
+        raise UserError(f"a table of architectures is a .parquet or .csv file, not '{path.name}'")
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    try:
+        return readers[path.suffix](path)  # type: ignore[operator, no-any-return]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error})") from None
+
+
+def _architecture_column(frame: pd.DataFrame, asked: str | None) -> str:
+    columns = [str(name) for name in frame.columns]
+    if asked is not None:
+        if asked not in columns:
+            raise unknown("column", asked, columns)
+        return asked
+    usual = [name for name in _NAMES if name in columns]
+    if not usual:
+        raise UserError(
+            f"which column has the architectures? None is called {', '.join(_NAMES)}; there are "
+            f"{', '.join(columns)}"
+        )
+    return usual[0]
+
+
+def _accuracy_column(frame: pd.DataFrame, asked: str | None) -> str:
+    numeric = [str(name) for name in frame.columns if is_numeric_dtype(frame[name])]
+    if asked is not None:
+        if asked not in numeric:
+            raise unknown("column of numbers", asked, numeric)
+        return asked
+    if len(numeric) != 1:
+        raise UserError(
+            f"which column has the accuracies? The columns of numbers are "
+            f"{', '.join(numeric) or 'none'}"
+        )
+    return numeric[0]

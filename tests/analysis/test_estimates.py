@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import opscore
+from opscore.analysis import (
+    Correlation,
+    agreement_of_halves,
+    estimates_as_scores,
+    operation_estimates,
+)
+from opscore.analysis.estimates import ESTIMATES
+from opscore.errors import UserError
+from opscore.spaces import get_space
+
+
+def some(space, count, seed=0):
+    """Accuracies of architectures drawn uniformly: 50 + the sum of their choices."""
+    draw = np.random.default_rng(seed)
+    found = get_space(space)
+    drawn = [
+        found.architecture([int(i) for i in draw.integers(found.choice_counts)])
+        for _ in range(count)
+    ]
+    return {found.format(state): 50.0 + sum(state.architecture_indices) for state in drawn}
+
+
+def test_means_and_standard_errors_by_hand():
+    accuracies = some("nasbench201", 40)
+    space = get_space("nasbench201")
+    found = operation_estimates("nasbench201", accuracies)
+    assert list(found) == list(ESTIMATES)
+    edges = found[found["level"] == "edge"]
+    assert len(edges) == 30
+    for row in edges.itertuples():
+        own = [
+            accuracy
+            for name, accuracy in accuracies.items()
+            if space.operations[row.edge][space.parse(name).remaining(row.edge)[0]] == row.op
+        ]
+        assert row.n == len(own)
+        assert row.estimate == pytest.approx(np.mean(own))
+        assert row.standard_error == pytest.approx(np.std(own, ddof=1) / math.sqrt(len(own)))
+    anywhere = found[found["level"] == "kind"].set_index("op")
+    own = [accuracy for name, accuracy in accuracies.items() if "none" in name]
+    assert anywhere.loc["none", "n"] == len(own), "once, however many edges have it"
+    assert anywhere.loc["none", "estimate"] == pytest.approx(np.mean(own))
+
+
+def test_an_edge_that_no_node_keeps_has_no_operation():
+    space = get_space("darts")
+    state = space.initial_state()
+    for edge in range(len(space.edges)):
+        kept = list(range(space.keeps[edge]))
+        state = state.discretize(edge, kept if len(kept) > 1 else 0)
+    found = operation_estimates("darts", {space.format(state): 90.0})
+    edges = found[(found["level"] == "edge") & (found["n"] > 0)]
+    names = {"normal 0->2", "normal 1->2", "normal 0->5", "normal 1->5", "inputs of normal 5"}
+    assert names < set(edges["where"])
+    assert "normal 4->5" not in set(edges["where"])
+    assert len(edges) == 2 * (8 + 3 * 2), "eight edges and three times two inputs in each cell"
+    assert edges["standard_error"].isna().all()
+    kinds = found[(found["level"] == "kind") & (found["n"] > 0)]
+    assert kinds[["where", "op"]].to_numpy().tolist() == [
+        ["normal", "max_pool_3x3"],
+        ["reduce", "max_pool_3x3"],
+    ]
+
+
+def test_halves_agree_where_accuracies_depend_on_operations_and_not_otherwise():
+    accuracies = some("nasbench-macro", 400)
+    assert agreement_of_halves("nasbench-macro", accuracies, draws=4) > 0.9
+    draw = np.random.default_rng(0)
+    noise = dict(zip(accuracies, draw.normal(size=len(accuracies)), strict=True))
+    assert abs(agreement_of_halves("nasbench-macro", noise, draws=10)) < 0.4
+    with pytest.raises(UserError, match="four architectures"):
+        agreement_of_halves("nasbench-macro", {"00000000": 1.0})
+
+
+def test_estimates_stand_beside_policies_in_a_score_table():
+    estimates = operation_estimates("nasbench201", some("nasbench201", 200))
+    as_scores = estimates_as_scores(estimates)
+    same = as_scores.assign(policy="mine")
+    rows = Correlation()(pd.concat([as_scores, same]), references=["table-estimate"])
+    assert rows["rho"].tolist() == pytest.approx([1.0])
+    few = estimates_as_scores(operation_estimates("nasbench201", some("nasbench201", 1)))
+    assert (few["status"] == "no architecture of the table has it").sum() == 24
+
+
+def test_the_functions_are_at_the_top():
+    assert opscore.operation_estimates is operation_estimates
