@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
     from opscore.runs import RunStore, initial, progressive
+    from opscore.runs.fitting import train_network
     from opscore.runs.paper import figure2, table1
     from opscore.runs.retraining import retraining
     from opscore.runs.search_paper import figure4, search_cost, table2, table5
@@ -73,6 +74,7 @@ _ROOMS = {
     "table2": "runs.search_paper",
     "table5": "runs.search_paper",
     "toy_model": "runs.toy",
+    "train_network": "runs.fitting",
     "unregister_proxy": "proxies",
     "zero_cost_pt": "search",
 }
@@ -126,6 +128,7 @@ __all__ = [
     "table2",
     "table5",
     "toy_model",
+    "train_network",
     "unregister_proxy",
     "zero_cost_pt",
 ]

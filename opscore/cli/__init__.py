@@ -50,7 +50,8 @@ app.command("toy-model", rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 for _command in (table2, table5, figure4, search_cost, architecture_scores):
     app.command(rich_help_panel="Search")(_command)
-app.command(rich_help_panel="Network")(networks.build)
+for _command in (networks.build, networks.show, networks.export, networks.train):
+    app.command(rich_help_panel="Network")(_command)
 app.command(rich_help_panel="Look up")(oracle.oracle)
 app.command(rich_help_panel="Look up")(listing.policies)
 app.command(rich_help_panel="Look up")(methods)

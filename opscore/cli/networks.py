@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from opscore.cli.common import JsonOption, console, print_json
-from opscore.errors import UserError
+from opscore.cli.common import (
+    DataDirOption,
+    DeviceOption,
+    ImagesOption,
+    JsonOption,
+    QuietOption,
+    console,
+    print_json,
+    print_notes,
+    print_written,
+    writable,
+)
+from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from opscore.spaces import State
@@ -115,5 +126,197 @@ def _sizes(rows: list[dict[str, Any]]) -> Table:
             f"{row['params'] / 1e6:.3f}",
             extra,
             f"{row['flops'] / 1e6:,.1f}",
+        )
+    return table
+
+
+def show(
+    architecture: ArchitectureArgument,
+    space: SpaceOption = None,
+    out: Annotated[
+        Path,
+        typer.Option(help="The file: .png, .pdf or .svg, or .dot for graphviz."),
+    ] = Path("architecture.png"),
+) -> None:
+    """Draw an architecture into a file."""
+    from opscore.data.files import atomic_write, writable_file
+
+    state = find_architecture(architecture, space)
+    suffixes = (".png", ".pdf", ".svg", ".dot")
+    if out.suffix not in suffixes:
+        raise UserError(f"{out} should end in one of {', '.join(suffixes)}")
+    path, graphs = writable_file(out), state.space.graphs(state)
+    with atomic_write(path) as temporary:
+        if path.suffix == ".dot":
+            temporary.write_text("\n".join(graph.dot() for graph in graphs) + "\n")
+        else:
+            from opscore.analysis.drawing import draw_architecture
+
+            name = architecture if len(architecture) <= 80 else state.space.name
+            figure = draw_architecture(graphs, name)
+            figure.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    print_written([path])
+
+
+def export(
+    architecture: ArchitectureArgument,
+    space: SpaceOption = None,
+    target: TargetOption = None,
+    formats: Annotated[
+        str,
+        typer.Option("--format", help="Of json, torch (torch.export) and onnx, with commas."),
+    ] = "json,torch",
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint of opscore train, or a state dictionary; else fresh ones."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of fresh weights.")] = 0,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the files.", callback=writable)
+    ] = Path("exported"),
+    as_json: JsonOption = False,
+) -> None:
+    """Write an architecture's network in other forms, and check that they give the same numbers."""
+    from opscore.supernets import build as build_final
+    from opscore.supernets import find_target
+    from opscore.supernets.checkpoints import load_weights
+    from opscore.supernets.export import FORMATS
+    from opscore.supernets.export import export as write
+
+    state = find_architecture(architecture, space)
+    asked = [name for part in formats.split(",") if (name := part.strip())]
+    for name in asked or [""]:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    built = find_target(state.space.name, target)
+    if weights is not None:
+        built = _trained_as(weights, state) or built
+    network = build_final(
+        built.space,
+        state,
+        built.target,
+        seed=seed,
+        n_classes=built.n_classes,
+        in_channels=built.in_channels,
+        **built.arguments,
+    )
+    if weights is not None:
+        load_weights(network, weights)
+    written = [write(network, built, state, out, name) for name in asked]
+    if as_json:
+        rows = [{**asdict(each), "path": str(each.path)} for each in written]
+        settings = {
+            "command": "export",
+            "space": built.space,
+            "target": built.target,
+            "architecture": str(state),
+            "weights": None if weights is None else str(weights),
+            "seed": seed,
+        }
+        print_json({"exported": rows, "settings": settings})
+        return
+    for each in written:
+        console.print(
+            f"wrote {each.path}: {each.format}, logits within {each.difference:.0e} of the "
+            "network's",
+            highlight=False,
+        )
+
+
+def _trained_as(path: Path, architecture: State) -> Built | None:
+    """What the network of a training's checkpoint was built as; None for another file.
+
+    UserError when the training was of another architecture.
+    """
+    from opscore.supernets import find_target
+    from opscore.supernets.fitting import read_fitted
+
+    try:
+        training = read_fitted(path)["training"]
+    except UserError:
+        return None
+    if (training["network"]["space"], training["architecture"]) != (
+        architecture.space.name,
+        str(architecture),
+    ):
+        raise UserError(f"{path} is of another architecture: {training['architecture']}")
+    network = dict(training["network"])
+    return find_target(**(network | network.pop("arguments")))
+
+
+def train(
+    architecture: ArchitectureArgument,
+    space: SpaceOption = None,
+    recipe: Annotated[
+        str,
+        typer.Option(help="cifar (600 epochs) or imagenet (250), for GPUs; cpu or smoke, reduced."),
+    ] = "cpu",
+    target: TargetOption = None,
+    images: ImagesOption = "auto",
+    image_size: Annotated[
+        int | None, typer.Option(help="Pixels to which images are scaled; else the network's own.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs instead of the recipe's.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images in a batch instead of the recipe's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation.")] = 0,
+    precision: Annotated[
+        str, typer.Option(help="full, bf16, or auto: bf16 on a GPU that has it.")
+    ] = "auto",
+    device: DeviceOption = "auto",
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="Folder of checkpoint, log and figure; goes on from what is there.",
+            callback=writable,
+        ),
+    ] = Path("trained"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Train an architecture's network; the same command goes on where it was stopped."""
+    from opscore.progress import shown
+    from opscore.runs.fitting import train_network
+    from opscore.supernets.recipes import find_recipe
+
+    state = find_architecture(architecture, space)
+    how = find_recipe(recipe).changed(epochs=epochs, batch_size=batch_size)
+    with shown("training", quiet=quiet or as_json):
+        result = train_network(
+            state.space.name,
+            state,
+            recipe=how,
+            target=target,
+            images=images,
+            image_size=image_size,
+            seed=seed,
+            precision=precision,
+            device=device,
+            folder=out,
+            data_dir=data_dir,
+        )
+    if as_json:
+        print_json({"log": result.log, "settings": {"command": "train", **result.settings}})
+        return
+    print_notes(result.notes())
+    console.print(_log_table(result.log))
+    print_written(sorted(result.folder.iterdir()))
+
+
+def _log_table(log: Any) -> Table:
+    """The last ten epochs."""
+    table = Table(title="Accuracy, % (the last epochs)" if len(log) > 10 else "Accuracy, %")
+    for column in ("epoch", "loss", "on images trained on", "on others", "s"):
+        table.add_column(column, justify="right")
+    for row in log.tail(10).to_dict("records"):
+        table.add_row(
+            str(row["epoch"]),
+            f"{row['train_loss']:.3f}",
+            f"{row['train_accuracy']:.1f}",
+            f"{row['test_accuracy']:.1f}",
+            f"{row['seconds']:.1f}",
         )
     return table

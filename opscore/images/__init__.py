@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
 from opscore.images.batch_files import load_batch, read_npz
-from opscore.images.cifar10 import find_cifar10, load_cifar10
+from opscore.images.cifar10 import find_cifar10, load_cifar10, load_cifar10_test
 from opscore.images.digits import load_digits
 from opscore.images.scaled import ScaledImages
 from opscore.registry import Registry
@@ -64,6 +64,12 @@ def _content(images: ImageSet) -> str:
     return found if isinstance(found, str) else fingerprint(images)
 
 
+def load_test_images(name: str, data_dir: Path | str | None = None) -> PixelImages | None:
+    """The test images of a set; None where it has none, or they are not here."""
+    folder = None if data_dir is None else Path(data_dir)
+    return load_cifar10_test(folder) if name == "cifar10" else None
+
+
 def list_image_sets() -> list[str]:
     """Names that ``--images`` takes, beside 'auto'."""
     return list(IMAGE_SETS)
@@ -80,6 +86,7 @@ __all__ = [
     "list_image_sets",
     "load_batch",
     "load_images",
+    "load_test_images",
     "read_npz",
     "resolve_images",
 ]

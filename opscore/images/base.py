@@ -235,6 +235,21 @@ class NoiseImages:
         return "Gaussian noise: N(0, 1) pixels, random labels"
 
 
+def cutout(batch: Batch, side: int, draw: np.random.Generator) -> Batch:
+    """The batch with a square of zeros in each image (DeVries and Taylor 2017).
+
+    Its centre is any pixel, so that a part of it may lie outside. Zero is the mean of normalised
+    images.
+    """
+    count, _, height, width = batch.images.shape
+    rows, columns = (draw.integers(0, n, size=(count, 1)) - side // 2 for n in (height, width))
+    blank = ((np.arange(height) >= rows) & (np.arange(height) < rows + side))[:, :, None] & (
+        (np.arange(width) >= columns) & (np.arange(width) < columns + side)
+    )[:, None, :]
+    mask = torch.from_numpy(blank)[:, None].to(batch.images.device)
+    return replace(batch, images=batch.images.masked_fill(mask, 0.0))
+
+
 def random_crop_and_flip(pixels: NDArray[Any], draw: np.random.Generator) -> NDArray[Any]:
     """Zero-pad by 4, crop back at random, flip left-right with probability one half.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from opscore.images.base import PixelImages
 
 ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10/train.npz"
+TEST_SUBSET = "cifar10/test.npz"
+
+#: Files of the archive that are trained on.
+TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 
 #: The constants of the authors' transform.
 MEAN = (0.49139968, 0.48215827, 0.44653124)
@@ -67,16 +72,43 @@ def load_cifar10(data_dir: Path | None = None) -> PixelImages:
     )
 
 
+def load_cifar10_test(data_dir: Path | None = None) -> PixelImages | None:
+    """CIFAR-10's test images that go with the training images here; None where there are none.
+
+    All 10,000 of the official archive, or those of ``cifar10/test.npz``, a part of them.
+    """
+    archive = find(ARCHIVE, data_dir)
+    path = archive or find(TEST_SUBSET, data_dir)
+    if path is None:
+        return None
+    if archive is not None:
+        pixels, labels, _ = _read_archive(path, ("test_batch",))
+    else:
+        pixels, labels, _ = _read_npz(path)
+    return PixelImages(
+        name="cifar10",
+        pixels=pixels,
+        labels=labels,
+        mean=MEAN,
+        std=STD,
+        pool=np.arange(len(pixels)),
+        n_classes=10,
+        description=f"{len(pixels):,} of its test images",
+    )
+
+
 def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     with np.load(path, allow_pickle=False) as archive:
         return archive["images"], archive["labels"].astype(np.int64), archive["index"]
 
 
-def _read_archive(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _read_archive(
+    path: Path, names: Sequence[str] = TRAIN_BATCHES
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     images, labels = [], []
     with tarfile.open(path, "r:gz") as archive:
-        for batch in range(1, 6):
-            member = archive.extractfile(f"cifar-10-batches-py/data_batch_{batch}")
+        for name in names:
+            member = archive.extractfile(f"cifar-10-batches-py/{name}")
             if member is None:
                 raise UserError(f"{path.name} is not the CIFAR-10 python archive")
             content = load_restricted(member, _ARRAY_GLOBALS, encoding="bytes")

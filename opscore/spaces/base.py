@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from opscore.errors import UserError, unknown
+from opscore.spaces.graphs import Graph, chain, graph_of
 
 #: What an edge keeps: an operation by index or name, or several.
 Choice = int | str | Sequence[int | str]
@@ -239,6 +240,23 @@ class SearchSpace:
             "+".join(names[op] for op in state.remaining(edge))
             for edge, names in enumerate(self.operations)
         )
+
+    def graphs(self, architecture: State) -> tuple[Graph, ...]:
+        """The architecture as pictures show it, a graph for each kind of cell.
+
+        Unless a space says otherwise: operations stand on the arrows where edges are called
+        'source->target'; else edges are nodes one after the other.
+        """
+        _ = architecture.architecture_indices  # says which edges are open
+        chosen = [
+            ", ".join(names[op] for op in architecture.remaining(edge))
+            for edge, names in enumerate(self.operations)
+        ]
+        cell = graph_of(self.edges, chosen, "cell")
+        if cell is not None:
+            return (cell,)
+        steps = [f"{edge}\n{ops}" for edge, ops in zip(self.edges, chosen, strict=True)]
+        return (chain("network", ["images", *steps, "output"]),)
 
     def edge_index(self, edge: int | str) -> int:
         """Index of an edge given by index or name."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from opscore.errors import UserError, unknown
 from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.graphs import Arrow, Graph
 
 #: Kinds of cell, in the order of the space's edges.
 KINDS = ("normal", "reduce")
@@ -225,6 +226,25 @@ class DARTSSpace(SearchSpace):
             for kind, node in CHOOSING
             for source in set(range(node)) - set(self.inputs(architecture, kind, node))
         }
+
+    def graphs(self, architecture: State) -> tuple[Graph, ...]:
+        """The two cells: their inputs, their nodes, and the output that has these side by side."""
+        genotype, names = self.genotype(architecture), ("c_{k-2}", "c_{k-1}", *map(str, NODES))
+        output = len(names)
+        return tuple(
+            Graph(
+                {"normal": "normal cell", "reduce": "reduction cell"}[kind],
+                (*names, "c_{k}"),
+                (
+                    *(
+                        Arrow(source, NODES[place // 2], op)
+                        for place, (op, source) in enumerate(genotype.pairs(kind))
+                    ),
+                    *(Arrow(node, output) for node in NODES),
+                ),
+            )
+            for kind in KINDS
+        )
 
     def inputs(self, state: State, kind: int, node: int) -> tuple[int, ...]:
         """What a node reads, or may read."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.graphs import Arrow, Graph
 from opscore.spaces.nasbench101_cells import (
     CONV1X1,
     CONV3X3,
@@ -82,6 +83,20 @@ class NB1Shot1Space(SearchSpace):
         """What a vertex reads, or may read: vertices before it."""
         edge = self.parent_edges.get(vertex)
         return tuple(range(vertex)) if edge is None else state.remaining(edge)
+
+    def graphs(self, architecture: State) -> tuple[Graph, ...]:
+        """The cell: blocks with their operations, and what each of them reads."""
+        output = self.n_blocks + 1
+        blocks = [
+            f"block{vertex}\n{OPERATIONS[architecture.remaining(vertex - 1)[0]]}"
+            for vertex in range(1, output)
+        ]
+        arrows = tuple(
+            Arrow(parent, vertex)
+            for vertex in range(1, output + 1)
+            for parent in self.parents(architecture, vertex)
+        )
+        return (Graph("cell", (INPUT, *blocks, OUTPUT), arrows),)
 
     def cell(self, architecture: State) -> Cell:
         """The architecture as a cell of NAS-Bench-101, blocks that take no part included."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from opscore.errors import UserError
 from opscore.images import read_npz
@@ -276,3 +276,26 @@ def _one_alphas(path: Path, given: Mapping[str, Any]) -> dict[str, Tensor]:
     if not bool(torch.isfinite(alphas).all()):
         raise UserError(f"{path}: '{name}' is not finite")
     return {_ALPHAS: alphas.detach().float()}
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Take over a stand-alone network's weights from a file, in place.
+
+    UserError when the file is not readable (:func:`read_tensors`) or is of another network.
+    """
+    tensors = read_tensors(path)
+    tensors.pop(_ALPHAS, None)
+    own = network.state_dict()
+    missing = [name for name in own if name not in tensors and not name.endswith(_IGNORED)]
+    surplus = [name for name in tensors if name not in own]
+    shapes = [name for name in tensors if name in own and tensors[name].shape != own[name].shape]
+    for what, names in (
+        ("lacks", missing),
+        ("has besides", surplus),
+        ("has of other size", shapes),
+    ):
+        if names:
+            raise UserError(
+                f"{path} is of another network: it {what} {len(names)} tensors, first {names[0]}"
+            )
+    network.load_state_dict(tensors, strict=False)
