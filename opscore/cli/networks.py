@@ -168,7 +168,10 @@ def export(
     ] = "json,torch",
     weights: Annotated[
         Path | None,
-        typer.Option(help="A checkpoint of opscore train, or a state dictionary; else fresh ones."),
+        typer.Option(
+            help="A checkpoint of opscore train, or a state dictionary; else fresh ones, batch norms "
+            "with the statistics of random images."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of fresh weights.")] = 0,
     out: Annotated[
@@ -180,7 +183,7 @@ def export(
     from opscore.supernets import build as build_final
     from opscore.supernets import find_target
     from opscore.supernets.checkpoints import load_weights
-    from opscore.supernets.export import FORMATS
+    from opscore.supernets.export import FORMATS, settle
     from opscore.supernets.export import export as write
 
     state = find_architecture(architecture, space)
@@ -200,7 +203,9 @@ def export(
         in_channels=built.in_channels,
         **built.arguments,
     )
-    if weights is not None:
+    if weights is None:
+        settle(network, built.image_side, built.in_channels)
+    else:
         load_weights(network, weights)
     written = [write(network, built, state, out, name) for name in asked]
     if as_json:

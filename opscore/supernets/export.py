@@ -78,6 +78,26 @@ def export(
     return Exported(form, path, difference)
 
 
+def settle(network: nn.Module, image_side: int, in_channels: int = 3) -> None:
+    """Give the batch norms of a fresh network the statistics of a few random images, in place.
+
+    As they are built, activations all but vanish in a deep network, and logits would be compared
+    that hardly depend on the images.
+    """
+    draw = torch_generator(0, "settle")
+    images = torch.randn(8, in_channels, image_side, image_side, generator=draw)
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # the plain mean of what is seen
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # of what is dropped in training
+        network.train()(images)
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 def _json(
     network: nn.Module, built: Built, architecture: State, images: Tensor, path: Path
 ) -> Tensor:

@@ -100,11 +100,11 @@ def test_global_generators_stay_as_they_are():
 
 
 def test_it_learns(tmp_path):
-    """Digits, of which a network of this size reads about half after four epochs."""
+    """Digits, in 120 steps of a very small network."""
     recipe = replace(
         SMOKE,
         epochs=4,
-        steps=None,
+        steps=30,
         batch_size=16,
         measured=200,
         learning_rate=0.1,
@@ -118,7 +118,8 @@ def test_it_learns(tmp_path):
         images="digits",
         folder=tmp_path,
     )
-    assert found.log["test_accuracy"].iloc[-1] > 30, "one in ten by chance"
+    assert found.log["train_accuracy"].iloc[-1] > 25, "one in ten by chance"
+    assert found.log["test_accuracy"].iloc[-1] > 20
     assert found.log["train_loss"].is_monotonic_decreasing
     assert {p.name for p in tmp_path.iterdir()} == {
         *("log.csv", "log.pdf", "log.png", "network.pt", "training.json"),
