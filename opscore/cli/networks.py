@@ -169,8 +169,8 @@ def export(
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="A checkpoint of opscore train, or a state dictionary; else fresh ones, batch norms "
-            "with the statistics of random images."
+            help="A checkpoint of opscore train, or a state dictionary; else fresh ones, batch "
+            "norms with the statistics of random images."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of fresh weights.")] = 0,
