@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from opscore.analysis import operation_estimates
     from opscore.data.architectures import read_architectures
     from opscore.experiments import evaluate_proxies, proxy_correlations
+    from opscore.experiments.fitting import train_network
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
     from opscore.runs import RunStore, initial, progressive
-    from opscore.runs.fitting import train_network
     from opscore.runs.paper import figure2, table1
     from opscore.runs.retraining import retraining
     from opscore.runs.search_paper import figure4, search_cost, table2, table5
@@ -74,7 +74,7 @@ _ROOMS = {
     "table2": "runs.search_paper",
     "table5": "runs.search_paper",
     "toy_model": "runs.toy",
-    "train_network": "runs.fitting",
+    "train_network": "experiments.fitting",
     "unregister_proxy": "proxies",
     "zero_cost_pt": "search",
 }

@@ -283,8 +283,8 @@ def train(
     data_dir: DataDirOption = None,
 ) -> None:
     """Train an architecture's network; the same command goes on where it was stopped."""
+    from opscore.experiments.fitting import train_network
     from opscore.progress import shown
-    from opscore.runs.fitting import train_network
     from opscore.supernets.recipes import find_recipe
 
     state = find_architecture(architecture, space)
