@@ -23,7 +23,7 @@ import opscore
 from opscore.analysis import Correlation, edge_correlations
 from opscore.data import find
 from opscore.data.records import read_record
-from opscore.runs.scoring import BASELINES
+from opscore.experiments.initial.result import BASELINES
 
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -262,7 +262,7 @@ def trained_table() -> str:
 
 def claims_of(source: str, reference: str) -> dict[str, dict[str, Any]]:
     """The claims on correlations with a reference, by policy, as 'opscore figure2' decides them."""
-    from opscore.runs.claims import check_claims
+    from opscore.paper.claims import check_claims
 
     claims = check_claims(scores_of(source), source)
     own = claims[claims["other"].isna() & (claims["reference"] == reference)]
@@ -390,8 +390,8 @@ def alphas(which: str) -> str:
 @needs("nasbench201")
 def replay_table() -> str:
     """Picks of Table 1, from the authors' raw scores."""
+    from opscore.paper.replay import TENAS_BY_HAND, replay_table1
     from opscore.published import table1
-    from opscore.published.replay import TENAS_BY_HAND, replay_table1
 
     found = replay_table1().query("dataset == 'cifar10'").set_index("policy")
     printed = table1().set_index("policy")
@@ -667,7 +667,7 @@ _SEARCH_ROWS = (
 
 @cache
 def _table2() -> pd.DataFrame:
-    from opscore.runs.search_paper import table2
+    from opscore.paper.table2 import table2
 
     return table2().table.set_index(["method", "setting", "dataset"]).sort_index()
 
@@ -729,7 +729,7 @@ def single_searches(setting: str = "") -> str:
 @value
 def orders_table() -> str:
     """Edge orders in the quick setting, beside Table 5."""
-    from opscore.runs.search_paper import table5
+    from opscore.paper.table5 import table5
 
     found = table5().table
     found = found[found["dataset"] == "cifar10"].set_index("order")
@@ -819,7 +819,7 @@ def ablation_table() -> str:
 def sampling_table() -> str:
     """Random search and NASWOT, 500 repetitions."""
     from opscore.oracles import load_oracles
-    from opscore.runs.search_tables import repeated_sampling
+    from opscore.paper.sampling import repeated_sampling
 
     rows = []
     for method in ("random", "naswot(nwot)", "naswot(synflow)"):
@@ -876,7 +876,7 @@ def scored_architectures(proxy: str) -> str:
 def toy_table() -> str:
     """The toy model, chains of 4 to 6 edges, both countings; published in brackets."""
     rows = []
-    from opscore.runs.toy import shipped_toy_model
+    from opscore.paper.toy_model.result import shipped_toy_model
 
     found = shipped_toy_model().against_published()
     for meaning in ("clean", "faithful"):

@@ -17,19 +17,25 @@ if TYPE_CHECKING:
     from opscore.data.architectures import read_architectures
     from opscore.experiments import evaluate_proxies, proxy_correlations
     from opscore.experiments.fitting import train_network
+    from opscore.experiments.initial.result import initial
+    from opscore.experiments.progressive.call import progressive
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
+    from opscore.paper.figure2 import figure2
+    from opscore.paper.figure4 import figure4
+    from opscore.paper.retraining.result import retraining
+    from opscore.paper.search_cost import search_cost
+    from opscore.paper.spaces import compare_spaces
+    from opscore.paper.table1 import table1
+    from opscore.paper.table2 import table2
+    from opscore.paper.table5 import table5
+    from opscore.paper.toy_model.result import toy_model
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
-    from opscore.runs import RunStore, initial, progressive
-    from opscore.runs.paper import figure2, table1
-    from opscore.runs.retraining import retraining
-    from opscore.runs.search_paper import figure4, search_cost, table2, table5
-    from opscore.runs.search_truth import evaluate_search
-    from opscore.runs.searching import run_search
-    from opscore.runs.spaces import compare_spaces
-    from opscore.runs.toy import toy_model
+    from opscore.runs import RunStore
     from opscore.search import zero_cost_pt
+    from opscore.search.call import run_search
+    from opscore.search.truth import evaluate_search
     from opscore.spaces import State, get_space, list_spaces
     from opscore.supernets import (
         build,
@@ -46,14 +52,14 @@ _ROOMS = {
     "build": "supernets",
     "build_network": "supernets",
     "build_supernet": "supernets",
-    "compare_spaces": "runs.spaces",
+    "compare_spaces": "paper.spaces",
     "evaluate_proxies": "experiments",
-    "evaluate_search": "runs.search_truth",
-    "figure2": "runs.paper",
-    "figure4": "runs.search_paper",
+    "evaluate_search": "search.truth",
+    "figure2": "paper.figure2",
+    "figure4": "paper.figure4",
     "get_proxy": "proxies",
     "get_space": "spaces",
-    "initial": "runs",
+    "initial": "experiments.initial.result",
     "list_oracles": "oracles",
     "list_policies": "policies",
     "list_proxies": "proxies",
@@ -63,17 +69,17 @@ _ROOMS = {
     "load_images": "images",
     "load_oracle": "oracles",
     "operation_estimates": "analysis",
-    "progressive": "runs",
+    "progressive": "experiments.progressive.call",
     "proxy_correlations": "experiments",
     "read_architectures": "data.architectures",
     "register_proxy": "proxies",
-    "retraining": "runs.retraining",
-    "run_search": "runs.searching",
-    "search_cost": "runs.search_paper",
-    "table1": "runs.paper",
-    "table2": "runs.search_paper",
-    "table5": "runs.search_paper",
-    "toy_model": "runs.toy",
+    "retraining": "paper.retraining.result",
+    "run_search": "search.call",
+    "search_cost": "paper.search_cost",
+    "table1": "paper.table1",
+    "table2": "paper.table2",
+    "table5": "paper.table5",
+    "toy_model": "paper.toy_model.result",
     "train_network": "experiments.fitting",
     "unregister_proxy": "proxies",
     "zero_cost_pt": "search",

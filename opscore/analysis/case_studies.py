@@ -18,7 +18,7 @@ def toy_panels(measured: pd.DataFrame, published: pd.DataFrame, *, note: str = "
     """The toy model against depth: agreement with best-nwot, and the rank of skip_connect.
 
     Args:
-        measured: rows of :func:`opscore.experiments.toy.summarize_toy`, without best-nwot.
+        measured: rows of :func:`opscore.paper.toy_model.scores.summarize_toy`, without best-nwot.
         published: the same columns, as published.
         note: what the numbers are, added in small print.
     """

@@ -34,7 +34,7 @@ from opscore.cli.tables import number
 if TYPE_CHECKING:
     import pandas as pd
 
-    from opscore.runs.measured import Measured
+    from opscore.paper.measured import Measured
 
 #: The right-hand columns of the table of claims.
 _CLAIM_NUMBERS = ("published", "measured", "95 % interval", "p", "holds")
@@ -75,7 +75,7 @@ class LiveOptions:
 @grouped
 def figure2(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Figure 2 and its claims: agreement with the truth, published beside measured."""
-    from opscore.runs.paper import figure2 as make_figure2
+    from opscore.paper.figure2 import figure2 as make_figure2
 
     measured = [_measure_progressive(asked, as_json)] if asked.live else None
     result = make_figure2(measured)
@@ -95,7 +95,7 @@ def figure2(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = 
 @grouped
 def table1(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Table 1: the architecture that each policy picks edge by edge, published beside measured."""
-    from opscore.runs.paper import table1 as make_table1
+    from opscore.paper.table1 import table1 as make_table1
 
     measured = [_measure_initial(asked, as_json)] if asked.live else None
     result = make_table1(measured, asked.data_dir)
@@ -112,8 +112,8 @@ def table1(*, asked: LiveOptions, out: OutOption = None, as_json: JsonOption = F
 
 
 def _measure_progressive(asked: LiveOptions, quiet: bool) -> Measured:
+    from opscore.paper.measured import measure_progressive
     from opscore.progress import shown
-    from opscore.runs.measured import measure_progressive
 
     names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
     with shown("scoring", quiet=asked.quiet or quiet):
@@ -121,8 +121,8 @@ def _measure_progressive(asked: LiveOptions, quiet: bool) -> Measured:
 
 
 def _measure_initial(asked: LiveOptions, quiet: bool) -> Measured:
+    from opscore.paper.measured import measure_initial
     from opscore.progress import shown
-    from opscore.runs.measured import measure_initial
 
     names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
     with shown("scoring", quiet=asked.quiet or quiet):

@@ -30,7 +30,7 @@ from opscore.cli.tables import (
 )
 
 if TYPE_CHECKING:
-    from opscore.runs import InitialResult
+    from opscore.experiments.initial.result import InitialResult
 
 
 @grouped
@@ -59,8 +59,8 @@ def initial(
     as_json: JsonOption = False,
 ) -> None:
     """Score all operations of A_0 and correlate the scores with the truth (Figure 2, left)."""
+    from opscore.experiments.initial.result import initial as run_initial
     from opscore.progress import shown
-    from opscore.runs import initial as run_initial
 
     names, seeds = parse_policies(policies), grid.seed_list
     say_if_no_truth(networks.space, truth.settings())

@@ -32,7 +32,7 @@ from opscore.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from opscore.runs import ProgressiveResult
+    from opscore.experiments.progressive.result import ProgressiveResult
 
 #: Parts that the iterations are cut into where only some of them are shown.
 _SHOWN = 4
@@ -74,8 +74,8 @@ def progressive(
     as_json: JsonOption = False,
 ) -> None:
     """Score all open edges, discretize the next one, and go on (Figure 2, right)."""
+    from opscore.experiments.progressive.call import progressive as run_progressive
     from opscore.progress import shown
-    from opscore.runs import progressive as run_progressive
 
     names, seeds = parse_policies(policies), grid.seed_list
     say_if_no_truth(networks.space, truth.settings())

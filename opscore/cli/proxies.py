@@ -108,8 +108,8 @@ def check(
     """
     from opscore.data import get_file
     from opscore.experiments.evaluate import evaluate_proxies
+    from opscore.paper.proxy_values import compare, compared_proxy, published_values
     from opscore.progress import shown
-    from opscore.published.proxy_values import compare, compared_proxy, published_values
 
     table = published_values(against)
     published = table.read(count, dataset, data_dir)

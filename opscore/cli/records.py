@@ -44,8 +44,8 @@ def records(
 
     Finished pieces are found again in --runs, so that what was stopped goes on.
     """
+    from opscore.paper.records import describe_records
     from opscore.progress import shown
-    from opscore.runs.records import describe_records
 
     if make:
         with shown("making records", quiet=quiet or as_json):
@@ -77,9 +77,9 @@ def _make(
     data_dir: Path | None,
 ) -> list[Path]:
     from opscore.data.records import FOLDER
-    from opscore.runs.records import MAKERS, Workshop, make_record
+    from opscore.paper.records import MAKERS, RecordSettings, make_record
 
     if not names:
         raise UserError(f"--make needs the names of records; there are: {', '.join(MAKERS)}")
-    workshop = Workshop(runs, jobs, data_dir, out or FOLDER)
-    return [path for name in names for path in make_record(name, workshop, seeds)]
+    making = RecordSettings(runs, jobs, data_dir, out or FOLDER)
+    return [path for name in names for path in make_record(name, making, seeds)]

@@ -38,8 +38,14 @@ def figure2(
 ) -> None:
     """Figure 2 (left): correlations between all policies at iteration 0."""
     from opscore.analysis import correlation_bars, correlation_matrix, save_figure
-    from opscore.published import published_initial, replay_figure2
-    from opscore.published.replay import DISC_ACC_NOTE, FIGURE2, INITIAL_FILE, SEEDS_NOTE
+    from opscore.paper.replay import (
+        DISC_ACC_NOTE,
+        FIGURE2,
+        INITIAL_FILE,
+        SEEDS_NOTE,
+        replay_figure2,
+    )
+    from opscore.published import published_initial
 
     tables = replay_figure2(data_dir)
     correlation, notes = tables["correlation"], [DISC_ACC_NOTE, SEEDS_NOTE]
@@ -69,8 +75,13 @@ def table1(
     out: OutOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """Table 1: the architecture that each policy picks edge by edge."""
-    from opscore.published import replay_table1
-    from opscore.published.replay import DISC_ACC_NOTE, INITIAL_FILE, TABLE_FILE, TENAS_NOTE
+    from opscore.paper.replay import (
+        DISC_ACC_NOTE,
+        INITIAL_FILE,
+        TABLE_FILE,
+        TENAS_NOTE,
+        replay_table1,
+    )
 
     selection = replay_table1(data_dir)
     notes = [TENAS_NOTE, DISC_ACC_NOTE]
@@ -90,8 +101,7 @@ def progressive(
 ) -> None:
     """Figure 2 (right): correlations with best-acc along a search."""
     from opscore.analysis import correlation_lines, save_figure
-    from opscore.published import replay_progressive
-    from opscore.published.replay import INITIAL_FILE, PROGRESSIVE_FILE
+    from opscore.paper.replay import INITIAL_FILE, PROGRESSIVE_FILE, replay_progressive
 
     correlation = replay_progressive(data_dir)
     notes = [
@@ -117,8 +127,7 @@ def nb1shot1(
 ) -> None:
     """NAS-Bench-1Shot1: correlations with best-acc along the authors' searches."""
     from opscore.data import FILES
-    from opscore.published import replay_nb1shot1
-    from opscore.published.replay import ONESHOT, ONESHOT_FILE
+    from opscore.paper.replay import ONESHOT, ONESHOT_FILE, replay_nb1shot1
 
     correlation = replay_nb1shot1(data_dir)
     spaces = list(dict.fromkeys(correlation["space"]))
@@ -142,8 +151,8 @@ def nb1shot1(
 
 
 def _figure2_table(correlation: pd.DataFrame) -> Table:
+    from opscore.paper.replay import FIGURE2
     from opscore.published import published_initial
-    from opscore.published.replay import FIGURE2
 
     published = {reference: published_initial(reference) for reference in FIGURE2[:2]}
     rho = correlation.set_index(["policy", "reference"])["rho"].to_dict()
@@ -168,8 +177,8 @@ def _figure2_table(correlation: pd.DataFrame) -> Table:
 
 
 def _table1_table(selection: pd.DataFrame) -> Table:
+    from opscore.paper.replay import TABLE1, TENAS_BY_HAND
     from opscore.published import table1 as published_table1
-    from opscore.published.replay import TABLE1, TENAS_BY_HAND
 
     published = {
         str(policy): (float(error), int(rank))

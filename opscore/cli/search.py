@@ -24,7 +24,7 @@ from opscore.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from opscore.runs.search_result import SearchResult
+    from opscore.search.result import SearchResult
 
 #: Columns of the summary that only some rows have.
 _PUBLISHED = ("published", "published_std")
@@ -94,7 +94,7 @@ def search(
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
     from opscore.policies import split_names
     from opscore.progress import shown
-    from opscore.runs.searching import run_search
+    from opscore.search.call import run_search
     from opscore.search.zero_cost import family_of
 
     names = split_names(methods) if methods is not None else [f"{family_of(policy)}({proxy})"]

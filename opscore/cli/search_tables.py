@@ -34,8 +34,8 @@ from opscore.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from opscore.runs.search_live import Live
-    from opscore.runs.search_paper import SearchReport
+    from opscore.paper.live import LiveSearches
+    from opscore.paper.searches import SearchReport
 
 FolderOption = Annotated[Path, typer.Option("--out", help="Folder for tables and figures.")]
 BatchOption = Annotated[int, typer.Option(help="With --live: images in a minibatch.")]
@@ -57,11 +57,11 @@ class LiveOptions:
     quiet: QuietOption = False
     data_dir: DataDirOption = None
 
-    def searches(self, proposals: int, validation: int) -> Live:
+    def searches(self, proposals: int, validation: int) -> LiveSearches:
         """The searches, with so many proposals and minibatches."""
-        from opscore.runs.search_live import Live
+        from opscore.paper.live import LiveSearches
 
-        return Live(
+        return LiveSearches(
             seeds=parse_seeds(self.seeds),
             proposals=proposals,
             validation=validation,
@@ -100,11 +100,11 @@ def table2(
     as_json: JsonOption = False,
 ) -> None:
     """Error of every search method on NAS-Bench-201, beside the paper's Table 2."""
+    from opscore.paper.table2 import table2 as table2_report
     from opscore.policies import split_names
-    from opscore.runs import search_paper
 
     found = _searches(asked, split_names(methods), quiet=as_json)
-    _report(search_paper.table2(found), out, as_json)
+    _report(table2_report(found), out, as_json)
 
 
 @grouped
@@ -115,11 +115,11 @@ def table5(
     as_json: JsonOption = False,
 ) -> None:
     """Error of Zero-Cost-PT (nwot) by edge order, beside the paper's Table 5."""
-    from opscore.runs import search_paper
+    from opscore.paper.table5 import table5 as table5_report
     from opscore.search import ORDERS
 
     found = _searches(asked, ["zero-cost-pt(nwot)"], ORDERS, quiet=as_json)
-    _report(search_paper.table5(found), out, as_json)
+    _report(table5_report(found), out, as_json)
 
 
 @grouped
@@ -134,11 +134,11 @@ def search_cost(
     as_json: JsonOption = False,
 ) -> None:
     """Error against forward passes for every search method."""
+    from opscore.paper.search_cost import search_cost as search_cost_report
     from opscore.policies import split_names
-    from opscore.runs import search_paper
 
     found = _searches(asked, split_names(methods), quiet=as_json)
-    _report(search_paper.search_cost(found), out, as_json)
+    _report(search_cost_report(found), out, as_json)
 
 
 @grouped
@@ -151,9 +151,9 @@ def figure4(
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy against score by N, and accuracy by N and V (Figure 4, Table 3's design)."""
+    from opscore.paper.figure4 import figure4 as figure4_report
+    from opscore.paper.live import live_proposals
     from opscore.progress import shown
-    from opscore.runs import search_paper
-    from opscore.runs.search_live import live_proposals
 
     numbers = _numbers(counts)
     found = None
@@ -162,7 +162,7 @@ def figure4(
         with shown("searching", quiet=asked.quiet or as_json):
             proposals, scores = live_proposals(searches, _numbers(rounds))
         found = (proposals, scores, searches.describe())
-    _report(search_paper.figure4(found, numbers, asked.data_dir), out, as_json)
+    _report(figure4_report(found, numbers, asked.data_dir), out, as_json)
 
 
 def architecture_scores(
@@ -212,8 +212,8 @@ def _searches(
     quiet: bool,
 ) -> tuple[pd.DataFrame, str] | None:
     """Searches made now and what to say of them; None to take the package's record."""
+    from opscore.paper.live import live_searches
     from opscore.progress import shown
-    from opscore.runs.search_live import live_searches
 
     if not asked.live:
         return None

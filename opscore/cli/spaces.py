@@ -38,9 +38,9 @@ def compare_spaces(
     as_json: JsonOption = False,
 ) -> None:
     """Agreement of the same policies with the truth of every task, space by space."""
+    from opscore.experiments.initial.result import initial
+    from opscore.paper.spaces import compare_spaces as compare
     from opscore.progress import shown
-    from opscore.runs.scoring import initial
-    from opscore.runs.spaces import compare_spaces as compare
 
     measured = None
     if asked.live:

@@ -50,8 +50,8 @@ def retraining(
     quiet: QuietOption = False,
 ) -> None:
     """Discretize one edge of a trained supernet, retrain, and watch each operation's accuracy."""
+    from opscore.paper.retraining.result import retraining as run_retraining
     from opscore.progress import shown
-    from opscore.runs.retraining import retraining as run_retraining
 
     seed_list = parse_seeds(seeds)
     with shown("retraining", quiet=quiet or as_json):
@@ -94,9 +94,9 @@ def toy_model(
     quiet: QuietOption = False,
 ) -> None:
     """Perturbation against discretization on a chain of edges, as it gets deeper."""
+    from opscore.paper.toy_model.result import shipped_toy_model
+    from opscore.paper.toy_model.result import toy_model as run_toy_model
     from opscore.progress import shown
-    from opscore.runs.toy import shipped_toy_model
-    from opscore.runs.toy import toy_model as run_toy_model
 
     if live:
         length_list, seed_list = parse_lengths(lengths), parse_seeds(seeds)

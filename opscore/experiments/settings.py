@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 
@@ -83,6 +83,22 @@ class OracleSettings:
         dataset, split, epochs = accuracies.resolve(self.dataset, self.split, self.epochs)
         seeds = accuracies.default_seeds if self.seeds is None else self.seeds
         return replace(self, dataset=dataset, split=split, epochs=epochs, seeds=seeds)
+
+
+class NeedsTruth(Protocol):
+    """Settings that say which truth is meant."""
+
+    @property
+    def space(self) -> str:
+        """The space's name."""
+
+    @property
+    def oracle(self) -> OracleSettings:
+        """Which table is the truth."""
+
+    @property
+    def data_dir(self) -> Path | None:
+        """Where the table is looked for first."""
 
 
 @dataclass(frozen=True)

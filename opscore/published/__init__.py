@@ -1,4 +1,4 @@
-"""What the paper and its authors published, as data with its source, and the replay of it."""
+"""What the paper and its authors published, as data with its source."""
 
 from opscore.published.compare import published_correlations, side_by_side
 from opscore.published.paper import (
@@ -18,34 +18,18 @@ from opscore.published.paper import (
     table5,
     toy_model,
 )
-from opscore.published.replay import (
-    initial_scores,
-    oneshot_scores,
-    progressive_scores,
-    replay_figure2,
-    replay_nb1shot1,
-    replay_progressive,
-    replay_table1,
-)
 
 __all__ = [
     "PAPER",
     "Setting",
     "correlation_matrix",
     "disc_acc_scores",
-    "initial_scores",
-    "oneshot_scores",
     "other_correlations",
     "other_spaces",
     "progressive_correlations",
-    "progressive_scores",
     "published_correlations",
     "published_initial",
     "published_progressive",
-    "replay_figure2",
-    "replay_nb1shot1",
-    "replay_progressive",
-    "replay_table1",
     "side_by_side",
     "stated_correlations",
     "table1",

@@ -17,7 +17,7 @@ import pandas as pd
 
 from opscore.errors import UserError
 from opscore.experiments import ProgressiveUnit, ScoringSettings, Step, follow
-from opscore.experiments.progressive import resolve_order
+from opscore.experiments.progressive.steps import resolve_order
 from opscore.images import ImageSet
 from opscore.search.base import (
     METHODS,

@@ -48,7 +48,7 @@ def test_a_group_without_a_command_prints_its_help_only(capsys, group):
 
 def test_an_interrupt_says_that_what_was_finished_is_kept():
     script = (
-        "import opscore.cli.records as records, opscore.runs.records as made, os, signal\n"
+        "import opscore.cli.records as records, opscore.paper.records as made, os, signal\n"
         "made.describe_records = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
         "from opscore.cli import main\n"
         "main(['records'])"

@@ -10,8 +10,8 @@ import pytest
 
 from opscore.cli import main
 from opscore.data.records import record_names
-from opscore.runs import records
-from opscore.runs.records import Part
+from opscore.paper import records
+from opscore.paper.records import RecordPart
 
 
 def run(*arguments: str) -> int:
@@ -32,7 +32,7 @@ def test_a_record_is_made_into_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny = {"size": "smoke", "images": "noise", "batch_size": 8, "proposals": 1, "validation": 1}
-    parts = (Part(("zero-cost-pt(params)",), tiny),)
+    parts = (RecordPart(("zero-cost-pt(params)",), tiny),)
     monkeypatch.setitem(records._SEARCHES, "search_orders", parts)
     folders = ["--out", str(tmp_path / "made"), "--runs", str(tmp_path / "runs")]
     assert run("search_orders", "--make", "--seeds", "0,2", *folders) == 0

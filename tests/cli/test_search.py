@@ -10,11 +10,11 @@ import opscore
 from opscore.cli import main
 from opscore.errors import UserError
 from opscore.published import table2, table5
-from opscore.runs import search_truth
-from opscore.runs.search_result import SUMMARY
-from opscore.runs.search_truth import ARCHITECTURES, published_error
 from opscore.search import SearchSettings
+from opscore.search import truth as search_truth
 from opscore.search.base import CANDIDATES, TRACE
+from opscore.search.result import SUMMARY
+from opscore.search.truth import ARCHITECTURES, published_error
 
 SMALL = ["--size", "smoke", "--batch-size", "8", "--images", "digits", "-N", "2", "-V", "2"]
 BEST = (
@@ -73,7 +73,7 @@ def test_methods_are_compared_by_seed(result):
 
 def test_finished_searches_are_found_again(result, monkeypatch):
     first, methods, settings = result
-    from opscore.runs import searching
+    from opscore.search import call as searching
 
     monkeypatch.setattr(searching, "search_once", None)
     again = opscore.run_search(methods, seeds=(0, 1), **settings)

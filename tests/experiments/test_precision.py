@@ -7,10 +7,10 @@ import pytest
 import opscore
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext, ScoringSettings, progressive_units, units
-from opscore.experiments.toy import toy_units
+from opscore.paper.toy_model.result import toy_model
+from opscore.paper.toy_model.scores import toy_units
 from opscore.policies import make_policy
 from opscore.proxies import get_proxy
-from opscore.runs.toy import toy_model
 from opscore.spaces import NASBENCH201
 
 SMALL = {"size": "smoke", "batch_size": 16, "images": "digits", "device": "cpu"}

@@ -8,7 +8,7 @@ import torch
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext, ScoringSettings, follow, progressive_units
-from opscore.experiments.progressive import resolve_order, score_step
+from opscore.experiments.progressive.steps import resolve_order, score_step
 from opscore.policies import make_policy
 from opscore.spaces import NASBENCH201
 from opscore.supernets.profiles import TrainingProfile

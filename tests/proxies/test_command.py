@@ -9,8 +9,8 @@ import pytest
 from opscore.cli import main
 from opscore.data import add
 from opscore.errors import UserError
+from opscore.paper.proxy_values import PUBLISHED_VALUES, compare, published_values
 from opscore.proxies import list_proxies
-from opscore.published.proxy_values import PUBLISHED_VALUES, compare, published_values
 
 COMPARED = [(row.proxy, row.column) for row in published_values("nasbench201-proxies").on()]
 

@@ -7,9 +7,9 @@ import torch
 
 from opscore.errors import UserError
 from opscore.images import NoiseImages
+from opscore.paper.proxy_values import compared_proxy
 from opscore.proxies import PROXIES, get_proxy, list_proxies, register_proxy
 from opscore.proxies.nwot import activation_kernel, clean_nwot, is_relu
-from opscore.published.proxy_values import compared_proxy
 from opscore.spaces import NASBENCH201
 from opscore.supernets import SURVIVORS, StateNetwork, build_network, build_supernet
 

@@ -1,4 +1,4 @@
-"""Where the tables of searches come from: the package's records, or searches made now."""
+"""Searches that are made now, for the paper's tables of searches."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from opscore.data.records import read_record, record_names
-from opscore.errors import UserError
+from opscore.paper.figure4 import proposals_of
+from opscore.paper.searches import SEARCHES, searches
 from opscore.progress import label, outline
-from opscore.runs.search_ablation import proposals_of
-from opscore.runs.search_tables import SEARCHES, searches
 from opscore.search import find_method
 from opscore.search.base import OnProgress
 
 if TYPE_CHECKING:
-    from opscore.runs.searching import SearchResult
+    from opscore.search.result import SearchResult
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveSearches:
     """Settings of searches that are made now; see SearchSettings."""
 
     seeds: tuple[int, ...]
@@ -52,7 +50,7 @@ class Live:
 
     def run(self, methods: Sequence[str], **changed: Any) -> SearchResult:
         """The searches, with some settings changed."""
-        from opscore.runs.searching import run_search
+        from opscore.search.call import run_search
 
         settings = {
             "proposals": self.proposals,
@@ -68,7 +66,7 @@ class Live:
 
 
 def live_searches(
-    live: Live,
+    live: LiveSearches,
     methods: Sequence[str],
     orders: Sequence[str],
     progress: OnProgress | None = None,
@@ -85,7 +83,7 @@ def live_searches(
 
 
 def live_proposals(
-    live: Live, rounds: Sequence[int], progress: OnProgress | None = None
+    live: LiveSearches, rounds: Sequence[int], progress: OnProgress | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Proposals of one long search of each seed, and their candidates' scores for every V.
 
@@ -103,23 +101,3 @@ def live_proposals(
                 progress(f"V = {validation}", place / len(rounds))
     scores = pd.concat(parts, ignore_index=True)
     return proposals, scores[["seed", "validation", "architecture", "score"]]
-
-
-def recorded_searches(name: str) -> tuple[pd.DataFrame, str]:
-    """A record of searches, and what it says of itself."""
-    _require(name)
-    rows, settings = read_record(name)
-    return rows, str(settings.get("note", ""))
-
-
-def recorded_proposals() -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """The records of a long search: proposals, candidates' scores, and a note."""
-    _require("search_proposals")
-    _require("search_scores")
-    proposals, settings = read_record("search_proposals")
-    return proposals, read_record("search_scores")[0], str(settings.get("note", ""))
-
-
-def _require(name: str) -> None:
-    if name not in record_names():
-        raise UserError(f"the package has no record '{name}' yet; --live searches now")

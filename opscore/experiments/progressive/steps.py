@@ -18,7 +18,7 @@ import pandas as pd
 from opscore import progress, schema
 from opscore.errors import UserError, unknown
 from opscore.experiments import earlier
-from opscore.experiments.initial import ScoringContext, seeds_of, tabulate, unit_key
+from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings
 from opscore.policies import Policy, find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy

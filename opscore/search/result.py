@@ -16,9 +16,9 @@ from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.experiments.settings import no_truth
 from opscore.published import PAPER
-from opscore.runs.search_truth import ARCHITECTURES, evaluate_search, published_error
 from opscore.runs.store import provenance
 from opscore.search import SearchOutcome, SearchSettings
+from opscore.search.truth import ARCHITECTURES, evaluate_search, published_error
 
 #: One row per (method, dataset).
 SUMMARY = {

@@ -1,4 +1,4 @@
-"""Figure 4 and the design of Table 3 on NAS-Bench-201: what N proposals and V minibatches do.
+"""``opscore.figure4``: what N proposals and V minibatches do (Figure 4, and the design of Table 3).
 
 One search with many proposals holds those with fewer: its first N, and each further block of N.
 """
@@ -6,16 +6,63 @@ One search with many proposals holds those with fewer: its first N, and each fur
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
+from opscore.analysis import search_figures as draw
+from opscore.data.records import read_record
 from opscore.errors import UserError
-from opscore.runs.search_tables import summarise
+from opscore.oracles import load_oracle
+from opscore.paper.searches import Picture, SearchReport, require, summarise
 from opscore.spaces import NASBENCH201
+
+#: Proposals and candidates' scores of a long search, and what to say of them.
+LongSearch = tuple[pd.DataFrame, pd.DataFrame, str]
 
 #: Distinct architectures among N proposals that the text of section 4.2 states.
 PUBLISHED_DISTINCT = {100: 27.8}
+
+
+def figure4(
+    found: LongSearch | None = None,
+    counts: Sequence[int] = (1, 10, 100, 1000),
+    data_dir: Path | None = None,
+) -> SearchReport:
+    """Figure 4: accuracy against score of proposals, and what N and V end on (Table 3's design).
+
+    Args:
+        found: proposals, scores and a note, as :func:`opscore.paper.live.live_proposals`
+            gives them; those that the package ships by default.
+        counts: the Ns.
+        data_dir: where the truth is looked for first.
+
+    UserError when there are fewer proposals than the smallest N.
+    """
+    proposals, scores, note = found or recorded_proposals()
+    oracle = load_oracle("nasbench201", seeds="mean", data_dir=data_dir)
+    names = proposals["architecture"].unique().tolist()
+    accuracy = {name: oracle.accuracy(oracle.space.parse(name)) for name in names}
+    best = scores[scores["validation"] == scores["validation"].max()]
+    points = figure4_points(proposals, best, accuracy, counts)
+    ends = ablation(proposals, scores, accuracy, counts)
+    note = f"score: V = {best['validation'].max()}; {note}; {oracle.describe()}"
+
+    def make() -> Axes:
+        return draw.figure4(points, ends, note=note)
+
+    picture = Picture("figure4", points, make)
+    return SearchReport("ablation", ablation_table(ends), ("N", "V"), note, (picture,))
+
+
+def recorded_proposals() -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """The records of a long search: proposals, candidates' scores, and a note."""
+    require("search_proposals")
+    require("search_scores")
+    proposals, settings = read_record("search_proposals")
+    return proposals, read_record("search_scores")[0], str(settings.get("note", ""))
 
 
 def proposals_of(trace: pd.DataFrame, key: Iterable[str] = ("seed",)) -> pd.DataFrame:

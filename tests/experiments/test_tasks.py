@@ -11,9 +11,9 @@ import pytest
 import opscore
 from opscore.cli import main
 from opscore.experiments import OracleSettings
-from opscore.runs import records
-from opscore.runs.records import SPACES_SCORED, Workshop, make_record
-from opscore.runs.tasks import TASKS, tasks_of
+from opscore.experiments.initial.tasks import TASKS, tasks_of
+from opscore.paper import records
+from opscore.paper.records import SPACES_SCORED, RecordSettings, make_record
 
 SMALL = {"size": "smoke", "batch_size": 4, "images": "noise"}
 TASKS_OF_TRANSNAS = {
@@ -96,9 +96,9 @@ def test_records_of_every_space_are_scores_and_tasks(data_dir, tmp_path: Path, m
         return opscore.initial(["zc-pt(params)"], seeds, **settings)
 
     monkeypatch.setattr(records, "initial", small)
-    workshop = Workshop(tmp_path / "runs", data_dir=data_dir, folder=tmp_path / "made")
+    making = RecordSettings(tmp_path / "runs", data_dir=data_dir, folder=tmp_path / "made")
     for space in SPACES_SCORED:
-        made = [path.name for path in make_record(f"initial_{space}", workshop, (0,))]
+        made = [path.name for path in make_record(f"initial_{space}", making, (0,))]
         assert made == [f"initial_{space}.parquet", f"tasks_{space}.parquet"]
         assert str(data_dir) not in (tmp_path / "made" / f"tasks_{space}.json").read_text()
     assert [batch for _, _, batch in asked] == [256, 256, 128, 128, 256]

@@ -17,7 +17,6 @@ from opscore.policies import as_names
 from opscore.proxies import may_pass
 from opscore.rng import as_seeds
 from opscore.runs.run import Run, complete
-from opscore.runs.search_result import SearchResult
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.search import (
     CANDIDATES,
@@ -30,6 +29,7 @@ from opscore.search import (
 from opscore.search.base import OnProgress
 from opscore.search.keys import earlier_key, search_key
 from opscore.search.once import search_once
+from opscore.search.result import SearchResult
 from opscore.spaces import get_space
 
 _COLUMNS = {"candidates": CANDIDATES, "trace": TRACE}

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 
 from opscore.data.records import read_record, record_names, write_record
+from opscore.errors import UserError
+from opscore.experiments.initial.result import InitialResult, OnDone, initial
 from opscore.experiments.progressive import OnStep
-from opscore.runs.following import progressive
-from opscore.runs.progressive_result import ProgressiveResult
-from opscore.runs.scoring import InitialResult, OnDone, initial
+from opscore.experiments.progressive.call import progressive
+from opscore.experiments.progressive.result import ProgressiveResult
 from opscore.runs.store import RunStore
 
 #: How the names of the shipped score tables begin; the supernet's size follows.
@@ -21,6 +22,10 @@ PREFIX = "progressive_"
 
 #: What differs between machines and says nothing about a score.
 _LOCAL = ("data_dir", "cache")
+
+
+#: What the paper's rows are called beside measured ones.
+PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -117,3 +122,11 @@ def ship(scores: pd.DataFrame, settings: dict[str, Any], **folder: Path) -> Path
 
 def _of(result: InitialResult | ProgressiveResult) -> Measured:
     return Measured(result.scores, result.record(), shipped=False)
+
+
+def given(measured: Sequence[Measured] | None) -> tuple[Measured, ...]:
+    """The measured scores, or those of the package where there are none given."""
+    found = tuple(shipped() if measured is None else measured)
+    if not found:
+        raise UserError("there are no measured scores; compute some with --live")
+    return found

@@ -24,7 +24,8 @@ from opscore.analysis.differences import no_differences
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
-from opscore.experiments.settings import no_truth
+from opscore.experiments.initial.tasks import task_correlations
+from opscore.experiments.settings import NeedsTruth, no_truth
 from opscore.isolation import isolated
 from opscore.oracles import Oracle, load_oracles
 from opscore.policies import as_names, find_family
@@ -32,8 +33,6 @@ from opscore.published import Setting, published_initial
 from opscore.rng import as_seeds
 from opscore.runs.run import complete
 from opscore.runs.store import Outcome, RunStore, provenance
-from opscore.runs.tasks import task_correlations
-from opscore.search import SearchSettings
 from opscore.spaces import get_space
 
 #: Called with each unit's table as it comes in.
@@ -46,7 +45,7 @@ ORACLE_POLICIES = ("best-acc", "avg-acc")
 BASELINES = ("best-fixed-order", "op-params", "op-flops")
 
 
-def truths_of(settings: ScoringSettings | SearchSettings) -> dict[str, Oracle]:
+def truths_of(settings: NeedsTruth) -> dict[str, Oracle]:
     """The truth of every dataset that the space's table has; empty where there is none."""
     if not settings.oracle.known:
         return {}
@@ -119,7 +118,10 @@ class InitialResult:
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """Agreement with each task of the space (columns: :data:`opscore.runs.tasks.TASKS`)."""
+        """Agreement with each task of the space.
+
+        Columns: :data:`opscore.experiments.initial.tasks.TASKS`.
+        """
         return task_correlations(self.scores, self.settings)
 
     @property

@@ -16,7 +16,9 @@ from opscore.analysis.case_studies import toy_panels
 from opscore.data.files import write_table
 from opscore.data.records import read_record
 from opscore.experiments import ScoringSettings
-from opscore.experiments.toy import (
+from opscore.images import load_images
+from opscore.isolation import isolated
+from opscore.paper.toy_model.scores import (
     BATCH_SIZE,
     BEST_NWOT,
     POLICIES,
@@ -24,8 +26,6 @@ from opscore.experiments.toy import (
     summarize_toy,
     toy_units,
 )
-from opscore.images import load_images
-from opscore.isolation import isolated
 from opscore.proxies import MEANINGS
 from opscore.published import toy_model as published_toy_model
 from opscore.runs.run import complete
@@ -52,7 +52,7 @@ class ToyResult:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """See :func:`opscore.experiments.toy.summarize_toy`."""
+        """See :func:`opscore.paper.toy_model.scores.summarize_toy`."""
         return summarize_toy(self.scores)
 
     def against_published(self) -> pd.DataFrame:

@@ -16,9 +16,9 @@ from opscore.analysis import save_figure
 from opscore.analysis.case_studies import retraining_panels
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
-from opscore.experiments.retraining import OnRetrained, retraining_curves
 from opscore.images import load_images
 from opscore.isolation import isolated
+from opscore.paper.retraining.curves import OnRetrained, retraining_curves
 from opscore.runs.store import RunStore, provenance
 from opscore.spaces import get_space
 
@@ -30,7 +30,7 @@ class RetrainingResult:
     Attributes:
         settings: the settings, with every 'auto' decided.
         edge: index of the edge.
-        curves: a frame with columns :data:`opscore.experiments.retraining.CURVES`.
+        curves: a frame with columns :data:`opscore.paper.retraining.curves.CURVES`.
     """
 
     settings: ScoringSettings

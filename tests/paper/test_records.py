@@ -9,15 +9,15 @@ import pytest
 
 from opscore.data.records import record_names
 from opscore.errors import UserError
-from opscore.runs import records
-from opscore.runs.records import MAKERS, Part, Workshop, describe_records, make_record
+from opscore.paper import records
+from opscore.paper.records import MAKERS, RecordPart, RecordSettings, describe_records, make_record
 
 TINY = {"size": "smoke", "images": "noise", "batch_size": 8}
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path / "runs", folder=tmp_path / "made")
+def making(tmp_path: Path) -> RecordSettings:
+    return RecordSettings(tmp_path / "runs", folder=tmp_path / "made")
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, str]:
@@ -32,15 +32,15 @@ def test_every_shipped_record_is_described() -> None:
 
 
 def test_scores_of_all_parts_are_one_table(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = {"images": "noise", "batch_size": 8}
     parts = (
-        Part(("avg-acc", "zc-pt(params)"), small),
-        Part(("zc-pt(l2_norm)",), {**small, "batch_size": 16}, "l2_norm: batch 16"),
+        RecordPart(("avg-acc", "zc-pt(params)"), small),
+        RecordPart(("zc-pt(l2_norm)",), {**small, "batch_size": 16}, "l2_norm: batch 16"),
     )
     monkeypatch.setitem(records._SCORES, "smoke", parts)
-    (path,) = records._make_scores("smoke", workshop, (0, 1))
+    (path,) = records._make_scores("smoke", making, (0, 1))
     table, said = _read(path)
     assert path.name == "progressive_smoke.parquet"
     rows = table.groupby(["policy", "seed"], dropna=False).size()
@@ -51,17 +51,17 @@ def test_scores_of_all_parts_are_one_table(
 
 
 def test_searches_with_other_settings_say_so(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = {**TINY, "proposals": 1, "validation": 1}
     parts = (
-        Part(("zero-cost-pt(nwot)",), tiny),
-        Part(("zero-cost-pt(nwot)",), {**tiny, "order": "fixed", "batch_size": 16}),
+        RecordPart(("zero-cost-pt(nwot)",), tiny),
+        RecordPart(("zero-cost-pt(nwot)",), {**tiny, "order": "fixed", "batch_size": 16}),
     )
     monkeypatch.setitem(records._SEARCHES, "search_orders", parts)
     said: list[str] = []
-    workshop = Workshop(workshop.store, folder=workshop.folder, on_part=said.append)
-    (path,) = records._make_searches("search_orders", workshop, (0,))
+    making = RecordSettings(making.store, folder=making.folder, on_part=said.append)
+    (path,) = records._make_searches("search_orders", making, (0,))
     table, _ = _read(path)
     assert len(said) == 2
     assert table[["order", "size", "batch_size"]].drop_duplicates().to_numpy().tolist() == [
@@ -71,10 +71,10 @@ def test_searches_with_other_settings_say_so(
 
 
 def test_sampling_baselines_are_repeated(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(records._SEARCHES, "search", (Part(("max-params",), most=1),))
-    (path,) = make_record("search", workshop, (0, 1))
+    monkeypatch.setitem(records._SEARCHES, "search", (RecordPart(("max-params",), most=1),))
+    (path,) = make_record("search", making, (0, 1))
     table, said = _read(path)
     rows = table[table["dataset"] == "cifar10"].groupby("method").size()
     assert rows.to_dict() == {
@@ -87,16 +87,16 @@ def test_sampling_baselines_are_repeated(
 
 
 def test_ways_to_validate_share_their_proposals(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = {**TINY, "proposals": 3, "validation": 6}
     ways = [("once", None), ("once", 0.9), ("redrawn", None), ("redrawn", 0.9)]
     parts = tuple(
-        Part(("zero-cost-pt(nwot)",), {**tiny, "validation_weights": weights, "race": race})
+        RecordPart(("zero-cost-pt(nwot)",), {**tiny, "validation_weights": weights, "race": race})
         for weights, race in ways
     )
     monkeypatch.setattr(records, "_VALIDATIONS", parts)
-    (path,) = make_record("search_validation", workshop, (0, 1))
+    (path,) = make_record("search_validation", making, (0, 1))
     table, said = _read(path)
     rows = table[table["dataset"] == "cifar10"].set_index(["seed", "validation_weights"])
     assert len(rows) == 8
@@ -108,17 +108,17 @@ def test_ways_to_validate_share_their_proposals(
 
 
 def test_a_long_search_gives_proposals_and_scores(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "_LONG", {"size": "smoke", "batch_size": 8, "proposals": 3})
     monkeypatch.setattr(records, "_ROUNDS", (1, 2))
-    proposals, scores = (_read(path)[0] for path in make_record("search_proposals", workshop, (0,)))
+    proposals, scores = (_read(path)[0] for path in make_record("search_proposals", making, (0,)))
     assert proposals["proposal"].tolist() == [0, 1, 2]
     assert set(scores["architecture"]) == set(proposals["architecture"])
     assert set(scores["validation"]) == {1, 2}
 
 
-def test_unknown_records_are_refused(workshop: Workshop) -> None:
+def test_unknown_records_are_refused(making: RecordSettings) -> None:
     with pytest.raises(UserError, match="search_orders"):
-        make_record("search_order", workshop)
+        make_record("search_order", making)
     assert "architecture_scores" not in MAKERS

@@ -23,10 +23,10 @@ from opscore.experiments import (
     Step,
     tabulate,
 )
+from opscore.experiments.initial.result import InitialResult, truths_of
 from opscore.experiments.progressive import Order
 from opscore.policies import make_policy
 from opscore.published import published_progressive, side_by_side
-from opscore.runs.scoring import InitialResult, truths_of
 from opscore.runs.store import provenance
 from opscore.spaces import SearchSpace, State, get_space
 

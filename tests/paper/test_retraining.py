@@ -9,8 +9,8 @@ import pytest
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringSettings
-from opscore.experiments.retraining import CURVES, retraining_curves
-from opscore.runs.retraining import retraining
+from opscore.paper.retraining.curves import CURVES, retraining_curves
+from opscore.paper.retraining.result import retraining
 from opscore.spaces.nasbench201 import OPERATIONS
 from opscore.supernets.profiles import TrainingProfile
 

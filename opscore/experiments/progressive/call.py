@@ -16,18 +16,18 @@ from opscore.experiments import (
     ScoringSettings,
     progressive_units,
 )
+from opscore.experiments.initial.result import with_truth
 from opscore.experiments.progressive import OnStep, Order
-from opscore.isolation import isolated
-from opscore.policies import as_names
-from opscore.rng import as_seeds
-from opscore.runs.progressive_result import (
+from opscore.experiments.progressive.result import (
     REFERENCE,
     ProgressiveResult,
     check_oracle_mode,
     decisions_table,
 )
+from opscore.isolation import isolated
+from opscore.policies import as_names
+from opscore.rng import as_seeds
 from opscore.runs.run import complete
-from opscore.runs.scoring import with_truth
 from opscore.runs.store import Outcome, RunStore
 
 

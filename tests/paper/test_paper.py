@@ -12,10 +12,11 @@ from opscore import schema
 from opscore.analysis import Correlation, paired_differences
 from opscore.data.records import read_record
 from opscore.errors import UserError
-from opscore.published import correlation_matrix, replay_table1, table1_choices
-from opscore.runs.claims import check_claims
-from opscore.runs.measured import Measured, measure_progressive, ship, shipped
-from opscore.runs.paper import figure2, table1
+from opscore.paper.claims import check_claims
+from opscore.paper.figure2 import figure2, table1
+from opscore.paper.measured import Measured, measure_progressive, ship, shipped
+from opscore.paper.replay import replay_table1
+from opscore.published import correlation_matrix, table1_choices
 from opscore.spaces import NASBENCH201
 
 

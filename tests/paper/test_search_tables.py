@@ -14,9 +14,11 @@ from opscore.cli import search_tables as commands
 from opscore.data import records
 from opscore.errors import UserError
 from opscore.oracles import Oracle
+from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
 from opscore.rng import numpy_generator
-from opscore.runs import search_live, search_tables
-from opscore.runs.search_ablation import ablation, ablation_table, figure4_points, proposals_of
+from opscore.paper import sampling, table2, table5
+from opscore.paper.search_cost import error_against_cost
+from opscore.paper.searches import SEARCHES, recorded_searches
 from opscore.search.base import Cost
 from opscore.search.sampling import draw_architectures
 from opscore.spaces import NASBENCH201
@@ -39,7 +41,7 @@ def searches(method, errors, *, dataset="cifar10", order="random", size="paper",
         }
         for seed, error in enumerate(errors)
     ]
-    return pd.DataFrame(rows).astype(search_tables.SEARCHES)
+    return pd.DataFrame(rows).astype(SEARCHES)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def rows():
 
 
 def test_table2_sets_each_method_beside_its_own_published_row(rows):
-    table = search_tables.table2(rows).set_index(["method", "dataset"])
+    table = table2.tabulate(rows).set_index(["method", "dataset"])
     own = table.loc["zero-cost-pt(nwot)", "cifar10"]
     assert own["mean"] == pytest.approx(6.0)
     assert own["std"] == pytest.approx(0.2)
@@ -74,7 +76,7 @@ def test_table2_sets_each_method_beside_its_own_published_row(rows):
 def test_searches_with_other_settings_are_a_row_of_their_own(rows):
     reduced = searches("zero-cost-pt(nwot)", [9.0, 9.0], size="cpu").assign(batch_size=64)
     quick = searches("zero-cost-pt(nwot)", [8.0, 8.0]).assign(proposals=5, validation=1)
-    table = search_tables.table2(pd.concat([rows, reduced, quick], ignore_index=True))
+    table = table2.tabulate(pd.concat([rows, reduced, quick], ignore_index=True))
     own = table[(table["method"] == "zero-cost-pt(nwot)") & (table["dataset"] == "cifar10")]
     assert own.set_index("setting")["mean"].to_dict() == {
         "": pytest.approx(6.0),
@@ -91,15 +93,15 @@ def test_table5_goes_by_order_and_counts_perturbations():
             for order, count in orders.items()
         ]
     )
-    table = search_tables.table5(rows).set_index("order")
+    table = table5.tabulate(rows).set_index("order")
     assert table["perturbations"].to_dict() == {"fixed": 30.0, "global-op-iter": 105.0}
     assert table["published"].to_dict() == {"fixed": 5.98, "global-op-iter": 5.69}
     with pytest.raises(UserError, match="no search"):
-        search_tables.table5(rows.assign(method="other"))
+        table5.tabulate(rows.assign(method="other"))
 
 
 def test_error_against_cost_has_a_row_for_each_method(rows):
-    table = search_tables.error_against_cost(rows).set_index("method")
+    table = error_against_cost(rows).set_index("method")
     assert table["forward_passes"].to_dict() == {
         "zero-cost-pt(nwot)": 1300,
         "naswot(nwot)": 1000,
@@ -111,17 +113,17 @@ def test_error_against_cost_has_a_row_for_each_method(rows):
 
 def test_repeated_sampling_is_the_method_seed_by_seed(monkeypatch):
     strengths = {s: float(np.dot(s, (1, 7, 3, 11, 5, 2))) for s in np.ndindex(NASBENCH201.shape)}
-    monkeypatch.setattr(search_tables, "recorded_strengths", lambda proxy, seed: strengths)
+    monkeypatch.setattr(sampling, "recorded_strengths", lambda proxy, seed: strengths)
     accuracies = numpy_generator(0, "test").uniform(10, 95, size=(*NASBENCH201.shape, 1))
     oracle = Oracle(NASBENCH201, accuracies, "cifar10", "test", 200, "mean", "made for a test")
-    found = search_tables.repeated_sampling("nwot", {"cifar10": oracle}, 3, 40)
+    found = sampling.repeated_sampling("nwot", {"cifar10": oracle}, 3, 40)
     for seed, row in enumerate(found.itertuples()):
         draw = numpy_generator(seed, "search", "naswot")
         drawn = draw_architectures(NASBENCH201, 40, draw)
         best = max(drawn, key=lambda state: strengths[state.architecture_indices])
         assert row.architecture == NASBENCH201.format(best)
         assert row.error == pytest.approx(oracle.error(best))
-    random = search_tables.repeated_sampling(None, {"cifar10": oracle}, 5)
+    random = sampling.repeated_sampling(None, {"cifar10": oracle}, 5)
     assert random["forward_passes"].eq(0).all()
     assert len(set(random["architecture"])) > 1
 
@@ -220,7 +222,7 @@ def test_figure4_command(long_search, tmp_path, monkeypatch, data_dir):
 def test_a_missing_record_and_bad_numbers_are_said(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "FOLDER", tmp_path)
     with pytest.raises(UserError, match="--live"):
-        search_live.recorded_searches("search")
+        recorded_searches("search")
     with pytest.raises(UserError, match="bad numbers"):
         commands._numbers("1,x")
 

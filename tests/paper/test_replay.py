@@ -12,8 +12,7 @@ from opscore.cli import main
 from opscore.data import add
 from opscore.data.locate import SHIPPED
 from opscore.errors import UserError
-from opscore.published import progressive_correlations, published_initial
-from opscore.published.replay import (
+from opscore.paper.replay import (
     FIGURE2,
     INITIAL_FILE,
     TABLE1,
@@ -25,6 +24,7 @@ from opscore.published.replay import (
     replay_progressive,
     replay_table1,
 )
+from opscore.published import progressive_correlations, published_initial
 
 
 @pytest.fixture(scope="module")

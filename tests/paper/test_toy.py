@@ -12,7 +12,9 @@ import torch
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringSettings
-from opscore.experiments.toy import (
+from opscore.images import Batch, load_images
+from opscore.paper.toy_model.result import shipped_toy_model, toy_model
+from opscore.paper.toy_model.scores import (
     BEST_NWOT,
     POLICIES,
     ToyUnit,
@@ -20,11 +22,9 @@ from opscore.experiments.toy import (
     score_chain,
     summarize_toy,
 )
-from opscore.images import Batch, load_images
 from opscore.proxies import Meaning, get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.published import toy_model as published_toy_model
-from opscore.runs.toy import shipped_toy_model, toy_model
 from opscore.supernets.chain import OPERATIONS, ChainSupernet, build_chain, chain_space
 
 

@@ -13,8 +13,8 @@ from opscore.analysis.spaces import task_panels
 from opscore.cli import main
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings
-from opscore.runs.spaces import SpacesResult
-from opscore.runs.tasks import TASKS
+from opscore.experiments.initial.tasks import TASKS
+from opscore.paper.spaces import SpacesResult
 
 SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
 

@@ -16,19 +16,20 @@ import pandas as pd
 
 from opscore.data.records import FOLDER, read_record, record_names, write_record
 from opscore.errors import unknown
+from opscore.experiments.initial.result import initial
+from opscore.experiments.progressive.call import progressive
 from opscore.images import load_images, resolve_images
 from opscore.oracles import load_oracles
-from opscore.runs.following import progressive
-from opscore.runs.measured import PREFIX, ship
-from opscore.runs.scoring import initial
-from opscore.runs.search_live import Live, live_proposals
-from opscore.runs.search_tables import REPETITIONS, SEARCHES, repeated_sampling, searches
-from opscore.runs.searching import run_search
+from opscore.paper.live import LiveSearches, live_proposals
+from opscore.paper.measured import PREFIX, ship
+from opscore.paper.sampling import REPETITIONS, repeated_sampling
+from opscore.paper.searches import SEARCHES, searches
+from opscore.paper.toy_model.result import RECORD as TOY_MODEL
+from opscore.paper.toy_model.result import toy_model
 from opscore.runs.store import provenance
-from opscore.runs.toy import RECORD as TOY_MODEL
-from opscore.runs.toy import toy_model
 from opscore.search import ORDERS
 from opscore.search.base import WEIGHTS
+from opscore.search.call import run_search
 
 #: Called with a line as each part of a record is finished.
 OnPart = Callable[[str], object]
@@ -38,7 +39,7 @@ SEEDS = (0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
-class Part:
+class RecordPart:
     """What is run with the same settings.
 
     Attributes:
@@ -59,14 +60,14 @@ _ZERO_COST = ("zc-pt(nwot)", "disc-zc(nwot)", "zc-pt(synflow)", "disc-zc(synflow
 
 #: Scores along searches, by size of supernet.
 _SCORES = {
-    "paper": (Part(("avg-acc", *_ZERO_COST)),),
+    "paper": (RecordPart(("avg-acc", *_ZERO_COST)),),
     "cpu": (
-        Part(("avg-acc", "darts", "disc-acc", "darts-pt", *_ZERO_COST)),
-        Part(("tenas",), {"batch_size": 64}, "tenas: batch 64, as in the authors' runs"),
+        RecordPart(("avg-acc", "darts", "disc-acc", "darts-pt", *_ZERO_COST)),
+        RecordPart(("tenas",), {"batch_size": 64}, "tenas: batch 64, as in the authors' runs"),
     ),
 }
 
-#: What one core scores in minutes; :func:`opscore.runs.search_tables.table2` says which rows
+#: What one core scores in minutes; :func:`opscore.paper.table2` says which rows
 #: these are.
 _QUICK = {"batch_size": 64, "validation": 10}
 _REDUCED = {"batch_size": 64, "size": "cpu"}
@@ -74,22 +75,22 @@ _REDUCED = {"batch_size": 64, "size": "cpu"}
 #: Frames of searches, by record.
 _SEARCHES = {
     "search": (
-        Part(("zero-cost-pt(nwot)", "zero-cost-pt(synflow)")),
-        Part(("evolution(nwot)", "exhaustive(nwot)", "exhaustive(synflow)", "max-params")),
-        Part(("regularized-evolution", "optimum")),
-        Part(("zero-cost-pt(nwot)", "zero-cost-disc(nwot)"), _QUICK),
-        Part(("te-nas",), most=2),  # a quarter of an hour of one core for each seed
-        Part(("darts", "darts-pt"), _REDUCED),
+        RecordPart(("zero-cost-pt(nwot)", "zero-cost-pt(synflow)")),
+        RecordPart(("evolution(nwot)", "exhaustive(nwot)", "exhaustive(synflow)", "max-params")),
+        RecordPart(("regularized-evolution", "optimum")),
+        RecordPart(("zero-cost-pt(nwot)", "zero-cost-disc(nwot)"), _QUICK),
+        RecordPart(("te-nas",), most=2),  # a quarter of an hour of one core for each seed
+        RecordPart(("darts", "darts-pt"), _REDUCED),
     ),
     "search_orders": tuple(
-        Part(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
+        RecordPart(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
     ),
 }
 
 #: Zero-Cost-PT by each way to validate, at the quick setting.
 VALIDATIONS = "search_validation"
 _VALIDATIONS = tuple(
-    Part(("zero-cost-pt(nwot)",), {"validation_weights": weights, "race": race, **_QUICK})
+    RecordPart(("zero-cost-pt(nwot)",), {"validation_weights": weights, "race": race, **_QUICK})
     for weights in WEIGHTS
     for race in (None, 0.99)
 )
@@ -110,7 +111,7 @@ TOY_LENGTHS = (1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
-class Workshop:
+class RecordSettings:
     """Where records are made.
 
     Attributes:
@@ -133,14 +134,14 @@ class Workshop:
             self.on_part(line)
 
 
-def make_record(name: str, workshop: Workshop, seeds: Sequence[int] = SEEDS) -> list[Path]:
+def make_record(name: str, making: RecordSettings, seeds: Sequence[int] = SEEDS) -> list[Path]:
     """Compute a record's table and write it; returns what was written.
 
     UserError when no record of this name is made here.
     """
     if name not in MAKERS:
         raise unknown("record", name, MAKERS)
-    return MAKERS[name](workshop, tuple(seeds))
+    return MAKERS[name](making, tuple(seeds))
 
 
 def describe_records() -> pd.DataFrame:
@@ -162,7 +163,7 @@ def describe_records() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _make_scores(size: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+def _make_scores(size: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     results = []
     for part in _SCORES[size]:
         results.append(
@@ -170,13 +171,13 @@ def _make_scores(size: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[
                 part.names,
                 seeds,
                 size=size,
-                store=workshop.store,
-                jobs=workshop.jobs,
-                data_dir=workshop.data_dir,
+                store=making.store,
+                jobs=making.jobs,
+                data_dir=making.data_dir,
                 **part.settings,
             )
         )
-        workshop.done(", ".join(part.names))
+        making.done(", ".join(part.names))
     # The truth is followed in every part, and is the same in all.
     tables = [result.scores for result in results]
     more = [table[table["policy"] != "best-acc"] for table in tables[1:]]
@@ -184,59 +185,59 @@ def _make_scores(size: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[
     record["policies"] = list(dict.fromkeys(p for r in results for p in r.settings.policies))
     record["notes"] += [part.note for part in _SCORES[size] if part.note]
     scores = pd.concat([tables[0], *more], ignore_index=True)
-    return [ship(scores, record, folder=workshop.folder)]
+    return [ship(scores, record, folder=making.folder)]
 
 
-def _make_initial(space: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     result = initial(
         (*_ZERO_COST, "random"),
         seeds,
         space=space,
         batch_size=_BATCHES.get(space, 256),
-        store=workshop.store,
-        jobs=workshop.jobs,
-        data_dir=workshop.data_dir,
+        store=making.store,
+        jobs=making.jobs,
+        data_dir=making.data_dir,
     )
     record = {k: v for k, v in result.record().items() if k not in ("data_dir", "cache")}
     return [
-        write_record(f"{prefix}{space}", table, record, workshop.folder)
+        write_record(f"{prefix}{space}", table, record, making.folder)
         for prefix, table in ((INITIAL, result.scores), (TASKS, result.tasks))
     ]
 
 
-def _make_searches(name: str, workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     parts = []
     for part in _SEARCHES[name]:
         found = run_search(
             part.names,
             seeds[: part.most],
-            store=workshop.store,
-            jobs=workshop.jobs,
-            data_dir=workshop.data_dir,
+            store=making.store,
+            jobs=making.jobs,
+            data_dir=making.data_dir,
             **part.settings,
         )
         parts.append(searches(found.architectures, found.costs, found.settings))
-        workshop.done(", ".join(part.names))
+        making.done(", ".join(part.names))
     if name == "search":  # sampling from recorded scores costs nothing
-        oracles = load_oracles("nasbench201", data_dir=workshop.data_dir)
+        oracles = load_oracles("nasbench201", data_dir=making.data_dir)
         parts += [repeated_sampling(proxy, oracles) for proxy in (None, "nwot", "synflow")]
     table = pd.concat(parts, ignore_index=True).astype(SEARCHES)
-    note = f"{_seen(workshop)}; seeds {', '.join(map(str, seeds))}"
+    note = f"{_seen(making)}; seeds {', '.join(map(str, seeds))}"
     if name == "search":
         note += f"; random and naswot: {REPETITIONS} repetitions"
     record = {"note": note, **provenance()}
-    return [write_record(name, table, record, workshop.folder)]
+    return [write_record(name, table, record, making.folder)]
 
 
-def _make_validations(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+def _make_validations(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     parts = []
     for part in _VALIDATIONS:
         found = run_search(
             part.names,
             seeds,
-            store=workshop.store,
-            jobs=workshop.jobs,
-            data_dir=workshop.data_dir,
+            store=making.store,
+            jobs=making.jobs,
+            data_dir=making.data_dir,
             **part.settings,
         )
         table = searches(found.architectures, found.costs, found.settings)
@@ -247,52 +248,52 @@ def _make_validations(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
         table["minibatches"] = table["seed"].map(by_seed.sum())
         # Pieces are shared between the ways to validate, and with other work on the machine.
         parts.append(table.drop(columns="seconds"))
-        workshop.done(", ".join(f"{name} {value}" for name, value in part.settings.items()))
+        making.done(", ".join(f"{name} {value}" for name, value in part.settings.items()))
     record = {
-        "note": f"{_seen(workshop)}; seeds {', '.join(map(str, seeds))}; 'minibatches' is the sum "
+        "note": f"{_seen(making)}; seeds {', '.join(map(str, seeds))}; 'minibatches' is the sum "
         "over candidates of those that each was scored on",
         **provenance(),
     }
-    return [write_record(VALIDATIONS, pd.concat(parts, ignore_index=True), record, workshop.folder)]
+    return [write_record(VALIDATIONS, pd.concat(parts, ignore_index=True), record, making.folder)]
 
 
-def _make_proposals(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
-    live = Live(
+def _make_proposals(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    live = LiveSearches(
         seeds,
         validation=0,
-        jobs=workshop.jobs,
-        runs=Path(workshop.store),
-        data_dir=workshop.data_dir,
+        jobs=making.jobs,
+        runs=Path(making.store),
+        data_dir=making.data_dir,
         **_LONG,
     )
-    found = live_proposals(live, _ROUNDS, lambda line, share: workshop.done(line))
-    record = {"note": f"{_seen(workshop)}; {live.describe()}", **provenance()}
+    found = live_proposals(live, _ROUNDS, lambda line, share: making.done(line))
+    record = {"note": f"{_seen(making)}; {live.describe()}", **provenance()}
     names = ("search_proposals", "search_scores")
     return [
-        write_record(name, table, record, workshop.folder)
+        write_record(name, table, record, making.folder)
         for name, table in zip(names, found, strict=True)
     ]
 
 
-def _seen(workshop: Workshop) -> str:
+def _seen(making: RecordSettings) -> str:
     """What the images are that records are made on: the best there are."""
-    images = resolve_images("auto", workshop.data_dir)
-    return f"images: {load_images(images, workshop.data_dir).describe()}"
+    images = resolve_images("auto", making.data_dir)
+    return f"images: {load_images(images, making.data_dir).describe()}"
 
 
-def _make_toy_model(workshop: Workshop, seeds: tuple[int, ...]) -> list[Path]:
+def _make_toy_model(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     result = toy_model(
         TOY_LENGTHS,
         seeds,
-        store=workshop.store,
-        data_dir=workshop.data_dir,
-        on_chain=lambda unit: workshop.done(f"{unit.length} edges"),
+        store=making.store,
+        data_dir=making.data_dir,
+        on_chain=lambda unit: making.done(f"{unit.length} edges"),
     )
-    return [write_record(TOY_MODEL, result.scores, result.settings, workshop.folder)]
+    return [write_record(TOY_MODEL, result.scores, result.settings, making.folder)]
 
 
 #: How each record is made; the proposals come with their scores.
-MAKERS: dict[str, Callable[[Workshop, tuple[int, ...]], list[Path]]] = {
+MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
     **{PREFIX + size: partial(_make_scores, size) for size in _SCORES},
     **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},

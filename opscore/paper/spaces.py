@@ -14,8 +14,8 @@ from opscore.analysis.spaces import task_panels
 from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
-from opscore.runs.scoring import InitialResult
-from opscore.runs.tasks import TASKS
+from opscore.experiments.initial.result import InitialResult
+from opscore.experiments.initial.tasks import TASKS
 
 #: How the names of the shipped tables begin; the space follows.
 PREFIX = "tasks_"
@@ -26,7 +26,8 @@ class SpacesResult:
     """How policies agree with the truth of every task of several spaces.
 
     Attributes:
-        tasks: one row per task, reference and policy (:data:`opscore.runs.tasks.TASKS`).
+        tasks: one row per task, reference and policy; columns
+            :data:`opscore.experiments.initial.tasks.TASKS`.
         settings: of each space, what its scores depend on, as plain values.
         shipped: whether they came with the package.
     """

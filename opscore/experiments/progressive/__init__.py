@@ -1,0 +1,12 @@
+"""Progressive scoring (section 3.2): steps along a search, and what a call returns."""
+
+from opscore.experiments.progressive.steps import (
+    OnStep,
+    Order,
+    ProgressiveUnit,
+    Step,
+    follow,
+    progressive_units,
+)
+
+__all__ = ["OnStep", "Order", "ProgressiveUnit", "Step", "follow", "progressive_units"]

@@ -1,0 +1,1 @@
+"""How a discretized supernet's accuracy comes back with retraining (a case study)."""

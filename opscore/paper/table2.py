@@ -1,0 +1,68 @@
+"""``opscore.table2``: error of every search method on every dataset (Table 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from opscore.analysis import search_figures as draw
+from opscore.paper.searches import (
+    Picture,
+    Searches,
+    SearchReport,
+    beside,
+    recorded_searches,
+    summarise,
+    with_settings,
+)
+from opscore.published import table2 as published_table2
+
+#: The paper's names of our methods, in Table 2's lower half.
+PUBLISHED_NAMES = {
+    "random": "Random",
+    "darts": "DARTS",
+    "darts-pt": "DARTS-PT",
+    "darts-pt-fixed-alpha": "DARTS-PT (fix alpha)",
+    "naswot(synflow)": "NASWOT(synflow)",
+    "naswot(nwot)": "NASWOT(nwot)",
+    "te-nas": "TE-NAS",
+    "zero-cost-disc(nwot)": "Zero-Cost-Disc(nwot)",
+}
+
+
+def table2(found: Searches | None = None) -> SearchReport:
+    """Table 2: error of every search method on every dataset, a figure for each dataset.
+
+    found: searches and a note on them; those that the package ships by default.
+    """
+    rows, note = found or recorded_searches("search")
+    table = tabulate(rows)
+    pictures = []
+    for dataset, own in table.groupby("dataset", sort=False):
+
+        def make(own: pd.DataFrame = own, title: str = f"Table 2: {dataset}") -> Axes:
+            return draw.error_bars(own, "method", title=title, note=note)
+
+        pictures.append(Picture(f"table2_{dataset}", own, make))
+    return SearchReport("table2", table, ("method", "setting", "dataset"), note, tuple(pictures))
+
+
+def tabulate(rows: pd.DataFrame) -> pd.DataFrame:
+    """Table 2: error of every method on every dataset, beside the published one.
+
+    rows: a frame of searches. Methods that the paper does not have keep an empty published side.
+    Column ``setting`` says where a row's settings are not the paper's.
+    """
+    found = summarise(with_settings(rows), ["method", "setting", "dataset"])
+    table = published_table2()
+    ours = {name: _row(table, "baseline", theirs) for name, theirs in PUBLISHED_NAMES.items()}
+    for proxy in table[table["group"] != "baseline"]["method"]:
+        ours[f"zero-cost-pt({proxy})"] = _row(table, "Zero-Cost-PT (random order)", proxy)
+    return beside(found, found["method"].map(ours))
+
+
+def _row(table: pd.DataFrame, group: str, method: str) -> dict[str, Any]:
+    row = table[(table["group"] == group) & (table["method"] == method)]
+    return {str(name): value for name, value in row.iloc[0].items()}

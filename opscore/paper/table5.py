@@ -1,0 +1,49 @@
+"""``opscore.table5``: error of Zero-Cost-PT by the order of edges (Table 5)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from opscore.analysis import search_figures as draw
+from opscore.errors import UserError
+from opscore.paper.searches import (
+    Picture,
+    Searches,
+    SearchReport,
+    beside,
+    recorded_searches,
+    summarise,
+    with_settings,
+)
+from opscore.published import table5 as published_table5
+
+
+def table5(found: Searches | None = None) -> SearchReport:
+    """Table 5: error of Zero-Cost-PT (nwot) by edge order; ``found`` as for :func:`table2`."""
+    rows, note = found or recorded_searches("search_orders")
+    table = tabulate(rows)
+    own = table[table["dataset"] == "cifar10"]
+
+    def make() -> Axes:
+        return draw.error_bars(own, "order", title="Table 5: edge orders, CIFAR-10", note=note)
+
+    pictures = (Picture("table5_cifar10", own, make),)
+    return SearchReport("table5", table, ("order", "setting", "dataset"), note, pictures)
+
+
+def tabulate(rows: pd.DataFrame, method: str = "zero-cost-pt(nwot)") -> pd.DataFrame:
+    """Table 5: error of one method by edge order, with what its proposals cost.
+
+    Adds ``perturbations``, the measured number for one proposal, a mean over seeds.
+    """
+    own = rows[rows["method"] == method]
+    if own.empty:
+        raise UserError(f"there is no search by {method} to make Table 5 of")
+    own = with_settings(own)
+    found = summarise(own, ["order", "setting", "dataset"])
+    each = (own["perturbations"] / own["proposals"]).groupby(own["order"]).mean()
+    published = published_table5().set_index("order")
+    theirs = {str(order): dict(published.loc[order]) for order in published.index}
+    table = beside(found, found["order"].map(theirs))
+    return table.assign(perturbations=found["order"].map(each))

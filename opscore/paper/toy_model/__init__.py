@@ -1,0 +1,1 @@
+"""The toy model of section 3.2: perturbation against discretization as a network gets deeper."""
