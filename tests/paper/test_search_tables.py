@@ -14,11 +14,11 @@ from opscore.cli import search_tables as commands
 from opscore.data import records
 from opscore.errors import UserError
 from opscore.oracles import Oracle
-from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
-from opscore.rng import numpy_generator
 from opscore.paper import sampling, table2, table5
+from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
 from opscore.paper.search_cost import error_against_cost
 from opscore.paper.searches import SEARCHES, recorded_searches
+from opscore.rng import numpy_generator
 from opscore.search.base import Cost
 from opscore.search.sampling import draw_architectures
 from opscore.spaces import NASBENCH201
