@@ -106,8 +106,7 @@ def fetch(
 ) -> None:
     """Download what tables are made of, or a file; check it, and make it ready for use.
 
-    Collections are nasbench201, nasbench201-datasets, nasbench-macro, nb1shot1, transnas and
-    published. Originals are compared with their sha256, and kept.
+    Names are those of 'opscore data list'. Originals are compared with their sha256, and kept.
     """
     from opscore import data
 
@@ -160,7 +159,7 @@ def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool
     with _progress(f"fetching {name}", DownloadColumn(binary_units=True)) as progress:
         path = data.fetch(name, url=url, data_dir=data_dir, progress=progress)
     added = None
-    if file.source_only and data.find("nasbench201", data_dir) is None:
+    if data.table_is_missing(file, data_dir):
         added = data.add(path, data_dir=data_dir)
     if as_json:
         print_json({"name": name, "path": path, "added": asdict(added) if added else None})
@@ -226,8 +225,7 @@ def add(
 
 
 def _report(added: Added) -> None:
-    rows = "rows" if added.kind.startswith(("published", "nasbench201-")) else "architectures"
-    what = "" if added.n_architectures is None else f" ({added.n_architectures:,} {rows})"
+    what = "" if added.n_architectures is None else f" ({added.n_architectures:,} {added.counted})"
     line = f"{added.kind} -> {added.path}{what}"
     console.print(line, highlight=False, markup=False, soft_wrap=True)
     if added.columns:

@@ -43,14 +43,11 @@ TargetOption = Annotated[
     str | None, typer.Option(help="What it is built for, such as cifar10 or imagenet.")
 ]
 
-#: Space of an architecture of which nothing is said.
-DEFAULT_SPACE = "nasbench201"
-
 
 def find_architecture(text: str, space: str | None) -> State:
     """The architecture that a user means; UserError when it is none of the space."""
     from opscore.published.genotypes import genotypes, space_of
-    from opscore.spaces import get_space
+    from opscore.spaces import DEFAULT_SPACE, get_space
 
     published = genotypes()
     if text in published:

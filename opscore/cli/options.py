@@ -25,6 +25,7 @@ from opscore.cli.common import (
     parse_reduction,
     parse_seeds,
 )
+from opscore.spaces import DEFAULT_SPACE
 
 if TYPE_CHECKING:
     from opscore.experiments import OracleSettings
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 class NetworkOptions:
     """What is scored and how; each is a field of ScoringSettings and of SearchSettings."""
 
-    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201"
+    space: Annotated[str, typer.Option(help="Search space.")] = DEFAULT_SPACE
     size: SizeOption = "paper"
     batch_size: BatchSizeOption = 256
     images: ImagesOption = "auto"

@@ -11,13 +11,14 @@ from rich import box
 from rich.table import Table
 
 from opscore.cli.common import DataDirOption, JsonOption, console, parse_reduction, print_json
+from opscore.spaces import DEFAULT_SPACE
 
 if TYPE_CHECKING:
     from opscore.oracles import Oracle, OracleNoise
 
 
 def oracle(
-    space: Annotated[str, typer.Argument(help="Search space.")] = "nasbench201",
+    space: Annotated[str, typer.Argument(help="Search space.")] = DEFAULT_SPACE,
     dataset: Annotated[
         str | None,
         typer.Option(help="Dataset or task, such as cifar100; else the space's own default."),
@@ -27,14 +28,18 @@ def oracle(
         typer.Option(help="test (as published) or valid (Eq. 1 read literally)."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Epochs of the trainings, on nasbench201 200 or 12.")
+        int | None,
+        typer.Option(help="Epochs of the trainings, where the table has several: 200 or 12."),
     ] = None,
     oracle_seeds: Annotated[
         str | None,
         typer.Option(help="How trainings are reduced: max (as published), mean, an index."),
     ] = None,
     source: Annotated[
-        str, typer.Option(help="On nasbench201 table, anb (package analog-nasbench), or auto.")
+        str,
+        typer.Option(
+            help="The table of the space; anb, the surrogate of package analog-nasbench; or auto."
+        ),
     ] = "auto",
     allow_partial: Annotated[
         bool,

@@ -24,6 +24,8 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.tables import interval_text, number
+from opscore.data.catalogue import PROXY_VALUES
+from opscore.spaces import DEFAULT_SPACE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,10 +81,8 @@ def proxies(
 def check(
     against: Annotated[
         str,
-        typer.Option(
-            help="Table of published values: nasbench201-proxies, nasbench201-zen, transnas-micro."
-        ),
-    ] = "nasbench201-proxies",
+        typer.Option(help=f"Table of published values: {', '.join(PROXY_VALUES)}."),
+    ] = PROXY_VALUES[0],
     dataset: Annotated[
         str | None,
         typer.Option(help="Dataset or task of the published values.", show_default=False),
@@ -153,7 +153,7 @@ def evaluate(
     table: Annotated[
         Path, typer.Argument(help="Parquet or CSV file of architectures with accuracies.")
     ],
-    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
+    space: Annotated[str, typer.Option(help="Search space.")] = DEFAULT_SPACE,
     proxies: Annotated[
         str, typer.Option(help="Proxies, separated by commas; see 'opscore proxies'.")
     ] = "nwot,synflow,params,flops",

@@ -183,9 +183,10 @@ def architecture_scores(
 
     from opscore import progress
     from opscore.data.records import write_record
+    from opscore.paper import architecture_scores as module
     from opscore.progress import shown
     from opscore.runs.store import provenance
-    from opscore.search import architecture_scores as module
+    from opscore.search.score_record import RECORD
 
     found = [
         module.RecordSettings(seed, size, batch_size, images, data_dir).resolved()
@@ -197,7 +198,7 @@ def architecture_scores(
     table = pd.concat(parts, ignore_index=True)
     settings_of = {**module.record_settings(found), **provenance()}
     folder = {} if record else {"folder": store}
-    path = write_record(module.RECORD, table, settings_of, **folder)
+    path = write_record(RECORD, table, settings_of, **folder)
     if as_json:
         print_json({"rows": len(table), "written": [path], "settings": settings_of})
         return

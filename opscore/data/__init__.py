@@ -14,7 +14,7 @@ from opscore.data.catalogue import (
 from opscore.data.fetch import fetch
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.locate import cache_folder, destination, find, require, search_path
-from opscore.data.make import Added, each_table, fetch_tables
+from opscore.data.make import Added, each_table, fetch_tables, table_is_missing
 from opscore.data.recipes import RECIPES
 from opscore.data.tables import content_hash, read_checked, write_checked
 from opscore.data.verify import verify
@@ -43,6 +43,7 @@ __all__ = [
     "read_checked",
     "require",
     "search_path",
+    "table_is_missing",
     "verify",
     "write_checked",
 ]

@@ -84,6 +84,9 @@ ORIGINALS: Registry[DataFile] = Registry("original file")
 #: What ``opscore data fetch`` takes beside the name of a file that has a download.
 COLLECTIONS: Registry[Collection] = Registry("collection")
 
+#: Tables of proxies' values that others published (:mod:`opscore.paper.proxy_values`).
+PROXY_VALUES = ("nasbench201-proxies", "nasbench201-zen", "transnas-micro")
+
 
 def list_files() -> list[str]:
     """Names of the files that opscore knows."""

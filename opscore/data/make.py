@@ -43,6 +43,17 @@ class Added:
     note: str = ""
     also: tuple[Added, ...] = ()
 
+    @property
+    def counted(self) -> str:
+        """What ``n_architectures`` counts."""
+        of_rows = self.kind.startswith(("published", "nasbench201-"))
+        return "rows" if of_rows else "architectures"
+
+
+def table_is_missing(file: DataFile, data_dir: Path | None = None) -> bool:
+    """Whether a file is there to make a table of, and that table is not there yet."""
+    return file.source_only and find("nasbench201", data_dir) is None
+
 
 def fetch_tables(
     name: str,

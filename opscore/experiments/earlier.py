@@ -19,7 +19,7 @@ import pandas as pd
 
 from opscore.data.files import file_hash
 from opscore.data.tables import DamagedTableError, read_checked
-from opscore.experiments.keys import policy_key, start_key, survivors_key
+from opscore.experiments.dependencies import policy_key, start_key, survivors_key
 from opscore.experiments.settings import ScoringSettings
 from opscore.images import IMAGE_SETS, load_images
 from opscore.policies import find_family

@@ -24,7 +24,7 @@ from opscore.proxies import (
     get_proxy,
 )
 from opscore.rng import check_seed
-from opscore.spaces import get_space
+from opscore.spaces import DEFAULT_SPACE, get_space
 from opscore.supernets import SUPERNETS, Survivors, images_for
 from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
 
@@ -134,7 +134,7 @@ class ScoringSettings:
 
     policies: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
-    space: str = "nasbench201"
+    space: str = DEFAULT_SPACE
     size: str = "paper"
     batch_size: int = 256
     images: str = "auto"

@@ -9,7 +9,7 @@ from typing import Any
 
 from opscore import progress as reporting
 from opscore.experiments import earlier
-from opscore.experiments.keys import image_key, network_key, start_key
+from opscore.experiments.dependencies import image_key, network_key, start_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.isolation import isolated
 from opscore.runs.fingerprint import hash_of

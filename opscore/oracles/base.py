@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from opscore import schema
 from opscore.errors import UserError
 from opscore.oracles.metrics import ACCURACY, Metric
+from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.ties import decimal_numbers, equal_where_equal
 from opscore.runs.fingerprint import fingerprint
 from opscore.spaces import SearchSpace, State
-
-if TYPE_CHECKING:
-    from opscore.oracles.noise import OracleNoise
 
 Array = NDArray[np.float64]
 
@@ -223,8 +221,6 @@ class Oracle:
 
     def noise(self, top: int = 1000) -> OracleNoise:
         """How well the table agrees with itself over seeds; see :func:`oracle_noise`."""
-        from opscore.oracles.noise import oracle_noise
-
         return oracle_noise(self, top)
 
     def table(self) -> pd.DataFrame:

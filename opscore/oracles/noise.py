@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import ConstantInputWarning, spearmanr
 
 from opscore.errors import UserError
-from opscore.oracles.base import Array, Oracle
-from opscore.spaces import State
+from opscore.spaces import SearchSpace, State
+
+Array = NDArray[np.float64]
 
 #: What noise is measured on where architectures were trained several times.
 TRAININGS = "trainings from different seeds"
@@ -46,7 +49,27 @@ class OracleNoise:
     basis: str = TRAININGS
 
 
-def oracle_noise(oracle: Oracle, top: int = 1000) -> OracleNoise:
+class Trainings(Protocol):
+    """What noise is measured on: the trainings that an :class:`opscore.Oracle` holds."""
+
+    @property
+    def space(self) -> SearchSpace: ...
+    @property
+    def trials(self) -> Array: ...
+    @property
+    def places(self) -> Array: ...
+    @property
+    def rows(self) -> NDArray[np.bool_] | None: ...
+    @property
+    def n_trials(self) -> int: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+    def accuracy(self, architecture: State | str) -> float: ...
+
+
+def oracle_noise(oracle: Trainings, top: int = 1000) -> OracleNoise:
     """Measure an oracle against itself.
 
     Where every architecture was trained once, architectures stand in for trainings that compute
@@ -77,7 +100,7 @@ def oracle_noise(oracle: Oracle, top: int = 1000) -> OracleNoise:
     )
 
 
-def _same_networks(oracle: Oracle) -> list[Array]:
+def _same_networks(oracle: Trainings) -> list[Array]:
     """Accuracies of architectures with the same live part, for those parts that several have."""
     classes: dict[State, list[float]] = {}
     for choices in np.argwhere(~np.isnan(oracle.places)).tolist():
@@ -105,7 +128,7 @@ def _spearman_of_pair(flat: Array, pair: tuple[int, int]) -> float:
     return _spearman(chosen[:, 0], chosen[:, 1])
 
 
-def _best_acc_rho(oracle: Oracle, pair: tuple[int, int]) -> float:
+def _best_acc_rho(oracle: Trainings, pair: tuple[int, int]) -> float:
     chosen = oracle.trials[..., list(pair)]
     chosen = np.where(np.isnan(chosen).any(axis=-1, keepdims=True), np.nan, chosen)
     if oracle.rows is not None:

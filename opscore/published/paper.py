@@ -16,6 +16,8 @@ from importlib import resources
 
 import pandas as pd
 
+from opscore.spaces import DEFAULT_SPACE
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -27,7 +29,7 @@ class Setting:
         split: 'test' or 'valid'.
     """
 
-    space: str = "nasbench201"
+    space: str = DEFAULT_SPACE
     dataset: str = "cifar10"
     split: str = "test"
 

@@ -18,7 +18,7 @@ from opscore.progress import reach
 from opscore.registry import Registry, look_up
 from opscore.runs.workers import in_workers
 from opscore.search.race import check_race
-from opscore.spaces import State
+from opscore.spaces import DEFAULT_SPACE, State
 from opscore.supernets.profiles import TrainingProfile
 
 R = TypeVar("R")
@@ -95,7 +95,7 @@ class SearchSettings:
     order: str = "random"
     orders: str = "paper"
     evaluations: int = 1000
-    space: str = "nasbench201"
+    space: str = DEFAULT_SPACE
     size: str = "paper"
     batch_size: int = 256
     images: str = "auto"

@@ -27,9 +27,9 @@ from opscore.search import (
     find_method,
 )
 from opscore.search.base import OnProgress
-from opscore.search.keys import earlier_key, search_key
-from opscore.search.once import search_once
+from opscore.search.dependencies import earlier_key, search_key
 from opscore.search.result import SearchResult
+from opscore.search.running import search_once
 from opscore.spaces import get_space
 
 _COLUMNS = {"candidates": CANDIDATES, "trace": TRACE}

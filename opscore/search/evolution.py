@@ -26,8 +26,8 @@ from opscore.search.base import (
 )
 from opscore.search.sampling import (
     TOGETHER,
+    ArchitectureScorer,
     ScoredMethod,
-    Scorer,
     draw_architectures,
     outcome,
     strongest,
@@ -98,7 +98,7 @@ class ProxyEvolution(ScoredMethod):
         """UserError when no architecture could be scored, or the proxy only ranks candidates."""
         if self.proxy.grouped:
             raise UserError(f"{self.proxy.name} ranks candidates; evolution needs a value of each")
-        scorer = Scorer(self.proxy.name, task)
+        scorer = ArchitectureScorer(self.proxy.name, task)
         evolve(self.name, scorer, task)
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
 

@@ -69,7 +69,7 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
         number: the proposal's index.
     """
     start = time.perf_counter()
-    scorer = _Scorer(context, policy, number)
+    scorer = _EdgeScorer(context, policy, number)
     state = context.space.initial_state()
     draw = numpy_generator(context.seed, "search", "order", number)
     queue = () if rule.standing else rule.unscored(state.open_edges, draw)
@@ -92,7 +92,7 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
     return Proposal(number, scorer.trace(), found, time.perf_counter() - start)
 
 
-class _Scorer:
+class _EdgeScorer:
     """Scores states within one proposal, and writes down what it scored."""
 
     def __init__(self, context: ScoringContext, policy: str, number: int) -> None:

@@ -9,7 +9,6 @@ import torch
 
 from opscore.errors import UserError
 from opscore.proxies import get_proxy
-from opscore.search.architecture_scores import SCORED, every_architecture
 from opscore.search.base import (
     METHODS,
     Cost,
@@ -19,8 +18,8 @@ from opscore.search.base import (
     SearchSettings,
     SearchTask,
 )
-from opscore.search.sampling import ScoredMethod, Scorer, outcome, strongest
-from opscore.search.score_record import uses_record
+from opscore.search.sampling import ArchitectureScorer, ScoredMethod, outcome, strongest
+from opscore.search.score_record import SCORED, SPACE, uses_record
 from opscore.spaces import SearchSpace
 from opscore.supernets import SUPERNETS
 
@@ -44,11 +43,11 @@ class Exhaustive(ScoredMethod):
         """UserError where there is no record to read."""
         if not uses_record(self.proxy.name, task.settings):
             raise UserError(
-                f"{self.name} reads the record of all architectures, which is of nasbench201 at "
+                f"{self.name} reads the record of all architectures, which is of {SPACE} at "
                 f"size paper with CIFAR-10 and has {', '.join(SCORED)}"
             )
-        scorer = Scorer(self.proxy.name, task)
-        scorer(every_architecture())
+        scorer = ArchitectureScorer(self.proxy.name, task)
+        scorer(list(task.context.space.initial_state().completions()))
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
 
 

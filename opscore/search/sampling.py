@@ -16,6 +16,7 @@ import pandas as pd
 from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.proxies import get_proxy
+from opscore.proxies.architectures import can_be_read, nwot_of_architectures
 from opscore.rng import numpy_generator
 from opscore.search.base import (
     CANDIDATES,
@@ -28,7 +29,6 @@ from opscore.search.base import (
     SearchSettings,
     SearchTask,
 )
-from opscore.search.live_networks import can_be_read, live_nwot
 from opscore.search.score_record import record_hash, recorded_strengths, uses_record
 from opscore.spaces import SearchSpace, State
 
@@ -45,10 +45,10 @@ LIVE = ("size", "batch_size", "images", "meaning", "dtype", "device")
 COUNTED = ("params", "flops")
 
 
-class Scorer:
+class ArchitectureScorer:
     """Strengths of architectures by one proxy, looked up or computed; larger is better.
 
-    nwot is NASWOT's in both cases (:mod:`opscore.search.architecture_scores`) where the dead parts
+    nwot is NASWOT's in both cases (:mod:`opscore.paper.architecture_scores`) where the dead parts
     of a space are known; every other proxy, and nwot on other spaces, is measured on the one-hot
     states of the context's supernet as policies measure it.
 
@@ -100,7 +100,7 @@ class Scorer:
         context = self.context
         images = context.batch.images
         if self.proxy.name == "nwot" and can_be_read(context.supernet, images.shape[1:]):
-            values = live_nwot(context.supernet, architectures, images)
+            values = nwot_of_architectures(context.supernet, architectures, images)
         else:
             scores = self.proxy.scores(
                 context.supernet, architectures, context.batch, meaning=context.meaning
@@ -172,7 +172,7 @@ class BestOfSample(ScoredMethod):
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """UserError when no architecture could be scored."""
-        scorer = Scorer(self.proxy.name, task)
+        scorer = ArchitectureScorer(self.proxy.name, task)
         draw = numpy_generator(task.seed, "search", "naswot")
         scorer(draw_architectures(task.context.space, task.settings.evaluations, draw))
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)

@@ -12,17 +12,33 @@ import pandas as pd
 from opscore.data import records
 from opscore.data.files import file_hash
 from opscore.errors import UserError
-from opscore.search.architecture_scores import RECORD, SCORED
 from opscore.search.base import SearchSettings
-from opscore.spaces import NASBENCH201
+from opscore.spaces import DEFAULT_SPACE, get_space
+
+#: Name of the record that the package ships, and the space that it is of
+#: (:mod:`opscore.paper.architecture_scores` makes it).
+RECORD, SPACE = "architecture_scores", DEFAULT_SPACE
+
+#: The scores, all of them larger for a better network.
+SCORED = ("nwot", "synflow", "params", "flops")
+
+#: One row per (seed, architecture), in the order of the space.
+COLUMNS = {
+    "architecture": "str",
+    "seed": "int32",
+    "nwot": "float32",  # missing where no image reaches the logits
+    "synflow": "float32",  # natural logarithm; missing likewise
+    "params": "int32",
+    "flops": "int32",  # multiplications for one image
+}
 
 
 def uses_record(proxy: str, settings: SearchSettings) -> bool:
-    """Whether scores come from the record: NAS-Bench-201 at paper size, by a recorded proxy.
+    """Whether scores come from the record: its space at paper size, by a recorded proxy.
 
     Other sizes are scored where they are asked for. The record's images are CIFAR-10.
     """
-    wanted = settings.space == NASBENCH201.name and settings.size == "paper"
+    wanted = settings.space == SPACE and settings.size == "paper"
     return wanted and proxy in SCORED and settings.images == "cifar10" and has_record()
 
 
@@ -38,7 +54,7 @@ def record_hash() -> str:
 
 @lru_cache(maxsize=1)
 def record_table() -> pd.DataFrame:
-    """The whole record, columns as in :data:`~opscore.search.architecture_scores.COLUMNS`."""
+    """The whole record, columns as in :data:`COLUMNS`."""
     return records.read_record(RECORD)[0]
 
 
@@ -71,8 +87,8 @@ def _n_seeds() -> int:
 @lru_cache(maxsize=16)
 def _strengths(proxy: str, seed: int) -> Mapping[tuple[int, ...], float]:
     scores = recorded_scores(proxy, seed)
-    names = scores.index.tolist()
-    indices = (NASBENCH201.parse(name).architecture_indices for name in names)
+    names, space = scores.index.tolist(), get_space(SPACE)
+    indices = (space.parse(name).architecture_indices for name in names)
     return {
         index: float(value) if math.isfinite(value) else math.nan
         for index, value in zip(indices, scores.tolist(), strict=True)

@@ -15,7 +15,7 @@ from opscore.oracles import Oracle, has_oracle, load_oracles
 from opscore.published import PAPER, table2, table5
 from opscore.search import SearchSettings
 from opscore.search.zero_cost import FAMILIES
-from opscore.spaces import State, get_space
+from opscore.spaces import DEFAULT_SPACE, State, get_space
 
 #: One row per (method, seed, dataset).
 ARCHITECTURES = {
@@ -35,7 +35,7 @@ _PUBLISHED = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "i
 
 def evaluate_search(
     architectures: str | State | Iterable[str | State],
-    space: str = "nasbench201",
+    space: str = DEFAULT_SPACE,
     *,
     split: str | None = None,
     epochs: int | None = None,

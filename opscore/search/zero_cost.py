@@ -24,9 +24,9 @@ from opscore.search.base import (
     SearchTask,
     find_method,
 )
-from opscore.search.once import search_once
 from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
+from opscore.search.running import search_once
 from opscore.search.stage import ValidationStage
 from opscore.search.validation import DROPPED, OK, Verdict, best, parts_of, total
 from opscore.spaces import State

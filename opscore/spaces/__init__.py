@@ -14,6 +14,9 @@ SPACES: Registry[SearchSpace] = Registry("space", entry_points="opscore.spaces")
 for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO, *DARTS_SPACES, MOBILENET):
     SPACES.add(_space.name, _space)
 
+#: The space of all tables of the paper, which calls are about that name no other.
+DEFAULT_SPACE = NASBENCH201.name
+
 
 def list_spaces() -> list[str]:
     """Names of the registered search spaces."""
@@ -27,6 +30,7 @@ def get_space(name: str) -> SearchSpace:
 
 __all__ = [
     "DARTS_SPACES",
+    "DEFAULT_SPACE",
     "MOBILENET",
     "NASBENCH201",
     "NASBENCH_MACRO",

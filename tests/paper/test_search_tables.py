@@ -229,7 +229,7 @@ def test_a_missing_record_and_bad_numbers_are_said(tmp_path, monkeypatch):
 
 def test_architecture_scores_command(tmp_path, monkeypatch):
     states = [NASBENCH201.architecture([op] * 6) for op in (1, 3)]
-    monkeypatch.setattr("opscore.search.architecture_scores.every_architecture", lambda: states)
+    monkeypatch.setattr("opscore.paper.architecture_scores.every_architecture", lambda: states)
     small = ["--size", "smoke", "--batch-size", "4", "--images", "digits", "--seeds", "0,1"]
     found = run(commands.architecture_scores, *small, "--store", tmp_path)
     assert "4 rows" in found.stdout

@@ -96,7 +96,7 @@ def test_live_scores_are_kept_and_found(tmp_path, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("scored again")
 
-    monkeypatch.setattr(sampling, "live_nwot", refuse)
+    monkeypatch.setattr(sampling, "nwot_of_architectures", refuse)
     again = search("naswot(nwot)", folder=tmp_path)
     assert again.architecture == found.architecture
     assert again.cost == found.cost

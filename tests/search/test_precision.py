@@ -14,7 +14,7 @@ from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.search import SearchSettings, find_method, zero_cost_pt
-from opscore.search.keys import piece_folder, search_key
+from opscore.search.dependencies import piece_folder, search_key
 from opscore.search.validation import candidate_network, score_minibatches, validation_batch
 from opscore.spaces import NASBENCH201
 

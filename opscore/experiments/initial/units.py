@@ -12,7 +12,7 @@ import pandas as pd
 from opscore import progress, schema
 from opscore.errors import UserError
 from opscore.experiments import earlier
-from opscore.experiments.keys import (
+from opscore.experiments.dependencies import (
     batch_key,
     network_key,
     oracle_key,

@@ -19,8 +19,8 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.errors import UserError
 from opscore.experiments import earlier
+from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
-from opscore.experiments.keys import network_key, start_key, training_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.experiments.trained import trained_supernet
 from opscore.images import load_images

@@ -23,8 +23,8 @@ from scipy.stats import spearmanr
 from opscore import progress, schema
 from opscore.errors import UserError
 from opscore.experiments import earlier
+from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
-from opscore.experiments.keys import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.images import Batch
 from opscore.policies import find_family, make_policy

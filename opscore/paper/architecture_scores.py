@@ -3,7 +3,7 @@
 An architecture is scored as the state of one fresh supernet in which every edge has its operation
 alone: a network of the benchmark's shape with fresh default weights. Two architectures that differ
 in dead parts, or in the place of an identity, compute the same and are scored once
-(:func:`opscore.search.live_networks.forms_of`): 15,625 architectures are 8,239 functions.
+(:func:`opscore.proxies.architectures.forms_of`): 15,625 architectures are 8,239 functions.
 
 nwot is that of NASWOT (Mellor et al. 2021): train mode, so that batch norm uses the minibatch's own
 statistics, and every rectifier of the live network counted once. That is not the nwot of operation
@@ -14,7 +14,6 @@ proxy's own. params and flops count what is there, dead or not, as the benchmark
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,29 +27,14 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.data.files import write_table
 from opscore.errors import UserError
-from opscore.experiments.keys import image_key
+from opscore.experiments.dependencies import image_key
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
-from opscore.search.live_networks import forms_of, live_nwot, live_synflow
+from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
+from opscore.search.score_record import COLUMNS
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets import build_network, build_supernet
-
-#: Name of the record that the package ships.
-RECORD = "architecture_scores"
-
-#: The scores, all of them larger for a better network.
-SCORED = ("nwot", "synflow", "params", "flops")
-
-#: One row per (seed, architecture), in the order of the space.
-COLUMNS = {
-    "architecture": "str",
-    "seed": "int32",
-    "nwot": "float32",  # missing where no image reaches the logits
-    "synflow": "float32",  # natural logarithm; missing likewise
-    "params": "int32",
-    "flops": "int32",  # multiplications for one image
-}
 
 #: What progress calls the work of a seed.
 ALL = "all architectures"
@@ -92,8 +76,7 @@ class RecordSettings:
 
 def every_architecture() -> list[State]:
     """All architectures of NAS-Bench-201; the last edge changes fastest."""
-    choices = itertools.product(*(range(count) for count in NASBENCH201.shape))
-    return [NASBENCH201.architecture(choice) for choice in choices]
+    return list(NASBENCH201.initial_state().completions())
 
 
 @lru_cache(maxsize=4)
@@ -133,8 +116,8 @@ def architecture_scores(
     """
     settings = settings.resolved()
     architectures = every_architecture()
-    scorer = _Scorer(settings, folder)
-    forms = forms_of(scorer.supernet, architectures, scorer.images.shape[1:])
+    pieces = _Pieces(settings, folder)
+    forms = forms_of(pieces.supernet, architectures, pieces.images.shape[1:])
     first: dict[Hashable, State] = {}
     for form, state in zip(forms, architectures, strict=True):
         first.setdefault(form, state)
@@ -143,7 +126,7 @@ def architecture_scores(
     name = reporting.label(ALL, settings.seed)
     with reporting.unit(name), reporting.steps(len(networks), "networks"):
         for start in range(0, len(networks), CHUNK):
-            parts.append(scorer.piece(networks[start : start + CHUNK], start))
+            parts.append(pieces.piece(networks[start : start + CHUNK], start))
             done = min(start + CHUNK, len(networks))
             reporting.advance(done - start)
             if progress is not None:
@@ -174,8 +157,8 @@ def record_settings(settings: Sequence[RecordSettings]) -> dict[str, Any]:
     }
 
 
-class _Scorer:
-    """Scores pieces of the list of networks, or finds them."""
+class _Pieces:
+    """Pieces of the list of networks, with their scores: found in a folder, or computed."""
 
     def __init__(self, settings: RecordSettings, folder: Path | None) -> None:
         images = load_images(settings.images, settings.data_dir)
@@ -192,8 +175,8 @@ class _Scorer:
         path = None if self.folder is None else self.folder / f"piece-{start:05d}.parquet"
         if path is not None and path.is_file():
             return np.asarray(pd.read_parquet(path).to_numpy(dtype=float))
-        nwot = live_nwot(self.supernet, networks, self.images)
-        synflow = live_synflow(self.supernet, networks, self.images.shape[1:])
+        nwot = nwot_of_architectures(self.supernet, networks, self.images)
+        synflow = synflow_of_architectures(self.supernet, networks, self.images.shape[1:])
         if path is not None:
             write_table(path, pd.DataFrame({"nwot": nwot, "synflow": synflow}))
         return np.array([nwot, synflow]).T

@@ -1,4 +1,7 @@
-"""Architectures scored as one-hot states of one supernet, networks that compute the same once."""
+"""nwot and synflow of many architectures, each a one-hot state of one supernet.
+
+Networks that compute the same are scored once.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def forms_of(
     return [forms.form(supernet.weights(state)) for state in architectures]
 
 
-def live_nwot(
+def nwot_of_architectures(
     supernet: Supernet, architectures: Sequence[State], images: torch.Tensor
 ) -> list[float]:
     """NASWOT's score of each architecture; minus infinity where no image reaches the logits.
@@ -76,7 +79,7 @@ def live_nwot(
     return values
 
 
-def live_synflow(
+def synflow_of_architectures(
     supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]
 ) -> list[float]:
     """log S of each architecture; minus infinity where nothing flows."""

@@ -12,19 +12,18 @@ import torch
 from opscore.data import records
 from opscore.errors import UserError
 from opscore.images import load_images
-from opscore.proxies import get_proxy
-from opscore.proxies.nwot import activation_kernel, is_relu, log_determinant
-from opscore.search import score_record
-from opscore.search.architecture_scores import (
-    COLUMNS,
-    RECORD,
+from opscore.paper.architecture_scores import (
     RecordSettings,
     architecture_scores,
     every_architecture,
     record_settings,
     sizes,
 )
-from opscore.search.live_networks import forms_of, live_nwot, live_synflow
+from opscore.proxies import get_proxy
+from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
+from opscore.proxies.nwot import activation_kernel, is_relu, log_determinant
+from opscore.search import score_record
+from opscore.search.score_record import COLUMNS, RECORD
 from opscore.spaces import NASBENCH201
 from opscore.supernets import StateNetwork, build_network, build_supernet
 
@@ -118,7 +117,9 @@ def live_rectifiers(network, images):
 
 def test_nwot_counts_the_rectifiers_that_gradients_reach(supernet, batch, sample):
     scored, sample = 0, sample[:14]
-    for state, value in zip(sample, live_nwot(supernet, sample, batch.images), strict=True):
+    for state, value in zip(
+        sample, nwot_of_architectures(supernet, sample, batch.images), strict=True
+    ):
         network = StateNetwork(deepcopy(supernet), supernet.weights(state))
         if not np.isfinite(value):
             assert forms_of(supernet, [state], batch.images.shape[1:]) == [()]
@@ -134,7 +135,7 @@ def test_nwot_counts_the_rectifiers_that_gradients_reach(supernet, batch, sample
 
 
 def test_synflow_is_the_proxys_with_and_without_dead_parts(supernet, batch, sample):
-    values = live_synflow(supernet, sample, batch.images.shape[1:])
+    values = synflow_of_architectures(supernet, sample, batch.images.shape[1:])
     plain = get_proxy("synflow").scores(supernet, sample, batch, meaning="clean", fast=False)
     for value, score in zip(values, plain, strict=True):
         if score.status == "ok":
@@ -145,7 +146,7 @@ def test_synflow_is_the_proxys_with_and_without_dead_parts(supernet, batch, samp
 
 def test_scoring_leaves_the_supernet_alone(supernet, batch, sample):
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
-    live_nwot(supernet, sample[:3], batch.images)
+    nwot_of_architectures(supernet, sample[:3], batch.images)
     assert not supernet.training
     assert all(torch.equal(before[name], tensor) for name, tensor in supernet.state_dict().items())
 
@@ -174,10 +175,8 @@ def short_space():
 
 
 def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
-    monkeypatch.setattr(
-        "opscore.search.architecture_scores.every_architecture", lambda: short_space
-    )
-    monkeypatch.setattr("opscore.search.architecture_scores.CHUNK", 2)
+    monkeypatch.setattr("opscore.paper.architecture_scores.every_architecture", lambda: short_space)
+    monkeypatch.setattr("opscore.paper.architecture_scores.CHUNK", 2)
     seen = []
 
     def stop(done, total):
@@ -202,9 +201,7 @@ def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
 
 
 def test_a_record_is_written_and_read_by_seed(tmp_path, short_space, monkeypatch):
-    monkeypatch.setattr(
-        "opscore.search.architecture_scores.every_architecture", lambda: short_space
-    )
+    monkeypatch.setattr("opscore.paper.architecture_scores.every_architecture", lambda: short_space)
     settings = [RecordSettings(seed, "smoke", 6, "digits") for seed in (0, 1)]
     table = pd.concat([architecture_scores(one) for one in settings], ignore_index=True)
     records.write_record(RECORD, table, record_settings(settings), tmp_path)

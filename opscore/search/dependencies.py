@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from opscore.experiments import ScoringContext, earlier
-from opscore.experiments.keys import (
+from opscore.experiments.dependencies import (
     arithmetic_key,
     image_key,
     named_key,
@@ -15,7 +15,7 @@ from opscore.experiments.keys import (
     survivors_key,
     training_key,
 )
-from opscore.experiments.keys import start_key as start
+from opscore.experiments.dependencies import start_key as start
 from opscore.runs.fingerprint import fingerprint
 from opscore.runs.store import run_name
 from opscore.search.base import METHODS, Method, SearchSettings

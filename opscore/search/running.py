@@ -6,7 +6,7 @@ from pathlib import Path
 
 from opscore.experiments import ScoringContext
 from opscore.search.base import Method, OnProgress, SearchOutcome, SearchSettings, SearchTask
-from opscore.search.keys import piece_folder
+from opscore.search.dependencies import piece_folder
 
 
 def search_once(
