@@ -19,7 +19,7 @@ from opscore.cli.common import (
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import number, rank_text, say_if_no_truth, short_dataset
-from opscore.errors import UserError
+from opscore.errors import UserError, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +52,11 @@ def search(
             "global-edge-once."
         ),
     ] = "random",
-    orders: Annotated[
-        str, typer.Option(help="Edge orders as the paper defines them, or as the authors' code.")
+    order_meaning: Annotated[
+        str,
+        typer.Option(help="The order as the paper defines it (paper), or the authors' code."),
     ] = "paper",
+    orders: Annotated[str | None, typer.Option(hidden=True)] = None,
     proposals: Annotated[int, typer.Option("--proposals", "-N", help="Proposals.")] = 10,
     validation: Annotated[
         int,
@@ -100,6 +102,9 @@ def search(
     names = split_names(methods) if methods is not None else [f"{family_of(policy)}({proxy})"]
     if not names:
         raise UserError("no search method was asked for; for instance --methods random")
+    if orders is not None:
+        note("--orders is called --order-meaning now; the old name goes with the next release")
+        order_meaning = orders
     seeds = grid.seed_list
     say_if_no_truth(networks.space, truth.settings())
     with shown("searching", quiet=grid.quiet or as_json):
@@ -110,7 +115,7 @@ def search(
             jobs=grid.jobs,
             oracle=truth.settings(),
             order=order,
-            orders=orders,
+            orders=order_meaning,
             proposals=proposals,
             validation=validation,
             validation_weights=validation_weights,
