@@ -10,6 +10,7 @@ import typer
 
 from opscore.cli import data, listing, networks, oracle, proxies, replay, runs
 from opscore.cli.common import notes_as_lines
+from opscore.cli.doctor import doctor
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.progressive import progressive
@@ -58,6 +59,7 @@ app.command(rich_help_panel="Look up")(methods)
 app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
 app.command(rich_help_panel="Look up")(listing.spaces)
 app.command(rich_help_panel="Look up")(records)
+app.command(rich_help_panel="Look up")(doctor)
 app.add_typer(runs.app, name="runs", rich_help_panel="Data")
 app.add_typer(data.app, name="data", rich_help_panel="Data")
 

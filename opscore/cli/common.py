@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 
 from opscore import schema
+from opscore.data.files import try_to_write
 from opscore.errors import Note, UserError
 from opscore.rng import LARGEST_SEED, as_seeds
 
@@ -22,22 +22,15 @@ from opscore.rng import LARGEST_SEED, as_seeds
 def writable(folder: Path | None) -> Path | None:
     """The folder, when files can be written there; UserError before anything is computed, if not.
 
-    Nothing is left behind: folders that have to be made for the trial are removed again.
+    Nothing is left behind.
     """
     if folder is None:
         return None
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try_to_write(folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"cannot write into the folder {folder}: {reason}") from None
-    finally:
-        for each in missing:
-            if each.is_dir() and not any(each.iterdir()):
-                each.rmdir()
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,22 @@ def writable_folder(path: Path | str) -> Path:
         what = "is a file, not a folder" if folder.is_file() else f"{error.strerror}"
         raise UserError(f"cannot write into {folder}: {what}") from None
     return folder
+
+
+def try_to_write(folder: Path) -> None:
+    """Write into a folder and leave nothing behind; OSError when that is not possible.
+
+    Folders that have to be made for the trial are removed again.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    finally:
+        for each in missing:
+            if each.is_dir() and not any(each.iterdir()):
+                each.rmdir()
 
 
 def writable_file(path: Path | str) -> Path:
