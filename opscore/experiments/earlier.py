@@ -21,7 +21,7 @@ from opscore.data.files import file_hash
 from opscore.data.tables import DamagedTableError, read_checked
 from opscore.experiments.dependencies import policy_key, start_key, survivors_key
 from opscore.experiments.settings import ScoringSettings
-from opscore.images import IMAGE_SETS, load_images
+from opscore.images import IMAGE_SETS, image_content, load_images
 from opscore.policies import find_family
 from opscore.runs.store import RECORD_FILE, RunStore
 
@@ -38,11 +38,15 @@ def name_of(key: Mapping[str, Any], prefix: str | None = None) -> str:
 
 def pixels(name: str, data_dir: Path | None) -> str | None:
     """The hash of 16 images; None for a set that was registered from outside."""
-    return None if IMAGE_SETS.is_from_outside(name) else _pixels(name, data_dir)
+    return (
+        None
+        if IMAGE_SETS.is_from_outside(name)
+        else _pixels(name, data_dir, image_content(name, data_dir))
+    )
 
 
 @lru_cache(maxsize=8)
-def _pixels(name: str, data_dir: Path | None) -> str:
+def _pixels(name: str, data_dir: Path | None, content: str) -> str:
     batch = load_images(name, data_dir).minibatch(16, 0, "fingerprint", augment=False)
     return hashlib.sha256(batch.images.numpy().tobytes()).hexdigest()[:16]
 

@@ -10,8 +10,9 @@ import pytest
 
 import opscore
 from opscore.cli import main
-from opscore.experiments import OracleSettings
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.initial.tasks import TASKS, tasks_of
+from opscore.oracles import load_oracle
 from opscore.paper import records
 from opscore.paper.records import SPACES_SCORED, RecordSettings, make_record
 
@@ -128,3 +129,20 @@ def test_the_command_prints_all_tasks_and_with_json_the_table(
     rows = json.loads(capsys.readouterr().out)["tasks"]
     assert {row["dataset"] for row in rows} == TASKS_OF_TRANSNAS
     assert set(rows[0]) == set(TASKS)
+
+
+def test_a_truth_that_is_found_later_takes_the_place_of_the_one_before(
+    data_dir, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPSCORE_CACHE", str(tmp_path))
+    monkeypatch.delenv("OPSCORE_DATA")
+    settings = ScoringSettings(("random",), **SMALL).resolved()
+    first = ScoringContext(settings, 0).oracle
+    monkeypatch.setenv("OPSCORE_DATA", str(data_dir))
+    second = ScoringContext(settings, 0).oracle
+    assert (first.source, second.source) == (
+        load_oracle(source="anb").source,
+        load_oracle(source="table").source,
+    )
+    assert ScoringContext(settings, 1).oracle is second  # made once

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,7 +23,8 @@ from opscore.experiments.dependencies import (
 from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings, no_truth
 from opscore.experiments.trained import trained_supernet
 from opscore.images import Batch, ImageSet
-from opscore.oracles import ORACLES, Loader, Oracle, load_oracle
+from opscore.oracles import Oracle, load_accuracies
+from opscore.oracles.tables import Accuracies
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
 from opscore.proxies import Meaning, Memo, Precision, may_pass
 from opscore.rng import derive_seed
@@ -157,7 +157,8 @@ class ScoringContext:
         name, settings = self.settings.space, self.settings.oracle
         if not settings.known:
             raise UserError(f"there is no truth: {no_truth(name)}")
-        return _load_oracle(self.space, ORACLES[name], settings, self.settings.data_dir)
+        accuracies = load_accuracies(name, settings.source, self.settings.data_dir)
+        return _oracle(self.space, accuracies, settings)
 
     @cached_property
     def supernet(self) -> Supernet:
@@ -287,8 +288,10 @@ def tabulate(
 
 
 @lru_cache(maxsize=8)
-def _load_oracle(
-    space: SearchSpace, loader: Loader, settings: OracleSettings, data_dir: Path | None
-) -> Oracle:
-    """The truth; space and loader are there so that what was registered anew is read anew."""
-    return load_oracle(space.name, **asdict(settings), data_dir=data_dir)
+def _oracle(space: SearchSpace, accuracies: Accuracies, settings: OracleSettings) -> Oracle:
+    """The truth that resolved settings take out of a table, made once for as long as it is read.
+
+    A table is another object when another file is found, or the file was changed.
+    """
+    key = accuracies.resolve(settings.dataset, settings.split, settings.epochs)
+    return accuracies.oracle(space, key, settings.seeds, allow_partial=settings.allow_partial)
