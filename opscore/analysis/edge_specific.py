@@ -30,9 +30,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from opscore.analysis.cells import Cell, Strengths, without_noise
+from opscore.analysis.cells import Cell, Strengths, average_ranks, without_noise
 from opscore.rng import numpy_generator
 
 Array = NDArray[np.float64]
@@ -175,7 +174,7 @@ def _beyond_common(
     rows: operations and strengths by the place of the edge.
     """
     ranks = {
-        place: rankdata(row)
+        place: average_ranks(row)
         for place, (operations, row) in rows.items()
         if operations == kinds[place] and not np.isnan(row).any()
     }
