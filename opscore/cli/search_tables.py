@@ -241,9 +241,17 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
     over = count.removeprefix("n_")
     shown = Table(title=f"{report.name}: test error, %; 95 % interval of the mean over {over}")
     known = "published" in table
+    exact = "expected" in table and bool(table["expected"].notna().any())
     for heading in by:
         shown.add_column(heading, overflow="fold")
-    for heading in ("mean", "sd", "interval", over, *(["published"] if known else [])):
+    for heading in (
+        "mean",
+        "sd",
+        "interval",
+        over,
+        *_optional(exact, "exact"),
+        *_optional(known, "published"),
+    ):
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in table.to_dict(orient="records"):
         cells = [
@@ -253,7 +261,8 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
             f"{number(row['ci_low'], '.2f')} .. {number(row['ci_high'], '.2f')}",
             str(row[count]),
         ]
-        shown.add_row(*cells, *([_published(row)] if known else []))
+        cells += [*_optional(exact, _exact(row)), *_optional(known, _published(row))]
+        shown.add_row(*cells)
     print_notes([report.note])
     console.print(shown)
     print_written(written)
@@ -263,3 +272,14 @@ def _published(row: Mapping[Hashable, Any]) -> str:
     """The paper's mean, and its deviation in brackets."""
     mean = number(row["published"], ".2f")
     return mean if mean == "-" else f"{mean} ({number(row['published_std'], '.2f')})"
+
+
+def _optional(shown: bool, cell: str) -> list[str]:
+    """A cell of a column that only some tables have."""
+    return [cell] if shown else []
+
+
+def _exact(row: Mapping[Hashable, Any]) -> str:
+    """The exact expectation, and the deviation of one search from it in brackets."""
+    mean = number(row.get("expected"), ".2f")
+    return mean if mean == "-" else f"{mean} ({number(row['expected_std'], '.2f')})"

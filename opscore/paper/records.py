@@ -22,7 +22,13 @@ from opscore.images import load_images, resolve_images
 from opscore.oracles import load_oracles
 from opscore.paper.live import LiveSearches, live_proposals
 from opscore.paper.measured import PREFIX, ship
-from opscore.paper.sampling import REPETITIONS, repeated_sampling
+from opscore.paper.sampling import (
+    EXPECTATIONS,
+    REPETITIONS,
+    expectations,
+    own_optimum,
+    repeated_sampling,
+)
 from opscore.paper.searches import SEARCHES, searches
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.toy_model.result import toy_model
@@ -86,6 +92,9 @@ _SEARCHES = {
         RecordPart(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
     ),
 }
+
+#: Proxies of the repeated NASWOT.
+_DRAWN_BY = ("nwot", "synflow")
 
 #: Zero-Cost-PT by each way to validate, at the quick setting.
 VALIDATIONS = "search_validation"
@@ -218,15 +227,29 @@ def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) ->
         )
         parts.append(searches(found.architectures, found.costs, found.settings))
         making.done(", ".join(part.names))
+    note = f"{_seen(making)}; seeds {', '.join(map(str, seeds))}"
     if name == "search":  # sampling from recorded scores costs nothing
         oracles = load_oracles("nasbench201", data_dir=making.data_dir)
-        parts += [repeated_sampling(proxy, oracles) for proxy in (None, "nwot", "synflow")]
+        parts += [repeated_sampling(proxy, oracles) for proxy in (None, *_DRAWN_BY)]
+        parts = [own_optimum(part, oracles) for part in parts]
+        note += (
+            f"; random and naswot: {REPETITIONS} repetitions; optimum: of each dataset's own table"
+        )
     table = pd.concat(parts, ignore_index=True).astype(SEARCHES)
-    note = f"{_seen(making)}; seeds {', '.join(map(str, seeds))}"
-    if name == "search":
-        note += f"; random and naswot: {REPETITIONS} repetitions"
     record = {"note": note, **provenance()}
     return [write_record(name, table, record, making.folder)]
+
+
+def _make_expected(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    """Nothing is drawn, so there are no seeds."""
+    oracles = load_oracles("nasbench201", data_dir=making.data_dir)
+    record = {
+        "note": "exact, over all 15,625 architectures; scores of the first seed of weights in "
+        f"architecture_scores; truth: {next(iter(oracles.values())).source}",
+        **provenance(),
+    }
+    table = expectations([*_DRAWN_BY, "params"], oracles)
+    return [write_record(EXPECTATIONS, table, record, making.folder)]
 
 
 def _make_validations(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
@@ -298,6 +321,7 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
     **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},
     "search_proposals": _make_proposals,
+    EXPECTATIONS: _make_expected,
     VALIDATIONS: _make_validations,
     TOY_MODEL: _make_toy_model,
 }
@@ -319,6 +343,7 @@ _HOLDS = {
     "search_orders": "the same for each edge order (Table 5)",
     "search_proposals": "architectures of a long search's proposals (Figure 4)",
     "search_scores": "their scores in the validation stage",
+    EXPECTATIONS: "what random search and NASWOT end on, exactly",
     VALIDATIONS: "where searches end by each way to validate, with or without a race",
     TOY_MODEL: "scores of the chains of the toy model",
 }

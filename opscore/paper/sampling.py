@@ -1,23 +1,37 @@
-"""Sampling baselines of Table 2, repeated over many seeds from recorded scores."""
+"""Sampling baselines of Table 2 from recorded scores: drawn many times, and exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
+from opscore.data.records import read_record
 from opscore.oracles import Oracle
-from opscore.paper.searches import SEARCHES, UNUSED
+from opscore.paper.searches import SEARCHES, UNUSED, require
 from opscore.rng import numpy_generator
 from opscore.search.base import Cost
+from opscore.search.expectation import Expected, all_errors, expected_of_best, expected_of_random
 from opscore.search.sampling import draw_architectures
 from opscore.search.score_record import recorded_strengths
 from opscore.spaces import NASBENCH201, State
 
 #: Repetitions of the sampling baselines, as in Mellor et al. 2021.
 REPETITIONS = 500
+
+#: The record of exact expectations.
+EXPECTATIONS = "search_expected"
+
+#: Columns of exact expectations: mean and standard deviation of the test error, percent.
+EXPECTED = {
+    "method": "str",
+    "dataset": "str",
+    "evaluations": "int64",  # architectures drawn in one search
+    "expected": "float64",
+    "expected_std": "float64",
+}
 
 
 def repeated_sampling(
@@ -57,6 +71,55 @@ def repeated_sampling(
         for seed, state in enumerate(chosen)
     )
     return frame[list(SEARCHES)].astype(SEARCHES)
+
+
+def expectations(
+    proxies: Sequence[str], oracles: Mapping[str, Oracle], evaluations: int = 1000
+) -> pd.DataFrame:
+    """What random search and NASWOT end on, exactly: no draws, all architectures of NAS-Bench-201.
+
+    Scores are those of the record's first seed of weights, as in :func:`repeated_sampling`.
+
+    Args:
+        proxies: recorded proxies.
+        oracles: the truth by dataset.
+        evaluations: architectures drawn by NASWOT.
+
+    Returns:
+        One row per method and dataset, columns :data:`EXPECTED`.
+    """
+    rows = []
+    for dataset, oracle in oracles.items():
+        errors = all_errors(oracle)
+        values = np.array(list(errors.values()))
+        found: dict[str, tuple[Expected, int]] = {"random": (expected_of_random(values), 1)}
+        for proxy in proxies:
+            recorded = recorded_strengths(proxy, 0)
+            strengths = np.array([recorded[choices] for choices in errors])
+            best = expected_of_best(values, strengths, evaluations)
+            found[f"naswot({proxy})"] = (best, evaluations)
+        rows += [(method, dataset, drawn, *best) for method, (best, drawn) in found.items()]
+    return pd.DataFrame(rows, columns=list(EXPECTED)).astype(EXPECTED)
+
+
+def own_optimum(rows: pd.DataFrame, oracles: Mapping[str, Oracle]) -> pd.DataFrame:
+    """A frame of searches in which 'optimum' is the best architecture of each dataset's own table.
+
+    A search has one truth, so its optimum is the best of that dataset, looked up on the others.
+    """
+    rows = rows.copy()
+    for dataset, oracle in oracles.items():
+        here = (rows["method"] == "optimum") & (rows["dataset"] == dataset)
+        best = oracle.top(1)[0][0]
+        rows.loc[here, "architecture"] = oracle.space.format(best)
+        rows.loc[here, "error"] = oracle.error(best)
+    return rows
+
+
+def recorded_expectations() -> pd.DataFrame:
+    """The record of what random search and NASWOT end on, exactly; see :func:`expectations`."""
+    require(EXPECTATIONS)
+    return read_record(EXPECTATIONS)[0]
 
 
 def _sampled(

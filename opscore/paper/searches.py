@@ -146,7 +146,8 @@ class SearchReport:
     Attributes:
         name: of the table and its files.
         table: mean, std, best, ci_low, ci_high and, where the paper has them, published and
-            published_std: test error in percent.
+            published_std: test error in percent; Table 2 also has expected and expected_std, which
+            are exact where a method only draws.
         by: the columns that say what a row is.
         note: what the numbers rest on.
         pictures: its figures.

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from opscore.analysis import search_figures as draw
+from opscore.paper.sampling import EXPECTED, recorded_expectations
 from opscore.paper.searches import (
     Picture,
     Searches,
@@ -38,7 +39,8 @@ def table2(found: Searches | None = None) -> SearchReport:
     found: searches and a note on them; those that the package ships by default.
     """
     rows, note = found or recorded_searches("search")
-    table = tabulate(rows)
+    # What is exact belongs to the record's truth; searches made now may have another.
+    table = tabulate(rows, None if found else recorded_expectations())
     pictures = []
     for dataset, own in table.groupby("dataset", sort=False):
 
@@ -49,17 +51,27 @@ def table2(found: Searches | None = None) -> SearchReport:
     return SearchReport("table2", table, ("method", "setting", "dataset"), note, tuple(pictures))
 
 
-def tabulate(rows: pd.DataFrame) -> pd.DataFrame:
+def tabulate(rows: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.DataFrame:
     """Table 2: error of every method on every dataset, beside the published one.
 
-    rows: a frame of searches. Methods that the paper does not have keep an empty published side.
-    Column ``setting`` says where a row's settings are not the paper's.
+    Args:
+        rows: a frame of searches.
+        expected: exact expectations (see :func:`opscore.paper.sampling.expectations`) of methods
+            that only draw, on the same truth; none by default.
+
+    Returns:
+        A row per method, setting and dataset. Methods that the paper does not have keep an empty
+        published side. Column ``setting`` says where a row's settings are not the paper's;
+        ``expected`` and ``expected_std`` are missing where nothing exact is known.
     """
     found = summarise(with_settings(rows), ["method", "setting", "dataset"])
     table = published_table2()
     ours = {name: _row(table, "baseline", theirs) for name, theirs in PUBLISHED_NAMES.items()}
     for proxy in table[table["group"] != "baseline"]["method"]:
         ours[f"zero-cost-pt({proxy})"] = _row(table, "Zero-Cost-PT (random order)", proxy)
+    if expected is None:
+        expected = pd.DataFrame(columns=list(EXPECTED)).astype(EXPECTED)
+    found = found.merge(expected.drop(columns="evaluations"), "left", ["method", "dataset"])
     return beside(found, found["method"].map(ours))
 
 

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import opscore
 from opscore.cli import search_tables as commands
 from opscore.data import records
 from opscore.errors import UserError
@@ -126,6 +127,33 @@ def test_repeated_sampling_is_the_method_seed_by_seed(monkeypatch):
     random = sampling.repeated_sampling(None, {"cifar10": oracle}, 5)
     assert random["forward_passes"].eq(0).all()
     assert len(set(random["architecture"])) > 1
+
+
+def test_what_is_drawn_is_what_is_expected(monkeypatch):
+    strengths = {s: float(np.dot(s, (1, 7, 3, 11, 5, 2))) for s in np.ndindex(NASBENCH201.shape)}
+    monkeypatch.setattr(sampling, "recorded_strengths", lambda proxy, seed: strengths)
+    accuracies = numpy_generator(0, "test").uniform(10, 95, size=(*NASBENCH201.shape, 1))
+    oracle = Oracle(NASBENCH201, accuracies, "cifar10", "test", 200, "mean", "made for a test")
+    exact = sampling.expectations(["nwot"], {"cifar10": oracle}, 40).set_index("method")
+    for proxy, method in ((None, "random"), ("nwot", "naswot(nwot)")):
+        drawn = sampling.repeated_sampling(proxy, {"cifar10": oracle}, 300, 40)["error"]
+        row = exact.loc[method]
+        assert drawn.mean() == pytest.approx(
+            row["expected"], abs=4 * row["expected_std"] / 300**0.5
+        )
+        assert drawn.std() == pytest.approx(row["expected_std"], rel=0.2)
+
+
+def test_the_tables_that_ship_say_what_is_expected_and_each_datasets_own_optimum():
+    table = opscore.table2().table
+    optimum = table[table["method"] == "optimum"].set_index("dataset")["mean"].round(2)
+    assert optimum.to_dict() == {"cifar10": 5.63, "cifar100": 26.49, "imagenet16-120": 52.69}
+    drawn = table[table["method"].isin(["random", "naswot(nwot)"])]
+    random = drawn[(drawn["method"] == "random") & (drawn["dataset"] == "cifar10")].iloc[0]
+    assert random["expected"] == pytest.approx(12.94, abs=5e-3)
+    # 500 draws lie within three standard errors.
+    assert (abs(drawn["mean"] - drawn["expected"]) < 3 * drawn["expected_std"] / 500**0.5).all()
+    assert table.loc[table["method"].str.startswith("zero-cost"), "expected"].isna().all()
 
 
 @pytest.fixture

@@ -1,0 +1,356 @@
+"""How often tests reject and intervals hold the mean, simulated, before and after corrections.
+
+    python benchmarks/simulate_statistics.py [--repetitions 1000] [--quick] [--jobs 2] [--out DIR]
+
+Strengths of policies and of a truth are drawn that have nothing to do with each other (tests), or
+as much as is stated (intervals). *Before* stands for what these statistics are without their
+corrections: every edge one piece of evidence, and a seed with a failed score another one; plain
+percentiles of 2,000 bootstrap draws. Everything depends on the seed alone. Nothing is written
+unless --out says where.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from opscore.analysis import holm, paired_differences
+from opscore.analysis.cells import Cell, Strengths, rho_matrix
+from opscore.analysis.edge_specific import agreement_of
+from opscore.analysis.exact import permutation_p_value
+from opscore.analysis.intervals import (
+    cell_weights,
+    edge_interval,
+    seed_interval,
+)
+from opscore.analysis.relabelling import each_edge_alone, edges_together, relabelling_p_value
+from opscore.data.files import write_table
+from opscore.rng import numpy_generator
+
+Array = NDArray[np.float64]
+
+LEVEL = 0.05
+OPERATIONS = "abcde"
+#: Draws of the plain bootstrap.
+DRAWS = 2_000
+#: Rows of the table that several tests stand in.
+ROWS = 8
+#: Edges that the true mean over other edges is measured on, and seeds for that over other seeds.
+OTHER_EDGES, OTHER_SEEDS = 4_000, 400
+
+
+@dataclass(frozen=True)
+class World:
+    """What is drawn.
+
+    Attributes:
+        edges, seeds: how many; all edges have the same five operations.
+        common: share of the variance that is one preference for all edges, of policies and truth.
+        noise: variance from seed to seed, relative to that over operations.
+        failed: share of the scores that fail.
+        agreement: correlation of a policy's expected strengths with the truth's.
+    """
+
+    edges: int = 6
+    seeds: int = 4
+    common: float = 0.0
+    noise: float = 0.1
+    failed: float = 0.0
+    agreement: float = 0.0
+
+    def preferences(self, generator: np.random.Generator) -> Array:
+        """One preference for all edges: of truth and policy, shape (2, operations)."""
+        return math.sqrt(self.common) * generator.normal(size=(2, len(OPERATIONS)))
+
+    def expected(self, preferences: Array, edges: int, generator: np.random.Generator) -> Array:
+        """Strengths without noise: of truth and policy, shape (2, edges, operations)."""
+        own = generator.normal(size=(2, edges, len(OPERATIONS)))
+        truth, rest = math.sqrt(1 - self.common) * own + preferences[:, None]
+        return np.stack([truth, self.agreement * truth + math.sqrt(1 - self.agreement**2) * rest])
+
+    def scored(self, expected: Array, seeds: int, generator: np.random.Generator) -> Array:
+        """A policy's strengths with noise and failures, shape (seeds, edges, operations)."""
+        shape = (seeds, *expected.shape)
+        strengths = expected + math.sqrt(self.noise) * generator.normal(size=shape)
+        return np.where(generator.random(shape) < self.failed, np.nan, strengths)
+
+
+#: Worlds in which a policy knows nothing of the truth.
+NULL = {
+    "edges independent": World(),
+    "the same preference on all edges, .7 of the variance": World(common=0.7),
+    "one order on all edges": World(common=1.0),
+    "edges independent, 15 % of scores failed": World(failed=0.15),
+    "the same preference, 15 % failed": World(common=0.7, failed=0.15),
+    "the same preference, 14 edges": World(edges=14, common=0.7),
+}
+
+#: Worlds in which the mean over edges is looked for.
+COVERED = {
+    "seeds agree, no agreement with the truth": World(noise=0.05),
+    "seeds agree, some agreement": World(noise=0.05, agreement=0.5),
+    "seeds agree, much agreement": World(noise=0.05, agreement=0.9),
+    "seeds differ, some agreement": World(noise=1.0, agreement=0.5),
+    "one seed, some agreement": World(seeds=1, agreement=0.5),
+    "the same preference on all edges": World(common=0.7, agreement=0.5),
+    "15 % of scores failed": World(failed=0.15, agreement=0.5),
+    "4 edges": World(edges=4, agreement=0.5),
+    "8 edges": World(edges=8, agreement=0.5),
+    "14 edges": World(edges=14, agreement=0.5),
+    "28 edges": World(edges=28, agreement=0.5),
+}
+
+#: Distributions of one value per seed, mean 0.
+SEEDS: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
+    "normal": lambda generator, shape: generator.normal(size=shape),
+    "skewed (exponential)": lambda generator, shape: generator.exponential(size=shape) - 1,
+}
+
+
+# --- false positives
+
+
+def reject(name: str, world: World, repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Share of repetitions in which each test has a p-value of at most LEVEL."""
+    generator = numpy_generator(seed, "statistics", "null", name)
+    found = pd.DataFrame(_p_values(world, generator) for _ in range(repetitions))
+    for statistic in found:
+        yield {
+            "statistic": str(statistic),
+            "share": float((found[statistic].to_numpy() <= LEVEL).mean()),
+        }
+
+
+def _p_values(world: World, generator: np.random.Generator) -> dict[str, float]:
+    """P-values of one draw: of a policy's correlation, of its difference to another policy."""
+    truth, first = world.expected(world.preferences(generator), world.edges, generator)
+    second = world.expected(world.preferences(generator), world.edges, generator)[1]
+    policies = {"first": first, "second": second}
+    strengths = {p: world.scored(e, world.seeds, generator) for p, e in policies.items()}
+    table = score_table({"truth": truth[None], **strengths})
+    cells = Strengths(table).cells("first", "truth")
+    alone, common = _relabelled(cells)
+    pairs = paired_differences(table, "truth", n_bootstrap=1)
+    (pair,) = pairs[pairs["policy_b"] == "second"].to_dict(orient="records")
+    flips, together = float(pair["p_value"]), float(pair["p_common"])
+    return {
+        "edges alone, failed seeds apart": _failed_apart(cells),
+        "edges alone": alone,
+        "common": common,
+        "both": max(alone, common),
+        "edge-specific": agreement_of(cells)[1],
+        "difference, signs of edges": flips,
+        "difference, common": together,
+        "difference, both": max(flips, together),
+    }
+
+
+def _relabelled(cells: Sequence[Cell]) -> tuple[float, float]:
+    defined = [cell for cell in cells if cell.defined]
+    weights = cell_weights(rho_matrix(cells))
+    own = weights[weights > 0].tolist()
+    return (
+        relabelling_p_value(defined, own, each_edge_alone(cells)),
+        relabelling_p_value(defined, own, edges_together(cells)),
+    )
+
+
+def _failed_apart(cells: Sequence[Cell]) -> float:
+    """Before: edges are independent, and so is every seed of an edge that has a failed score."""
+    defined = [cell for cell in cells if cell.defined]
+    weights = cell_weights(rho_matrix(cells))
+    return permutation_p_value(
+        [cell.x for cell in defined],
+        [cell.y for cell in defined],
+        weights=weights[weights > 0].tolist(),
+        blocks=[
+            (cell.edge, None if len(cell.operations) == len(cell.all_operations) else cell.seed)
+            for cell in defined
+        ],
+    )
+
+
+def any_row(name: str, world: World, repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Share of tables of ROWS policies in which any p-value is at most LEVEL, plain and by Holm."""
+    generator = numpy_generator(seed, "statistics", "rows", name)
+    rejected = np.zeros(4)
+    for _ in range(repetitions):
+        truth = world.expected(world.preferences(generator), world.edges, generator)[0]
+        rows = {
+            f"p{row}": world.expected(world.preferences(generator), world.edges, generator)[1:]
+            for row in range(ROWS)
+        }
+        strengths = Strengths(score_table({"truth": truth[None], **rows}))
+        found = np.array([_relabelled(strengths.cells(row, "truth")) for row in rows])
+        each = [p for column in found.T for p in (column, holm(column))]
+        rejected += [(p <= LEVEL).any() for p in each]
+    names = ("edges alone", "edges alone, Holm", "common", "common, Holm")
+    for statistic, count in zip(names, rejected, strict=True):
+        yield {"statistic": statistic, "share": float(count / repetitions)}
+
+
+def score_table(strengths: dict[str, Array]) -> pd.DataFrame:
+    """A score table of arrays (seeds, edges, operations) by policy; one of one seed has none."""
+    parts = []
+    for policy, array in strengths.items():
+        seeds, edges, ops = np.indices(array.shape).reshape(3, -1)
+        values = array.ravel()
+        part = {
+            "policy": policy,
+            "seed": pd.array(seeds if len(array) > 1 else [pd.NA] * len(seeds), dtype="Int64"),
+            "iteration": 0,
+            "edge": edges,
+            "op": np.array(list(OPERATIONS))[ops],
+            "strength": values,
+            "status": np.where(np.isnan(values), "failed", "ok"),
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+# --- coverage
+
+
+def cover_edges(name: str, world: World, repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Share of 95 % intervals that hold the mean over other edges, and over other seeds."""
+    generator = numpy_generator(seed, "statistics", "edges", name)
+    held = np.zeros(4)
+    for repetition in range(repetitions):
+        preferences = world.preferences(generator)
+        truth, policy = world.expected(preferences, world.edges, generator)
+        matrix = rhos(world.scored(policy, world.seeds, generator), truth)
+        elsewhere, theirs = world.expected(preferences, OTHER_EDGES, generator)
+        edges = np.nanmean(rhos(world.scored(theirs, 1, generator), elsewhere))
+        seeds = np.nanmean(rhos(world.scored(policy, OTHER_SEEDS, generator), truth))
+        before = plain_interval(matrix, generator)
+        after = edge_interval(matrix, bounds=(-1, 1), seed=repetition)
+        held += [_holds(ends, mean) for mean in (edges, seeds) for ends in (before, after)]
+    names = ("edges, before", "edges, after", "seeds, before", "seeds, after")
+    for statistic, count in zip(names, held, strict=True):
+        yield {"statistic": statistic, "share": float(count / repetitions)}
+
+
+def rhos(strengths: Array, truth: Array) -> Array:
+    """Spearman within each edge, over what was scored: shape (seeds, edges); NaN where undefined.
+
+    strengths: shape (seeds, edges, operations); truth: shape (edges, operations).
+    """
+    own, other = np.broadcast_arrays(strengths, np.where(np.isnan(strengths), np.nan, truth))
+    ranks = [rankdata(side, axis=2, nan_policy="omit") for side in (own, other)]
+    counts = np.maximum((~np.isnan(own)).sum(axis=2, keepdims=True), 1)
+    x, y = (side - np.nansum(side, axis=2, keepdims=True) / counts for side in ranks)
+    scale = np.sqrt(np.nansum(x**2, axis=2) * np.nansum(y**2, axis=2))
+    scale[scale == 0] = np.nan
+    return np.asarray(np.nansum(x * y, axis=2) / scale)
+
+
+def plain_interval(matrix: Array, generator: np.random.Generator) -> tuple[float, float]:
+    """Before: percentiles of the mean over draws of seeds, then of edges."""
+    seeds, edges = matrix.shape
+    drawn = matrix[
+        generator.integers(seeds, size=(DRAWS, seeds))[:, :, None],
+        generator.integers(edges, size=(DRAWS, edges))[:, None, :],
+    ]
+    known = ~np.isnan(drawn)
+    counts = known.sum(axis=2)
+    means = np.where(known, drawn, 0).sum(axis=2) / np.maximum(counts, 1)
+    weights = counts > 0
+    of_draws = (means * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+    low, high = np.percentile(of_draws, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def cover_seeds(name: str, world: World, repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Share of 95 % intervals that hold the mean over seeds; no share where there is none."""
+    generator = numpy_generator(seed, "statistics", "seeds", name, world.seeds)
+    values = SEEDS[name](generator, (repetitions, world.seeds))
+    draws = generator.integers(world.seeds, size=(repetitions, DRAWS, world.seeds))
+    means = np.take_along_axis(values[:, None], draws, axis=2).mean(axis=2)
+    low, high = np.percentile(means, [2.5, 97.5], axis=1)
+    yield {"statistic": "before", "share": float(((low <= 0) & (high >= 0)).mean())}
+    after = np.array([seed_interval(row) for row in values])
+    given = not np.isnan(after).any()
+    held = float(((after[:, 0] <= 0) & (after[:, 1] >= 0)).mean()) if given else math.nan
+    yield {"statistic": "after", "share": held}
+
+
+def _holds(ends: tuple[float, float], mean: float | np.floating[Any]) -> bool:
+    return bool(ends[0] - 1e-9 <= mean <= ends[1] + 1e-9)
+
+
+# --- all of it
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the tables in docs/statistics.md."""
+
+    part: str
+    case: str
+    world: World
+
+    def rows(self, repetitions: int, seed: int) -> list[dict[str, Any]]:
+        """What was counted, with everything that it depends on."""
+        kinds = {"tests": reject, "rows": any_row, "edges": cover_edges, "seeds": cover_seeds}
+        given = {"part": self.part, "case": self.case, **asdict(self.world)}
+        given |= {"repetitions": repetitions, "random_seed": seed}
+        found = kinds[self.part](self.case, self.world, repetitions, seed)
+        return [{**given, **row} for row in found]
+
+
+def tasks() -> list[Task]:
+    """Everything that is simulated, the slowest first."""
+    several = ("edges independent", "the same preference on all edges, .7 of the variance")
+    return [
+        *(Task("tests", case, world) for case, world in NULL.items()),
+        *(Task("edges", case, world) for case, world in COVERED.items()),
+        *(Task("rows", case, NULL[case]) for case in several),
+        *(Task("seeds", case, World(seeds=seeds)) for case in SEEDS for seeds in (2, 3, 4, 8)),
+    ]
+
+
+def simulate(repetitions: int, seed: int = 0, jobs: int = 1) -> pd.DataFrame:
+    """All counts: one row per part, case and statistic; the same with any number of jobs."""
+    todo = tasks()
+    if jobs == 1:
+        found = [task.rows(repetitions, seed) for task in todo]
+    else:
+        with ProcessPoolExecutor(jobs) as pool:
+            waiting = [pool.submit(task.rows, repetitions, seed) for task in todo]
+            found = [each.result() for each in waiting]
+    return pd.DataFrame([row for rows in found for row in rows])
+
+
+def main() -> None:
+    """Simulate, print, and write where that is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repetitions", type=int, default=1000)
+    parser.add_argument("--quick", action="store_true", help="20 repetitions")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--out", type=Path, help="folder for statistics.parquet")
+    options = parser.parse_args()
+    table = simulate(20 if options.quick else options.repetitions, options.seed, options.jobs)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_table(options.out / "statistics.parquet", table)
+    for part, rows in table.groupby("part", sort=False):
+        by = ["case", "seeds"] if part == "seeds" else "case"
+        shown = rows.pivot_table("share", by, "statistic", sort=False)
+        print(f"\n{part}\n{shown.round(3).to_string()}")
+
+
+if __name__ == "__main__":
+    main()
