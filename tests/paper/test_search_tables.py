@@ -221,6 +221,8 @@ def test_commands_write_tables_and_figures_from_records(rows, tmp_path, monkeypa
     records.write_record("search", rows, {"note": "made for a test"}, folder)
     orders = searches("zero-cost-pt(nwot)", [6.0, 6.1], order="fixed", perturbations=300)
     records.write_record("search_orders", orders, {}, folder)
+    exact = pd.DataFrame([("random", "cifar10", 1, 12.9, 13.0)], columns=list(sampling.EXPECTED))
+    records.write_record(sampling.EXPECTATIONS, exact, {}, folder)
     monkeypatch.setattr(records, "FOLDER", folder)
     found = run(commands.table2, "--out", tmp_path, "--json")
     payload = json.loads(found.stdout)
