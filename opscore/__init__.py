@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opscore.experiments.fitting import train_network
     from opscore.experiments.initial.result import initial
     from opscore.experiments.progressive.call import progressive
+    from opscore.grids.call import batch
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
     from opscore.paper.figure2 import figure2
@@ -49,6 +50,7 @@ _ROOMS = {
     "Oracle": "oracles",
     "RunStore": "runs",
     "State": "spaces",
+    "batch": "grids.call",
     "build": "supernets",
     "build_network": "supernets",
     "build_supernet": "supernets",
@@ -103,6 +105,7 @@ __all__ = [
     "State",
     "UserError",
     "__version__",
+    "batch",
     "build",
     "build_network",
     "build_supernet",

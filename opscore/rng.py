@@ -7,6 +7,7 @@ what the draw is for, never on the order or the number of workers, and no global
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: The largest run seed.
 LARGEST_SEED = 2**63 - 1
+
+#: Seeds of one command; more are a slip of the hand.
+MOST_SEEDS = 100_000
 
 
 def check_seed(seed: object) -> int:
@@ -70,3 +74,29 @@ def torch_generator(seed: int, *purpose: str | int) -> torch.Generator:
     import torch
 
     return torch.Generator().manual_seed(derive_seed(seed, *purpose))
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from '0-3', '0,2,5' or a mixture, each once; UserError for anything else."""
+    seeds: list[int] = []
+    for first, last in parse_ranges(text, "seeds"):
+        if last > LARGEST_SEED:
+            raise UserError(f"bad seeds '{text}': seeds are 0 to 2^63 - 1")
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise UserError(f"bad seeds '{text}': more than {MOST_SEEDS:,} of them")
+        seeds.extend(range(first, last + 1))
+    return as_seeds(seeds)
+
+
+def parse_ranges(text: str, what: str) -> list[tuple[int, int]]:
+    """The parts of '0-3,7' as pairs of first and last; UserError that names ``what`` they are."""
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
+        if match is None:
+            raise UserError(f"bad {what} '{text}'; the form is 0-3 or 0,2,5")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UserError(f"bad {what} '{text}': {first}-{last} runs backwards")
+        found.append((first, last))
+    return found

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from opscore.cli import data, listing, networks, oracle, proxies, replay, runs
+from opscore.cli.batch import batch
 from opscore.cli.common import notes_as_lines
 from opscore.cli.doctor import doctor
 from opscore.cli.figures import figure2, table1
@@ -19,12 +20,15 @@ from opscore.cli.search import methods, search
 from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
 from opscore.cli.spaces import compare_spaces
 from opscore.cli.studies import retraining, toy_model
-from opscore.errors import UserError
+from opscore.errors import OpscoreError, UserError
 
 #: Typer may carry its own copy of click, so its base error is found through a class it shows.
 _CLICK_ERRORS: tuple[type[BaseException], ...] = tuple(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
+
+#: Exit code of a command whose input was right, and that could not be done all the same.
+FAILED = 1
 
 #: Exit code of a command that was interrupted.
 INTERRUPTED = 130
@@ -45,6 +49,7 @@ app.command(rich_help_panel="Measure")(progressive)
 app.command(rich_help_panel="Search")(search)
 app.command(rich_help_panel="Measure")(figure2)
 app.command(rich_help_panel="Measure")(table1)
+app.command(rich_help_panel="Measure")(batch)
 app.command("compare-spaces", rich_help_panel="Measure")(compare_spaces)
 app.command(rich_help_panel="Measure")(retraining)
 app.command("toy-model", rich_help_panel="Measure")(toy_model)
@@ -82,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = app(args=arguments, standalone_mode=False)
     except UserError as error:
         _fail(str(error))
+    except OpscoreError as error:
+        _fail(str(error), FAILED)
     except _CLICK_ERRORS as error:
         _fail(error.format_message() if hasattr(error, "format_message") else str(error))
     except typer.Abort:  # input that ended, where an answer was expected
@@ -93,8 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> NoReturn:
-    """One line on stderr and exit code 2; without a message, as after a help text, no line."""
+def _fail(message: str, code: int = 2) -> NoReturn:
+    """One line on stderr and an exit code; without a message, as after a help text, no line."""
     if message.strip():
         sys.stderr.write(f"opscore: {' '.join(message.split())}\n")
-    sys.exit(2)
+    sys.exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,10 +12,9 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console
 
-from opscore import schema
+from opscore import rng, schema
 from opscore.data.files import try_to_write
 from opscore.errors import Note, UserError
-from opscore.rng import LARGEST_SEED, as_seeds
 
 
 def writable(folder: Path | None) -> Path | None:
@@ -75,42 +73,16 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 progress_console = Console(stderr=True)
 
 
-#: Seeds of one command; more are a slip of the hand.
-_MOST_SEEDS = 100_000
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from '0-3', '0,2,5' or a mixture, each once; UserError for anything else."""
-    seeds: list[int] = []
-    for first, last in _ranges(text, "seeds"):
-        if last > LARGEST_SEED:
-            raise UserError(f"bad seeds '{text}': seeds are 0 to 2^63 - 1")
-        if len(seeds) + last - first >= _MOST_SEEDS:
-            raise UserError(f"bad seeds '{text}': more than {_MOST_SEEDS:,} of them")
-        seeds.extend(range(first, last + 1))
-    return as_seeds(seeds)
+#: Seeds from a text such as '0-3', for commands.
+parse_seeds = rng.parse_seeds
 
 
 def parse_lengths(text: str) -> tuple[int, ...]:
     """Numbers of edges from '1-4' or '1,3', each once; UserError for anything else."""
-    ranges = _ranges(text, "lengths")
-    if any(last >= _MOST_SEEDS for _, last in ranges):
-        raise UserError(f"bad lengths '{text}': {_MOST_SEEDS:,} or more edges")
+    ranges = rng.parse_ranges(text, "lengths")
+    if any(last >= rng.MOST_SEEDS for _, last in ranges):
+        raise UserError(f"bad lengths '{text}': {rng.MOST_SEEDS:,} or more edges")
     return tuple(dict.fromkeys(n for first, last in ranges for n in range(first, last + 1)))
-
-
-def _ranges(text: str, what: str) -> list[tuple[int, int]]:
-    """The parts of '0-3,7' as pairs of first and last."""
-    found = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
-        if match is None:
-            raise UserError(f"bad {what} '{text}'; the form is 0-3 or 0,2,5")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first:
-            raise UserError(f"bad {what} '{text}': {first}-{last} runs backwards")
-        found.append((first, last))
-    return found
 
 
 def parse_reduction(text: str) -> str | int:

@@ -59,16 +59,28 @@ def find(run: Run, store: RunStore, key: Mapping[str, Any]) -> Outcome | None:
     return found
 
 
-def work(run: Run, store: RunStore | None, key: Mapping[str, Any] | None = None) -> Outcome:
+def work(
+    run: Run,
+    store: RunStore | None,
+    key: Mapping[str, Any] | None = None,
+    *,
+    label: str | None = None,
+    anew: bool = False,
+) -> Outcome:
     """Compute a run and keep what it gives; an error is kept too, and raised.
 
-    key: of the run, where it is known already.
+    Args:
+        run: what is computed.
+        store: where it is kept; None keeps nothing.
+        key: of the run, where it is known already.
+        label: what progress calls it; the run's own by default.
+        anew: use no finished pieces, and put the result in the place of an earlier one.
     """
-    with progress.unit(run.label):
+    with progress.unit(label or run.label):
         if store is None:
             return run.compute(Pieces())
         key = key or run.key()
-        pieces = store.pieces(key, run.earlier_folder())
+        pieces = Pieces() if anew else store.pieces(key, run.earlier_folder())
         begun = time.perf_counter()
         try:
             outcome = run.compute(pieces)
@@ -77,7 +89,8 @@ def work(run: Run, store: RunStore | None, key: Mapping[str, Any] | None = None)
         except Exception as error:
             store.keep_error(key, error)
             raise
-        store.keep(key, outcome, more={"wall_seconds": round(time.perf_counter() - begun, 3)})
+        spent = {"wall_seconds": round(time.perf_counter() - begun, 3)}
+        store.keep(key, outcome, more=spent, replace=anew)
         run.clean_up(outcome, pieces)
         return outcome
 

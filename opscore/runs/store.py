@@ -208,13 +208,22 @@ class RunStore:
         return Outcome(tables, record["facts"])
 
     def keep(
-        self, key: Mapping[str, Any], outcome: Outcome, *, more: Mapping[str, Any] | None = None
+        self,
+        key: Mapping[str, Any],
+        outcome: Outcome,
+        *,
+        more: Mapping[str, Any] | None = None,
+        replace: bool = False,
     ) -> Path:
         """Write what a run gave; returns its folder.
 
         Of several processes that finish the same run the first one's result stays.
 
-        more: further entries of the record.
+        Args:
+            key: of the run.
+            outcome: what it gave.
+            more: further entries of the record.
+            replace: put it in the place of an earlier result.
         """
         folder = self.path(key)
         if outcome.failed:
@@ -239,7 +248,10 @@ class RunStore:
                 **provenance(),
             }
             self._write_record(temporary, record)
-            self._move_in(temporary, folder, key)
+            if replace:
+                self._replace(temporary, folder)
+            else:
+                self._move_in(temporary, folder, key)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return folder
@@ -287,6 +299,14 @@ class RunStore:
     def save(self, key: Mapping[str, Any], scores: pd.DataFrame) -> Path:
         """Write a run that gave a score table; returns its folder."""
         return self.keep(key, Outcome({"scores": scores}))
+
+    def _replace(self, temporary: Path, folder: Path) -> None:
+        away = self.root / f".removed-{secrets.token_hex(8)}"
+        with held(self.root / ".replacing.lock"):
+            if folder.exists():
+                folder.rename(away)
+            temporary.rename(folder)
+        shutil.rmtree(away, ignore_errors=True)
 
     def _move_in(self, temporary: Path, folder: Path, key: Mapping[str, Any]) -> None:
         try:

@@ -29,6 +29,11 @@ from opscore.registry import Added, added_by_the_user, adopt
 
 R = TypeVar("R")
 
+
+class WorkerKilledError(OpscoreError):
+    """A worker process ended without having been told to."""
+
+
 #: Names the most threads that a process should have; the first number counts.
 LIMIT = "OMP_NUM_THREADS"
 
@@ -56,6 +61,8 @@ def in_workers(
     calls: Iterable[tuple[object, ...]],
     *,
     in_order: bool = False,
+    threads: int | None = None,
+    backend: str = "loky",
 ) -> Iterator[R]:
     """What ``function`` returns for each call's arguments, as they finish, in any order.
 
@@ -64,24 +71,27 @@ def in_workers(
         function: a function of a module, so that workers can import it.
         calls: the arguments of each call.
         in_order: give the results in the order of the calls.
+        threads: of each worker; None shares the cores out evenly.
+        backend: one that joblib knows, such as 'threading'.
 
-    They end when this process does, whatever ends it. OpscoreError when a worker was killed.
+    They end when this process does, whatever ends it. WorkerKilledError when one was killed.
     """
-    threads = threads_for_each(jobs)
+    threads = threads_for_each(jobs) if threads is None else threads
     kind = "generator" if in_order else "generator_unordered"
     # One call at a time: the calls are long, and of different lengths.
-    parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1)
+    more = {} if backend == "loky" else {"backend": backend, "pre_dispatch": "all"}
+    parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1, **more)
+    # Only loky's workers are this process's own children and nothing else.
+    parent = os.getpid() if backend == "loky" else None
     entries = packed(added_by_the_user())
     try:
         with progress.relaying() as heard:
             yield from parallel(
-                joblib.delayed(_in_worker)(
-                    os.getpid(), threads, entries, heard, function, arguments
-                )
+                joblib.delayed(_in_worker)(parent, threads, entries, heard, function, arguments)
                 for arguments in calls
             )
     except BrokenProcessPool:
-        raise OpscoreError(
+        raise WorkerKilledError(
             "a worker process was killed, for instance because memory ran out; what was finished "
             "is kept, and the same call goes on from there (with fewer jobs it needs less memory)"
         ) from None
@@ -132,14 +142,15 @@ def _adopt(entries: Sequence[bytes]) -> None:
 
 
 def _in_worker(
-    parent: int,
+    parent: int | None,
     threads: int,
     entries: Sequence[bytes],
     heard: Path | None,
     function: Callable[..., R],
     arguments: tuple[object, ...],
 ) -> R:
-    end_with(parent)
+    if parent is not None:
+        end_with(parent)
     # A worker serves many calls, and nothing else: its number of threads is not set back.
     torch.set_num_threads(threads)
     _adopt(entries)

@@ -1,0 +1,87 @@
+"""Where the workers of a batch run: joblib's own backends, made ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from typing import Any
+
+import joblib
+
+from opscore.errors import UserError
+
+#: Backends, and what each is.
+BACKENDS = {
+    "loky": "processes of this machine",
+    "threading": "threads of this process",
+    "dask": "workers of a dask cluster; one of this machine unless a scheduler is named",
+    "ray": "workers of a ray cluster; one of this machine unless its address is named",
+}
+
+
+@contextmanager
+def backend_ready(backend: str, jobs: int, scheduler: str | None = None) -> Iterator[None]:
+    """A block in which joblib knows the backend, and its workers are there.
+
+    Args:
+        backend: one of :data:`BACKENDS`.
+        jobs: workers, where they are started here.
+        scheduler: address of a running cluster, of dask or ray.
+
+    UserError when its package is not installed, or the cluster cannot be reached.
+    """
+    if scheduler is not None and backend not in {"dask", "ray"}:
+        raise UserError(f"backend '{backend}' has no scheduler; dask and ray have")
+    with ExitStack() as stack:
+        if backend == "dask":
+            stack.enter_context(_dask(jobs, scheduler))
+        elif backend == "ray":
+            stack.enter_context(_ray(jobs, scheduler))
+        elif backend == "loky":
+            # The libraries under NumPy have one thread in each worker, as tensors have.
+            stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1))
+        yield
+
+
+@contextmanager
+def _dask(jobs: int, scheduler: str | None) -> Iterator[None]:
+    distributed = _package("distributed", "dask")
+    with ExitStack() as stack:
+        if scheduler is None:
+            cluster = distributed.LocalCluster(
+                n_workers=jobs, threads_per_worker=1, dashboard_address=None
+            )
+            scheduler = stack.enter_context(cluster)
+        try:
+            stack.enter_context(distributed.Client(scheduler))
+        except (OSError, ValueError) as error:
+            raise UserError(f"dask scheduler {scheduler} cannot be reached ({error})") from None
+        yield
+
+
+@contextmanager
+def _ray(jobs: int, scheduler: str | None) -> Iterator[None]:
+    ray = _package("ray", "ray")
+    try:
+        options: dict[str, Any] = (
+            {"num_cpus": jobs} if scheduler is None else {"address": scheduler}
+        )
+        ray.init(include_dashboard=False, log_to_driver=False, **options)
+    except (ConnectionError, ValueError) as error:
+        raise UserError(f"ray cluster {scheduler} cannot be reached ({error})") from None
+    try:
+        import_module("ray.util.joblib").register_ray()
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _package(name: str, extra: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UserError(
+            f"backend '{extra}' needs a package that is not installed: "
+            f"pip install 'opscore[{extra}]'"
+        ) from None
