@@ -55,9 +55,9 @@ def batch(
 
     Exit code 0: every cell is finished. 1: some are not; they are listed with the reason.
     """
-    from opscore.progress import shown
     from opscore.grids.call import batch as run_batch
     from opscore.grids.call import planned
+    from opscore.progress import shown
 
     if dry_run:
         _print_plan(planned(grid, out, finished=finished, shard=shard), jobs, as_json=as_json)

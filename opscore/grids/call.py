@@ -25,9 +25,9 @@ from threadpoolctl import threadpool_limits
 from opscore import progress
 from opscore.data.files import writable_folder
 from opscore.errors import OpscoreError, UserError, note, unknown
-from opscore.isolation import isolated
 from opscore.grids.backends import BACKENDS, backend_ready
 from opscore.grids.grid import Cell, Grid
+from opscore.isolation import isolated
 from opscore.runs.reading import StoredRun, stored_runs
 from opscore.runs.run import find, work
 from opscore.runs.store import RunStore

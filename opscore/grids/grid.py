@@ -24,14 +24,14 @@ from typing import Any
 from opscore import progress
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringSettings, progressive_units, units
+from opscore.experiments.initial.result import ORACLE_POLICIES, with_truth
+from opscore.experiments.progressive.result import REFERENCE
 from opscore.proxies import Memo
 from opscore.rng import as_seeds, parse_seeds
-from opscore.experiments.progressive.result import REFERENCE
 from opscore.runs.run import Run
-from opscore.experiments.initial.result import ORACLE_POLICIES, with_truth
-from opscore.search.call import search_units
 from opscore.runs.store import run_name
 from opscore.search import SearchSettings
+from opscore.search.call import search_units
 
 #: Cells of one grid; more are a slip of the hand.
 MOST_CELLS = 100_000
