@@ -7,7 +7,7 @@
 
     [[grid]]
     kind = "initial"                # or progressive, search
-    spaces = ["nasbench201", "nasbench-macro"]
+    spaces = ["SPACE", "ANOTHER"]       # see opscore spaces
     policies = ["zc-pt(nwot)", "disc-zc(nwot)"]      # of a search: methods
     seeds = "0-4"                   # or a list
     settings = [{ batch_size = 16 }, { batch_size = 32 }]   # or one table; may be left out
@@ -32,6 +32,7 @@ from opscore.runs.run import Run
 from opscore.runs.store import run_name
 from opscore.search import SearchSettings
 from opscore.search.call import search_units
+from opscore.spaces import DEFAULT_SPACE
 
 #: Cells of one grid; more are a slip of the hand.
 MOST_CELLS = 100_000
@@ -210,7 +211,7 @@ def _entry(block: Any, shared: Mapping[str, Any], where: str) -> Entry:
         _settings({**fitting, **_table(point, f"{where}: settings")}, kind, where)
         for point in points
     )
-    spaces = _names(block.get("spaces", "nasbench201"), f"{where}: spaces")
+    spaces = _names(block.get("spaces", DEFAULT_SPACE), f"{where}: spaces")
     policies = _names(block.get(word), f"{where}: {word}")
     return Entry(kind, spaces, policies, _seeds(block.get("seeds", [0]), where), settings)
 
