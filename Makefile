@@ -1,5 +1,6 @@
 # make demo   installs what it needs and runs the main job
 # make test   installs what it needs and runs linters, type checks and tests
+# make faults  kills, full disks and other faults, tested for real
 # make test-all  the same with every proxy, policy and method on every space
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-all lint unit docs docs-check bench figures notebooks clean
+.PHONY: demo test test-all faults lint unit docs docs-check bench figures notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -33,6 +34,10 @@ unit: $(VENV)/.dev
 # Also every proxy, policy and method on every space: some minutes more.
 test-all: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 -m ""
+
+# Processes killed at random moments, full disks, two processes on one store: some minutes.
+faults: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m faults
 
 # The numbers of README.md and docs/*.md, from the records and tables that they rest on.
 docs: $(VENV)/.base

@@ -89,7 +89,9 @@ class Registry(Generic[T]):
         return [
             Added(self.kind, name, entry)
             for name, entry in self._entries.items()
-            if name not in self._of_plug_ins and not _origin(entry)[0].startswith("opscore.")
+            if name in self._from_outside
+            and name not in self._of_plug_ins
+            and not _origin(entry)[0].startswith("opscore.")
         ]
 
     def register(self, name: str) -> Callable[[T], T]:

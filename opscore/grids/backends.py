@@ -41,6 +41,9 @@ def backend_ready(backend: str, jobs: int, scheduler: str | None = None) -> Iter
         elif backend == "loky":
             # The libraries under NumPy have one thread in each worker, as tensors have.
             stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1))
+        if backend != "loky":
+            # By context and not by name: joblib hands a name's keywords on to dask's tasks.
+            stack.enter_context(joblib.parallel_config(backend))
         yield
 
 

@@ -348,6 +348,10 @@ class _WorkList:
         self, places: Sequence[int], jobs: int, backend: str, threads: int, marks: Path
     ) -> Iterator[End]:
         calls = (self._call(place, marks / str(place)) for place in places)
+        if backend == "loky":
+            jobs = max(
+                2, jobs
+            )  # with one, joblib computes in this process, which would die instead
         return in_workers(jobs, compute, calls, threads=threads, backend=backend)
 
     def _call(self, place: int, mark: Path | None) -> tuple[Any, ...]:

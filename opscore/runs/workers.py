@@ -72,18 +72,19 @@ def in_workers(
         calls: the arguments of each call.
         in_order: give the results in the order of the calls.
         threads: of each worker; None shares the cores out evenly.
-        backend: one that joblib knows, such as 'threading'.
+        backend: the name of the one that joblib is configured to use here.
 
     They end when this process does, whatever ends it. WorkerKilledError when one was killed.
     """
     threads = threads_for_each(jobs) if threads is None else threads
     kind = "generator" if in_order else "generator_unordered"
     # One call at a time: the calls are long, and of different lengths.
-    more = {} if backend == "loky" else {"backend": backend, "pre_dispatch": "all"}
+    more = {} if backend == "loky" else {"pre_dispatch": "all"}
     parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1, **more)
-    # Only loky's workers are this process's own children and nothing else.
-    parent = os.getpid() if backend == "loky" else None
-    entries = packed(added_by_the_user())
+    # Only loky's workers are this process's own children; a single job is done by no worker.
+    parent = os.getpid() if backend == "loky" and jobs > 1 else None
+    # Threads have what this process has.
+    entries = [] if backend == "threading" else packed(added_by_the_user())
     try:
         with progress.relaying() as heard:
             yield from parallel(
