@@ -8,6 +8,7 @@ Other arrays in the file are left alone.
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +25,26 @@ from opscore.images.base import Batch
 LEAST_PIXELS = 8
 
 Array = NDArray[Any]
+
+#: What an npz file may unpack to, in bytes; the largest that opscore reads needs a tenth of it.
+MAX_BYTES = 4 * 2**30
+
+#: What NumPy and zipfile raise for files that are damaged, or made to do damage: a header may ask
+#: for more memory than there is, a member may be encrypted or packed in an unknown way.
+_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def load_batch(path: Path | str, n_classes: int | None = None) -> Batch:
@@ -62,7 +83,10 @@ def load_batch(path: Path | str, n_classes: int | None = None) -> Batch:
 
 
 def read_npz(path: Path) -> dict[str, Array]:
-    """All arrays of an npz file; UserError when it is missing or cannot be read."""
+    """All arrays of an npz file.
+
+    UserError when it is missing, cannot be read, or unpacks to more than is plausible.
+    """
     if not path.is_file():
         raise UserError(f"no such file: {path}")
     try:
@@ -70,10 +94,20 @@ def read_npz(path: Path) -> dict[str, Array]:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(f"{path}: not an npz file (it holds a single array, as npy files do)")
         with archive:
-            return {name: archive[name] for name in archive.files}
+            # A member is never unpacked beyond the size that the archive gives for it.
+            listed = archive.zip.infolist() if archive.zip is not None else []
+            if sum(int(member.file_size) for member in listed) > MAX_BYTES:
+                raise UserError(
+                    f"{path}: unpacks to more than {MAX_BYTES // 2**30} GiB; it is not trusted"
+                )
+            arrays = {name: archive[name] for name in archive.files}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # NumPy gives other members as bytes
+                raise UserError(f"{path}: not a readable npz file ('{name}' is not an array)")
+        return arrays
     except UserError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         reason = " ".join(str(error).split()) or "it is empty"
         raise UserError(f"{path}: not a readable npz file ({reason})") from None
 

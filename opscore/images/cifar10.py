@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import tarfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from opscore.data import find
 from opscore.data.pickles import load_restricted
 from opscore.errors import UserError
 from opscore.images.base import PixelImages
+from opscore.images.batch_files import read_npz
 
 ARCHIVE = "cifar-10-python.tar.gz"
 SUBSET = "cifar10/train.npz"
@@ -39,6 +41,20 @@ _ARRAY_GLOBALS: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): codecs.encode,
 }
+
+#: The most that a batch of the archive may unpack to; it is 30 MB.
+MAX_BATCH_BYTES = 64 * 2**20
+
+_DAMAGE = (
+    tarfile.TarError,
+    zlib.error,
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+)
 
 
 def find_cifar10(data_dir: Path | str | None = None) -> Path | None:
@@ -98,21 +114,48 @@ def load_cifar10_test(data_dir: Path | None = None) -> PixelImages | None:
 
 
 def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as archive:
-        return archive["images"], archive["labels"].astype(np.int64), archive["index"]
+    arrays = read_npz(path)
+    try:
+        found = arrays["images"], arrays["labels"].astype(np.int64), arrays["index"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from None
+    return _checked(path, *found)
 
 
 def _read_archive(
     path: Path, names: Sequence[str] = TRAIN_BATCHES
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     images, labels = [], []
-    with tarfile.open(path, "r:gz") as archive:
-        for name in names:
-            member = archive.extractfile(f"cifar-10-batches-py/{name}")
-            if member is None:
-                raise UserError(f"{path.name} is not the CIFAR-10 python archive")
-            content = load_restricted(member, _ARRAY_GLOBALS, encoding="bytes")
-            images.append(content[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-            labels.append(np.asarray(content[b"labels"], dtype=np.int64))
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for name in names:
+                entry = archive.getmember(f"cifar-10-batches-py/{name}")
+                member = archive.extractfile(entry)
+                if member is None or entry.size > MAX_BATCH_BYTES:
+                    raise UserError(f"{path.name} is not the CIFAR-10 python archive")
+                content = load_restricted(member, _ARRAY_GLOBALS, encoding="bytes")
+                images.append(content[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+                labels.append(np.asarray(content[b"labels"], dtype=np.int64))
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(path, error) from None
     pixels = np.concatenate(images)
-    return pixels, np.concatenate(labels), np.arange(len(pixels))
+    return _checked(path, pixels, np.concatenate(labels), np.arange(len(pixels)))
+
+
+def _checked(
+    path: Path, images: NDArray[Any], labels: NDArray[Any], index: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (32, 32, 3):
+        raise _damaged(path, f"images of {images.dtype}, {images.shape}")
+    if not len(images) or labels.shape != (len(images),) or index.shape != (len(images),):
+        raise _damaged(path, f"{len(images)} images, {labels.size} labels, {index.size} places")
+    if labels.min() < 0 or labels.max() > 9:
+        raise _damaged(path, "labels that are not 0 to 9")
+    return images, labels, index
+
+
+def _damaged(path: Path, reason: object) -> UserError:
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return UserError(f"{path}: not a whole file of CIFAR-10 ({text}); see 'opscore data verify'")

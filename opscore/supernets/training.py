@@ -278,6 +278,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds; the user needs one line
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
-    if not {"training", "state_dict", "sgd", "adam", "log", "alphas"} <= content.keys():
+    wanted = {"training", "state_dict", "sgd", "adam", "log", "alphas"}
+    if not isinstance(content, dict) or not wanted <= content.keys():
         raise UserError(f"{path}: not the checkpoint of a training")
     return content
