@@ -244,14 +244,8 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
     exact = "expected" in table and bool(table["expected"].notna().any())
     for heading in by:
         shown.add_column(heading, overflow="fold")
-    for heading in (
-        "mean",
-        "sd",
-        "interval",
-        over,
-        *_optional(exact, "exact"),
-        *_optional(known, "published"),
-    ):
+    optional = [name for name, there in (("exact", exact), ("published", known)) if there]
+    for heading in ("mean", "sd", "interval", over, *optional):
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in table.to_dict(orient="records"):
         cells = [
@@ -261,7 +255,10 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
             f"{number(row['ci_low'], '.2f')} .. {number(row['ci_high'], '.2f')}",
             str(row[count]),
         ]
-        cells += [*_optional(exact, _exact(row)), *_optional(known, _published(row))]
+        if exact:
+            cells.append(_exact(row))
+        if known:
+            cells.append(_published(row))
         shown.add_row(*cells)
     print_notes([report.note])
     console.print(shown)
@@ -274,12 +271,7 @@ def _published(row: Mapping[Hashable, Any]) -> str:
     return mean if mean == "-" else f"{mean} ({number(row['published_std'], '.2f')})"
 
 
-def _optional(shown: bool, cell: str) -> list[str]:
-    """A cell of a column that only some tables have."""
-    return [cell] if shown else []
-
-
 def _exact(row: Mapping[Hashable, Any]) -> str:
     """The exact expectation, and the deviation of one search from it in brackets."""
-    mean = number(row.get("expected"), ".2f")
+    mean = number(row["expected"], ".2f")
     return mean if mean == "-" else f"{mean} ({number(row['expected_std'], '.2f')})"
