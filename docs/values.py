@@ -819,6 +819,24 @@ def ablation_table() -> str:
 
 
 @value
+def simulated(part: str) -> str:
+    """How often tests reject, or intervals hold the mean, in one part of the simulation."""
+    found = pd.read_parquet(RESULTS / "statistics.parquet")
+    rows = found[found["part"] == part]
+    names = list(dict.fromkeys(rows["statistic"]))
+    by = ["case", "seeds"] if part == "seeds" else ["case"]
+    cells = [
+        [
+            *map(str, key),
+            *(dotted(own.loc[name], 3) if own[name] == own[name] else "none" for name in names),
+        ]
+        for key, group in rows.groupby(by, sort=False)
+        for own in [group.set_index("statistic")["share"]]
+    ]
+    return table([*by, *names], cells)
+
+
+@value
 def sampling_table() -> str:
     """Random search and NASWOT, exactly and by 500 repetitions."""
     expected = read_record("search_expected")[0].set_index(["method", "dataset"])
