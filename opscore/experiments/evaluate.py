@@ -20,18 +20,21 @@ from scipy.stats import kendalltau, rankdata
 from torch import nn
 
 from opscore import progress as reporting
-from opscore.data.files import writable_file, write_table
+from opscore.data.files import writable_file
+from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError, note
+from opscore.experiments.dependencies import image_key, proxy_code, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.images import Batch, resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
 from opscore.policies import split_names
-from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy
+from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy, may_pass
 from opscore.rng import numpy_generator
+from opscore.runs.fingerprint import hash_of
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
-from opscore.supernets import SUPERNETS, build_network, images_for
+from opscore.supernets import SUPERNETS, build_network, images_for, network_version
 
 Array = NDArray[np.float64]
 
@@ -53,6 +56,9 @@ COLUMNS = {
 
 #: What tells one measurement from another, beside architecture and proxy.
 _KEY = ["space", "size", "images", "batch_size", "seed", "meaning"]
+
+#: The column of a stored file that holds a hash of what else a row depends on.
+_DEPENDS = "depends"
 
 #: Seconds between two writes of the results file.
 _SAVE_EVERY = 10.0
@@ -90,7 +96,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
         device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         data_dir: where data is looked for first.
         store: a Parquet file that keeps what is finished; values found in it for the same
-            settings are not computed again. It may hold several settings.
+            settings, images and code of the proxy are not computed again. It may hold several.
         progress: called with (done, total) after each architecture.
 
     Returns one row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
@@ -102,9 +108,19 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     SUPERNETS[space].size(size)
     states = _unique_states(space, architectures)
     chosen = _resolve_proxies(proxies)
-    results = _Results(store, settings)
     where = resolve_device(device)
     image_set = images_for(space, source, data_dir, size=size)
+    shared = {
+        **start_key("evaluate", space),
+        **image_key(source, data_dir),
+        "networks": network_version(space),
+        "device": where.partition(":")[0],
+    }
+    depends = {
+        one.name: hash_of({**shared, "proxy": one.name, "proxy_code": proxy_code(one)})
+        for one in chosen
+    }
+    results = _Results(store, settings, depends)
     batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
     reporting.plan(["architectures"])
     with reporting.unit("architectures"), reporting.steps(len(states), "architectures"):
@@ -123,16 +139,30 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
 
 
 class _Results:
-    """Finished rows by (architecture, proxy), and the file that keeps them."""
+    """Finished rows by (architecture, proxy), and the file that keeps them.
 
-    def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
+    Attributes:
+        path: the file; None keeps nothing.
+        settings: what all rows have in common.
+        depends: for each proxy, a hash of what its values depend on beside the settings: its
+            code, the images and labels, the networks, the kind of device.
+        rows: what is finished.
+        others: rows of the file that belong to other settings, images or code.
+    """
+
+    def __init__(
+        self, path: Path | None, settings: dict[str, Any], depends: Mapping[str, str]
+    ) -> None:
         self.path = path
         self.settings = settings
+        self.depends = depends
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
-        self.others = _conform(pd.DataFrame({name: [] for name in COLUMNS}))
+        self.others = _kept(pd.DataFrame({name: [] for name in COLUMNS}))
         if path is not None and path.is_file():
-            found = _conform(pd.read_parquet(path))
+            found = _kept(_read_values(path))
             same = (found[_KEY] == pd.Series(settings)).all(axis=1)
+            same &= found[_DEPENDS] == found["proxy"].map(depends)
+            found, same = (part[~found["status"].map(may_pass)] for part in (found, same))
             self.others = found[~same]
             for row in found[same].to_dict(orient="records"):
                 self.rows[row["architecture"], row["proxy"]] = {str(k): v for k, v in row.items()}
@@ -149,6 +179,7 @@ class _Results:
             "strength": score.value if proxy.higher_is_better else -score.value,
             "status": score.status,
             "seconds": score.seconds,
+            _DEPENDS: self.depends[proxy.name],
         }
         if time.monotonic() - self._saved_at > _SAVE_EVERY:
             self.save()
@@ -157,9 +188,9 @@ class _Results:
         """Write everything, atomically."""
         if self.path is None or len(self.rows) == self._saved:
             return
-        own = _conform(pd.DataFrame(list(self.rows.values()), columns=list(COLUMNS)))
+        own = _kept(pd.DataFrame(list(self.rows.values())))
         frame = pd.concat([self.others, own], ignore_index=True) if len(self.others) else own
-        write_table(self.path, frame)
+        write_checked(self.path, frame)
         self._saved, self._saved_at = len(self.rows), time.monotonic()
 
 
@@ -187,6 +218,23 @@ def _resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy
         if proxy.grouped:
             raise UserError(f"'{proxy.name}' ranks candidates; it has no value for one network")
     return found
+
+
+def _read_values(path: Path) -> pd.DataFrame:
+    try:
+        return read_checked(path)
+    except DamagedTableError as error:
+        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+
+
+def _kept(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows as the file has them: those of an earlier version do not say what they depend on."""
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise UserError(f"a file of proxies' values needs the column(s) {', '.join(missing)}")
+    depends = frame[_DEPENDS] if _DEPENDS in frame.columns else [""] * len(frame)
+    kept = frame.assign(**{_DEPENDS: depends})[[*COLUMNS, _DEPENDS]]
+    return kept.astype({**COLUMNS, _DEPENDS: "str"}).reset_index(drop=True)
 
 
 def _conform(frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import kendalltau, spearmanr
 
 from opscore.errors import UserError
@@ -110,6 +111,67 @@ def test_settings_do_not_mix_in_one_file(tmp_path, counting):
     assert [one["value"].item(), two["value"].item()] == [1, 2]
     assert len(pd.read_parquet(store)) == 2
     assert evaluate(ARCHITECTURES[:1], ["counting"], store=store, seed=0)["value"].item() == 1
+
+
+def test_an_edited_proxy_is_another_measurement(tmp_path):
+    store = tmp_path / "values.parquet"
+    edits = [lambda network, batch: 1 / 0, lambda network, batch: 2.0]
+    try:
+        for edit in [*edits, edits[1]]:
+            PROXIES.remove("test_edited")
+            register_proxy("test_edited", higher_is_better=True, source="this test")(edit)
+            found = evaluate(ARCHITECTURES[:1], ["test_edited"], store=store)
+        assert found["value"].tolist() == [2.0]
+        assert len(pd.read_parquet(store)) == 2
+    finally:
+        PROXIES.remove("test_edited")
+
+
+def test_other_images_of_the_same_name_are_another_measurement(tmp_path, counting, monkeypatch):
+    store = tmp_path / "values.parquet"
+    evaluate(ARCHITECTURES[:1], ["counting"], store=store)
+    monkeypatch.setattr(
+        "opscore.experiments.dependencies.image_content", lambda name, data_dir: "other labels"
+    )
+    assert evaluate(ARCHITECTURES[:1], ["counting"], store=store)["value"].tolist() == [2]
+
+
+def test_memory_that_ran_out_is_tried_again(tmp_path):
+    store = tmp_path / "values.parquet"
+    calls = []
+
+    @register_proxy("test_memory", higher_is_better=True, source="this test")
+    def memory(network, batch):
+        calls.append(1)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 3.0
+
+    try:
+        first = evaluate(ARCHITECTURES[:1], ["test_memory"], store=store)
+        assert first["value"].isna().all()
+        again = evaluate(ARCHITECTURES[:1], ["test_memory"], store=store)
+        assert again["value"].tolist() == [3.0]
+        assert len(pd.read_parquet(store)) == 1
+    finally:
+        PROXIES.remove("test_memory")
+
+
+def test_a_file_of_an_earlier_version_is_kept_and_not_trusted(tmp_path, counting):
+    store = tmp_path / "values.parquet"
+    evaluate(ARCHITECTURES[:1], ["counting"], store=store)
+    pd.read_parquet(store).drop(columns="depends").to_parquet(store)
+    assert evaluate(ARCHITECTURES[:1], ["counting"], store=store)["value"].tolist() == [2]
+    assert pd.read_parquet(store)["depends"].eq("").tolist() == [True, False]
+
+
+def test_values_that_were_changed_are_refused(tmp_path, counting):
+    store = tmp_path / "values.parquet"
+    evaluate(ARCHITECTURES[:1], ["counting"], store=store)
+    whole = store.read_bytes()
+    store.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="delete it to redo it"):
+        evaluate(ARCHITECTURES[:1], ["counting"], store=store)
 
 
 @pytest.mark.parametrize(
