@@ -17,7 +17,9 @@ from opscore.errors import UserError, unknown
 from opscore.experiments.settings import no_truth
 from opscore.published import PAPER
 from opscore.runs.store import provenance
-from opscore.search import SearchOutcome, SearchSettings
+from opscore.search import SearchOutcome, SearchSettings, find_method
+from opscore.search.sampling import reads_record
+from opscore.search.score_record import describe_record
 from opscore.search.truth import ARCHITECTURES, evaluate_search, published_error
 
 #: One row per (method, dataset).
@@ -169,8 +171,15 @@ class SearchResult:
             f"images: {described}; batch {settings.batch_size}",
             f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
             f"search: N = {settings.proposals}, {validation}, order {order}",
+            *self._record_notes(),
             self._truth_note(),
         ]
+
+    def _record_notes(self) -> list[str]:
+        """Which methods read scores that come with the package, made with other settings."""
+        settings = self.settings
+        readers = [name for name in settings.methods if reads_record(find_method(name), settings)]
+        return [f"{', '.join(readers)}: {describe_record()}"] if readers else []
 
     def _truth_note(self) -> str:
         settings = self.settings

@@ -151,6 +151,11 @@ class ScoredMethod(Method):
         return key
 
 
+def reads_record(method: Method, settings: SearchSettings) -> bool:
+    """Whether a method's scores are looked up in what the package ships."""
+    return isinstance(method, ScoredMethod) and uses_record(method.proxy.name, settings)
+
+
 class RandomArchitecture(Method):
     """One architecture, every one as likely as the others; nothing is looked at."""
 

@@ -52,6 +52,15 @@ def record_hash() -> str:
     return file_hash(records.FOLDER / f"{RECORD}.parquet")
 
 
+def describe_record() -> str:
+    """The settings that the record was made with, whatever a search was asked for."""
+    facts = records.read_record(RECORD)[1]
+    return (
+        f"scores of the shipped record, made with its own settings: batch {facts['batch_size']}, "
+        f"nwot in {facts['nwot']}; synflow as {facts['synflow']}"
+    )
+
+
 @lru_cache(maxsize=1)
 def record_table() -> pd.DataFrame:
     """The whole record, columns as in :data:`COLUMNS`."""

@@ -104,6 +104,23 @@ def test_live_scores_are_kept_and_found(tmp_path, monkeypatch):
         search("naswot(nwot)", replace(SMALL, evaluations=14), folder=tmp_path)
 
 
+def test_a_search_that_reads_the_record_says_with_what_it_was_made():
+    import opscore
+
+    settings = {"evaluations": 5, "meaning": "clean", "batch_size": 8}
+    computed = opscore.run_search(["naswot(params)"], size="smoke", images="digits", **settings)
+    assert not any("record" in note for note in computed.notes())
+    told = replace(
+        computed,
+        settings=replace(
+            computed.settings, methods=("naswot(nwot)", "random"), size="paper", images="cifar10"
+        ),
+    )
+    (line,) = [line for line in told._record_notes() if "shipped record" in line]
+    assert line.startswith("naswot(nwot): ")
+    assert "batch 64, nwot in train mode" in line
+
+
 def test_the_record_is_read_at_paper_size_only(monkeypatch):
     strengths = {s: float(sum(s)) for s in np.ndindex(NASBENCH201.shape)}
     strengths[4, 4, 4, 4, 4, 4] = math.nan
