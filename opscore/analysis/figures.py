@@ -224,10 +224,17 @@ def save_figure(
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf", "csv")]
     for path in paths[:2]:
         with atomic_write(path) as temporary:
-            whole.savefig(temporary, format=path.suffix[1:], dpi=200, bbox_inches="tight")
+            save_undated(whole, temporary, path.suffix[1:], dpi=200)
     with atomic_write(paths[2]) as temporary:
         frame.to_csv(temporary, index=False)
     return paths
+
+
+def save_undated(figure: Figure, path: Path, form: str, *, dpi: int) -> None:
+    """Write a figure as png, pdf or svg without a date, so that equal figures are equal bytes."""
+    dated = {"pdf": "CreationDate", "svg": "Date"}
+    nothing = {dated[form]: None} if form in dated else {}
+    figure.savefig(path, format=form, dpi=dpi, bbox_inches="tight", metadata=nothing)
 
 
 def _new_axes(width: float, height: float) -> Axes:

@@ -117,6 +117,20 @@ def print_written(paths: Iterable[Path]) -> None:
         console.print(f"wrote {path}", highlight=False)
 
 
+def exit_if_failed(statuses: Iterable[str]) -> None:
+    """Exit code 1, and a line that says why, where scores failed that may not fail again."""
+    from opscore.proxies import may_pass
+
+    every = list(statuses)
+    failed = [status for status in every if may_pass(status)]
+    if failed:
+        sys.stderr.write(
+            f"opscore: {len(failed)} of {len(every)} rows failed for a reason that may pass "
+            f"({failed[0]}); their runs are not kept as finished: the same command tries again\n"
+        )
+        raise typer.Exit(1)
+
+
 @contextmanager
 def notes_as_lines() -> Iterator[None]:
     """Notes are lines on stderr that begin as messages do; other warnings stay as they are."""

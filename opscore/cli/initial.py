@@ -13,6 +13,7 @@ from opscore.cli.common import (
     OutOption,
     PoliciesOption,
     console,
+    exit_if_failed,
     parse_policies,
     print_json,
     print_notes,
@@ -89,12 +90,14 @@ def initial(
                 "settings": result.record(),
             }
         )
+        exit_if_failed(result.scores["status"])
         return
     _report(result, show_scores=scores)
     if all_tasks:
         for table in tasks_tables(result.tasks):
             console.print(table)
     print_written(written)
+    exit_if_failed(result.scores["status"])
 
 
 def _report(result: InitialResult, *, show_scores: bool) -> None:

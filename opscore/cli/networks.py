@@ -148,10 +148,11 @@ def show(
             temporary.write_text("\n".join(graph.dot() for graph in graphs) + "\n")
         else:
             from opscore.analysis.drawing import draw_architecture
+            from opscore.analysis.figures import save_undated
 
             name = architecture if len(architecture) <= 80 else state.space.name
             figure = draw_architecture(graphs, name)
-            figure.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+            save_undated(figure, temporary, path.suffix[1:], dpi=150)
     print_written([path])
 
 

@@ -14,6 +14,7 @@ from opscore.cli.common import (
     OutOption,
     PoliciesOption,
     console,
+    exit_if_failed,
     parse_policies,
     print_json,
     print_notes,
@@ -105,9 +106,11 @@ def progressive(
                 "settings": result.record(),
             }
         )
+        exit_if_failed(result.scores["status"])
         return
     _report(result)
     print_written(written)
+    exit_if_failed(result.scores["status"])
 
 
 def _parse_order(text: str) -> str | list[int | str]:

@@ -13,6 +13,7 @@ from opscore.cli.common import (
     JsonOption,
     OutOption,
     console,
+    exit_if_failed,
     print_json,
     print_notes,
     print_written,
@@ -136,11 +137,13 @@ def search(
                 "settings": result.record(),
             }
         )
+        exit_if_failed([*result.candidates["status"], *result.trace["status"]])
         return
     print_notes(result.notes())
     console.print(_ends(result))
     console.print(_summary(result))
     print_written(written)
+    exit_if_failed([*result.candidates["status"], *result.trace["status"]])
 
 
 def methods(as_json: JsonOption = False) -> None:

@@ -91,7 +91,7 @@ class Figure4Options(LiveOptions):
 
 @grouped
 def table2(
-    out: FolderOption = Path("figures/search"),
+    out: FolderOption = Path("out/search"),
     methods: Annotated[
         str, typer.Option(help="With --live: search methods, separated by commas.")
     ] = "zero-cost-pt(nwot),zero-cost-pt(synflow),zero-cost-disc(nwot),random,naswot(nwot)",
@@ -109,7 +109,7 @@ def table2(
 
 @grouped
 def table5(
-    out: FolderOption = Path("figures/search"),
+    out: FolderOption = Path("out/search"),
     *,
     asked: TableOptions,
     as_json: JsonOption = False,
@@ -124,7 +124,7 @@ def table5(
 
 @grouped
 def search_cost(
-    out: FolderOption = Path("figures/search"),
+    out: FolderOption = Path("out/search"),
     methods: Annotated[
         str, typer.Option(help="With --live: search methods, separated by commas.")
     ] = "zero-cost-pt(nwot),zero-cost-disc(nwot),random,naswot(nwot),evolution(nwot),"
@@ -143,7 +143,7 @@ def search_cost(
 
 @grouped
 def figure4(
-    out: FolderOption = Path("figures/search"),
+    out: FolderOption = Path("out/search"),
     counts: Annotated[str, typer.Option(help="Ns, separated by commas.")] = "1,10,100,1000",
     rounds: Annotated[str, typer.Option(help="With --live: Vs, separated by commas.")] = "1,10,100",
     *,
@@ -267,7 +267,7 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
 
 def _published(row: Mapping[Hashable, Any]) -> str:
     """The paper's mean, and its deviation in brackets."""
-    mean = number(row["published"], ".2f")
+    mean = number(row.get("published"), ".2f")
     return mean if mean == "-" else f"{mean} ({number(row['published_std'], '.2f')})"
 
 

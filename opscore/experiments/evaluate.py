@@ -160,9 +160,9 @@ class _Results:
         self.others = _kept(pd.DataFrame({name: [] for name in COLUMNS}))
         if path is not None and path.is_file():
             found = _kept(_read_values(path))
+            found = found[~found["status"].map(may_pass)]  # those are tried again
             same = (found[_KEY] == pd.Series(settings)).all(axis=1)
             same &= found[_DEPENDS] == found["proxy"].map(depends)
-            found, same = (part[~found["status"].map(may_pass)] for part in (found, same))
             self.others = found[~same]
             for row in found[same].to_dict(orient="records"):
                 self.rows[row["architecture"], row["proxy"]] = {str(k): v for k, v in row.items()}

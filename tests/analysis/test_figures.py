@@ -75,6 +75,7 @@ def test_saving_writes_the_numbers_beside_the_pictures(frame, tmp_path):
     )
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert paths[1].read_bytes().startswith(b"%PDF")
+    assert b"CreationDate" not in paths[1].read_bytes(), "equal figures are equal bytes"
     read = pd.read_csv(paths[2])
     np.testing.assert_array_equal(read["rho"], frame["rho"])
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,37 @@ def test_a_group_without_a_command_prints_its_help_only(capsys, group):
     assert code == 2
     assert "Usage" in out
     assert err == ""
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize("command", ["initial", "progressive"])
+def test_memory_that_ran_out_is_exit_code_1_and_no_finished_run(capsys, command, form):
+    calls = []
+
+    @opscore.register_proxy("test_memory", higher_is_better=True, source="this test")
+    def memory(network, batch):
+        calls.append(1)
+        if len(calls) == 1:
+            raise MemoryError
+        return float(len(calls))
+
+    try:
+        code, out, err = run(
+            capsys, command, "--policies", "zc-pt(test_memory)", "--runs", "runs", *SMALL, *form
+        )
+    finally:
+        PROXIES.remove("test_memory")
+    assert code == 1
+    assert "rows failed for a reason that may pass (MemoryError" in err
+    assert out
+    records = [path.read_text() for path in Path("runs").glob("*/run.json")]
+    assert sum('"status": "failed"' in record for record in records) == 1
+
+
+@pytest.mark.parametrize("command", ["table2", "table5", "figure4", "search-cost"])
+def test_committed_figures_are_not_overwritten_by_looking(capsys, command):
+    assert run(capsys, command)[0] == 0
+    assert [path.name for path in Path().iterdir()] == ["out"]
 
 
 def test_an_interrupt_says_that_what_was_finished_is_kept():
