@@ -57,7 +57,7 @@ def mean_rank(scores: pd.DataFrame, policy: str, op: str) -> float:
 def main() -> None:
     """Measure all conditions and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("figures/conditions"))
+    parser.add_argument("--out", type=Path, default=Path("out/conditions"))
     parser.add_argument("--quick", action="store_true", help="small supernet, two seeds")
     options = parser.parse_args()
     seeds, size = (range(2), "cpu") if options.quick else (range(4), "paper")

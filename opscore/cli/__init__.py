@@ -14,6 +14,7 @@ from opscore.cli.common import notes_as_lines
 from opscore.cli.doctor import doctor
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
+from opscore.cli.live import LiveCommand
 from opscore.cli.progressive import progressive
 from opscore.cli.records import records
 from opscore.cli.search import methods, search
@@ -47,15 +48,15 @@ app = typer.Typer(
 app.command(rich_help_panel="Measure")(initial)
 app.command(rich_help_panel="Measure")(progressive)
 app.command(rich_help_panel="Search")(search)
-app.command(rich_help_panel="Measure")(figure2)
-app.command(rich_help_panel="Measure")(table1)
+app.command(cls=LiveCommand, rich_help_panel="Measure")(figure2)
+app.command(cls=LiveCommand, rich_help_panel="Measure")(table1)
 app.command(rich_help_panel="Measure")(batch)
-app.command("compare-spaces", rich_help_panel="Measure")(compare_spaces)
-app.command(rich_help_panel="Measure")(retraining)
-app.command("toy-model", rich_help_panel="Measure")(toy_model)
+app.command("compare-spaces", cls=LiveCommand, rich_help_panel="Measure")(compare_spaces)
+app.command(cls=LiveCommand, rich_help_panel="Measure")(retraining)
+app.command("toy-model", cls=LiveCommand, rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 for _command in (table2, table5, figure4, search_cost, architecture_scores):
-    app.command(rich_help_panel="Search")(_command)
+    app.command(cls=LiveCommand, rich_help_panel="Search")(_command)
 for _command in (networks.build, networks.show, networks.export, networks.train):
     app.command(rich_help_panel="Network")(_command)
 app.command(rich_help_panel="Look up")(oracle.oracle)

@@ -72,7 +72,23 @@ def test_memory_that_ran_out_is_exit_code_1_and_no_finished_run(capsys, command,
     assert sum('"status": "failed"' in record for record in records) == 1
 
 
-@pytest.mark.parametrize("command", ["table2", "table5", "figure4", "search-cost"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("table2 --seeds 99", "figure2 --policies zzz", "toy-model --lengths 7"),
+        *("table5 --size smoke", "table1 --seeds 0", "figure4 --batch-size 8"),
+        "compare-spaces --spaces zzz",
+    ],
+)
+def test_settings_that_the_record_cannot_follow_are_refused(capsys, command):
+    name, option, value = command.split()
+    code, out, err = run(capsys, name, option, value)
+    assert (code, out) == (2, "")
+    assert f"{option} is for --live; without it {name} shows what comes with the package" in err
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("command", ["table2", "search-cost"])
 def test_committed_figures_are_not_overwritten_by_looking(capsys, command):
     assert run(capsys, command)[0] == 0
     assert [path.name for path in Path().iterdir()] == ["out"]
