@@ -17,6 +17,7 @@ from opscore.cli.initial import initial
 from opscore.cli.live import LiveCommand
 from opscore.cli.progressive import progressive
 from opscore.cli.records import records
+from opscore.cli.report import report
 from opscore.cli.search import methods, search
 from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
 from opscore.cli.spaces import compare_spaces
@@ -66,6 +67,7 @@ app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
 app.command(rich_help_panel="Look up")(listing.spaces)
 app.command(rich_help_panel="Look up")(records)
 app.command(rich_help_panel="Look up")(doctor)
+app.command(rich_help_panel="Data")(report)
 app.add_typer(runs.app, name="runs", rich_help_panel="Data")
 app.add_typer(data.app, name="data", rich_help_panel="Data")
 

@@ -1,0 +1,112 @@
+"""The page of a run store: what is on it, what names may be, and that a browser shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+import opscore
+from opscore.cli import main
+from opscore.errors import UserError
+from opscore.report.page import report, write_report
+from opscore.runs import RunStore
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Initial scores, a search and a failed run."""
+    root = tmp_path_factory.mktemp("report") / "runs"
+    small = {"size": "smoke", "batch_size": 4, "images": "digits", "store": root}
+    opscore.initial(["zc-pt(nwot)", "random"], seeds=(0, 1), **small)
+    opscore.run_search(["random"], seeds=(0,), **small)
+    error = UserError("<script>alert('x')</script> & \"quotes\"")
+    RunStore(root).keep_error({"kind": "initial", "policy": "<b>bold</b>", "seed": 3}, error)
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(store):
+    path, _ = write_report(store)
+    return path
+
+
+class Links(HTMLParser):
+    """Whatever a page would load from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name in {"src", "href", "xlink:href", "action"} and not value.startswith("#"):
+                self.found.append(f"{tag} {name}={value}")
+
+
+def test_the_page_needs_no_other_file(page):
+    text = page.read_text()
+    links = Links()
+    links.feed(text)
+    assert [one for one in links.found if "data:" not in one] == []
+    assert "@import" not in text
+    assert len(text.encode()) < 3_000_000
+
+
+def test_names_and_errors_of_others_are_text(page):
+    text = page.read_text()
+    assert "<script>alert" not in text
+    assert "<b>bold</b>" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_numbers_are_those_of_the_calls(store, page):
+    again = opscore.initial(
+        ["zc-pt(nwot)", "random"], seeds=(0, 1), size="smoke", batch_size=4, images="digits",
+        store=store,
+    )  # fmt: skip
+    rho = again.against("best-acc").set_index("policy")["rho"]
+    text = re.sub(r"\s+", " ", page.read_text())
+    rows = re.findall(r"<tr>.*?</tr>", text)
+    for policy in ("zc-pt(nwot)", "random"):
+        (row,) = [one for one in rows if f">{policy}<" in one and ">best-acc<" in one]
+        assert f">{rho[policy]:.2f}<" in row
+
+
+def test_the_summary_counts_runs_by_state(store):
+    found = report(store)
+    assert found.counts["failed"] == 1
+    assert found.counts["finished"] >= 5
+
+
+def test_no_store_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", str(tmp_path / "nowhere")])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_says_what_it_wrote(store, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", str(store), "--out", str(tmp_path / "page.html"), "--json"])
+    assert stopped.value.code == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] == (tmp_path / "page.html").stat().st_size
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium to open the page in")
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_browser_shows_it_without_an_error(page, tmp_path, width):
+    command = [
+        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+        f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--dump-dom", page.as_uri(),
+    ]  # fmt: skip
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    assert "CONSOLE" not in shown.stderr
+    assert re.search(r"<output[^>]*>", shown.stdout)
+    assert '<button type="button">policy' in shown.stdout  # the script ran: headings sort
