@@ -29,4 +29,4 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_notebooks_are_there() -> None:
     names = {path.stem for path in FOLDER.glob("*.ipynb")}
-    assert {"figure2", "table1", "api_tour", "toy_model"} <= names
+    assert {"figure2", "table1", "api_tour", "toy_model", "spaces", "search", "darts"} <= names
