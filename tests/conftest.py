@@ -9,6 +9,11 @@ import pytest
 import torch
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of a case, the same in every process that collects: bytes may hold a time."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real data; tests that need it run wherever $OPSCORE_DATA names one."""
