@@ -2,7 +2,7 @@
 
     git worktree add ../earlier COMMIT
     python benchmarks/engine.py [--earlier ../earlier] [--space S ...] [--proxy P ...]
-                                [--batch N ...] [--size paper] [--quick] [--out DIR]
+                                [--batch N ...] [--size paper] [--device D] [--quick] [--out DIR]
 
 Every tree runs in a process of its own, which loads what is needed once; then runs take turns:
 plain, earlier, now. A run scores perturbations of the initial state, spread over edges and
@@ -36,6 +36,7 @@ class Case:
     Attributes:
         states: perturbations of a fast run.
         plain_states: those of a plain run.
+        device: where it runs.
     """
 
     space: str
@@ -44,6 +45,7 @@ class Case:
     size: str
     states: int
     plain_states: int
+    device: str = "cpu"
 
 
 class Tree:
@@ -121,12 +123,13 @@ def work(case: Case) -> None:
     from opscore.proxies import get_proxy
     from opscore.supernets import build_supernet
 
-    supernet = build_supernet(case.space, case.size, seed=0)
+    supernet = build_supernet(case.space, case.size, seed=0).to(case.device)
     state = supernet.space.initial_state()
     every = [state.perturb(e, o) for e in state.open_edges for o in state.remaining(e)]
     states = [every[i] for i in _chosen(min(case.states, len(every)), len(every))]
     few = [states[i] for i in _chosen(case.plain_states, len(states))]
     batch = load_images(resolve_images("auto")).minibatch(case.batch, 0, "benchmark")
+    batch = batch.to(case.device, batch.images.dtype)
     proxy = get_proxy(case.proxy)
     for line in sys.stdin:
         start = time.perf_counter()
@@ -152,6 +155,7 @@ def main() -> None:
     parser.add_argument("--proxy", nargs="+", default=["nwot"])
     parser.add_argument("--batch", nargs="+", type=int, default=[64])
     parser.add_argument("--size", default="paper")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--states", type=int, default=30, help="perturbations of a fast run")
     parser.add_argument("--turns", type=int, default=3, help="timed runs of each")
     parser.add_argument("--plain-states", type=int, default=2)
@@ -165,7 +169,7 @@ def main() -> None:
     size, batches = ("smoke", [16]) if options.quick else (options.size, options.batch)
     rows = [
         compare(
-            Case(s, p, b, size, options.states, options.plain_states),
+            Case(s, p, b, size, options.states, options.plain_states, options.device),
             options.earlier,
             options.turns,
         )
@@ -179,7 +183,7 @@ def main() -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         file = options.out / "engine.parquet"
         earlier = pd.read_parquet(file) if file.is_file() else table.head(0)
-        key = ["space", "proxy", "batch", "size"]
+        key = ["space", "proxy", "batch", "size", "device"]
         both = pd.concat([earlier, table]).drop_duplicates(key, keep="last")
         both.sort_values(key).to_parquet(file, index=False)
 

@@ -34,6 +34,15 @@ def isolated() -> Iterator[None]:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
+        for switches, name, value in (
+            (torch.backends.cuda.matmul, "allow_tf32", False),
+            (torch.backends.cudnn, "allow_tf32", False),
+            (torch.backends.cudnn, "deterministic", True),
+            (torch.backends.cudnn, "benchmark", False),
+        ):
+            if getattr(switches, name) != value:
+                stack.callback(setattr, switches, name, getattr(switches, name))
+                setattr(switches, name, value)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         # NumPy's own settings: tell of what went wrong, but go on.
