@@ -19,8 +19,9 @@ def isolated() -> Iterator[None]:
 
     Inside, the default type is float32 and the default device the CPU, gradients are recorded
     (``no_grad``, ``inference_mode`` and ``set_grad_enabled`` of the caller do not count), there is
-    no autocast, and floating-point errors are warnings. Blocks inside it may of course set their
-    own.
+    no autocast, and floating-point errors are warnings. A GPU multiplies float32 as float32 (no
+    TF32) and convolves by algorithms that give the same sums each time. Blocks inside it may of
+    course set their own.
     """
     import torch
 

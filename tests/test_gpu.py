@@ -94,7 +94,8 @@ def test_a_run_of_every_kind_of_policy_comes_out_the_same_each_time_and_as_on_th
     assert len(both) == len(cpu)
     # Trainings go apart with the rounding of their steps; untrained scores do not.
     untrained = both[~both.policy.isin(["darts", "disc-acc", "darts-pt"])]
-    assert np.allclose(untrained.strength_gpu, untrained.strength_cpu, rtol=2e-2, equal_nan=True)
+    near = np.isclose(untrained.strength_gpu, untrained.strength_cpu, rtol=2e-2, equal_nan=True)
+    assert near.all(), untrained.loc[~near, [*key, "strength_gpu", "strength_cpu"]].to_string()
 
 
 @pytest.mark.parametrize("policy", ["zc-pt(nwot)", "darts-pt"])
@@ -168,5 +169,5 @@ def test_tf32_of_the_caller_changes_nothing_and_stays():
 def test_the_doctor_is_content_with_it():
     from opscore.doctor.machine import devices
 
-    found = {check.name: check for check in devices("cuda")}
-    assert found["cuda"].status == "ok"
+    found = {check.name: check.status for check in devices("cuda")}
+    assert {status for name, status in found.items() if "cuda" in name} == {"ok"}, found

@@ -58,9 +58,12 @@ class _BatchNorm(torch.autograd.Function):
 def channel_sums(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Sums of x and of x z over images and positions, float64 [C]. x, z: [N, C, H, W].
 
-    These are what a batch norm's bias and weight get as their gradients, and that is how the
-    framework computes both in one pass over memory. Its channels are here those of each position.
+    On a CPU they are computed in one pass over memory, as what they are to the framework: the
+    gradients of the bias and weight of a batch norm, whose channels are here those of each
+    position. On a GPU that function does not compute these gradients without a weight.
     """
+    if x.device.type != "cpu":
+        return x.sum((0, 2, 3), dtype=torch.double), (x * z).sum((0, 2, 3), dtype=torch.double)
     x_flat, z_flat = (t.permute(0, 2, 3, 1).reshape(len(t), -1) for t in (x, z))
     mean, inverse_deviation = z_flat.new_zeros(z_flat.shape[1]), z_flat.new_ones(z_flat.shape[1])
     _, products, sums = torch.ops.aten.native_batch_norm_backward(
