@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -51,9 +51,15 @@ def numbers():
     return weights, scores.drop(columns="seconds")
 
 
-@pytest.mark.parametrize("name", GLOBALS)
-def test_the_callers_globals_change_nothing(name, expected):
-    with GLOBALS[name]():
+@pytest.mark.parametrize(
+    "names",
+    [list(GLOBALS), *(pytest.param([name], marks=pytest.mark.exhaustive) for name in GLOBALS)],
+    ids=" ".join,
+)
+def test_the_callers_globals_change_nothing(names, expected):
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(GLOBALS[name]())
         before = torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()
         weights, scores = numbers()
         assert before == (torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr())

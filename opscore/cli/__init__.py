@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -31,6 +32,9 @@ _CLICK_ERRORS: tuple[type[BaseException], ...] = tuple(
 
 #: Exit code of a command whose input was right, and that could not be done all the same.
 FAILED = 1
+
+#: What users set where they choose themselves how threads that have nothing to do wait.
+_WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 #: Exit code of a command that was interrupted.
 INTERRUPTED = 130
@@ -85,6 +89,7 @@ def _top(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; bad input is one line on stderr and exit code 2."""
+    _let_waiting_threads_sleep()
     try:
         with notes_as_lines():
             code = app(args=arguments, standalone_mode=False)
@@ -101,6 +106,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == INTERRUPTED:  # typer makes it of an interrupt
         sys.stderr.write("stopped; what was finished is kept: the same command goes on from it\n")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _let_waiting_threads_sleep() -> None:
+    """For this process and its workers; it holds if nothing has loaded OpenMP before.
+
+    By default a thread that waits for another keeps its core busy. Where other programs want the
+    same core it holds up the very thread it waits for.
+    """
+    if not any(name in os.environ for name in _WAITING):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:

@@ -9,7 +9,8 @@ and for g = dL/dout the gradient is an affine map of each channel,
     dL/dx = a g + p x + c,    a = w / s,    p = -a cov(g, x) / s^2,    c = -a mean(g) - p mean(x).
 
 Sums over the images of one position are taken in the precision of the activations, and added up in
-double precision.
+double precision. It is for a CPU, where a fused function computes these sums; on a GPU the
+framework's own batch norm is as good.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch.autograd.function import once_differentiable
 
 
 def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """The normalised tensor, for one gradient. x: [N, C, H, W]; weight, bias: [C]."""
+    """The normalised tensor, for one gradient. x: [N, C, H, W], on a CPU; weight, bias: [C]."""
     found: Tensor = _BatchNorm.apply(x, weight, bias, eps)  # type: ignore[no-untyped-call]
     return found
 
@@ -58,12 +59,10 @@ class _BatchNorm(torch.autograd.Function):
 def channel_sums(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Sums of x and of x z over images and positions, float64 [C]. x, z: [N, C, H, W].
 
-    On a CPU they are computed in one pass over memory, as what they are to the framework: the
-    gradients of the bias and weight of a batch norm, whose channels are here those of each
-    position. On a GPU that function does not compute these gradients without a weight.
+    They are computed in one pass over memory, as what they are to the framework: the gradients of
+    the bias and weight of a batch norm, whose channels are here those of each position. (On a GPU
+    that function leaves these gradients out where it is given no weight.)
     """
-    if x.device.type != "cpu":
-        return x.sum((0, 2, 3), dtype=torch.double), (x * z).sum((0, 2, 3), dtype=torch.double)
     x_flat, z_flat = (t.permute(0, 2, 3, 1).reshape(len(t), -1) for t in (x, z))
     mean, inverse_deviation = z_flat.new_zeros(z_flat.shape[1]), z_flat.new_ones(z_flat.shape[1])
     _, products, sums = torch.ops.aten.native_batch_norm_backward(

@@ -166,7 +166,7 @@ class Pass:
             scale, shift = weight * norm.weight, weight * norm.bias
         else:
             scale, shift = x.new_full((x.shape[1],), weight), x.new_zeros(x.shape[1])
-        if self.first_order and norm.training:
+        if self.first_order and norm.training and x.device.type == "cpu":
             return batch_norm(x, scale, shift, norm.eps)
         statistics = (None, None) if norm.training else (norm.running_mean, norm.running_var)
         return functional.batch_norm(x, *statistics, scale, shift, norm.training, eps=norm.eps)

@@ -31,7 +31,7 @@ PIECE_BYTES = {"cpu": 2**22, "cuda": 2**28}
 
 #: Bytes of the largest activation of all states that go side by side, of the whole batch. On a CPU
 #: one state after the other is faster; on a GPU a whole batch of one state is a small problem.
-STATES_BYTES = {"cpu": 0, "cuda": 2**28}
+STATES_BYTES = {"cpu": 0, "cuda": 2**26}
 
 
 def activation_kernels(

@@ -242,7 +242,7 @@ from opscore.supernets.profiles import TrainingProfile
 profile = TrainingProfile("tiny", epochs=1, steps=1, images=64, validation=8, tuning_epochs=2,
                           batch_size=4)
 opscore.progressive(["darts-pt"], seeds=(0, 1), store=sys.argv[1], size="smoke", images="digits",
-                    training=profile)
+                    batch_size=64, training=profile)
 """
 
 
@@ -258,7 +258,7 @@ def test_a_killed_run_resumes_to_identical_scores(tmp_path):
     process.wait()
     finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/iteration-*")}
     assert 8 <= len(finished) < 18
-    settings = {**SMALL, "batch_size": 256, "training": replace(PROFILE, tuning_epochs=2)}
+    settings = {**SMALL, "batch_size": 64, "training": replace(PROFILE, tuning_epochs=2)}
     resumed = opscore.progressive(["darts-pt"], seeds=(0, 1), store=tmp_path, **settings)
     for path, date in finished.items():
         assert path.stat().st_mtime_ns == date, "not redone"

@@ -51,7 +51,9 @@ def test_nwot_in_train_mode_scores_train_mode(batch):
 
 
 @pytest.mark.parametrize("name", [*list_proxies(), "vote(snip,synflow)"])
-@pytest.mark.parametrize("meaning", ["faithful", "clean"])
+@pytest.mark.parametrize(
+    "meaning", ["faithful", pytest.param("clean", marks=pytest.mark.exhaustive)]
+)
 def test_survivors_weigh_what_is_asked_for(name, meaning, batch):
     proxy = get_proxy(name)
     supernet = build_supernet(size="smoke", seed=2)

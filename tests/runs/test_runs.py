@@ -127,7 +127,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
 
 SCRIPT = """
 import opscore, sys
-opscore.initial(["zc-pt(nwot)"], seeds=range(40), store=sys.argv[1], size="cpu", batch_size=64,
+opscore.initial(["zc-pt(nwot)"], seeds=range(40), store=sys.argv[1], size="cpu", batch_size=32,
                 images="digits")
 """
 
@@ -144,9 +144,9 @@ def test_a_killed_run_keeps_what_was_finished_and_goes_on(tmp_path):
     for name in finished:
         assert (tmp_path / name / "run.json").stat().st_size > 0
     dates = {name: (tmp_path / name / "run.json").stat().st_mtime_ns for name in finished}
-    small = {"size": "cpu", "batch_size": 64, "images": "digits"}
-    resumed = opscore.initial(["zc-pt(nwot)"], seeds=range(3), store=tmp_path, **small)
-    fresh = opscore.initial(["zc-pt(nwot)"], seeds=range(3), **small)
+    small = {"size": "cpu", "batch_size": 32, "images": "digits"}
+    resumed = opscore.initial(["zc-pt(nwot)"], seeds=range(2), store=tmp_path, **small)
+    fresh = opscore.initial(["zc-pt(nwot)"], seeds=range(2), **small)
     pd.testing.assert_frame_equal(scores_of(resumed), scores_of(fresh))
     for name, date in dates.items():
         assert (tmp_path / name / "run.json").stat().st_mtime_ns == date, "not redone"

@@ -100,7 +100,7 @@ def test_more_proposals_and_minibatches_go_on_from_fewer(whole, small, tmp_path)
 def test_a_race_ends_where_all_minibatches_end(small, tmp_path, weights):
     asked = {**small, "proposals": 3, "validation": 12, "validation_weights": weights}
     saved = 0
-    for seed in range(2):
+    for seed in range(1):
         whole = zero_cost_pt("nwot", seed=seed, **asked)
         raced = zero_cost_pt("nwot", seed=seed, race=0.95, store=tmp_path, **asked)
         assert raced.architecture == whole.architecture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -38,7 +39,9 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
                         f"{path} unpacks to more than {MAX_BYTES // 2**20} MiB; it is not trusted"
                     )
                 yield entry.filename, content
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except (
+        OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError
+    ) as error:  # fmt: skip
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is not a whole zip archive ({error})") from None
