@@ -67,7 +67,7 @@ figures: $(VENV)/.base
 notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-$(VENV)/.base: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.base: setup.cfg pyproject.toml constraints.txt opscore/_version.py
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	touch $@

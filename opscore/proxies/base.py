@@ -45,6 +45,8 @@ ProxyFunction = Callable[[nn.Module, Batch], float]
 #: weighs the survivors of an edge as the proxy itself does in this meaning.
 #: That of a proxy with more precisions than 'full' also takes ``dtype``, of :data:`PRECISIONS`.
 EngineFunction = Callable[..., "list[float] | None"]
+#: What states share for the sake of a function that allows it; see :class:`Proxy`.
+Sharing = Literal["shared", "gradient", "unaltered"]
 #: (network, batch, meaning) -> a value, or None where this network has no fast path; ``dtype`` as
 #: above.
 NetworkEngine = Callable[..., "float | None"]
@@ -69,7 +71,9 @@ class Proxy:
             modules, and does not alter them, so that it may be given the same network computed
             with less work, its weights shared by all states; 'gradient'
             for one that besides takes one gradient of a forward pass, and looks at layers'
-            outputs by :func:`opscore.proxies.common.channel_effects` if at all.
+            outputs by :func:`opscore.proxies.common.channel_effects` if at all; 'unaltered' for a
+            function that leaves the modules of the network as they were: all states share one
+            copy of them.
         engine_meanings: the meanings in which it gives the same numbers.
         network_engine: a fast path for one network with the weights and batch norms that it has,
             such as a stand-alone one, that gives the same number; it may not alter the network.
@@ -89,7 +93,7 @@ class Proxy:
     needs: frozenset[str] = frozenset()
     clean: ProxyFunction | None = None
     survivors: Survivors = "theta"
-    engine: EngineFunction | Literal["shared", "gradient"] | None = None
+    engine: EngineFunction | Sharing | None = None
     engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
     network_engine: NetworkEngine | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
@@ -232,15 +236,22 @@ class Proxy:
         reason = unfit(supernet, batch, weights)
         if reason is not None:
             return [Score(math.nan, reason, 0.0)] * len(weights)
-        if fast and self.engine in ("shared", "gradient") and meaning in self.engine_meanings:
+        faithful = meaning == "faithful"
+        if fast and isinstance(self.engine, str) and meaning in self.engine_meanings:
             # One copy for all of them: such a function leaves it as it was.
             own = self._in_mode(copy_network(supernet))
-            networks = shared_networks(
-                own, weights, batch.images.shape[1:], first_order=self.engine == "gradient"
-            )
+            networks: Iterable[tuple[Sequence[int], nn.Module]] | None
+            if self.engine == "unaltered":
+                networks = (
+                    ([place], StateNetwork(own, table, run_removed=faithful))
+                    for place, table in enumerate(weights)
+                )
+            else:
+                networks = shared_networks(
+                    own, weights, batch.images.shape[1:], first_order=self.engine == "gradient"
+                )
             if networks is not None:
                 return self._shared_scores(networks, batch, meaning)
-        faithful = meaning == "faithful"
         found = []
         for table in weights:
             network = StateNetwork(supernet, table, run_removed=faithful)
@@ -341,7 +352,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
     needs: Sequence[str] = (),
     clean: ProxyFunction | None = None,
     survivors: Survivors = "theta",
-    engine: EngineFunction | Literal["shared", "gradient"] | None = None,
+    engine: EngineFunction | Sharing | None = None,
     engine_meanings: Sequence[Meaning] = MEANINGS,
     network_engine: NetworkEngine | None = None,
     precisions: Sequence[Precision] = ("full",),

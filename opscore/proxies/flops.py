@@ -22,7 +22,7 @@ from opscore.proxies.common import skip_removed
 from opscore.supernets.counting import multiplications
 
 
-@register_proxy("flops", higher_is_better=True, source="counted")
+@register_proxy("flops", higher_is_better=True, source="counted", engine="unaltered")
 def flops(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     skip_removed(network)

@@ -34,7 +34,12 @@ CROP = 3
 _TOGETHER = 1000
 
 
-@register_proxy("linear_regions", higher_is_better=True, source="Chen et al. 2021 (TE-NAS)")
+@register_proxy(
+    "linear_regions",
+    higher_is_better=True,
+    source="Chen et al. 2021 (TE-NAS)",
+    engine="unaltered",
+)
 def linear_regions(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     skip_removed(network)

@@ -62,6 +62,7 @@ def clean_meco(network: nn.Module, batch: Batch) -> float:
     source="Jiang et al. 2023 (MeCo)",
     needs=("double",),
     clean=clean_meco,
+    engine="unaltered",
 )
 def meco(network: nn.Module, batch: Batch) -> float:
     """S over the outputs of all modules."""

@@ -18,7 +18,7 @@ from opscore.proxies.base import register_proxy
 from opscore.proxies.common import modules_that_run
 
 
-@register_proxy("params", higher_is_better=True, source="counted")
+@register_proxy("params", higher_is_better=True, source="counted", engine="unaltered")
 def params(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     counted = {

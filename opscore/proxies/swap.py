@@ -23,7 +23,12 @@ from opscore.proxies.common import finite, hooked, skip_removed
 from opscore.proxies.nwot import is_relu
 
 
-@register_proxy("swap", higher_is_better=True, source="Peng et al. 2024 (SWAP-score)")
+@register_proxy(
+    "swap",
+    higher_is_better=True,
+    source="Peng et al. 2024 (SWAP-score)",
+    engine="unaltered",
+)
 @torch.no_grad()
 def swap(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

@@ -283,7 +283,7 @@ def test_memory_stays_bounded_by_the_batch():
     )
     # About 0.4 MB an image at 16 channels, and proportional to them; this supernet has 8. Beside it
     # are N x N kernels, and what the allocator and the libraries keep.
-    assert float(done.stdout) < 256 * 0.2 + 80
+    assert float(done.stdout) < 256 * 0.2 + 110
 
 
 def test_the_authors_thirty_scores(data_dir):
