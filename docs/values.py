@@ -875,9 +875,15 @@ def proxy_and_accuracy(proxy: str) -> str:
     from scipy.stats import spearmanr
 
     scores = read_record("architecture_scores")[0].set_index("architecture")[proxy].dropna()
-    errors = opscore.evaluate_search(list(scores.index))
-    own = errors[errors["dataset"] == "cifar10"].set_index("architecture")["error"]
-    return dotted(float(spearmanr(scores, -own[scores.index])[0]), 3)
+    return dotted(float(spearmanr(scores, -_cifar10_errors()[scores.index])[0]), 3)
+
+
+@cache
+def _cifar10_errors() -> pd.Series:
+    """The error of every architecture of NAS-Bench-201, by its name."""
+    errors = opscore.evaluate_search(list(read_record("architecture_scores")[0]["architecture"]))
+    own: pd.Series = errors[errors["dataset"] == "cifar10"].set_index("architecture")["error"]
+    return own
 
 
 @value

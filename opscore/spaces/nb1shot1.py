@@ -134,11 +134,24 @@ class NB1Shot1Space(SearchSpace):
 
     def forms_of(self, architecture: State) -> tuple[list[int], Sequence[Form]]:
         """The blocks that take part, and the ways in which their graph stands in the list."""
-        used = self.cell(architecture).used()
+        graph = tuple(architecture.remaining(edge) for edge in self.parent_edges.values())
+        if graph not in self._forms_of_graphs:
+            self._forms_of_graphs[graph] = self._find_forms(architecture)
+        return self._forms_of_graphs[graph]
+
+    @cached_property
+    def _forms_of_graphs(
+        self,
+    ) -> dict[tuple[tuple[int, ...], ...], tuple[list[int], Sequence[Form]]]:
+        """What :meth:`forms_of` has found, by the parents that are chosen: it asks nothing else."""
+        return {}
+
+    def _find_forms(self, architecture: State) -> tuple[list[int], Sequence[Form]]:
+        cell = self.cell(architecture)
+        used = cell.used()
         if not used:
             return [], ()
-        adjacency = self.cell(architecture).adjacency[np.ix_(used, used)]
-        return used[1:-1], self.forms.get(_key(adjacency), ())
+        return used[1:-1], self.forms.get(_key(cell.adjacency[np.ix_(used, used)]), ())
 
     @cached_property
     def forms(self) -> Mapping[tuple[int, bytes], Sequence[Form]]:
