@@ -64,7 +64,8 @@ figures: $(VENV)/.base
 	$(BIN)/opscore figure4 --out figures/search
 	$(BIN)/python docs/spaces/pictures.py
 
-notebooks: $(VENV)/.dev
+notebooks: $(VENV)/.base
+	$(PIP) --editable ".[notebooks]"
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
 $(VENV)/.base: setup.cfg pyproject.toml constraints.txt opscore/_version.py
@@ -73,7 +74,7 @@ $(VENV)/.base: setup.cfg pyproject.toml constraints.txt opscore/_version.py
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(PIP) --editable ".[dev,notebooks]"
+	$(PIP) --editable ".[dev]"
 	touch $@
 
 clean:

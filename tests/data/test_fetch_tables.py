@@ -185,6 +185,7 @@ def test_every_original_can_be_added_by_hand(cache, originals, name):
     assert add(path).note.startswith("it was there already")
 
 
+@pytest.mark.exhaustive
 def test_a_folder_of_originals_is_added_at_once(capsys, cache, originals):
     code, out, err = run(capsys, "data", "add", originals)
     assert (code, err) == (0, "")

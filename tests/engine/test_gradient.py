@@ -81,9 +81,24 @@ def test_gradients_equal_those_of_the_modules(table: list[list[float]], images: 
     assert_equal(weight_and_image_gradients(network, batch), plain)
 
 
-@pytest.mark.parametrize("first_order", [True, False])
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("space", list(SUPERNETS))
+#: Spaces that have only the first of the settings below in 'make test'.
+LARGE = ("darts", "darts-none", "s1", "s2", "s3", "s4", "mobilenet", "nb1shot1-3")
+
+
+@pytest.mark.parametrize(
+    ("space", "training", "first_order"),
+    [
+        pytest.param(
+            space,
+            *setting,
+            marks=pytest.mark.exhaustive if number > 0 and space in LARGE else (),
+        )
+        for space in SUPERNETS
+        for number, setting in enumerate(
+            [(True, True), (True, False), (False, True), (False, False)]
+        )
+    ],
+)
 def test_gradients_on_every_space(space: str, training: bool, first_order: bool) -> None:
     supernet, batch = supernet_in_train_mode(space).train(training), noise(3, 32)
     weights = [supernet.weights(state) for state in some_states(space)]

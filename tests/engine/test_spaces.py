@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 
 from opscore.engine import Forms, activation_kernels, coverage, kernels, network_kernel
 from opscore.images import Batch, NoiseImages
@@ -16,6 +19,17 @@ SPACES = [
     pytest.param(name, marks=pytest.mark.exhaustive) if name in ("darts-none", "s2", "s3") else name
     for name in SUPERNETS
 ]
+
+#: Spaces on which a second setting of the same check is left to 'make test-all'.
+LARGE = ("darts", "mobilenet", "s1", "s4")
+
+
+def with_spaces(settings: Sequence[object]) -> Iterator[ParameterSet]:
+    """Each setting on every space; large spaces have the first one only in 'make test'."""
+    for number, setting in enumerate(settings):
+        for name in SUPERNETS:
+            later = name in ("darts-none", "s2", "s3") or (number > 0 and name in LARGE)
+            yield pytest.param(name, setting, marks=pytest.mark.exhaustive if later else ())
 
 
 def after_training(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -73,8 +87,7 @@ def test_all_is_read_by_rules(space: str) -> None:
     assert not found.unused, "layers that the trace did not meet"
 
 
-@pytest.mark.parametrize("run_removed", [True, False])
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "run_removed"), [*with_spaces([True, False])])
 def test_kernels_are_those_of_the_plain_path(space: str, run_removed: bool) -> None:
     supernet, x = supernet_of(space), batch_of(4).images
     tables = [supernet.weights(state) for state in states_of(space)]
@@ -108,8 +121,7 @@ def test_states_side_by_side_have_the_kernels_that_they_have_alone(
     assert all(torch.equal(alone[place], together[place]) for place in range(len(tables)))
 
 
-@pytest.mark.parametrize("wrappers", [True, False])
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "wrappers"), [*with_spaces([True, False])])
 def test_stand_alone_networks_have_the_plain_kernel(space: str, wrappers: bool) -> None:
     x = batch_of(4).images
     for state in some_architectures(space, 3):
@@ -120,8 +132,7 @@ def test_stand_alone_networks_have_the_plain_kernel(space: str, wrappers: bool) 
         assert torch.equal(found, activation_kernel(network, x, counted))
 
 
-@pytest.mark.parametrize("meaning", MEANINGS)
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("space", "meaning"), [*with_spaces(MEANINGS)])
 def test_synflow_is_that_of_the_plain_path(space: str, meaning: str) -> None:
     supernet, batch, proxy = supernet_of(space), batch_of(1), get_proxy("synflow")
     states = states_of(space)

@@ -71,6 +71,7 @@ def test_dead_parts_play_no_part(supernet):
     assert len(set(forms_of(supernet, every, (3, 32, 32)))) == 25
 
 
+@pytest.mark.exhaustive
 def test_there_are_as_many_functions_as_forms(supernet):
     # A third of the space; all of it are 8,239 functions (the benchmark counts 9,445 networks
     # without dead parts: some of these are the same by the place of an identity).

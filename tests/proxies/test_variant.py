@@ -17,6 +17,9 @@ A_0 = NASBENCH201.initial_state()
 STATES = [A_0.perturb(0, 3), A_0.perturb(4, 2).perturb(4, 1), A_0.discretize(2, 1)]
 ARCHITECTURE = NASBENCH201.architecture([3, 1, 2, 4, 3, 2])
 
+#: Proxies of more work than most: 'make test-all' has them.
+SLOW = ("linear_regions", "ntk", "zico", "epe_nas", "meco")
+
 
 @pytest.fixture(scope="module")
 def batch():
@@ -50,7 +53,13 @@ def test_nwot_in_train_mode_scores_train_mode(batch):
     assert abs(found.value - eval_mode.value) > 0.01
 
 
-@pytest.mark.parametrize("name", [*list_proxies(), "vote(snip,synflow)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.exhaustive if name in SLOW else ())
+        for name in [*list_proxies(), "vote(snip,synflow)"]
+    ],
+)
 @pytest.mark.parametrize(
     "meaning", ["faithful", pytest.param("clean", marks=pytest.mark.exhaustive)]
 )

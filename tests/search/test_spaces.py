@@ -66,7 +66,9 @@ def perturbations(space, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("name", ["nb1shot1-2", "nasbench-macro"])
+@pytest.mark.parametrize(
+    "name", ["nb1shot1-2", pytest.param("nasbench-macro", marks=pytest.mark.exhaustive)]
+)
 def test_orders_perturb_as_often_as_their_formulas_say(name, order):
     from opscore.experiments import OracleSettings
 
