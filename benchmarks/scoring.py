@@ -1,14 +1,15 @@
 """The plain and the fast way to the same scores, timed side by side.
 
     python benchmarks/scoring.py [--json] [--quick] [--proxies nwot ...] [--batches 64 ...]
-                                 [--out DIR]
+                                 [--states N] [--out DIR]
 
-zc-pt over all 30 perturbations of the NAS-Bench-201 supernet, paper size, batch 64 and 256 (grasp:
-16), by the proxies of the list below or any others that have a fast path. Plain and fast runs take
-turns. Prints one row for each pair, and writes them (scoring.parquet, scoring.csv) beside those of
-earlier runs that were not measured again, a figure of all, and how cost grows (growth.py).
+zc-pt over the 30 perturbations of the NAS-Bench-201 supernet, or some that are spread over them,
+paper size, batch 64 and 256 (grasp: 16), by the proxies of the list below or any others that have a
+fast path. bfloat16 is measured on processors that have it. Plain and fast runs take turns. Prints
+one row for each pair, and writes them (scoring.parquet, scoring.csv) beside those of earlier runs
+that were not measured again, a figure of all, and how cost grows (growth.py).
 
-plain_seconds, fast_seconds   all 30 scores, fast: the median of its runs
+plain_seconds, fast_seconds   all scores, fast: the median of its runs
 gflops                        convolution arithmetic of the fast path by its whole time
 peak_gflops                   the same convolutions alone, in pieces as the fast path runs them
 max_rel_error                 largest |fast / plain - 1| of a score
@@ -19,7 +20,10 @@ peak_rss_mb                   peak memory of a process that only runs the fast p
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
+import os
+import platform
 import resource
 import statistics
 import subprocess
@@ -39,6 +43,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
+import opscore
 from opscore.images import Batch, load_images, resolve_images
 from opscore.proxies import Precision, Proxy, get_proxy
 from opscore.spaces import State
@@ -78,6 +83,9 @@ class Result:
     max_rel_error: float
     rank_agreement: float
     peak_rss_mb: float
+    machine: str
+    date: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,22 @@ def fast_run(proxy: Proxy, precision: str) -> Run:
 def precisions(proxy: Proxy) -> tuple[str, ...]:
     """Precisions of the fast path to measure; the first one is the default."""
     own = "f64" if "double" in proxy.needs else "f32"
-    return (own, "bf16") if "bf16" in proxy.precisions else (own,)
+    return (own, "bf16") if "bf16" in proxy.precisions and has_bfloat16() else (own,)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16; elsewhere it is emulated."""
+    flags = Path("/proc/cpuinfo")
+    return not flags.is_file() or "bf16" in flags.read_text()
+
+
+def machine() -> str:
+    """The processor, how many cores of it, and its widest instructions."""
+    names = Path("/proc/cpuinfo")
+    lines = names.read_text().splitlines() if names.is_file() else []
+    model = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    name = model[0] if model else platform.processor()
+    return f"{name}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def compare(case: Case) -> list[Result]:
@@ -167,6 +190,9 @@ def compare(case: Case) -> list[Result]:
                 max_rel_error=float(np.abs(values / plain_values - 1).max()),
                 rank_agreement=float(spearmanr(values, plain_values).statistic),
                 peak_rss_mb=peak_memory(case, precision),
+                machine=machine(),
+                date=f"{datetime.date.today()}",
+                version=opscore.__version__,
             )
         )
     return results
@@ -245,12 +271,14 @@ def measure_memory(case: Case, precision: str) -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def cases(quick: bool, names: Sequence[str], batches: Sequence[int] | None) -> list[Case]:
+def cases(
+    quick: bool, names: Sequence[str], batches: Sequence[int] | None, states: int
+) -> list[Case]:
     """These proxies at every batch size that matters to them."""
     unknown = [name for name in names if get_proxy(name).engine is None]
     if unknown:
         raise SystemExit(f"without a fast path: {', '.join(unknown)}")
-    size, states, usual = ("cpu", 6, (64,)) if quick else ("paper", 30, (64, 256))
+    size, states, usual = ("cpu", 6, (64,)) if quick else ("paper", states, (64, 256))
 
     def sizes(name: str) -> Sequence[int]:
         if batches is not None:
@@ -264,13 +292,13 @@ def with_earlier(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The rows of an earlier run that were not measured again, and then these."""
     if not path.is_file():
         return table
-    key = ["proxy", "batch", "size", "precision", "states", "threads"]
+    key = ["proxy", "batch", "size", "precision", "threads", "machine"]
     both = pd.concat([pd.read_parquet(path), table], ignore_index=True)
     return both.drop_duplicates(key, keep="last").sort_values(key[:2], ignore_index=True)
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Seconds for all scores by the plain and the fast path, one pair of bars for each row."""
+    """Seconds for the scores by the plain and the fast path, one pair of bars for each row."""
     figure = Figure(figsize=(7, 1 + 0.5 * len(table)), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(table))
@@ -284,8 +312,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     axes.set_yticks(places, list(labels))
     axes.invert_yaxis()
     axes.set_xscale("log")
-    first = table.iloc[0]
-    axes.set_xlabel(f"seconds for {first.states} states ({first['size']} size, measured)")
+    sizes = " and ".join(table["size"].unique())
+    axes.set_xlabel(f"seconds for the states of the table ({sizes} size, measured)")
     axes.legend()
     figure.savefig(path, dpi=150)
 
@@ -300,6 +328,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks"))
     parser.add_argument("--proxies", nargs="+", default=PROXIES_MEASURED, help="only these")
     parser.add_argument("--batches", nargs="+", type=int, help="only these batch sizes")
+    parser.add_argument("--states", type=int, default=30, help="perturbations to score")
     parser.add_argument("--no-growth", action="store_true", help="leave out growth.py")
     parser.add_argument("--measure-memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -308,7 +337,7 @@ def main() -> None:
         print(measure_memory(Case(**json.loads(case)), precision))
         return
     results: list[Result] = []
-    for case in cases(options.quick, options.proxies, options.batches):
+    for case in cases(options.quick, options.proxies, options.batches, options.states):
         results += compare(case)
         print(f"measured: {case}", file=sys.stderr)
     table = pd.DataFrame([asdict(result) for result in results])
