@@ -68,14 +68,18 @@ notebooks: $(VENV)/.base
 	$(PIP) --editable ".[notebooks]"
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-$(VENV)/.base: setup.cfg pyproject.toml constraints.txt opscore/_version.py
+SETUP := setup.cfg pyproject.toml constraints.txt opscore/_version.py
+
+$(VENV)/.base: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.base
+# What the tests need, the package's own needs among it: one installation for both.
+$(VENV)/.dev: $(SETUP)
+	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable ".[dev]"
-	touch $@
+	touch $(VENV)/.base $@
 
 clean:
 	rm -rf $(VENV) out runs

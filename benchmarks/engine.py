@@ -13,6 +13,7 @@ Scores are compared as well. Nothing is written unless --out says where.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import statistics
@@ -180,10 +181,13 @@ def main() -> None:
     table = pd.DataFrame(rows)
     print(table.round(4).to_string(index=False))
     if options.out is not None:
+        from machine import machine
+
+        table = table.assign(machine=machine(), date=f"{datetime.date.today()}")
         options.out.mkdir(parents=True, exist_ok=True)
         file = options.out / "engine.parquet"
         earlier = pd.read_parquet(file) if file.is_file() else table.head(0)
-        key = ["space", "proxy", "batch", "size", "device"]
+        key = ["space", "proxy", "batch", "size", "device", "machine"]
         both = pd.concat([earlier, table]).drop_duplicates(key, keep="last")
         both.sort_values(key).to_parquet(file, index=False)
 

@@ -22,8 +22,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -38,6 +36,7 @@ import growth
 import numpy as np
 import pandas as pd
 import torch
+from machine import machine
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
@@ -138,15 +137,6 @@ def has_bfloat16() -> bool:
     """Whether the processor has instructions for bfloat16; elsewhere it is emulated."""
     flags = Path("/proc/cpuinfo")
     return not flags.is_file() or "bf16" in flags.read_text()
-
-
-def machine() -> str:
-    """The processor, how many cores of it, and its widest instructions."""
-    names = Path("/proc/cpuinfo")
-    lines = names.read_text().splitlines() if names.is_file() else []
-    model = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = model[0] if model else platform.processor()
-    return f"{name}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def compare(case: Case) -> list[Result]:
@@ -303,6 +293,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     axes = figure.subplots()
     places = np.arange(len(table))
     labels = table.proxy + ", batch " + table.batch.astype(str) + ", " + table.precision
+    if table.version.nunique() > 1:
+        labels += ", opscore " + table.version
     axes.barh(places - 0.2, table.plain_seconds, 0.4, label="plain")
     axes.barh(places + 0.2, table.fast_seconds, 0.4, label="fast")
     for place, seconds, ratio in zip(

@@ -1030,17 +1030,19 @@ def _scoring() -> pd.DataFrame:
 
 
 @value
-def speed_table() -> str:
-    """zc-pt over all 30 perturbations, plain and fast."""
+def speed_table(version: str) -> str:
+    """Perturbations by zc-pt, plain and fast, as measured with that version of the package."""
     order = ["nwot", "synflow", "snip", "grad_norm", "fisher", "grasp"]
+    measured = _scoring().query("version == @version")
     rows = []
     for proxy in order:
-        for row in _scoring().query("proxy == @proxy").to_dict("records"):
+        for row in measured.query("proxy == @proxy").to_dict("records"):
             rows.append(
                 [
                     proxy,
                     "-" if proxy == "synflow" else str(row["batch"]),
                     row["precision"],
+                    str(row["states"]),
                     fixed(row["plain_seconds"], 1),
                     fixed(row["fast_seconds"], 1),
                     bold(fixed(row["ratio"], 1)),
@@ -1054,6 +1056,7 @@ def speed_table() -> str:
         "proxy",
         "batch",
         "precision",
+        "states",
         "plain, s",
         "fast, s",
         "times faster",
@@ -1066,9 +1069,47 @@ def speed_table() -> str:
 
 
 @value
+def engine_table(date: str) -> str:
+    """The engine against the plain modules and, where it ran, against that of 0.1.0."""
+    measured = pd.read_parquet(RESULTS / "engine.parquet").query("date == @date")
+    by_proxy = ["nwot", "synflow", "snip"]
+    measured = measured.sort_values(
+        ["space", "proxy", "batch"],
+        key=lambda column: column.map(by_proxy.index) if column.name == "proxy" else column,
+    )
+    rows = [
+        [
+            row["space"],
+            row["proxy"],
+            "-" if row["proxy"] == "synflow" else str(row["batch"]),
+            str(row["states"]),
+            fixed(row["plain_s"], 1),
+            fixed(row["now_s"], 1),
+            bold(fixed(row["over_plain"], 1)),
+            dotted(row["over_earlier"], 2) if row["over_earlier"] > 0 else "-",
+            fixed(row["trace_s"], 2),
+        ]
+        for row in measured.to_dict("records")
+    ]
+    headings = [
+        "space",
+        "proxy",
+        "batch",
+        "states",
+        "plain, s",
+        "now, s",
+        "times faster than plain",
+        "of the earlier engine's speed",
+        "tracing, s",
+    ]
+    return table(headings, rows)
+
+
+@value
 def bf16(column: str) -> str:
     """nwot in bfloat16 at batch 256: 'faster' than in full precision, or 'agreement' in ranks."""
-    rows = _scoring().query("proxy == 'nwot' and batch == 256").set_index("precision")
+    both = _scoring().query("version == '0.1.0'")  # a processor that has bfloat16
+    rows = both.query("proxy == 'nwot' and batch == 256").set_index("precision")
     if column == "faster":
         return fixed(rows.loc["f32", "fast_seconds"] / rows.loc["bf16", "fast_seconds"], 1)
     return dotted(rows.loc["bf16", "rank_agreement"], 4)

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 
 
 #: 'make test-all' has these.
-LONG = ("darts", "spaces", "toy_model")
+LONG = ("api_tour", "darts", "search", "spaces", "toy_model")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ SPACES = [
 ]
 
 #: Spaces on which a second setting of the same check is left to 'make test-all'.
-LARGE = ("darts", "mobilenet", "s1", "s4")
+LARGE = ("darts", "mobilenet", "nb1shot1-3", "s1", "s4")
 
 
 def with_spaces(settings: Sequence[object]) -> Iterator[ParameterSet]:

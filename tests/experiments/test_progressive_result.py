@@ -169,6 +169,7 @@ def test_the_curve_stands_beside_the_published_one(result):
     assert rows[rows.policy == "random"].published.isna().all()
 
 
+@pytest.mark.exhaustive  # initial scoring, searches and grids have the like
 def test_the_result_does_not_depend_on_the_number_of_jobs(tmp_path):
     options = {"policies": ["zc-pt(nwot)", "darts"], "seeds": (0, 1), **SMALL}
     alone = opscore.progressive(**options)
@@ -246,6 +247,7 @@ opscore.progressive(["darts-pt"], seeds=(0, 1), store=sys.argv[1], size="smoke",
 """
 
 
+@pytest.mark.exhaustive  # initial scoring, training and grids have the like
 def test_a_killed_run_resumes_to_identical_scores(tmp_path):
     from dataclasses import replace
 

@@ -88,6 +88,7 @@ def test_without_a_truth_there_are_no_tasks():
     assert list(result.tasks.columns) == list(TASKS)
 
 
+@pytest.mark.exhaustive
 def test_records_of_every_space_are_scores_and_tasks(data_dir, tmp_path: Path, monkeypatch):
     asked = []
 

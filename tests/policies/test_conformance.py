@@ -20,15 +20,18 @@ LARGE = {"nb1shot1-3", "darts", "darts-none", "s2", "s3", "s4", "mobilenet"}
 OTHERS = [space for space in list_spaces() if space not in {"nasbench201", *LARGE}]
 
 
-#: Much work even at the smallest size: these run on the smallest supernet first.
-LONG = ("tenas", "disc-acc", "darts-pt", "darts")
+#: Trained policies run on the smallest supernet first.
+TRAINED = ("disc-acc", "darts-pt", "darts")
+#: Most of the time of all; tests of their own have them on NAS-Bench-201.
+LONG = ("tenas", "disc-acc")
 
 
 def on_spaces(names):
     """Each policy on one space in turn; 'make test-all' has the rest."""
     for turn, name in enumerate(names):
         for place, space in enumerate([*OTHERS, "nasbench201", *sorted(LARGE)]):
-            now = place == turn % len(OTHERS) if name not in LONG else space == "nb1shot1-2"
+            turns = space == "nb1shot1-2" if name in TRAINED else place == turn % len(OTHERS)
+            now = turns and name not in LONG
             yield pytest.param(name, space, marks=() if now else pytest.mark.exhaustive)
 
 

@@ -95,6 +95,7 @@ def test_workers_know_what_a_script_has_registered(tmp_path):
     )  # two policies with two seeds; two oracles, three baselines
 
 
+@pytest.mark.exhaustive  # as the script above, in a module of tests
 def test_workers_know_what_a_module_that_they_cannot_import_has_registered():
     @register_proxy("local", higher_is_better=True, source="this test")
     def local(network, batch):
