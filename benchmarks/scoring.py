@@ -293,7 +293,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     axes = figure.subplots()
     places = np.arange(len(table))
     labels = table.proxy + ", batch " + table.batch.astype(str) + ", " + table.precision
-    if table.version.nunique() > 1:
+    if len(set(table.version)) > 1:
         labels += ", opscore " + table.version
     axes.barh(places - 0.2, table.plain_seconds, 0.4, label="plain")
     axes.barh(places + 0.2, table.fast_seconds, 0.4, label="fast")

@@ -1,9 +1,9 @@
 """A deep copy of a network, several times faster than ``copy.deepcopy``.
 
 A supernet has hundreds of small modules, each with a dozen settings and empty tables of hooks; a
-general copy spends its time there. Here what cannot change is shared and what is empty is made
-anew; everything else is copied as ``copy.deepcopy`` does, with its memory of what has been copied,
-so that shared weights stay shared.
+general copy spends its time there. Here what cannot change is shared, what is empty is made anew
+and plain weights are cloned; everything else is copied as ``copy.deepcopy`` does. All share one
+memory of what has been copied, so that shared weights stay shared.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -34,13 +35,36 @@ def _copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     own = type(module).__new__(type(module))
     memo[id(module)] = own
     for name, value in vars(module).items():
-        own.__dict__[name] = _children(value, memo) if name == "_modules" else _value(value, memo)
+        if name == "_modules":
+            own.__dict__[name] = _children(value, memo)
+        elif name in ("_parameters", "_buffers"):
+            own.__dict__[name] = type(value)((n, _tensor(v, memo)) for n, v in value.items())
+        else:
+            own.__dict__[name] = _value(value, memo)
     return own
 
 
 def _children(modules: dict[str, nn.Module | None], memo: dict[int, Any]) -> Any:
     pairs = {name: None if m is None else _copy(m, memo) for name, m in modules.items()}
     return type(modules)(pairs)
+
+
+def _tensor(value: Tensor | None, memo: dict[int, Any]) -> Any:
+    """A copy of a weight or statistic: of a plain one by a clone."""
+    if value is None or id(value) in memo:
+        return memo.get(id(value))
+    if type(value) is nn.Parameter:
+        copied = nn.Parameter(_clone(value.data), value.requires_grad)
+    elif type(value) is Tensor and not value.requires_grad:
+        copied = _clone(value)
+    else:
+        return copy.deepcopy(value, memo)
+    memo[id(value)] = copied
+    return copied
+
+
+def _clone(value: Tensor) -> Tensor:
+    return value.clone(memory_format=torch.preserve_format)
 
 
 def _value(value: Any, memo: dict[int, Any]) -> Any:

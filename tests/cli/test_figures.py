@@ -83,6 +83,7 @@ def test_toy_model_live(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     assert {row["length"] for row in rows} == {1, 2}
 
 
+@pytest.mark.exhaustive  # tests/paper/test_retraining.py has the computation
 def test_retraining_prints_a_row_for_each_epoch(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

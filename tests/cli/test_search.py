@@ -81,6 +81,7 @@ def test_finished_searches_are_found_again(result, monkeypatch):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
 
 
+@pytest.mark.exhaustive  # tests/search has the like
 def test_workers_change_nothing(result):
     first, methods, settings = result
     settings = {**settings, "store": None}

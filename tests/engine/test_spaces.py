@@ -23,6 +23,9 @@ SPACES = [
 #: Spaces on which a second setting of the same check is left to 'make test-all'.
 LARGE = ("darts", "mobilenet", "nb1shot1-3", "s1", "s4")
 
+#: Spaces of most work or most like another one.
+LARGEST = ("darts", "darts-none", "mobilenet", "nb1shot1-3", "s1", "s2", "s3")
+
 
 def with_spaces(settings: Sequence[object]) -> Iterator[ParameterSet]:
     """Each setting on every space; large spaces have the first one only in 'make test'."""
@@ -103,7 +106,10 @@ def test_kernels_are_those_of_the_plain_path(space: str, run_removed: bool) -> N
     assert seen == set(range(len(tables)))
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(
+    "space",
+    [pytest.param(s, marks=pytest.mark.exhaustive) if s in LARGEST else s for s in SUPERNETS],
+)
 def test_states_side_by_side_have_the_kernels_that_they_have_alone(
     space: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def test_every_shipped_record_is_described() -> None:
     assert (table["holds"] != "").all()
 
 
+@pytest.mark.exhaustive
 def test_scores_of_all_parts_are_one_table(
     making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
