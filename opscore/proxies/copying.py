@@ -54,7 +54,7 @@ def _tensor(value: Tensor | None, memo: dict[int, Any]) -> Any:
     if value is None or id(value) in memo:
         return memo.get(id(value))
     if type(value) is nn.Parameter:
-        copied = nn.Parameter(_clone(value.data), value.requires_grad)
+        copied: Tensor = nn.Parameter(_clone(value.data), value.requires_grad)
     elif type(value) is Tensor and not value.requires_grad:
         copied = _clone(value)
     else:
