@@ -156,8 +156,8 @@ def _test_notes(rows: pd.DataFrame) -> str:
         f"is the same on all; Holm: for {tests} test{'' if tests == 1 else 's'}; edge-specific: "
         "what agrees beyond an order that is the same on all edges"
     ]
-    seeds = sorted(set(rows["n_seeds"]))
-    notes.append(f"seeds: {', '.join(map(str, seeds))}")
+    least, most = rows["n_seeds"].min(), rows["n_seeds"].max()
+    notes.append(f"number of seeds: {least if least == most else f'{least} to {most}'}")
     left_out = int(rows["n_excluded"].sum())
     if left_out:
         notes.append(f"{left_out} (seed, edge) rows left out: constant or failed; see the scores")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from opscore.runs import RunStore
 from opscore.runs.store import run_name
 
 SMALL = {"size": "smoke", "batch_size": 16, "images": "digits"}
+initial = partial(opscore.initial, baselines=False)
 POLICIES = ("zc-pt(nwot)", "disc-zc(nwot)", "random")
 
 
@@ -40,8 +42,8 @@ def test_initial_gives_one_row_for_each_policy_seed_edge_and_operation():
 
 
 def test_the_result_does_not_depend_on_the_number_of_jobs(tmp_path):
-    alone = opscore.initial(POLICIES, seeds=(0, 1), **SMALL)
-    together = opscore.initial(POLICIES, seeds=(0, 1), jobs=2, store=tmp_path, **SMALL)
+    alone = initial(POLICIES, seeds=(0, 1), **SMALL)
+    together = initial(POLICIES, seeds=(0, 1), jobs=2, store=tmp_path, **SMALL)
     pd.testing.assert_frame_equal(scores_of(alone), scores_of(together), check_exact=True)
 
 
@@ -54,12 +56,12 @@ def test_a_finished_run_is_found_and_not_redone(tmp_path):
         return float(len(calls))
 
     try:
-        first = opscore.initial(["zc-pt(test_counted)"], store=tmp_path, **SMALL)
+        first = initial(["zc-pt(test_counted)"], store=tmp_path, **SMALL)
         made = len(calls)
-        again = opscore.initial(["zc-pt(test_counted)"], store=tmp_path, **SMALL)
+        again = initial(["zc-pt(test_counted)"], store=tmp_path, **SMALL)
         assert made == len(calls) > 0
         pd.testing.assert_frame_equal(first.scores, again.scores)
-        opscore.initial(["zc-pt(test_counted)"], seeds=(0, 1), store=tmp_path, **SMALL)
+        initial(["zc-pt(test_counted)"], seeds=(0, 1), store=tmp_path, **SMALL)
         assert len(calls) == 2 * made, "seed 0 was found, seed 1 was not"
     finally:
         PROXIES.remove("test_counted")
@@ -91,7 +93,7 @@ def test_a_failed_proxy_is_a_status_and_is_counted():
         return float("nan") if network.weights[1, 2] == 0 else float(network.weights.sum())
 
     try:
-        result = opscore.initial(["zc-pt(test_failing)"], **SMALL)
+        result = initial(["zc-pt(test_failing)"], **SMALL)
     finally:
         PROXIES.remove("test_failing")
     rows = result.scores[result.scores.policy == "zc-pt(test_failing)"]
@@ -102,7 +104,7 @@ def test_a_failed_proxy_is_a_status_and_is_counted():
 
 def test_store_writes_whole_runs_and_says_what_it_cannot_read(tmp_path):
     store = RunStore(tmp_path / "runs")
-    result = opscore.initial(["random"], **SMALL)
+    result = initial(["random"], **SMALL)
     key = {"kind": "test", "a": 1}
     assert store.load(key) is None
     folder = store.save(key, result.scores)
@@ -128,7 +130,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
 SCRIPT = """
 import opscore, sys
 opscore.initial(["zc-pt(nwot)"], seeds=range(40), store=sys.argv[1], size="cpu", batch_size=32,
-                images="digits")
+                images="digits", baselines=False)
 """
 
 
@@ -145,8 +147,8 @@ def test_a_killed_run_keeps_what_was_finished_and_goes_on(tmp_path):
         assert (tmp_path / name / "run.json").stat().st_size > 0
     dates = {name: (tmp_path / name / "run.json").stat().st_mtime_ns for name in finished}
     small = {"size": "cpu", "batch_size": 32, "images": "digits"}
-    resumed = opscore.initial(["zc-pt(nwot)"], seeds=range(2), store=tmp_path, **small)
-    fresh = opscore.initial(["zc-pt(nwot)"], seeds=range(2), **small)
+    resumed = initial(["zc-pt(nwot)"], seeds=range(2), store=tmp_path, **small)
+    fresh = initial(["zc-pt(nwot)"], seeds=range(2), **small)
     pd.testing.assert_frame_equal(scores_of(resumed), scores_of(fresh))
     for name, date in dates.items():
         assert (tmp_path / name / "run.json").stat().st_mtime_ns == date, "not redone"
@@ -169,13 +171,13 @@ def test_a_killed_run_keeps_what_was_finished_and_goes_on(tmp_path):
 )
 def test_bad_settings_are_one_line(settings, message):
     with pytest.raises(UserError) as caught:
-        opscore.initial(["zc-pt(nwot)"], **(SMALL | settings))
+        initial(["zc-pt(nwot)"], **(SMALL | settings))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_results_are_saved_as_tables_and_a_figure(tmp_path):
-    result = opscore.initial(POLICIES, seeds=(0,), **SMALL)
+    result = initial(POLICIES, seeds=(0,), **SMALL)
     names = {path.name for path in result.save(tmp_path)}
     assert names == {
         "scores.parquet", "correlation.parquet", "differences.parquet", "selection.parquet",
