@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -12,6 +13,13 @@ import torch
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """The name of a case, the same in every process that collects: bytes may hold a time."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: garbage collection need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

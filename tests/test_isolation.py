@@ -43,7 +43,7 @@ def expected():
 def numbers():
     """Weights, and scores by every kind of policy that computes on a supernet."""
     weights = opscore.build_supernet(size="smoke", seed=1).stem[0].weight.detach()
-    policies = ["zc-pt(nwot)", "disc-zc(synflow)", "zc-pt(snip)", "zc-pt(fisher)", "sensitivity"]
+    policies = ["zc-pt(nwot)", "disc-zc(synflow)", "zc-pt(snip)", "sensitivity"]
     scores = opscore.initial(policies, baselines=False, **SMALL).scores
     network = opscore.build_network(opscore.get_space("nasbench201").architecture([3] * 6), "smoke")
     assert next(network.parameters()).device.type == "cpu"

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat")
-nbclient = pytest.importorskip("nbclient")
-
 FOLDER = Path(__file__).parents[1] / "notebooks"
 
 
 #: 'make test-all' has these.
-LONG = ("api_tour", "darts", "search", "spaces", "toy_model")
+LONG = ("api_tour", "darts", "figure2", "search", "spaces", "toy_model")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +21,8 @@ LONG = ("api_tour", "darts", "search", "spaces", "toy_model")
     ],
 )
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Imported here: collecting the tests need not wait seconds for what only this one uses.
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     monkeypatch.setenv("OPSCORE_SMOKE", "1")
     monkeypatch.delenv("OPSCORE_DATA", raising=False)
     notebook = nbformat.read(path, as_version=4)

@@ -61,7 +61,7 @@ class SearchSpace:
         if sorted(edge for stage in self.stages for edge in stage) != list(range(count)):
             raise UserError(f"the stages of space '{self.name}' must hold each edge once")
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Number of operations on each edge."""
         return tuple(len(operations) for operations in self.operations)

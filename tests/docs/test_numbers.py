@@ -5,7 +5,7 @@ import os
 import pytest
 
 #: Values that take most of the time of all: 'make test-all' and 'make docs-check' have them.
-SLOW = ("published-sizes-table", "truths-table")
+SLOW = ("proxy-and-accuracy", "published-sizes-table", "spaces-table", "truths-table")
 
 
 @pytest.mark.parametrize(

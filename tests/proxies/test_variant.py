@@ -18,7 +18,7 @@ STATES = [A_0.perturb(0, 3), A_0.perturb(4, 2).perturb(4, 1), A_0.discretize(2, 
 ARCHITECTURE = NASBENCH201.architecture([3, 1, 2, 4, 3, 2])
 
 #: Proxies of more work than most: 'make test-all' has them.
-SLOW = ("linear_regions", "ntk", "zico", "epe_nas", "meco")
+SLOW = ("epe_nas", "fisher", "gradsign", "linear_regions", "meco", "ntk", "plain", "zico")
 
 
 @pytest.fixture(scope="module")

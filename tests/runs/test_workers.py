@@ -76,7 +76,7 @@ IMAGE_SETS.add("my-noise", lambda data_dir: NoiseImages("my-noise"))
 
 if __name__ == "__main__":
     found = [
-        opscore.initial(["zc-pt(logit_spread)", "mine"], seeds=range(2), size="smoke",
+        opscore.initial(["disc-zc(logit_spread)", "mine"], seeds=range(2), size="smoke",
                         images="my-noise", batch_size=4, jobs=jobs, baselines=False).scores
         for jobs in (1, 2)
     ]
