@@ -83,6 +83,7 @@ def test_progress_names_each_piece_and_ends_at_one(whole, small):
     assert shares[-1] == pytest.approx(1)
 
 
+@pytest.mark.exhaustive  # a race and searches by several methods have the like
 def test_workers_change_nothing(whole, small):
     same(zero_cost_pt("nwot", jobs=2, **small), whole)
 
