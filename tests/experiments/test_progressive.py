@@ -151,7 +151,9 @@ class StoppedError(Exception):
     pass
 
 
-@pytest.mark.parametrize("policy", ["zc-pt(nwot)", "darts-pt"])
+@pytest.mark.parametrize(
+    "policy", ["zc-pt(nwot)", pytest.param("darts-pt", marks=pytest.mark.exhaustive)]
+)
 def test_a_stopped_run_goes_on_after_its_last_iteration(policy, tmp_path):
     unit = unit_of(policy, replace(SETTINGS, cache=tmp_path / "supernets"))
     folder = tmp_path / "run"

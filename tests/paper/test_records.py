@@ -71,6 +71,7 @@ def test_searches_with_other_settings_say_so(
     ]
 
 
+@pytest.mark.exhaustive
 def test_sampling_baselines_are_repeated(
     making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_sampling_baselines_are_repeated(
     assert "500 repetitions" in said
 
 
+@pytest.mark.exhaustive
 def test_ways_to_validate_share_their_proposals(
     making: RecordSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
