@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from opscore import progress as reporting
 from opscore.analysis.figures import save_figure
 from opscore.analysis.training import training_curves
 from opscore.data.files import atomic_write, writable_folder
@@ -51,6 +52,7 @@ class Fitted:
         ]
 
 
+@reporting.shows_progress
 def train_network(  # noqa: PLR0913 - each of these is one thing that a training depends on
     space: str,
     architecture: State | str | Choices,
@@ -112,17 +114,18 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
         **built.arguments,
     ).to(where)
     split = split_images(image_set, data)
-    log = fit(
-        network,
-        split,
-        how,
-        seed,
-        built,
-        str(state),
-        precision=arithmetic,
-        checkpoint=path / CHECKPOINT,
-        progress=progress,
-    )
+    with reporting.unit(reporting.label("training", seed)):
+        log = fit(
+            network,
+            split,
+            how,
+            seed,
+            built,
+            str(state),
+            precision=arithmetic,
+            checkpoint=path / CHECKPOINT,
+            progress=progress,
+        )
     settings = {
         "space": space,
         "architecture": str(state),

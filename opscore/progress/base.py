@@ -43,7 +43,8 @@ class Listener(Protocol):
 
         Args:
             unit: the unit's name.
-            share: of the whole unit, between 0 and 1; never less than before.
+            share: of the whole unit, between 0 and 1; never less than before. The first time it is
+                what was there before the unit was started.
             where: the steps of the outer loops, such as 'iteration 2 of 6'; may be empty.
             step: of the innermost loop.
         """
@@ -58,10 +59,10 @@ class Listener(Protocol):
 class _Loop:
     """One of the loops that are running, one inside the other."""
 
-    def __init__(self, total: float, what: str) -> None:
+    def __init__(self, total: float, what: str, done: float) -> None:
         self.total = total
         self.what = what
-        self.done = 0.0
+        self.done = done
         self.note = ""
         self.by_share = not what
 
@@ -173,16 +174,17 @@ def unit(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def steps(total: float, what: str = "") -> Iterator[None]:
+def steps(total: float, what: str = "", done: float = 0.0) -> Iterator[None]:
     """A loop of so many steps, one of them done with each :func:`advance`.
 
-    Without ``what`` only :func:`reach` moves it, and loops inside it do not.
+    ``done`` steps were done before, by a run that was stopped. Without ``what`` only :func:`reach`
+    moves the loop, and loops inside it do not.
     """
     running = _running.get()
     if running is None:
         yield
         return
-    running.loops.append(_Loop(total, what))
+    running.loops.append(_Loop(total, what, done))
     try:
         running.say()
         yield

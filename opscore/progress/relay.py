@@ -54,7 +54,8 @@ class _Writer:
         """The parent process plans."""
 
     def started(self, unit: str) -> None:
-        """The worker has begun with a unit."""
+        """The worker has begun with a unit; where it begins is said whenever that is."""
+        self._last = 0.0
         self._write("started", unit)
 
     def reached(self, unit: str, share: float, where: str, step: Step) -> None:

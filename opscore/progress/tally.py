@@ -22,9 +22,10 @@ class _Loop:
 
 @dataclass
 class _Unit:
-    """A unit that is being computed."""
+    """A unit that is being computed; a part of it, ``begin``, was there before."""
 
     since: float
+    begin: float = 0.0
     share: float = 0.0
     where: str = ""
     loop: _Loop | None = None
@@ -66,8 +67,10 @@ class Tally:
             running = self._running.get(unit)
             if running is None:
                 return
-            running.share, running.where = max(running.share, share), where
             loop = running.loop
+            if loop is None:
+                running.begin = share
+            running.share, running.where = max(running.share, share), where
             if loop is None or step[1:] != loop.step[1:] or step.done < loop.step.done:
                 running.loop = _Loop(self._clock(), step.done, step)
             else:
@@ -143,18 +146,20 @@ class Tally:
     def seconds_left(self) -> float | None:
         """An estimate; None while nothing is known that it could rest on."""
         with self._lock:
+            if not self.total:
+                return None
             now = self._clock()
             lasting = {kind: sum(times) / len(times) for kind, times in self._lasted.items()}
             for name, unit in self._running.items():
-                if unit.share > 0:
-                    lasting[_kind(name)] = (now - unit.since) / unit.share
+                if unit.share > unit.begin:
+                    lasting[_kind(name)] = (now - unit.since) / (unit.share - unit.begin)
             known = [seconds for seconds in lasting.values() if seconds >= _INSTANT]
             left = 0.0
             for name, unit in self._running.items():
                 whole = lasting.get(_kind(name), _mean(known))
                 if whole is None:
                     return None
-                left += max(whole - (now - unit.since), 0.0)
+                left += max(whole * (1 - unit.begin) - (now - unit.since), 0.0)
             for name, count in self._planned.items():
                 whole = lasting.get(_kind(name), _mean(known))
                 if whole is None:

@@ -25,7 +25,7 @@ from opscore.errors import UserError
 from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test_images
 from opscore.images.base import cutout
 from opscore.isolation import isolated
-from opscore.progress import advance
+from opscore.progress import advance, each
 from opscore.progress import steps as loop
 from opscore.rng import derive_seed, numpy_generator
 from opscore.supernets.final import Built
@@ -159,8 +159,7 @@ class Fitter:
         """Train to the recipe's end; returns the log."""
         if checkpoint is not None and checkpoint.is_file():
             self._load(checkpoint)
-        with one_thread(), loop(self.recipe.epochs, "epochs"):
-            advance(len(self.log))
+        with one_thread(), loop(self.recipe.epochs, "epochs", len(self.log)):
             while len(self.log) < self.recipe.epochs:
                 self._epoch(len(self.log))
                 advance()
@@ -180,7 +179,8 @@ class Fitter:
         if set_drop_path is not None:
             set_drop_path(recipe.drop(epoch))
         results = [
-            self._step(batch, epoch, step) for step, batch in enumerate(self._batches(epoch))
+            self._step(batch, epoch, step)
+            for step, batch in enumerate(each(self._batches(epoch), "steps"))
         ]
         count = sum(n for _, _, n in results)
         self.log.append(
@@ -206,7 +206,7 @@ class Fitter:
             order = numpy_generator(self.seed, "fitting", "order", epoch).permutation(count)
             places = [order[first : first + size] for first in range(0, count, size)]
             # Batch norm needs two images.
-            places = [each for each in places if len(each) > 1][: self.recipe.steps]
+            places = [some for some in places if len(some) > 1][: self.recipe.steps]
 
         def drawn(step: int, chosen: np.ndarray[Any, Any]) -> Batch:
             purpose = ("fitting", epoch, step)

@@ -155,8 +155,7 @@ class Trainer:
             self._load(checkpoint)
         elif checkpoint is not None and not rates:
             self._save(checkpoint)
-        with one_thread(), loop(len(rates), "epochs"):
-            advance(len(self.log))
+        with one_thread(), loop(len(rates), "epochs", len(self.log)):
             while len(self.log) < len(rates):
                 self._epoch()
                 advance()

@@ -48,6 +48,13 @@ def test_plan_found_and_computed_units():
     assert heard.lines[-1] == ("finished", "b", False)
 
 
+def test_a_loop_goes_on_after_what_an_earlier_run_did():
+    heard = Heard()
+    with progress.listening(heard), progress.unit("a"), progress.steps(4, "epochs", 3):
+        progress.advance()
+    assert heard.shares == [0.75, 1.0]
+
+
 def test_inner_loops_fill_a_step_of_the_outer_one():
     heard = Heard()
     with progress.listening(heard), progress.unit("a"):

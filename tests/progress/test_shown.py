@@ -65,10 +65,26 @@ def test_an_estimate_rests_on_units_of_the_same_kind(tally, clock):
     tally.finished("quick, seed 0", found=False)
     assert tally.seconds_left() == pytest.approx(101)
     tally.started("slow, seed 1")
+    tally.reached("slow, seed 1", 0.0, "", Step(0, 2, "states"))
     tally.reached("slow, seed 1", 0.5, "", Step(1, 2, "states"))
     clock.now = 121
     # at this rate the unit takes 40 s in all
     assert tally.seconds_left() == pytest.approx(20 + 1)
+
+
+def test_what_was_done_before_took_no_time_now(tally, clock):
+    tally.planned(["training, seed 0", "training, seed 1"])
+    tally.started("training, seed 0")
+    tally.reached("training, seed 0", 0.5, "", Step(300, 600, "epochs"))
+    assert tally.seconds_left() is None
+    clock.now = 30
+    tally.reached("training, seed 0", 0.55, "", Step(330, 600, "epochs"))
+    assert tally.seconds_left() == pytest.approx(270 + 600)
+
+
+def test_where_nothing_is_counted_nothing_is_foretold(tally, clock):
+    clock.now = 30
+    assert tally.seconds_left() is None
 
 
 def test_an_instant_unit_says_nothing_about_others(tally, clock):
@@ -94,6 +110,7 @@ def test_workers_share_what_is_left(tally, clock):
     tally.planned([f"a, seed {seed}" for seed in range(4)])
     for seed in (0, 1):
         tally.started(f"a, seed {seed}")
+        tally.reached(f"a, seed {seed}", 0.0, "", Step(0, 2, "states"))
         tally.reached(f"a, seed {seed}", 0.5, "", Step(1, 2, "states"))
     clock.now = 10
     assert tally.seconds_left() == pytest.approx((10 + 10 + 20 + 20) / 2)
