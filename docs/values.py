@@ -453,15 +453,14 @@ def _mean_accuracies(source: str) -> pd.Series[float]:
 @value
 def data_tables_table() -> str:
     """The tables that commands read: file, what, command, originals, licence, size, checksum."""
-    from opscore.data import FILES, RECIPES
+    from opscore.data import FILES
 
     rows = []
     for name in FILES:
         file = FILES[name]
         if not file.path.endswith(".parquet"):
             continue
-        recipe = RECIPES.get(name)
-        made_of = _made_of(recipe.sources) if recipe else ""
+        made_of = _made_of(file.made_of)
         copies = file.editions[0] if file.editions else None
         rows.append(
             [

@@ -28,7 +28,7 @@ from opscore.data.official import (
 )
 from opscore.data.recipes import recipes_with
 from opscore.data.tables import write_checked
-from opscore.data.truths import LAYOUTS, read_truth
+from opscore.data.truths import read_truth
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError
 
@@ -151,9 +151,7 @@ def _recognise_parquet(file: Path) -> str:
         raise UserError(f"{file} is a damaged Parquet file ({error})") from None
     if says is not None and says in FILES:
         return says
-    fitting = [
-        name for name in _TABLES if name != "nasbench201" and set(FILES[name].fields) <= set(names)
-    ]
+    fitting = [name for name in _TABLES if name != "nasbench201" and FILES[name].fits(names)]
     if len(fitting) > 1:  # spaces of one benchmark: the file's name says which
         fitting = [name for name in fitting if Path(FILES[name].path).name == file.name]
     if fitting:
@@ -201,7 +199,7 @@ def _add_table(table: str, file: Path, target: Path) -> None:
     """Copy a Parquet table of a known kind, if it can be read."""
     if table == "nasbench201":
         read_accuracies(file)
-    if table in LAYOUTS:
+    if FILES[table].layout is not None:
         read_truth(table, file)
     try:
         check(FILES[table], file)
@@ -231,7 +229,7 @@ def _add_folder(folder: Path, data_dir: Path | None, overwrite: bool) -> Added:
         _copy(known.name, file, destination(data_dir) / known.path, "")
     for known in found:
         kept = destination(data_dir) / known.path
-        recipes = [recipe for recipe in recipes_with(known.name) if recipe.table not in made]
+        recipes = [table for table in recipes_with(known.name) if table.name not in made]
         try:
             tables = make_all(known.name, kept, recipes, data_dir, overwrite) if recipes else []
         except UserError as error:

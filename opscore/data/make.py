@@ -11,7 +11,7 @@ from opscore.data.fetch import Progress, fetch
 from opscore.data.files import file_hash
 from opscore.data.layout import parse_column
 from opscore.data.locate import destination, find
-from opscore.data.recipes import RECIPES, Recipe
+from opscore.data.recipes import RECIPES, converted
 from opscore.data.tables import read_checked, read_metadata, write_checked
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError, unknown
@@ -96,23 +96,22 @@ def each_table(
 ) -> Iterator[Added]:
     """As :func:`fetch_tables`, one table at a time: those before an error are made."""
     tables, sources = _wanted(name)
-    for table in tables:
-        recipe = RECIPES.get(table)
-        if recipe is None:  # it comes with the package
-            path = find(table, data_dir)
+    for table in map(FILES.__getitem__, tables):
+        if not table.made_of:  # it comes with the package
+            path = find(table.name, data_dir)
             if path is not None:
-                yield _describe(FILES[table], path, data_dir, "it comes with opscore")
+                yield _describe(table, path, data_dir, "it comes with opscore")
             continue
         files = {
             source: _fetch_source(source, mirror, data_dir, progress)
-            for source in recipe.sources
+            for source in table.made_of
             if source in sources
         }
-        yield make(recipe, _with_others(recipe, files, data_dir), data_dir, overwrite)
+        yield make(table, _with_others(table, files, data_dir), data_dir, overwrite)
 
 
 def make(
-    recipe: Recipe,
+    file: DataFile,
     files: Mapping[str, Path],
     data_dir: Path | None = None,
     overwrite: bool = False,
@@ -122,7 +121,7 @@ def make(
     """Make a table of originals, unless the one that is there has all that they have.
 
     Args:
-        recipe: how it is made.
+        file: the table, which is made of originals.
         files: the originals by name.
         data_dir: the folder that it goes to; without it the user cache.
         overwrite: replace a table that was made of other files.
@@ -132,7 +131,6 @@ def make(
         UserError: an original is not what its name says, or, with ``strict``, another table is
             there.
     """
-    file = FILES[recipe.table]
     target = destination(data_dir) / file.path
     hashes = {name: file_hash(path) for name, path in files.items()}
     if target.exists() and not overwrite:
@@ -147,35 +145,35 @@ def make(
                 )
             return _describe(file, target, data_dir, f"{kept}; --overwrite replaces it")
     metadata = {
-        "table": recipe.table,
+        "table": file.name,
         "source": ", ".join(path.name for path in files.values()),
         SOURCE_HASHES: ",".join(hashes.values()),
         "licence": file.licence,
     }
-    write_checked(target, recipe.make(files), metadata)
+    write_checked(target, converted(file, files), metadata)
     return _describe(file, target, data_dir)
 
 
 def make_all(
-    source: str, file: Path, recipes: Iterable[Recipe], data_dir: Path | None, overwrite: bool
+    source: str, path: Path, tables: Iterable[DataFile], data_dir: Path | None, overwrite: bool
 ) -> list[Added]:
     """Make every table that an original is enough for, together with those that are here.
 
     UserError when none can be made; it names what is lacking.
     """
     made, lacking = [], []
-    for recipe in recipes:
-        files = _with_others(recipe, {source: file}, data_dir)
-        missing = [name for name in recipe.sources if name not in files]
-        if missing and not recipe.any_source:
-            lacking.append((recipe.table, missing))
+    for table in tables:
+        files = _with_others(table, {source: path}, data_dir)
+        missing = [name for name in table.made_of if name not in files]
+        if missing and not table.any_source:
+            lacking.append((table.name, missing))
             continue
-        made.append(make(recipe, files, data_dir, overwrite, strict=True))
+        made.append(make(table, files, data_dir, overwrite, strict=True))
     if not made:
-        table, missing = lacking[0]
+        name, missing = lacking[0]
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise UserError(
-            f"{table} is made of {len(missing)} more files ({some}); add the folder that has them "
+            f"{name} is made of {len(missing)} more files ({some}); add the folder that has them "
             "all, or run 'opscore data fetch'"
         )
     return made
@@ -191,7 +189,7 @@ def _wanted(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if name in COLLECTIONS:
         return COLLECTIONS[name].tables, COLLECTIONS[name].sources
     if name in RECIPES:
-        return (name,), RECIPES[name].sources
+        return (name,), RECIPES[name].made_of
     if name in FILES:
         raise UserError(f"{name} cannot be fetched; {FILES[name].how}")
     raise unknown("collection or data file", name, {*COLLECTIONS, *FILES})
@@ -211,11 +209,11 @@ def _fetch_source(
 
 
 def _with_others(
-    recipe: Recipe, files: Mapping[str, Path], data_dir: Path | None
+    table: DataFile, files: Mapping[str, Path], data_dir: Path | None
 ) -> dict[str, Path]:
-    """These originals, and intact ones of the same recipe that are here, in its order."""
+    """These originals, and intact ones of the same table that are here, in its order."""
     found = {}
-    for source in recipe.sources:
+    for source in table.made_of:
         entry = get_source(source)
         path = files.get(source) or find(entry.path, data_dir)
         if path is not None and (source in files or file_hash(path) == entry.sha256):

@@ -40,6 +40,9 @@ SSIM = Kind("a structural similarity, -1 to 1", -1, 1)
 #: A loss with its sign turned.
 NEGATIVE_LOSS = Kind("minus a loss, 0 or less", -np.finfo(float).max, 0)
 
+#: Kinds by the names that descriptions of tables use.
+KINDS = {"percent": PERCENT, "error": FRACTION, "ssim": SSIM, "negative loss": NEGATIVE_LOSS}
+
 
 def numbers(name: str, column: pd.Series[Any], kind: Kind = PERCENT) -> pd.Series[Any]:
     """The values of a column in float64; NaN where there is nothing.

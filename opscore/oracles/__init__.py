@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from opscore.data import FILES
 from opscore.errors import UserError
-from opscore.oracles import nasbench201, nasbench_macro, nb1shot1, transnas
+from opscore.oracles import nasbench201, nb1shot1
 from opscore.oracles.base import Oracle
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.tables import Accuracies
+from opscore.oracles.tabular import Tabular
 from opscore.registry import Registry
-from opscore.spaces import NASBENCH201, NASBENCH_MACRO, NB1SHOT1, TRANSNAS_MICRO, get_space
+from opscore.spaces import NASBENCH201, NB1SHOT1, get_space
 
 #: A function (source, data_dir) -> all accuracies of that source.
 Loader = Callable[[str, Path | None], Accuracies]
@@ -22,10 +24,11 @@ Loader = Callable[[str, Path | None], Accuracies]
 #: Loaders by the name of their space.
 ORACLES: Registry[Loader] = Registry("oracle", entry_points="opscore.oracles")
 ORACLES.add(NASBENCH201.name, nasbench201.load_accuracies)
-ORACLES.add(NASBENCH_MACRO.name, nasbench_macro.load_accuracies)
 for _space in NB1SHOT1:
     ORACLES.add(_space.name, nb1shot1.Loader(_space))
-ORACLES.add(TRANSNAS_MICRO.name, transnas.load_accuracies)
+for _file in map(FILES.__getitem__, FILES):
+    if _file.layout is not None and _file.layout.space:
+        ORACLES.add(_file.layout.space, Tabular(_file))
 
 
 def list_oracles() -> list[str]:

@@ -14,27 +14,22 @@ or has another operation on a block that takes no part, has the accuracy of its 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from opscore.data import file_hash, require
+from opscore.data import FILES
 from opscore.data.truths import read_truth
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError
 from opscore.oracles.base import Array
-from opscore.oracles.tables import Accuracies, Key
+from opscore.oracles.tables import Accuracies
+from opscore.oracles.tabular import accuracies_of, read_arrays, table_of
 from opscore.spaces.nasbench101_cells import N_VERTICES, Cell
 from opscore.spaces.nb1shot1 import IDLE, NB1SHOT1, OPERATIONS, NB1Shot1Space
 
-DEFAULT: Key = ("cifar10", "test", 108)
-
-#: Key of each split, and the columns of its three trainings.
-_SPLITS = {
-    DEFAULT: [f"test_error_{number}" for number in range(3)],
-    ("cifar10", "valid", 108): [f"val_error_{number}" for number in range(3)],
-}
 _NODES = [f"node{number}" for number in range(1, N_VERTICES - 1)]
 
 
@@ -50,28 +45,25 @@ class Loader:
 
     def __call__(self, source: str, data_dir: Path | None) -> Accuracies:
         """All accuracies; UserError when the file is missing or of another kind."""
-        if source not in ("auto", "table"):
-            raise unknown("oracle source", source, ("auto", "table"))
-        path = require(f"nb1shot1_space{self.space.number}.parquet", data_dir)
-        return _read(self.space.number, path.resolve(), path.stat().st_mtime_ns)
+        path = table_of(self.space.name, source, data_dir)
+        return _read(self.space.number, path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
 def _read(number: int, path: Path, modified: int) -> Accuracies:
     """Read a table once for as long as it is not modified."""
     space = NB1SHOT1[number - 1]
-    frame = read_truth(f"nb1shot1-{number}", path)
+    layout = FILES[space.name].layout
+    assert layout is not None
+    frame = read_truth(space.name, path)
     records = frame.astype(object).to_dict("records")
-    places = tuple(np.array([_place(space, path, row) for row in records]).T)
+    places = np.array([_place(space, path, row) for row in records])
     rows = np.zeros(space.choice_counts, dtype=bool)
-    rows[places] = True
-    arrays = {}
-    for key, split in _SPLITS.items():
-        array = np.full((*space.choice_counts, len(split)), np.nan)
-        array[places] = 100 * (1 - frame[split].to_numpy())
-        arrays[key] = _repeated(space, array)
-    source = f"NAS-Bench-1Shot1 space {number} (NAS-Bench-101)"
-    return Accuracies(arrays, source, file_hash(path), default=DEFAULT, rows=rows)
+    rows[tuple(places.T)] = True
+    values = {column: frame[column].to_numpy() for column in layout.numbers}
+    arrays = read_arrays(layout, values, places, space.choice_counts)
+    arrays = {key: _repeated(space, array) for key, array in arrays.items()}
+    return replace(accuracies_of(layout, path, arrays), rows=rows)
 
 
 def _place(space: NB1Shot1Space, path: Path, row: Mapping[Hashable, Any]) -> tuple[int, ...]:

@@ -171,7 +171,7 @@ def test_one_original_that_cannot_be_had_does_not_stop_the_others(capsys, cache,
 @pytest.mark.parametrize("name", sorted(ORIGINALS))
 def test_every_original_can_be_added_by_hand(cache, originals, name):
     """One that its table needs others for says so; the folder that has them all gives it."""
-    assert any(name in RECIPES[table].sources for table in RECIPES)
+    assert any(name in RECIPES[table].made_of for table in RECIPES)
     entry = ORIGINALS[name]
     path = originals / entry.path.removeprefix("originals/")
     if name.startswith("logs_1shot1/"):
@@ -248,5 +248,5 @@ def test_bad_input_is_one_line(capsys, cache, arguments, message):
 def test_collections_name_what_there_is():
     for name in COLLECTIONS:
         assert set(COLLECTIONS[name].tables) <= set(FILES)
-        needed = {s for t in COLLECTIONS[name].tables if t in RECIPES for s in RECIPES[t].sources}
+        needed = {s for t in COLLECTIONS[name].tables if t in RECIPES for s in RECIPES[t].made_of}
         assert set(COLLECTIONS[name].sources) <= needed

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from opscore.data import add, find
-from opscore.data.truths import LAYOUTS, Text, read_truth
+from opscore.data import FILES, add, find
+from opscore.data.catalogue import Text
+from opscore.data.truths import read_truth
 from opscore.data.values import FRACTION, NEGATIVE_LOSS, PERCENT, SSIM
 from opscore.errors import UserError
 
@@ -23,6 +24,9 @@ NUMBERS = {
     SSIM: [0.001, 0.5, -0.25],
     NEGATIVE_LOSS: [-1.5, -0.5, -2.0],
 }
+
+
+LAYOUTS = {name: FILES[name].layout for name in FILES if FILES[name].layout}
 
 
 def frame_of(name):
