@@ -23,9 +23,8 @@ from torch import nn
 
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
-from opscore.experiments.settings import NO_TRUTH
 from opscore.images import Batch, NoiseImages
-from opscore.oracles import has_oracle, load_accuracies
+from opscore.oracles import NO_TRUTH, has_oracle, load_accuracies
 from opscore.policies import find_family, make_policy
 from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
 from opscore.proxies.copying import copy_network

@@ -10,8 +10,8 @@ import pandas as pd
 
 from opscore import schema
 from opscore.errors import UserError, unknown
-from opscore.oracles import Oracle
-from opscore.spaces import SearchSpace, State
+from opscore.oracles import Truth
+from opscore.spaces import SearchSpace
 
 TIE_BREAKS = ("first", "last")
 
@@ -31,19 +31,12 @@ class Selection:
         if self.tie_break not in TIE_BREAKS:
             raise unknown("tie break", self.tie_break, TIE_BREAKS)
 
-    def __call__(
-        self,
-        scores: pd.DataFrame,
-        oracles: Mapping[str, Oracle],
-        space: SearchSpace | None = None,
-    ) -> pd.DataFrame:
+    def __call__(self, scores: pd.DataFrame, truth: Truth) -> pd.DataFrame:
         """Pick an architecture per (policy, seed) at iteration 0 and look it up.
 
         Args:
             scores: a score table (schema SCORES).
-            oracles: the truth by dataset; all of one space. Without any, what is known of the
-                truth only stays empty.
-            space: the search space, where there is no oracle to tell.
+            truth: of the space; where it has no table, what only a table tells stays empty.
 
         Returns:
             A frame (schema SELECTION), one row per (policy, seed, dataset). A policy that has no
@@ -51,13 +44,9 @@ class Selection:
             these as records with policy, seed and the edges without a score.
 
         Raises:
-            UserError: neither oracle nor space is given, the table names an unknown edge or
-                operation, or an operation has two rows.
+            UserError: the table names an unknown edge or operation, or an operation has two rows.
         """
-        if oracles:
-            space = next(iter(oracles.values())).space
-        if space is None:
-            raise UserError("a selection needs at least one oracle, or the space")
+        space = truth.space
         rows: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
         initial = scores[scores["iteration"] == 0].astype({"seed": "Int64"})
@@ -75,7 +64,7 @@ class Selection:
             state = space.architecture([ops for ops in choices if ops is not None])
             rows.extend(
                 {"policy": str(policy), "seed": pd.NA if seed is None else seed, **found}
-                for found in look_up(state, oracles)
+                for found in truth.judge(state)
             )
         frame = pd.DataFrame(rows, columns=list(schema.SELECTION))
         frame = schema.conform(frame, "selection")
@@ -101,27 +90,3 @@ class Selection:
         sign = 1 if self.tie_break == "first" else -1
         order = sorted(strengths, key=lambda op: (-strengths[op], sign * op))
         return tuple(sorted(order[:kept]))
-
-
-def look_up(state: State, oracles: Mapping[str, Oracle]) -> list[dict[str, Any]]:
-    """What the truths say of an architecture: one entry for each dataset, columns of SELECTION.
-
-    Without any truth one entry, of which only the architecture is known; the same for an
-    architecture that a table does not have.
-    """
-    text = state.space.format(state)
-    truths: Mapping[str, Oracle | None] = oracles or {"": None}
-    return [
-        {"architecture": text, "dataset": dataset, **_standing(state, oracle)}
-        for dataset, oracle in truths.items()
-    ]
-
-
-def _standing(state: State, oracle: Oracle | None) -> dict[str, Any]:
-    if oracle is None or not oracle.knows(state):
-        return {"error": float("nan"), "rank": pd.NA, "percentile": float("nan")}
-    return {
-        "error": oracle.error(state),
-        "rank": oracle.rank(state),
-        "percentile": oracle.percentile(state),
-    }

@@ -35,5 +35,8 @@ def report(
         print_json({"written": path, "bytes": path.stat().st_size, **summary_of(found)})
         return
     counts = ", ".join(f"{count} {status}" for status, count in found.counts.items())
-    console.print(f"{len(found.sections)} studies of {counts}", highlight=False)
+    number = len(found.sections)
+    runs = f"{counts} run{'' if len(found.runs) == 1 else 's'}"
+    studies = "study" if number == 1 else "studies"
+    console.print(f"{number} {studies} of {runs}", highlight=False)
     print_written([path])

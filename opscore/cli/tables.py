@@ -131,8 +131,8 @@ def _beyond_text(row: Any) -> str:
 def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
     """Say, before anything is computed, that nothing will be compared with a truth."""
     from opscore.cli.common import progress_console
-    from opscore.experiments.settings import NO_TRUTH, no_truth
-    from opscore.oracles import has_oracle
+    from opscore.experiments.settings import no_truth
+    from opscore.oracles import NO_TRUTH, has_oracle
 
     if oracle.source == NO_TRUTH or not has_oracle(space):
         progress_console.print(

@@ -12,7 +12,7 @@ import torch
 from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
 from opscore.images import ImageSet, resolve_images
-from opscore.oracles import has_oracle, load_accuracies
+from opscore.oracles import NO_TRUTH, Truth, has_oracle, load_accuracies, load_truth
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import (
@@ -27,9 +27,6 @@ from opscore.rng import check_seed
 from opscore.spaces import DEFAULT_SPACE, get_space
 from opscore.supernets import SUPERNETS, Survivors, images_for
 from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
-
-#: The oracle's source where there is no truth.
-NO_TRUTH = "none"
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -99,6 +96,19 @@ class NeedsTruth(Protocol):
     @property
     def data_dir(self) -> Path | None:
         """Where the table is looked for first."""
+
+
+def truth_of(settings: NeedsTruth) -> Truth:
+    """What says how good architectures are, by resolved settings."""
+    asked = settings.oracle
+    return load_truth(
+        settings.space,
+        asked.split,
+        asked.epochs,
+        asked.source,
+        settings.data_dir,
+        allow_partial=asked.allow_partial,
+    )
 
 
 @dataclass(frozen=True)

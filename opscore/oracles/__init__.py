@@ -11,6 +11,7 @@ from opscore.data import FILES
 from opscore.errors import UserError
 from opscore.oracles import nasbench201, nb1shot1
 from opscore.oracles.base import Oracle
+from opscore.oracles.judged import NO_TRUTH, Truth
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.tables import Accuracies
@@ -137,6 +138,26 @@ def load_oracles(
     return found
 
 
+def load_truth(
+    space: str = "nasbench201",
+    split: str | None = None,
+    epochs: int | None = None,
+    source: str = "auto",
+    data_dir: Path | str | None = None,
+    *,
+    allow_partial: bool = False,
+) -> Truth:
+    """What says how good the architectures of a space are; see :class:`Truth`.
+
+    The arguments are those of :func:`load_oracles`. A space that has no table, and source 'none',
+    give a truth that knows nothing.
+    """
+    if source == NO_TRUTH or not has_oracle(space):
+        return Truth(get_space(space), {})
+    tables = load_oracles(space, split, epochs, source, data_dir, allow_partial=allow_partial)
+    return Truth(get_space(space), tables)
+
+
 def available_oracles(
     space: str = "nasbench201", data_dir: Path | str | None = None, source: str = "auto"
 ) -> pd.DataFrame:
@@ -164,18 +185,21 @@ def available_oracles(
 
 __all__ = [
     "ACCURACY",
+    "NO_TRUTH",
     "ORACLES",
     "Accuracies",
     "Loader",
     "Metric",
     "Oracle",
     "OracleNoise",
+    "Truth",
     "available_oracles",
     "has_oracle",
     "list_oracles",
     "load_accuracies",
     "load_oracle",
     "load_oracles",
+    "load_truth",
     "oracle_noise",
     "spaces_with_truth",
 ]

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from opscore.analysis import search_figures as draw
 from opscore.data.records import read_record
 from opscore.errors import UserError
-from opscore.oracles import load_oracle
+from opscore.oracles import load_truth
 from opscore.paper.searches import Picture, SearchReport, require, summarise
 from opscore.spaces import NASBENCH201
 
@@ -42,13 +42,14 @@ def figure4(
     UserError when there are fewer proposals than the smallest N.
     """
     proposals, scores, note = found or recorded_proposals()
-    oracle = load_oracle("nasbench201", seeds="mean", data_dir=data_dir)
+    truth = load_truth(data_dir=data_dir)
+    oracle = truth.tables["cifar10"]
     names = proposals["architecture"].unique().tolist()
     accuracy = {name: oracle.accuracy(oracle.space.parse(name)) for name in names}
     best = scores[scores["validation"] == scores["validation"].max()]
     points = figure4_points(proposals, best, accuracy, counts)
     ends = ablation(proposals, scores, accuracy, counts)
-    note = f"score: V = {best['validation'].max()}; {note}; {oracle.describe()}"
+    note = f"score: V = {best['validation'].max()}; {note}; {truth.describe()}"
 
     def make() -> Axes:
         return draw.figure4(points, ends, note=note)

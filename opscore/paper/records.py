@@ -26,7 +26,6 @@ from opscore.paper.sampling import (
     EXPECTATIONS,
     REPETITIONS,
     expectations,
-    own_optimum,
     repeated_sampling,
 )
 from opscore.paper.searches import SEARCHES, searches
@@ -231,7 +230,6 @@ def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) ->
     if name == "search":  # sampling from recorded scores costs nothing
         oracles = load_oracles("nasbench201", data_dir=making.data_dir)
         parts += [repeated_sampling(proxy, oracles) for proxy in (None, *_DRAWN_BY)]
-        parts = [own_optimum(part, oracles) for part in parts]
         note += (
             f"; random and naswot: {REPETITIONS} repetitions; optimum: of each dataset's own table"
         )

@@ -12,7 +12,7 @@ import pandas as pd
 from opscore import schema
 from opscore.analysis import Correlation, Selection, edge_correlations, paired_differences
 from opscore.data import find, read_checked, require
-from opscore.oracles import Oracle, load_oracle, load_oracles
+from opscore.oracles import Truth, load_oracle, load_truth
 from opscore.published.paper import disc_acc_scores, progressive_correlations
 from opscore.spaces import get_space
 
@@ -157,11 +157,11 @@ def replay_table1(data_dir: Path | None = None) -> pd.DataFrame:
         UserError: there is no NAS-Bench-201 table, or the raw scores are damaged.
     """
     scores = initial_scores(data_dir)
-    oracles = _oracles(data_dir)
-    selection = Selection()(scores, oracles)
+    truth = _truth(data_dir)
+    selection = Selection()(scores, truth)
     tenas = scores[scores["policy"] == "tenas"].assign(policy=TENAS_BY_HAND)
     # The tie on edge 4 is the only one, and the authors' choice is the later of its operations.
-    by_hand = Selection(tie_break="last")(tenas, oracles)
+    by_hand = Selection(tie_break="last")(tenas, truth)
     frame = pd.concat([selection, by_hand], ignore_index=True)
     order = {policy: place for place, policy in enumerate(TABLE1)}
     places = frame["policy"].map(lambda name: order.get(str(name), len(order)))
@@ -250,10 +250,10 @@ def _spread_over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _oracles(data_dir: Path | None) -> dict[str, Oracle]:
+def _truth(data_dir: Path | None) -> Truth:
     """The full NAS-Bench-201 table, required: another table would give other errors."""
     require(TABLE_FILE, data_dir)
-    return load_oracles("nasbench201", source="table", data_dir=data_dir)
+    return load_truth("nasbench201", source="table", data_dir=data_dir)
 
 
 def _score_table(raw: pd.DataFrame) -> pd.DataFrame:

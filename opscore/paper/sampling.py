@@ -102,20 +102,6 @@ def expectations(
     return pd.DataFrame(rows, columns=list(EXPECTED)).astype(EXPECTED)
 
 
-def own_optimum(rows: pd.DataFrame, oracles: Mapping[str, Oracle]) -> pd.DataFrame:
-    """A frame of searches in which 'optimum' is the best architecture of each dataset's own table.
-
-    A search has one truth, so its optimum is the best of that dataset, looked up on the others.
-    """
-    rows = rows.copy()
-    for dataset, oracle in oracles.items():
-        here = (rows["method"] == "optimum") & (rows["dataset"] == dataset)
-        best = oracle.top(1)[0][0]
-        rows.loc[here, "architecture"] = oracle.space.format(best)
-        rows.loc[here, "error"] = oracle.error(best)
-    return rows
-
-
 def recorded_expectations() -> pd.DataFrame:
     """The record of what random search and NASWOT end on, exactly; see :func:`expectations`."""
     require(EXPECTATIONS)

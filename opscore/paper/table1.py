@@ -12,7 +12,7 @@ import pandas as pd
 from opscore.analysis import Selection, save_figure
 from opscore.analysis.side_by_side import table1_strip
 from opscore.data.files import write_table
-from opscore.oracles import load_oracles
+from opscore.oracles import Truth, load_truth
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
 from opscore.published import table1 as published_table1
 from opscore.published import table1_choices
@@ -32,6 +32,11 @@ class Table1:
     data_dir: Path | None = None
 
     @cached_property
+    def truth(self) -> Truth:
+        """The table that errors and ranks are of."""
+        return load_truth(data_dir=self.data_dir)
+
+    @cached_property
     def selections(self) -> pd.DataFrame:
         """One row for each (source, policy, seed, dataset), published rows first.
 
@@ -41,9 +46,8 @@ class Table1:
         published["percentile"] = 100 * (1 - published["rank"] / NASBENCH201.size)
         published["seed"] = pd.array([pd.NA] * len(published), dtype="Int64")
         parts = [published.assign(source=PUBLISHED, dataset="cifar10")]
-        oracles = load_oracles("nasbench201", data_dir=self.data_dir)
         for measured in self.measured:
-            parts.append(Selection()(measured.scores, oracles).assign(source=measured.label))
+            parts.append(Selection()(measured.scores, self.truth).assign(source=measured.label))
         columns = ["source", "policy", "seed", "architecture", "dataset", "error", "rank"]
         return pd.concat([part[[*columns, "percentile"]] for part in parts], ignore_index=True)
 
@@ -70,10 +74,9 @@ class Table1:
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line for each source."""
-        oracle = load_oracles("nasbench201", data_dir=self.data_dir)["cifar10"]
         return [
             "published: one run; tenas has a tie on one edge broken by hand",
-            f"measured errors and ranks: {oracle.describe()}",
+            f"measured errors and ranks: {self.truth.describe()}",
             *sources(self.measured),
         ]
 

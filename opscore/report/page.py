@@ -26,6 +26,7 @@ from opscore.report.truths import Truths
 from opscore.report.words import duration, many_lines, plain
 from opscore.runs.reading import INTERMEDIATE, StoredRun, outcome_of, stored_runs, table_of
 from opscore.runs.store import STORE_VERSION, RunStore
+from opscore.search.sampling import NOT_SCORED
 
 #: Name of the page where none is given, in the store's folder.
 PAGE = "report.html"
@@ -241,6 +242,8 @@ def _unscored(runs: Sequence[StoredRun]) -> Table | None:
         for frame in outcome_of(run).tables.values():
             if "status" in frame:
                 reasons = frame["status"].astype(str)
+                if (reasons == NOT_SCORED).all():  # the method scores nothing
+                    continue
                 for reason in reasons[~reasons.isin(["ok", "dropped"])]:
                     space = str(run.key.get("space") or "")
                     seed = run.key.get("seed")

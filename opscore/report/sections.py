@@ -18,11 +18,10 @@ from opscore.analysis import (
     correlation_matrix,
 )
 from opscore.analysis.search_figures import error_bars
-from opscore.analysis.selection import look_up
 from opscore.analysis.stages import scores_of_stage
 from opscore.errors import UserError
 from opscore.experiments import ProgressiveUnit, ScoringSettings
-from opscore.oracles import Oracle
+from opscore.oracles import Truth
 from opscore.published import PAPER, Setting, published_correlations, side_by_side, table1
 from opscore.published import published_progressive as progressive_values
 from opscore.report.pictures import Picture, picture
@@ -161,17 +160,17 @@ def _initial(section: Section, study: Study, truths: Truths) -> None:
     correlation = Correlation()(scores_of_stage(scores, space))
     section.tables.append(_agreement(correlation, setting))
     _draw_initial(section, correlation, setting)
-    selection = Selection()(scores, truths.of_space(study.space), space)
+    selection = Selection()(scores, _judge(section, study, truths))
     section.tables.append(_selection("Architecture picked edge by edge", selection, setting))
 
 
 def _progressive(section: Section, study: Study, truths: Truths) -> None:
     space = get_space(study.space)
     tables, ends = [], []
-    oracles = truths.of_space(study.space)
+    judge = _judge(section, study, truths)
     for run, outcome in _outcomes(study):
         tables += [_scores(run, outcome, name) for name in outcome.tables]
-        ends += [{**_who(run), **found} for found in look_up(_end(study, run, outcome), oracles)]
+        ends += [{**_who(run), **found} for found in judge.judge(_end(study, run, outcome))]
     setting = _truth(section, study, truths)
     scores = pd.concat(tables, ignore_index=True)
     own = scores["policy"] == "best-acc"
@@ -197,8 +196,11 @@ def _progressive(section: Section, study: Study, truths: Truths) -> None:
 
 def _search(section: Section, study: Study, truths: Truths) -> None:
     found = []
+    _judge(section, study, truths)
     settings = SearchSettings(
         space=study.space,
+        oracle=truths.judging(study.space, study.settings.get("oracle")),
+        data_dir=truths.data_dir,
         **{
             name: study.settings[name]
             for name in ("proposals", "validation", "validation_weights", "race", "order", "orders")
@@ -267,16 +269,25 @@ def _truth(section: Section, study: Study, truths: Truths) -> Setting | None:
     if not isinstance(key, Mapping):
         section.notes.append("These runs had no truth to compare with.")
         return None
-    oracle: Oracle | None = truths.given(study.space, key)
-    if oracle is None:
+    given = truths.given(study.space, key)
+    if given is None:
         section.notes.append(
             "The table of accuracies that these runs had is not here, so that nothing published "
             "can stand beside them; --data-dir names the folder that has it."
         )
         return None
+    oracle = given[1]
     section.facts = [pair for pair in section.facts if pair[0] != "truth"]
     section.facts.append(("truth", plain(oracle.describe(), 300)))
     return setting_of(oracle)
+
+
+def _judge(section: Section, study: Study, truths: Truths) -> Truth:
+    """What says how good the architectures of a study are; the page names its table."""
+    settings = truths.judging(study.space, study.settings.get("oracle"))
+    judge = truths.truth(study.space, settings)
+    section.facts.append(("errors and ranks", plain(judge.describe(), 300)))
+    return judge
 
 
 def _agreement(

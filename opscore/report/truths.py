@@ -1,14 +1,15 @@
-"""The truths that are here, to look up what was found and to know which truth runs were given."""
+"""The truths that are here: of the runs that were given one, and to judge what others found."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from opscore.errors import UserError
-from opscore.oracles import Oracle, has_oracle, load_accuracies, load_oracles
+from opscore.experiments import OracleSettings
+from opscore.oracles import NO_TRUTH, Oracle, Truth, has_oracle, load_accuracies, load_truth
 from opscore.published import Setting
 from opscore.spaces import get_space
 
@@ -16,40 +17,65 @@ from opscore.spaces import get_space
 class Truths:
     """The truths of a data folder.
 
-    Args:
+    Attributes:
         data_dir: where tables are looked for first.
     """
 
     def __init__(self, data_dir: Path | None = None) -> None:
-        self._data_dir = data_dir
-        self.of_space = cache(self._of_space)
+        self.data_dir = data_dir
 
-    def _of_space(self, space: str) -> dict[str, Oracle]:
-        """The truth of each dataset of a space; empty where none is here."""
-        if not has_oracle(space):
-            return {}
-        try:
-            return load_oracles(space, data_dir=self._data_dir, allow_partial=True)
-        except UserError:
-            return {}
-
-    def given(self, space: str, key: Mapping[str, Any]) -> Oracle | None:
+    def given(self, space: str, key: Any) -> tuple[OracleSettings, Oracle] | None:
         """The truth that a key's 'oracle' stands for; None when it is not here.
 
         key: accuracies, the hash of the content; and seeds, how trainings are reduced.
         """
-        if not has_oracle(space):
+        if not has_oracle(space) or not isinstance(key, Mapping):
             return None
+        for settings, oracle in self._all(space, key.get("seeds")):
+            if oracle.content == key.get("accuracies"):
+                return settings, oracle
+        return None
+
+    def judging(self, space: str, key: Any) -> OracleSettings:
+        """Which table errors and ranks are of: the one that runs were given, or the default's.
+
+        Tables that lack architectures are taken where there is no whole one.
+
+        Args:
+            space: the space's name.
+            key: as for :meth:`given`; None where the runs depend on no truth.
+        """
+        given = self.given(space, key)
+        asked = OracleSettings() if given is None else given[0]
+        for settings in (asked, replace(asked, allow_partial=True)):
+            try:
+                self.truth(space, settings)
+            except UserError:  # no such table, or none that is whole
+                continue
+            return settings
+        return OracleSettings(source=NO_TRUTH)
+
+    def truth(self, space: str, settings: OracleSettings) -> Truth:
+        """What says how good architectures are, by such settings."""
+        return load_truth(
+            space,
+            settings.split,
+            settings.epochs,
+            settings.source,
+            self.data_dir,
+            allow_partial=settings.allow_partial,
+        )
+
+    def _all(self, space: str, seeds: str | int | None) -> Iterator[tuple[OracleSettings, Oracle]]:
+        """Every truth of a space that is here."""
         for source in ("auto", "anb"):
             try:
-                found = load_accuracies(space, source, self._data_dir)
-                for each in found:
-                    one = found.oracle(get_space(space), each, key.get("seeds"), allow_partial=True)
-                    if one.content == key.get("accuracies"):
-                        return one
+                found = load_accuracies(space, source, self.data_dir)
+                for key in found:
+                    oracle = found.oracle(get_space(space), key, seeds, allow_partial=True)
+                    yield OracleSettings(*key, seeds, source), oracle
             except UserError:  # no such source, or no such way to reduce trainings
                 continue
-        return None
 
 
 def setting_of(oracle: Oracle) -> Setting:

@@ -293,6 +293,9 @@ class Method(ABC):
     #: Whether the seed matters; methods without draws run once.
     seeded: ClassVar[bool] = True
 
+    #: Whether it stands for the best there is, which is another architecture on each dataset.
+    optimal: ClassVar[bool] = False
+
     name: str
 
     @abstractmethod

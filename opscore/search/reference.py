@@ -88,11 +88,16 @@ class MaxParams(Method):
 
 
 class Optimum(Method):
-    """The oracle's best architecture, by mean accuracy over its trainings."""
+    """The best architecture, by mean accuracy over its trainings.
+
+    A result shows the best one of each dataset; what the search itself returns is that of the
+    truth's own dataset.
+    """
 
     name = "optimum"
     uses = ("oracle",)
     seeded = False
+    optimal = True
 
     def search(self, task: SearchTask) -> SearchOutcome:
         oracle = task.context.oracle

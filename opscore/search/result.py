@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from opscore.analysis import seed_interval, sign_flip_test
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
-from opscore.experiments.settings import no_truth
-from opscore.published import PAPER
+from opscore.experiments.settings import no_truth, truth_of
+from opscore.oracles import Truth
 from opscore.runs.store import provenance
-from opscore.search import SearchOutcome, SearchSettings, find_method
+from opscore.search import METHODS, SearchOutcome, SearchSettings, find_method
 from opscore.search.sampling import reads_record
 from opscore.search.score_record import describe_record
-from opscore.search.truth import ARCHITECTURES, evaluate_search, published_error
+from opscore.search.truth import ARCHITECTURES, published_error
 
 #: One row per (method, dataset).
 SUMMARY = {
@@ -79,20 +79,12 @@ class SearchResult:
         searches: Sequence[tuple[str, int | None, SearchOutcome]],
     ) -> SearchResult:
         """The result of (method, seed, outcome)s."""
-        ends = [outcome.architecture for _, _, outcome in searches]
-        truth = evaluate_search(
-            ends,
-            settings.space,
-            split=settings.oracle.split,
-            epochs=settings.oracle.epochs,
-            source=settings.oracle.source,
-            data_dir=settings.data_dir,
-            allow_partial=settings.oracle.allow_partial,
-        )
-        datasets = len(truth) // len(ends)
-        named = [(method, seed) for method, seed, _ in searches for _ in range(datasets)]
-        truth.insert(0, "method", [method for method, _ in named])
-        truth.insert(1, "seed", pd.Series([seed for _, seed in named], dtype="Int64"))
+        truth = truth_of(settings)
+        ends = [
+            {"method": method, "seed": pd.NA if seed is None else seed, **found}
+            for method, seed, outcome in searches
+            for found in _ends(method, outcome, truth)
+        ]
         frames = {
             name: [_named(m, s, getattr(outcome, name)) for m, s, outcome in searches]
             for name in ("candidates", "trace")
@@ -100,7 +92,7 @@ class SearchResult:
         costs = [_named(m, s, pd.DataFrame([asdict(o.cost)])) for m, s, o in searches]
         return cls(
             settings=settings,
-            architectures=truth.astype(ARCHITECTURES),
+            architectures=pd.DataFrame(ends, columns=list(ARCHITECTURES)).astype(ARCHITECTURES),
             candidates=pd.concat(frames["candidates"], ignore_index=True),
             trace=pd.concat(frames["trace"], ignore_index=True),
             costs=pd.concat(costs, ignore_index=True),
@@ -185,12 +177,18 @@ class SearchResult:
         settings = self.settings
         if not settings.oracle.known:
             return f"errors: none; {no_truth(settings.space)}"
-        published = "; published: Tables 2 and 5" if settings.space == PAPER.space else ""
-        return f"errors: {settings.oracle.split}, mean over the benchmark's trainings{published}"
+        shown = dict.fromkeys(source for source in self.summary()["source"] if source)
+        published = f"; published: {', '.join(shown)}" if shown else ""
+        return f"errors and ranks: {truth_of(settings).describe()}{published}"
 
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
-        return {**asdict(self.settings), "notes": self.notes(), **provenance()}
+        return {
+            **asdict(self.settings),
+            "truth": truth_of(self.settings).record(),
+            "notes": self.notes(),
+            **provenance(),
+        }
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write all tables (Parquet; the summary as CSV too) into a folder."""
@@ -210,6 +208,14 @@ class SearchResult:
         own = own[(own["method"] == method) & (own["dataset"] == dataset)]
         seeds = [None if pd.isna(seed) else int(seed) for seed in own["seed"]]
         return dict(zip(seeds, own["error"].tolist(), strict=True))
+
+
+def _ends(method: str, outcome: SearchOutcome, truth: Truth) -> list[dict[str, Any]]:
+    """How good what a search ended on is, on each dataset."""
+    known = method.partition("(")[0] in METHODS  # a store may have methods of other packages
+    if known and find_method(method).optimal and truth.tables:
+        return truth.best()
+    return truth.judge(outcome.architecture)
 
 
 def _named(method: str, seed: int | None, frame: pd.DataFrame) -> pd.DataFrame:

@@ -35,6 +35,9 @@ from opscore.spaces import SearchSpace, State
 #: Best architectures that a method's table of candidates keeps.
 KEPT = 10
 
+#: Status of a candidate without a strength; all of them where a method scores nothing.
+NOT_SCORED = "not scored"
+
 #: Architectures that are scored together, and then written.
 TOGETHER = 50
 
@@ -213,7 +216,7 @@ def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> Sear
             "architecture": state.space.format(state),
             "proposals": 1,
             "score": strengths[state],
-            "status": "ok" if not math.isnan(strengths[state]) else "not scored",
+            "status": "ok" if not math.isnan(strengths[state]) else NOT_SCORED,
             "chosen": state == chosen,
             "minibatches": pd.NA,
         }

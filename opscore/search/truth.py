@@ -1,4 +1,4 @@
-"""How good architectures are on every dataset, and what the paper says that a method finds."""
+"""How good found architectures are on every dataset, and what the paper says of a method."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from opscore.analysis.selection import look_up
-from opscore.experiments.settings import NO_TRUTH
-from opscore.oracles import Oracle, has_oracle, load_oracles
+from opscore.oracles import load_truth
 from opscore.published import PAPER, table2, table5
 from opscore.search import SearchSettings
 from opscore.search.zero_cost import FAMILIES
@@ -63,15 +61,8 @@ def evaluate_search(
     if isinstance(architectures, str | State):
         architectures = [architectures]
     states = [known.as_architecture(given) for given in architectures]
-    oracles: dict[str, Oracle] = {}
-    if has_oracle(space) and source != NO_TRUTH:
-        oracles = load_oracles(space, split, epochs, source, data_dir, allow_partial=allow_partial)
-    lowest = {name: truth.error(truth.top(1)[0][0]) for name, truth in oracles.items()}
-    rows = [
-        {**found, "regret": found["error"] - lowest.get(found["dataset"], np.nan)}
-        for state in states
-        for found in look_up(state, oracles)
-    ]
+    truth = load_truth(space, split, epochs, source, data_dir, allow_partial=allow_partial)
+    rows = [found for state in states for found in truth.judge(state)]
     columns = {name: kind for name, kind in ARCHITECTURES.items() if name not in ("method", "seed")}
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 

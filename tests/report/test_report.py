@@ -13,6 +13,7 @@ import pytest
 import opscore
 from opscore.cli import main
 from opscore.errors import UserError
+from opscore.oracles import load_truth
 from opscore.report.page import report, write_report
 from opscore.runs import RunStore
 
@@ -77,6 +78,26 @@ def test_numbers_are_those_of_the_calls(store, page):
     for policy in ("zc-pt(nwot)", "random"):
         (row,) = [one for one in rows if f">{policy}<" in one and ">best-acc<" in one]
         assert f">{rho[policy]:.2f}<" in row
+
+
+def test_errors_are_of_the_table_that_is_named(tmp_path, monkeypatch, data_dir):
+    """The page judges with the table of --data-dir, as the search did, and says which it is."""
+    monkeypatch.delenv("OPSCORE_DATA", raising=False)
+    small = {"size": "smoke", "batch_size": 4, "images": "noise", "data_dir": data_dir}
+    searched = opscore.run_search(["random"], seeds=(0, 1), store=tmp_path, **small)
+    (section,) = report(tmp_path, data_dir=data_dir).sections
+    (summary,) = [one for one in section.tables if one.caption.startswith("Test error")]
+    names = [column.name for column in summary.columns]
+    for row, expected in zip(summary.rows, searched.summary().itertuples(), strict=True):
+        cells = dict(zip(names, row, strict=True))
+        assert cells["dataset"].text == expected.dataset
+        assert cells["error"].text == f"{expected.error:.2f}"
+        assert cells["regret"].text == f"{expected.regret:.2f}"
+    assert load_truth(data_dir=data_dir).describe() in dict(section.facts)["errors and ranks"]
+
+
+def test_what_was_not_to_be_scored_is_no_failure(store):
+    assert report(store).unscored is None
 
 
 def test_the_summary_counts_runs_by_state(store):

@@ -25,9 +25,9 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.experiments.initial.tasks import task_correlations
-from opscore.experiments.settings import NeedsTruth, no_truth
+from opscore.experiments.settings import no_truth, truth_of
 from opscore.isolation import isolated
-from opscore.oracles import Oracle, load_oracles
+from opscore.oracles import Truth
 from opscore.policies import as_names, find_family
 from opscore.published import Setting, published_initial
 from opscore.rng import as_seeds
@@ -43,25 +43,6 @@ ORACLE_POLICIES = ("best-acc", "avg-acc")
 
 #: What needs no look at an edge; scored beside every policy that is set against the truth.
 BASELINES = ("best-fixed-order", "op-params", "op-flops")
-
-
-def truths_of(settings: NeedsTruth) -> dict[str, Oracle]:
-    """The truth of every dataset that the space's table has; empty where there is none."""
-    if not settings.oracle.known:
-        return {}
-    return load_oracles(
-        settings.space,
-        source=settings.oracle.source,
-        data_dir=settings.data_dir,
-        allow_partial=settings.oracle.allow_partial,
-    )
-
-
-def truth_note(settings: ScoringSettings) -> str:
-    """What the truth is, in a line."""
-    if not settings.oracle.known:
-        return f"truth: none; {no_truth(settings.space)}"
-    return f"truth: {ScoringContext(settings, 0).oracle.describe()}"
 
 
 @dataclass(frozen=True)
@@ -97,8 +78,12 @@ class InitialResult:
     @cached_property
     def selection(self) -> pd.DataFrame:
         """The architecture that each policy picks edge by edge, as in Table 1."""
-        space = get_space(self.settings.space)
-        return Selection()(self.scores, truths_of(self.settings), space)
+        return Selection()(self.scores, self.truth)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What says how good architectures are, of every dataset that the table has."""
+        return truth_of(self.settings)
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -134,7 +119,11 @@ class InitialResult:
         return schema.Whole(rows.sort_values("rho", ascending=False, ignore_index=True))
 
     def notes(self) -> list[str]:
-        """What the numbers rest on, a line each: images, supernet, truth."""
+        """What the numbers rest on, a line each."""
+        return [*self.measured_with(), *self._truth_notes()]
+
+    def measured_with(self) -> list[str]:
+        """What the scores rest on, a line each: images, supernet, training if there is any."""
         settings = self.settings
         if settings.batch_file is None:
             described = settings.image_set().describe()
@@ -146,14 +135,25 @@ class InitialResult:
         precision = "" if settings.precision == "full" else f" in {settings.precision}"
         scores = f"{settings.meaning} scores{precision}{settings.survivors_note}"
         supernet = f"supernet: {settings.space}, {size}, {scores}"
-        truth = truth_note(settings)
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []
-        return [images, supernet, *training, truth]
+        return [images, supernet, *training]
+
+    def _truth_notes(self) -> list[str]:
+        """What best-acc and avg-acc are made of, and which table errors and ranks are of."""
+        if not self.settings.oracle.known:
+            return [f"truth: none; {no_truth(self.settings.space)}"]
+        oracle = ScoringContext(self.settings, 0).oracle
+        return [f"truth: {oracle.describe()}", f"errors and ranks: {self.truth.describe()}"]
 
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
-        return {**asdict(self.settings), "notes": self.notes(), **provenance()}
+        return {
+            **asdict(self.settings),
+            "truth": self.truth.record(),
+            "notes": self.notes(),
+            **provenance(),
+        }
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
@@ -180,7 +180,7 @@ class InitialResult:
         return save_figure(axes.figure, Path(stem), rows)
 
     def _figure_note(self) -> str:
-        return "measured; " + "; ".join(self.notes()[:-1])
+        return "; ".join(["measured", *self.measured_with()])
 
 
 def with_truth(settings: ScoringSettings, references: Sequence[str]) -> ScoringSettings:

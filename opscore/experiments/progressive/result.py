@@ -12,7 +12,6 @@ import pandas as pd
 
 from opscore import schema
 from opscore.analysis import Correlation, correlation_lines, save_figure, with_holm
-from opscore.analysis.selection import look_up
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.errors import unknown
@@ -23,7 +22,7 @@ from opscore.experiments import (
     Step,
     tabulate,
 )
-from opscore.experiments.initial.result import InitialResult, truths_of
+from opscore.experiments.initial.result import InitialResult
 from opscore.experiments.progressive import Order
 from opscore.policies import make_policy
 from opscore.published import published_progressive, side_by_side
@@ -125,24 +124,29 @@ class ProgressiveResult:
 
     def against_published(self, oracle: str | None = None) -> pd.DataFrame:
         """The correlations with the published curve beside them; see :func:`side_by_side`."""
-        setting = InitialResult(self.settings, self.scores).setting
+        setting = self._initial.setting
         published = published_progressive(setting)
         return side_by_side(self.correlation(oracle), REFERENCE, published)
 
     @cached_property
     def architectures(self) -> pd.DataFrame:
         """The architecture that each search ended on, its error and rank (schema SELECTION)."""
-        oracles = truths_of(self.settings)
+        truth = self._initial.truth
         rows = [
             {"policy": unit.policy, "seed": table_seed(unit.seed), **found}
             for unit, states in self._paths()
-            for found in look_up(states[-1], oracles)
+            for found in truth.judge(states[-1])
         ]
         return schema.conform(pd.DataFrame(rows), "selection")
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
-        notes = InitialResult(self.settings, self.scores).notes()
+        scores, truth = self.measured_with(), self._initial.notes()
+        return [*scores, *truth[len(scores) :]]
+
+    def measured_with(self) -> list[str]:
+        """What the scores rest on, a line each."""
+        notes = self._initial.measured_with()
         epochs = ", ".join(f"{policy} {k}" for policy, k in self._retraining().items())
         if epochs:
             notes[2] = self.settings.profile.describe(epochs)
@@ -155,6 +159,7 @@ class ProgressiveResult:
             "order": self.order,
             "retrain_epochs": self._retraining(),
             "oracle_mode": self.oracle_mode,
+            "truth": self._initial.truth.record(),
             "notes": self.notes(),
             **provenance(),
         }
@@ -178,7 +183,7 @@ class ProgressiveResult:
         mode = oracle or self.oracle_mode
         frame = self.correlation(mode)
         truth = "best-acc of A_0" if mode == "initial" else "best-acc of each A_t"
-        note = "; ".join(["measured", f"against {truth}", *self.notes()[:-1]])
+        note = "; ".join(["measured", f"against {truth}", *self.measured_with()])
         axes = correlation_lines(frame, REFERENCE, note=note)
         edges = frame.groupby("iteration")["n_edges"].max()
         axes.set_xticks(
@@ -186,6 +191,11 @@ class ProgressiveResult:
             [f"{t}\n{n} edge{'' if n == 1 else 's'}" for t, n in edges.items()],
         )
         return save_figure(axes.figure, Path(stem), frame)
+
+    @cached_property
+    def _initial(self) -> InitialResult:
+        """The same settings and scores, as initial scoring describes them."""
+        return InitialResult(self.settings, self.scores)
 
     def _retraining(self) -> dict[str, int]:
         """k of each policy that scores a trained supernet."""
