@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from opscore.cli.common import DataDirOption, JsonOption, console, print_json, progress_console
+from opscore import progress
+from opscore.cli.common import DataDirOption, JsonOption, console, print_json
 from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -127,13 +117,8 @@ def fetch(
             _report_collection(wanted)
         made = added.setdefault(wanted, [])
         try:
-            for table in data.each_table(
-                wanted,
-                mirror,
-                data_dir=data_dir,
-                overwrite=overwrite,
-                progress=None if as_json else _announcer(),
-            ):
+            each = data.each_table(wanted, mirror, data_dir=data_dir, overwrite=overwrite)
+            for table in each:
                 made.append(table)
                 if not as_json:
                     _report(table)
@@ -156,8 +141,8 @@ def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool
     if name not in data.FILES:
         raise unknown("collection or data file", name, {*data.COLLECTIONS, *data.FILES})
     file = data.get_file(name)
-    with _progress(f"fetching {name}", DownloadColumn(binary_units=True)) as progress:
-        path = data.fetch(name, url=url, data_dir=data_dir, progress=progress)
+    with progress.shown(lines=False), progress.unit(f"fetching {name}"):
+        path = data.fetch(name, url=url, data_dir=data_dir)
     added = None
     if data.table_is_missing(file, data_dir):
         added = data.add(path, data_dir=data_dir)
@@ -169,34 +154,18 @@ def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool
         _report(added)
 
 
-def _announcer() -> Callable[[str], Callable[[int, int], None]]:
-    """Says each original that is downloaded, once; many small ones of a folder in one line."""
-    from opscore.data import get_source
-
-    said: set[str] = set()
-
-    def announce(source: str) -> Callable[[int, int], None]:
-        file = get_source(source)
-        folder, _, inside = source.rpartition("/")
-        label = f"{folder}/*" if inside and folder else source
-        size = "" if folder or not file.size else f"{file.size / 1e6:.2f} MB, "
-
-        def report(done: int, total: int) -> None:
-            if label not in said:
-                said.add(label)
-                line = f"  downloading {label} ({size}licence: {file.licence})"
-                console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-        return report
-
-    return announce
-
-
 def _report_collection(name: str) -> None:
-    from opscore.data import COLLECTIONS, FILES
+    """What a collection, or a table, is for, and the originals that it is made of."""
+    from opscore.data import COLLECTIONS, FILES, get_source
 
-    purpose = COLLECTIONS[name].purpose if name in COLLECTIONS else FILES[name].purpose
-    console.print(f"[bold]{name}[/bold]: {purpose}", highlight=False, soft_wrap=True)
+    known = COLLECTIONS[name] if name in COLLECTIONS else FILES[name]
+    console.print(f"[bold]{name}[/bold]: {known.purpose}", highlight=False, soft_wrap=True)
+    for source in COLLECTIONS[name].sources if name in COLLECTIONS else FILES[name].made_of:
+        if "/" not in source:  # many small ones of a folder
+            file = get_source(source)
+            size = f"{file.size / 1e6:.2f} MB, " if file.size else ""
+            line = f"  made of {source} ({size}licence: {file.licence})"
+            console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -216,8 +185,8 @@ def add(
     """
     from opscore import data
 
-    with _progress(f"reading {file.name}", MofNCompleteColumn()) as progress:
-        added = data.add(file, data_dir=data_dir, overwrite=overwrite, progress=progress)
+    with progress.shown(lines=False), progress.unit(f"reading {file.name}"):
+        added = data.add(file, data_dir=data_dir, overwrite=overwrite)
     if as_json:
         print_json(asdict(added))
     else:
@@ -234,17 +203,3 @@ def _report(added: Added) -> None:
         console.print(added.note, style="yellow", highlight=False, markup=False, soft_wrap=True)
     for table in added.also:
         _report(table)
-
-
-@contextmanager
-def _progress(what: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr; silent when stderr is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
-    with Progress(
-        *columns,
-        console=progress_console,
-        transient=True,
-        disable=not progress_console.is_terminal,
-    ) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from opscore import progress
 from opscore.data.accuracies import read_accuracies
 from opscore.data.catalogue import FILES, ORIGINALS, DataFile, with_hash
 from opscore.data.convert.nasbench201 import read_authors
 from opscore.data.convert.nb1shot1 import tables_of_tfrecord
 from opscore.data.convert.tfrecord import is_tfrecord
-from opscore.data.fetch import Progress
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.layout import parse_column, read_metadata, write_table
 from opscore.data.locate import destination
@@ -54,7 +54,6 @@ def add(
     *,
     data_dir: Path | str | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
 ) -> Added:
     """Take a file into the user cache, or into ``data_dir``.
 
@@ -66,7 +65,6 @@ def add(
         file: a file, or a folder of originals; what it is is seen from its content.
         data_dir: the folder that the result goes to; without it the user cache.
         overwrite: replace a table that was made of another file.
-        progress: called with the architectures or bytes read and their total.
 
     Raises:
         UserError: the file is missing, damaged, not trusted, not recognised or not usable, or a
@@ -83,7 +81,7 @@ def add(
     if kind == "cifar10":
         return _copy(kind, file, folder / FILES[kind].path, "verified by its sha256")
     if kind == _TFRECORD:
-        return _add_tfrecord(file, folder, sha256, data_dir, overwrite, progress)
+        return _add_tfrecord(file, folder, sha256, data_dir, overwrite)
     known = with_hash(sha256) if sha256 else None
     if known is not None and known.source_only:
         return _add_original(known, file, data_dir, overwrite)
@@ -99,7 +97,7 @@ def add(
         write_checked(target, read_authors(file), _metadata(file, kind, sha256))
     else:
         load = _OFFICIAL[kind]
-        _convert_benchmark(load(file), target, _metadata(file, kind, sha256), progress)
+        _convert_benchmark(load(file), target, _metadata(file, kind, sha256))
     return replace(describe(table, target, data_dir), kind=kind)
 
 
@@ -178,18 +176,15 @@ def _copy(kind: str, file: Path, target: Path, note: str) -> Added:
     return Added(kind, target, note=note)
 
 
-def _convert_benchmark(
-    benchmark: Benchmark, target: Path, metadata: Mapping[str, str], progress: Progress | None
-) -> None:
-    total = len(benchmark.infos)
+def _convert_benchmark(benchmark: Benchmark, target: Path, metadata: Mapping[str, str]) -> None:
     columns: dict[str, list[float]] = {}
-    for done, (index, accuracies) in enumerate(benchmark.accuracies(), start=1):
-        for name, value in accuracies.items():
-            if name not in columns:
-                columns[name] = [float("nan")] * len(benchmark.strings)
-            columns[name][index] = value
-        if progress is not None:
-            progress(done, total)
+    with progress.steps(len(benchmark.infos), "architectures"):
+        for index, accuracies in benchmark.accuracies():
+            for name, value in accuracies.items():
+                if name not in columns:
+                    columns[name] = [float("nan")] * len(benchmark.strings)
+                columns[name][index] = value
+            progress.advance()
     if not columns:
         raise UserError(f"{metadata['source']} holds no accuracies of NAS-Bench-201")
     write_table(target, benchmark.strings, dict(sorted(columns.items())), metadata)
@@ -264,14 +259,13 @@ def _add_tfrecord(
     sha256: str | None,
     data_dir: Path | None,
     overwrite: bool,
-    progress: Progress | None,
 ) -> Added:
     """The tables of NAS-Bench-1Shot1 from NAS-Bench-101's file; those that are there stay."""
     names = {space: f"nb1shot1-{space}" for space in (1, 2, 3)}
     targets = {space: folder / FILES[name].path for space, name in names.items()}
     wanted = [space for space, path in targets.items() if overwrite or not path.exists()]
     if wanted:
-        for space, table in tables_of_tfrecord(file, wanted, progress).items():
+        for space, table in tables_of_tfrecord(file, wanted).items():
             metadata = {"table": names[space], **_metadata(file, _TFRECORD, sha256)}
             write_checked(targets[space], table, metadata)
     made = [

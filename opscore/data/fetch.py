@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from opscore import progress
 from opscore.data.catalogue import FILES, DataFile
 from opscore.data.files import atomic_write
 from opscore.data.locate import destination, find
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError
-
-#: Called with how much is done and how much there is (bytes or architectures).
-Progress = Callable[[int, int], None]
 
 _CHUNK = 1 << 16
 _TIMEOUT = 30  # seconds without a byte
@@ -25,7 +21,6 @@ def fetch(
     *,
     url: str | None = None,
     data_dir: Path | str | None = None,
-    progress: Progress | None = None,
 ) -> Path:
     """Download a file unless an intact one is there.
 
@@ -36,7 +31,6 @@ def fetch(
         file: the short name of a known file, or a description of another one.
         url: where to download it from instead (a mirror).
         data_dir: the folder that it goes to; without it the user cache.
-        progress: called with the bytes that are there and the bytes to come.
 
     Returns:
         The path of the intact file.
@@ -54,8 +48,8 @@ def fetch(
         if path is not None and path.is_file() and _intact(entry, path):
             return path
     try:
-        with atomic_write(target) as temporary:
-            _download(source, temporary, progress)
+        with progress.steps(entry.size or 0, "bytes"), atomic_write(target) as temporary:
+            _download(source, temporary)
             check(entry, temporary)
     except Corrupted as error:
         raise UserError(
@@ -74,28 +68,23 @@ class _UnreachableError(Exception):
 class _Bar:
     """What pooch's downloader wants of a progress bar."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.total = 0
-        self._done = 0
-        self._progress = progress
+    total = 0
 
     def update(self, amount: int) -> None:
-        self._done = min(self._done + amount, self.total)
-        self._progress(self._done, self.total)
+        progress.advance(amount)
 
     def reset(self) -> None:
-        self._done = 0
+        pass
 
     def close(self) -> None:
         pass
 
 
-def _download(url: str, path: Path, progress: Progress | None) -> None:
+def _download(url: str, path: Path) -> None:
     import requests
     from pooch import HTTPDownloader
 
-    bar: Any = _Bar(progress) if progress is not None else False
-    downloader = HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)
+    downloader = HTTPDownloader(progressbar=_Bar(), chunk_size=_CHUNK, timeout=_TIMEOUT)
     try:
         downloader(url, str(path), None)
     except requests.HTTPError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from opscore import progress
 from opscore.data.catalogue import COLLECTIONS, FILES, DataFile, get_source
-from opscore.data.fetch import Progress, fetch
+from opscore.data.fetch import fetch
 from opscore.data.files import file_hash
 from opscore.data.layout import parse_column
 from opscore.data.locate import destination, find
@@ -61,7 +62,6 @@ def fetch_tables(
     mirror: str | None = None,
     data_dir: Path | None = None,
     overwrite: bool = False,
-    progress: Callable[[str], Progress] | None = None,
 ) -> list[Added]:
     """Download what a collection, or one table, is made of, and make all its tables.
 
@@ -74,7 +74,6 @@ def fetch_tables(
             default.
         data_dir: the folder that tables and originals go to; without it the user cache.
         overwrite: replace tables that were made of other files.
-        progress: called with the name of each original; what it returns is told the bytes.
 
     Returns:
         What became of each table.
@@ -83,7 +82,7 @@ def fetch_tables(
         UserError: no such collection, or an original cannot be had intact. Tables that could be
             made before stay.
     """
-    return list(each_table(name, mirror, data_dir=data_dir, overwrite=overwrite, progress=progress))
+    return list(each_table(name, mirror, data_dir=data_dir, overwrite=overwrite))
 
 
 def each_table(
@@ -92,7 +91,6 @@ def each_table(
     *,
     data_dir: Path | None = None,
     overwrite: bool = False,
-    progress: Callable[[str], Progress] | None = None,
 ) -> Iterator[Added]:
     """As :func:`fetch_tables`, one table at a time: those before an error are made."""
     tables, sources = _wanted(name)
@@ -103,7 +101,7 @@ def each_table(
                 yield _describe(table, path, data_dir, "it comes with opscore")
             continue
         files = {
-            source: _fetch_source(source, mirror, data_dir, progress)
+            source: _fetch_source(source, mirror, data_dir)
             for source in table.made_of
             if source in sources
         }
@@ -195,17 +193,13 @@ def _wanted(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     raise unknown("collection or data file", name, {*COLLECTIONS, *FILES})
 
 
-def _fetch_source(
-    source: str,
-    mirror: str | None,
-    data_dir: Path | None,
-    progress: Callable[[str], Progress] | None,
-) -> Path:
+def _fetch_source(source: str, mirror: str | None, data_dir: Path | None) -> Path:
     entry = get_source(source)
     if mirror is not None:
         inside = entry.path.removeprefix("originals/")
         entry = replace(entry, url=f"{mirror.rstrip('/')}/{inside}")
-    return fetch(entry, data_dir=data_dir, progress=progress(source) if progress else None)
+    with progress.unit(f"fetching {source}"):
+        return fetch(entry, data_dir=data_dir)
 
 
 def _with_others(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from nas_201_api.api_utils import ArchResults, ResultsCount
 
+from opscore import progress
 from opscore.spaces import NASBENCH201
 
 #: data trained on -> what it was evaluated on
@@ -137,3 +138,21 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("OPSCORE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def steps():
+    """(done, total) of the innermost loop, each time it was said."""
+    said = []
+
+    class Heard:
+        def reached(self, unit, share, where, step):
+            said.append((step.done, step.total))
+
+        def planned(self, *_, **__):
+            pass
+
+        started = stopped = finished = planned
+
+    with progress.listening(Heard()), progress.unit("the test"):
+        yield said

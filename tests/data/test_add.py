@@ -61,15 +61,14 @@ def official(request, tmp_path, cache, benchmark):
     return write_folder(tmp_path / "NATS-tss-simple", content), "nats-tss-simple"
 
 
-def test_official_files_become_one_table(official, cache, benchmark, accuracy):
+def test_official_files_become_one_table(official, cache, benchmark, accuracy, steps):
     path, kind = official
-    seen = []
-    added = add(path, progress=lambda done, total: seen.append((done, total)))
+    added = add(path)
     assert added.kind == kind
     assert added.path == cache / "nasbench201.parquet" == find("nasbench201")
     assert (added.n_architectures, added.n_missing) == (3, NASBENCH201.size - 3)
     assert "15,622 of 15,625 architectures have no accuracy" in added.note
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
     frame = pd.read_parquet(added.path)
     assert frame["arch_str"].tolist() == benchmark()["meta_archs"]

@@ -33,14 +33,13 @@ def nothing_left(cache):
     return not [path for path in cache.rglob("*") if path.is_file()]
 
 
-def test_a_good_download_arrives_once(server, cache):
-    seen = []
+def test_a_good_download_arrives_once(server, cache, steps):
     file = serve(server, CONTENT)
-    path = fetch(file, progress=lambda done, total: seen.append((done, total)))
+    path = fetch(file)
     assert path == cache / "folder" / "sample.bin"
     assert path.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
-    assert all(0 < done <= total for done, total in seen)
+    assert steps[0] == (0, len(CONTENT))
+    assert steps[-1] == (len(CONTENT), len(CONTENT))
     assert fetch(file) == path
     assert server.requests == ["/sample.bin"]
     assert find("folder/sample.bin") == path

@@ -8,7 +8,7 @@ fractions (1 - accuracy), CIFAR-10, 108 epochs, three trainings.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,26 +52,18 @@ def read_pickle(path: Path, space: int) -> pd.DataFrame:
     return _table(cells, runs)
 
 
-def read_tfrecord(
-    path: Path, space: int, progress: Callable[[int, int], None] | None = None
-) -> pd.DataFrame:
-    """The table of a space from the official NAS-Bench-101 file.
-
-    Cells that the file lacks are left out; UserError when it has none of them.
-    """
-    return tables_of_tfrecord(path, (space,), progress)[space]
-
-
 def tables_of_tfrecord(
     path: Path,
     spaces: Sequence[int] = (1, 2, 3),
-    progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, pd.DataFrame]:
-    """As :func:`read_tfrecord`, for several spaces in one pass over the file."""
+    """The tables of spaces from the official NAS-Bench-101 file, read once.
+
+    Cells that the file lacks are left out; UserError when it has none of a space.
+    """
     cells = {space: list(oneshot_cells(space)) for space in spaces}
     hashes = {space: [cell.graph_hash() for cell in cells[space]] for space in spaces}
     wanted = {graph for known in hashes.values() for graph in known}
-    trained = nasbench101_accuracies(path, EPOCHS, wanted, progress)
+    trained = nasbench101_accuracies(path, EPOCHS, wanted)
     tables = {}
     for space in spaces:
         rows = [i for i, graph in enumerate(hashes[space]) if graph in trained]

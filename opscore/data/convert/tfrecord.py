@@ -14,12 +14,12 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from opscore import progress
 from opscore.errors import UserError
 from opscore.spaces.nasbench101_cells import Cell
 
@@ -61,21 +61,17 @@ def is_tfrecord(path: Path) -> bool:
     return len(header) == _HEADER and masked_crc32c(header[:8]) == _uint32(header[8:])
 
 
-def records(
-    path: Path, progress: Callable[[int, int], None] | None = None
-) -> Iterator[tuple[bytes, int]]:
+def records(path: Path) -> Iterator[tuple[bytes, int]]:
     """Payload and recorded checksum of every record; the lengths' checksums are compared.
 
     Args:
         path: a TFRecord file.
-        progress: called with the bytes that are read and their total, now and then.
 
     Raises:
         UserError: the file is cut off, or is no TFRecord file.
     """
-    total = path.stat().st_size
-    with path.open("rb") as file:
-        number = 0
+    with progress.steps(path.stat().st_size, "bytes"), path.open("rb") as file:
+        number = said = 0
         while header := file.read(_HEADER):
             length = _length(path, header)
             payload, checksum = file.read(length), file.read(4)
@@ -83,16 +79,15 @@ def records(
                 raise UserError(f"{path} is cut off in its record {number:,}")
             yield payload, _uint32(checksum)
             number += 1
-            _report(file, number, total, progress)
-    if progress is not None:
-        progress(total, total)
+            if number % _EVERY == 0:
+                progress.advance(file.tell() - said)
+                said = file.tell()
 
 
 def nasbench101_accuracies(
     path: Path,
     epochs: int,
     wanted: Collection[str],
-    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, list[tuple[float, float]]]:
     """(validation, test) accuracy after each training of some cells, as fractions, in file order.
 
@@ -100,14 +95,13 @@ def nasbench101_accuracies(
         path: the official file, or its part with 108 epochs only.
         epochs: the length of training that is meant.
         wanted: hashes of cells (:meth:`Cell.graph_hash`).
-        progress: called with the bytes that are read and their total, now and then.
 
     Raises:
         UserError: the file is damaged, or holds something else.
     """
     hashes: dict[str, str | None] = {}  # by the file's own hash; None: not wanted
     found: dict[str, list[tuple[float, float]]] = {}
-    for payload, checksum in records(path, progress):
+    for payload, checksum in records(path):
         try:
             name, trained, adjacency, operations, metrics = json.loads(payload)
             if trained != epochs:
@@ -136,13 +130,6 @@ def _length(path: Path, header: bytes) -> int:
     if length > MAX_RECORD:
         raise UserError(f"{path} has a record of {length:,} bytes; not NAS-Bench-101's file")
     return length
-
-
-def _report(
-    file: BinaryIO, number: int, total: int, progress: Callable[[int, int], None] | None
-) -> None:
-    if progress is not None and number % _EVERY == 0:
-        progress(file.tell(), total)
 
 
 def _cell(adjacency: str, operations: str) -> Cell:
