@@ -100,7 +100,7 @@ def test_damage_is_seen(tmp_path):
     }.items():
         path.write_bytes(changed)
         with pytest.raises(UserError, match=what) as caught:
-            nb1shot1.read_tfrecord(path, 1)
+            nb1shot1.tables_of_tfrecord(path, (1,))
         assert "\n" not in str(caught.value)
     assert not tfrecord.is_tfrecord(path)
 
@@ -108,11 +108,11 @@ def test_damage_is_seen(tmp_path):
 def test_another_tfrecord_file_is_refused(tmp_path):
     for payload in (b"[1, 2]", b"\xff", b'["a", 108, "01", "input,output", ""]'):
         with pytest.raises(UserError, match="not NAS-Bench-101's file"):
-            nb1shot1.read_tfrecord(write(tmp_path / "x.tfrecord", [payload]), 1)
+            nb1shot1.tables_of_tfrecord(write(tmp_path / "x.tfrecord", [payload]), (1,))
 
 
 def test_cells_of_other_lengths_and_spaces_do_not_make_a_table(tmp_path):
     cell = next(oneshot_cells(1)).pruned()
     path = write(tmp_path / "x.tfrecord", [training(cell, 0.9, 0.8, epochs=36)])
     with pytest.raises(UserError, match="no cells of NAS-Bench-1Shot1 at 108 epochs"):
-        nb1shot1.read_tfrecord(path, 1)
+        nb1shot1.tables_of_tfrecord(path, (1,))
