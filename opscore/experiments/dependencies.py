@@ -1,7 +1,7 @@
 """Parts of the keys of runs: what results depend on, as plain values and without wording.
 
 Tables, pixels and labels count by content; what users registered counts by its code. Whatever
-belongs to opscore counts by name, and :data:`opscore.runs.fingerprint.RESULTS` is raised when the
+belongs to opscore counts by name, and :data:`opscore.fingerprint.RESULTS` is raised when the
 same names and settings come to give other numbers.
 """
 
@@ -14,11 +14,11 @@ from typing import Any
 from opscore.data.files import file_hash
 from opscore.errors import UserError
 from opscore.experiments.settings import ScoringSettings
+from opscore.fingerprint import RESULTS, fingerprint
 from opscore.images import image_content
 from opscore.oracles import Oracle
 from opscore.policies import POLICIES, find_family
 from opscore.proxies import PROXIES, Combination, Proxy, get_proxy
-from opscore.runs.fingerprint import RESULTS, fingerprint
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import network_version
 

@@ -25,13 +25,13 @@ from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError, note
 from opscore.experiments.dependencies import image_key, proxy_code, start_key
 from opscore.experiments.settings import resolve_device
+from opscore.fingerprint import hash_of, named_once
 from opscore.images import Batch, resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
 from opscore.policies import split_names
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy, may_pass
 from opscore.rng import numpy_generator
-from opscore.runs.fingerprint import hash_of
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, build_network, images_for, network_version
@@ -66,6 +66,7 @@ _SAVE_EVERY = 10.0
 
 @reporting.shows_progress
 @isolated()
+@named_once()
 def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
     space: str,
     architectures: str | State | Iterable[str | State | Choices],

@@ -11,8 +11,8 @@ from opscore import progress as reporting
 from opscore.experiments import earlier
 from opscore.experiments.dependencies import image_key, network_key, start_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
+from opscore.fingerprint import hash_of
 from opscore.isolation import isolated
-from opscore.runs.fingerprint import hash_of
 from opscore.runs.run import Run, find, work
 from opscore.runs.store import Outcome, Pieces, RunStore, adopt, held
 from opscore.supernets import Supernet, build_supernet, load_checkpoint

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from opscore import progress
 from opscore.data.files import writable_folder
 from opscore.errors import OpscoreError, UserError, note, unknown
+from opscore.fingerprint import named_once
 from opscore.grids.backends import BACKENDS, backend_ready
 from opscore.grids.grid import Cell, Grid
 from opscore.isolation import isolated
@@ -115,6 +116,7 @@ OnCell = Callable[[Mapping[str, Any]], object]
 
 @progress.shows_progress
 @isolated()
+@named_once()
 def batch(
     grid: Grid | Path | str | Mapping[str, Any],
     out: RunStore | Path | str,

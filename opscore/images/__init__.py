@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from opscore.fingerprint import fingerprint
 from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
 from opscore.images.batch_files import load_batch, read_npz
 from opscore.images.cifar10 import find_cifar10, load_cifar10, load_cifar10_test
 from opscore.images.digits import load_digits
 from opscore.images.scaled import ScaledImages
 from opscore.registry import Registry
-from opscore.runs.fingerprint import fingerprint
 
 #: Loaders by name; each takes the data folder (or None) and returns an image set.
 IMAGE_SETS: Registry[Callable[[Path | None], ImageSet]] = Registry(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from opscore.errors import UserError
+from opscore.fingerprint import fingerprint
 from opscore.rng import numpy_generator
-from opscore.runs.fingerprint import fingerprint
 
 #: Padding of the random crop (paper, appendix A.3; DARTS's CIFAR-10 training transform).
 CROP_PADDING = 4

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from opscore import schema
 from opscore.errors import UserError
+from opscore.fingerprint import fingerprint
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.ties import decimal_numbers, equal_where_equal
-from opscore.runs.fingerprint import fingerprint
 from opscore.spaces import SearchSpace, State
 
 Array = NDArray[np.float64]

@@ -80,7 +80,8 @@ class Proxy:
         precisions: what the engines can compute in, of :data:`PRECISIONS`.
         undefined: what it means when the value is infinite or NaN; failures say it.
         grouped: whether states that are asked for together are ranked against each other.
-        version: what stored results know the function by, instead of a hash of its code.
+        version: what stored results know the function by, instead of its source and the present
+            values of what that reads (:mod:`opscore.fingerprint`).
     """
 
     grouped: ClassVar[bool] = False

@@ -18,7 +18,7 @@ import pandas as pd
 
 from opscore import schema
 from opscore.errors import UserError
-from opscore.runs.fingerprint import canonical
+from opscore.fingerprint import canonical
 from opscore.runs.store import RECORD_FILE, STORE_VERSION, TIMES, Outcome, RunStore
 
 #: Folders of a store that hold runs themselves.

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from opscore import progress
 from opscore.errors import UserError
+from opscore.fingerprint import named_once
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.runs.workers import in_workers
 
@@ -95,6 +96,7 @@ def work(
         return outcome
 
 
+@named_once()
 def complete(
     runs: Sequence[R],
     store: RunStore | None,

@@ -32,7 +32,7 @@ from opscore import schema
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError
-from opscore.runs.fingerprint import canonical, hash_of
+from opscore.fingerprint import canonical, hash_of
 
 SCORES_FILE = "scores.parquet"
 RECORD_FILE = "run.json"

@@ -16,7 +16,7 @@ from opscore.experiments.dependencies import (
     training_key,
 )
 from opscore.experiments.dependencies import start_key as start
-from opscore.runs.fingerprint import fingerprint
+from opscore.fingerprint import fingerprint
 from opscore.runs.store import run_name
 from opscore.search.base import METHODS, Method, SearchSettings
 from opscore.supernets import network_version

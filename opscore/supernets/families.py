@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from opscore.errors import UserError, unknown
+from opscore.fingerprint import fingerprint
 from opscore.registry import Registry
-from opscore.runs.fingerprint import fingerprint
 from opscore.spaces import (
     DARTS_SPACES,
     MOBILENET,

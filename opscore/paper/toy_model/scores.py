@@ -26,11 +26,11 @@ from opscore.experiments import earlier
 from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
 from opscore.experiments.settings import DTYPES, ScoringSettings
+from opscore.fingerprint import RESULTS
 from opscore.images import Batch
 from opscore.policies import find_family, make_policy
 from opscore.proxies import MEANINGS, may_pass
 from opscore.proxies.nwot import log_determinant
-from opscore.runs.fingerprint import RESULTS
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import SearchSpace
