@@ -20,10 +20,11 @@ import pandas as pd
 from make import ROOT, MissingError, table, value
 
 import opscore
-from opscore.analysis import Correlation, edge_correlations
+from opscore.analysis import Correlation, agreement_between_trainings, edge_correlations
 from opscore.data import find
 from opscore.data.records import read_record
 from opscore.experiments.initial.result import BASELINES
+from opscore.oracles.references import best_reference
 
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -180,7 +181,7 @@ def initial_table() -> str:
     errors = picked.groupby("policy")["error"].mean()
     printed = table1().set_index("policy")["error"]
     found = correlations("initial")
-    asked = found.drop(["avg-acc", "random", *BASELINES])
+    asked = found.drop(["avg-acc", "random", *BASELINES], errors="ignore")
     order = [*asked.sort_values("rho", ascending=False).index]
     rows = []
     for policy in [*sorted(order, key=_order), "random", "avg-acc"]:
@@ -416,16 +417,34 @@ def noise(field: str, digits: str = "3") -> str:
     return fixed(getattr(_noise(), field), int(digits))
 
 
-@value
-@needs("nasbench201")
-def noise_dotted(field: str, digits: str = "2") -> str:
-    """The same as a correlation is written in the text."""
-    return dotted(getattr(_noise(), field), int(digits))
-
-
 @cache
 def _noise() -> Any:
     return opscore.load_oracle("nasbench201", source="table").noise()
+
+
+@value
+@needs("nasbench201")
+def between_trainings(reference: str, column: str = "rho") -> str:
+    """How far a reference agrees with itself from one training to another: rho, edge_specific."""
+    return dotted(_between_trainings().loc[reference, column])
+
+
+@cache
+def _between_trainings() -> pd.DataFrame:
+    oracle = opscore.load_oracle("nasbench201", source="table")
+    return agreement_between_trainings(oracle).set_index("reference")
+
+
+@value
+@needs("nasbench201")
+def references_table() -> str:
+    """Each reference from one training against the same from another."""
+    found = _between_trainings()
+    rows = [
+        [f"`{name}`", dotted(row["rho"]), dotted(row["edge_specific"])]
+        for name, row in found.iterrows()
+    ]
+    return table(["reference", "Spearman per edge", "edge-specific"], rows)
 
 
 @value
@@ -1254,7 +1273,8 @@ def _trust(oracle: Any, digits: int) -> list[str]:
         found = oracle.noise()
     except UserError:  # one value of each
         return ["", ""]
-    rho = "" if math.isnan(found.best_acc_rho) else dotted(found.best_acc_rho)
+    itself = agreement_between_trainings(oracle, [best_reference()])
+    rho = dotted(itself["rho"].item()) if len(itself) else ""
     return [fixed(found.std, digits), rho]
 
 

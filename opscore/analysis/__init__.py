@@ -4,6 +4,7 @@ Every analysis is a small set of parameters that turns a frame into a frame; plo
 nothing. Nothing here needs torch.
 """
 
+from opscore.analysis.between_trainings import agreement_between_trainings
 from opscore.analysis.correlation import HINDSIGHT, Correlation, edge_correlations
 from opscore.analysis.differences import paired_differences
 from opscore.analysis.edge_specific import edge_specific_agreement
@@ -27,6 +28,7 @@ __all__ = [
     "HINDSIGHT",
     "Correlation",
     "Selection",
+    "agreement_between_trainings",
     "agreement_of_halves",
     "correlation_bars",
     "correlation_lines",

@@ -87,14 +87,17 @@ def edge_specific_agreement(
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
-def agreement_of(cells: Sequence[Cell]) -> tuple[float, float, int, int]:
-    """(agreement, p-value, number of seeds, number of edges) of one iteration's cells."""
+def agreement_of(cells: Sequence[Cell], *, tested: bool = True) -> tuple[float, float, int, int]:
+    """(agreement, p-value, number of seeds, number of edges) of one iteration's cells.
+
+    Without a test the p-value is NaN, and no order of edges is looked at but the given one.
+    """
     kinds: dict[int, set[str]] = {}
     for cell in cells:
         kinds.setdefault(cell.edge, set()).update(cell.all_operations)
     kind_of = [tuple(sorted(kinds[edge])) for edge in sorted(kinds)]
     place_of = {edge: place for place, edge in enumerate(sorted(kinds))}
-    orders = _orders(kind_of)
+    orders = _orders(kind_of) if tested else np.arange(len(kind_of))[None]
     by_seed, matched = [], set()
     for _, group in itertools.groupby(cells, key=lambda cell: cell.seed):
         of_seed = {place_of[cell.edge]: cell for cell in group}
@@ -108,7 +111,12 @@ def agreement_of(cells: Sequence[Cell]) -> tuple[float, float, int, int]:
     if seeds == 0:
         return math.nan, math.nan, 0, len(matched)
     p_value = float((np.abs(agreements) >= abs(agreements[0]) - _SAME).mean())
-    return without_noise(float(agreements[0])), p_value, seeds, len(matched)
+    return (
+        without_noise(float(agreements[0])),
+        p_value if tested else math.nan,
+        seeds,
+        len(matched),
+    )
 
 
 def _over_seeds(by_seed: Array) -> tuple[Array, int]:

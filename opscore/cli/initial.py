@@ -54,7 +54,9 @@ def initial(
     ] = False,
     baselines: Annotated[
         bool,
-        typer.Option(help="Also score one fixed order of the operations, and their sizes."),
+        typer.Option(
+            help="Also score what needs no network: one order, sizes, skip first from in to out."
+        ),
     ] = True,
     out: OutOption = None,
     as_json: JsonOption = False,

@@ -11,9 +11,12 @@ from rich import box
 from rich.table import Table
 
 from opscore.cli.common import DataDirOption, JsonOption, console, parse_reduction, print_json
+from opscore.cli.tables import number
 from opscore.spaces import DEFAULT_SPACE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from opscore.oracles import Oracle, OracleNoise
 
 
@@ -52,6 +55,7 @@ def oracle(
     data_dir: DataDirOption = None,
 ) -> None:
     """Best accuracy (Eq. 1) and mean accuracy (Eq. 2) of each operation on each edge."""
+    from opscore.analysis import agreement_between_trainings
     from opscore.oracles import load_oracle
 
     truth = load_oracle(
@@ -65,14 +69,17 @@ def oracle(
         allow_partial=allow_partial,
     )
     measured = truth.noise() if noise else None
+    itself = agreement_between_trainings(truth) if noise else None
     if as_json:
-        extra = {} if measured is None else {"noise": asdict(measured)}
+        extra = {} if measured is None else {"noise": asdict(measured), "references": itself}
         print_json({"oracle": truth.table(), "settings": _settings(truth), **extra})
         return
     console.print(_table(truth))
     console.print(truth.describe(), style="dim", highlight=False, markup=False)
-    if measured is not None:
+    if measured is not None and itself is not None:
         console.print(_noise_table(measured))
+        if len(itself):
+            console.print(_references_table(itself))
 
 
 def _settings(truth: Oracle) -> dict[str, object]:
@@ -127,8 +134,23 @@ def _noise_table(noise: OracleNoise) -> Table:
     table.add_row("standard deviation over seeds, percentage points", f"{noise.std:.3f}")
     table.add_row("Spearman between two trainings", f"{noise.spearman:.3f}")
     table.add_row(f"the same among the best {noise.top:,}", f"{noise.spearman_top:.3f}")
-    table.add_row(
-        "best-acc from one training against another, Spearman per edge",
-        f"{noise.best_acc_rho:.3f}",
+    return table
+
+
+def _references_table(rows: pd.DataFrame) -> Table:
+    """How far each reference agrees with itself: what a policy's agreement is to be read beside."""
+    table = Table(
+        "what operations are worth, from one training against another",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for heading in ("Spearman\nper edge", "edge-\nspecific"):
+        table.add_column(heading, justify="right")
+    for row in rows.itertuples():
+        values = (number(row.rho, "+.2f"), number(row.edge_specific, "+.2f"))
+        table.add_row(str(row.reference), *values)
+    table.caption = (
+        f"mean over {rows['n_draws'].iloc[0]} draws of two trainings of every architecture; what "
+        "agrees with the accuracies behind both may agree with either a little more"
     )
     return table

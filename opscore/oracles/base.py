@@ -146,12 +146,22 @@ class Oracle:
         means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         return equal_where_equal(np.asarray(means))
 
-    def best(self, state: State) -> float:
+    def best(self, state: State, k: int = 1) -> float:
         """Eq. 1: the best accuracy among the completions of a state, percent.
 
-        NaN when the table is partial and has none of them.
+        Args:
+            state: the state.
+            k: take the mean of the k best completions, of all where there are fewer; 1 is Eq. 1.
+
+        Returns:
+            The accuracy; NaN when the table is partial and has none of the completions.
         """
-        return float(np.fmax.reduce(self._completions(self.values, state), axis=None))
+        chosen = self._completions(self.values, state)
+        if k == 1:
+            return float(np.fmax.reduce(chosen, axis=None))
+        known = chosen[~np.isnan(chosen)]
+        best = np.partition(known, -k)[-k:] if known.size > k else known
+        return float(np.sort(best).mean()) if best.size else float("nan")
 
     def mean(self, state: State) -> float:
         """Eq. 2: the mean accuracy over the completions of a state, percent.

@@ -33,10 +33,6 @@ class OracleNoise:
         spearman: between two trials, over the architectures that have both; mean over pairs.
         spearman_top: the same among the ``top`` best architectures by mean accuracy.
         top: how many these are.
-        best_acc_rho: mean over edges of the Spearman between best-acc computed from one trial and
-            from another, with architectures that lack either left out; mean over pairs of trials.
-            A policy that knew one training of every architecture would score this against
-            another: what somebody reaches who knows one trial and is compared with another.
         basis: what was compared.
     """
 
@@ -45,7 +41,6 @@ class OracleNoise:
     spearman: float
     spearman_top: float
     top: int
-    best_acc_rho: float
     basis: str = TRAININGS
 
 
@@ -96,7 +91,6 @@ def oracle_noise(oracle: Trainings, top: int = 1000) -> OracleNoise:
         spearman=_mean([_spearman_of_pair(flat, pair) for pair in pairs]),
         spearman_top=_mean([_spearman_of_pair(flat[best], pair) for pair in pairs]),
         top=min(top, len(flat)),
-        best_acc_rho=_mean([_best_acc_rho(oracle, pair) for pair in pairs]),
     )
 
 
@@ -117,7 +111,6 @@ def _noise_of_classes(classes: list[Array]) -> OracleNoise:
         spearman=nothing,
         spearman_top=nothing,
         top=0,
-        best_acc_rho=nothing,
         basis=f"{len(classes)} groups of architectures that differ in dead parts only",
     )
 
@@ -126,20 +119,6 @@ def _spearman_of_pair(flat: Array, pair: tuple[int, int]) -> float:
     chosen = flat[:, list(pair)]
     chosen = chosen[~np.isnan(chosen).any(axis=1)]
     return _spearman(chosen[:, 0], chosen[:, 1])
-
-
-def _best_acc_rho(oracle: Trainings, pair: tuple[int, int]) -> float:
-    chosen = oracle.trials[..., list(pair)]
-    chosen = np.where(np.isnan(chosen).any(axis=-1, keepdims=True), np.nan, chosen)
-    if oracle.rows is not None:
-        chosen = np.where(oracle.rows[..., None], chosen, np.nan)
-    rhos = []
-    for edge in range(len(oracle.space.edges)):
-        others = tuple(axis for axis in range(chosen.ndim - 1) if axis != edge)
-        best = np.fmax.reduce(chosen, axis=others)
-        best = best[~np.isnan(best).any(axis=1)]
-        rhos.append(_spearman(best[:, 0], best[:, 1]))
-    return _mean(rhos)
 
 
 def _spearman(first: Array, second: Array) -> float:

@@ -1,6 +1,15 @@
 """Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
 
-from opscore.policies import baselines, first_order, oracle, random, tenas, trained, zero_cost
+from opscore.policies import (
+    baselines,
+    first_order,
+    oracle,
+    random,
+    residual,
+    tenas,
+    trained,
+    zero_cost,
+)
 from opscore.policies.base import (
     POLICIES,
     Context,
@@ -33,6 +42,7 @@ __all__ = [
     "make_policy",
     "oracle",
     "random",
+    "residual",
     "split_names",
     "tenas",
     "trained",

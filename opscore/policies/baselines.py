@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from scipy.stats import rankdata
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, note, unknown
 from opscore.oracles import Oracle
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.proxies import Score, get_proxy
@@ -32,6 +32,9 @@ class FixedOrder(Policy):
         for op in order:
             if op not in known:
                 raise unknown(f"operation of {space.name}", op, known)
+        last = [op for op in known if op not in order]
+        if len(last) > 1:
+            note(f"{name}: operations that are not named share the last place: {', '.join(last)}")
         self._worth = {op: len(order) - place for place, op in enumerate(order)}
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
@@ -102,19 +105,19 @@ def _order_in_hindsight(oracle: Oracle) -> list[str]:
     return sorted(worth, key=lambda op: -worth[op])
 
 
-def _parse(argument: str) -> list[str]:
-    """Operation names of 'a>b>c'; UserError where one is empty or named twice."""
+def parse_order(argument: str) -> list[str]:
+    """Operation names of 'a>b>c', best first; UserError where one is empty or named twice."""
     order = [op.strip() for op in argument.split(">")]
     if len(order) < 2 or not all(order) or len(set(order)) < len(order):
         raise UserError(
-            f"fixed-order needs two different operations or more, best first, as in "
-            f"'fixed-order(nor_conv_3x3>skip_connect)', got '{argument}'"
+            f"an order needs two different operations or more, best first, as in "
+            f"'nor_conv_3x3>skip_connect', got '{argument}'"
         )
     return order
 
 
 def _build_order(context: Context, argument: str) -> Policy:
-    return FixedOrder(f"fixed-order({argument})", _parse(argument), context.space)
+    return FixedOrder(f"fixed-order({argument})", parse_order(argument), context.space)
 
 
 def _build_best(context: Context, argument: str) -> Policy:
@@ -134,7 +137,7 @@ POLICIES.add(
         _build_order,
         FixedOrder,
         "one order of the operations on every edge, best first: a baseline",
-        check_argument=_parse,
+        check_argument=parse_order,
         argument="OP>OP...",
     ),
 )

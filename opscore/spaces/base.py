@@ -32,6 +32,9 @@ class SearchSpace:
             inputs and that keeps two.
         stages: groups of edges (by index) that are decided one group after the other; all together
             where not given.
+        weightless: names of the operations that have no weights, but where one must change width
+            or resolution. What is not named has weights, or is a choice of inputs.
+        identity: the one of these that hands its input on as it is; empty where there is none.
     """
 
     name: str
@@ -39,6 +42,8 @@ class SearchSpace:
     operations: tuple[tuple[str, ...], ...]
     keeps: tuple[int, ...] = ()
     stages: tuple[tuple[int, ...], ...] = ()
+    weightless: tuple[str, ...] = ()
+    identity: str = ""
 
     def __post_init__(self) -> None:
         count = len(self.edges)
@@ -60,6 +65,10 @@ class SearchSpace:
                 )
         if sorted(edge for stage in self.stages for edge in stage) != list(range(count)):
             raise UserError(f"the stages of space '{self.name}' must hold each edge once")
+        known = {op for operations in self.operations for op in operations}
+        for op in (*self.weightless, *filter(None, [self.identity])):
+            if op not in known:
+                raise unknown(f"operation of space '{self.name}'", op, sorted(known))
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -141,6 +150,39 @@ class SearchSpace:
         return tuple(
             (edge, op) for edge in range(len(self.edges)) for op in architecture.remaining(edge)
         )
+
+    @cached_property
+    def residual_edges(self) -> tuple[int, ...]:
+        """Edges that alone join a cell's input to its output, beside other paths (by index).
+
+        Found from :meth:`graphs`: the arrow that changes with the edge's operation leaves a node
+        that no arrow enters and enters one that none leaves. A skip connection there makes a
+        residual block of the cell. Empty where operations are nodes, or where the output puts
+        several nodes side by side.
+        """
+        first = [0] * len(self.edges)
+        before = self.graphs(self.architecture(self._numbered(first)))
+        found = []
+        for edge, count in enumerate(self.choice_counts):
+            if count < 2:
+                continue
+            after = self.graphs(
+                self.architecture(self._numbered([*first[:edge], 1, *first[edge + 1 :]]))
+            )
+            changed = [
+                (graph, arrow)
+                for old, new in zip(before, after, strict=True)
+                for graph, others in ((old, new), (new, old))
+                for arrow in graph.arrows
+                if arrow not in others.arrows
+            ]
+            if changed and all(graph.is_shortcut(arrow) for graph, arrow in changed):
+                found.append(edge)
+        return tuple(found)
+
+    def _numbered(self, choices: Sequence[int]) -> list[tuple[int, ...]]:
+        """The operations of each edge's choice, by the choice's number."""
+        return [self.choices[edge][number] for edge, number in enumerate(choices)]
 
     def stage_of(self, edge: int) -> int:
         """The number of the stage in which an edge is decided."""

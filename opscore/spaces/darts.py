@@ -49,6 +49,9 @@ OPERATIONS = (
 #: Every operation that some of these spaces has.
 ALL_OPERATIONS = (NONE, *OPERATIONS, "noise")
 
+#: Those without weights; 'noise' draws its output.
+WEIGHTLESS = (NONE, "max_pool_3x3", "avg_pool_3x3", "skip_connect", "noise")
+
 #: (operation, node that it reads).
 Pair = tuple[str, int]
 
@@ -295,6 +298,8 @@ def _short(text: str) -> str:
 
 
 def _make(name: str, operations: Iterable[tuple[str, ...]]) -> DARTSSpace:
+    operations = tuple(operations)
+    offered = {op for edge in operations for op in edge}
     n_edges = N_OPERATIONS + len(CHOOSING)
     return DARTSSpace(
         name=name,
@@ -308,6 +313,8 @@ def _make(name: str, operations: Iterable[tuple[str, ...]]) -> DARTSSpace:
         ),
         keeps=(*(1,) * N_OPERATIONS, *(2,) * len(CHOOSING)),
         stages=(tuple(range(N_OPERATIONS)), tuple(range(N_OPERATIONS, n_edges))),
+        weightless=tuple(op for op in WEIGHTLESS if op in offered),
+        identity="skip_connect" if "skip_connect" in offered else "",
     )
 
 

@@ -40,6 +40,15 @@ class Graph:
         following = tuple(Arrow(place, place + 1) for place in range(len(self.nodes) - 1))
         return self.arrows == following
 
+    def is_shortcut(self, arrow: Arrow) -> bool:
+        """Whether an arrow alone leads from where the graph begins to where it ends.
+
+        Not where it is the only arrow: then it is all there is.
+        """
+        begins = all(other.target != arrow.source for other in self.arrows)
+        ends = all(other.source != arrow.target for other in self.arrows)
+        return begins and ends and len(self.arrows) > 1
+
     def dot(self) -> str:
         """The graph in the language of graphviz."""
         lines = [f"digraph {_quoted(self.name)} {{", "  rankdir=LR; node [shape=box];"]

@@ -80,4 +80,6 @@ MOBILENET = MobileNetSpace(
     operations=tuple(
         BLOCK_NAMES if layer in FIRST else (*BLOCK_NAMES, SKIP) for layer in range(N_LAYERS)
     ),
+    weightless=(SKIP,),
+    identity=SKIP,
 )

@@ -72,4 +72,6 @@ NASBENCH201 = NASBench201Space(
     name="nasbench201",
     edges=tuple(f"{source}->{target}" for source, target in NODES),
     operations=(OPERATIONS,) * len(NODES),
+    weightless=("none", "skip_connect", "avg_pool_3x3"),
+    identity="skip_connect",
 )

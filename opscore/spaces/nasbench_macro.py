@@ -57,4 +57,6 @@ NASBENCH_MACRO = NASBenchMacroSpace(
     name="nasbench-macro",
     edges=tuple(f"layer {number}" for number in range(N_LAYERS)),
     operations=(OPERATIONS,) * N_LAYERS,
+    weightless=("identity",),
+    identity="identity",
 )

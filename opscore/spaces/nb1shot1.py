@@ -197,6 +197,7 @@ def _make(number: int) -> NB1Shot1Space:
         ),
         keeps=(*(1 for _ in blocks), *(counts[vertex] for vertex in choosing)),
         stages=(tuple(range(len(blocks))), tuple(inner), (inner.stop,)),
+        weightless=(MAXPOOL3X3,),
         number=number,
     )
 

@@ -67,4 +67,6 @@ TRANSNAS_MICRO = TransNASMicroSpace(
     name="transnas-micro",
     edges=tuple(f"{source}->{target}" for source, target in NODES),
     operations=(OPERATIONS,) * len(NODES),
+    weightless=("none", "skip_connect"),
+    identity="skip_connect",
 )

@@ -24,6 +24,8 @@ from opscore.supernets.nasbench201 import ReLUConvBN, make_operation
 from opscore.supernets.signs import SignKernel
 
 OPERATIONS = ("skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+IDENTITY = "skip_connect"
+WEIGHTLESS = (IDENTITY, "avg_pool_3x3")
 
 #: Width of every layer.
 CHANNELS = 16
@@ -35,7 +37,13 @@ def chain_space(length: int) -> SearchSpace:
     if length < 1:
         raise UserError(f"a chain has 1 edge or more, got {length}")
     edges = tuple(f"{node}->{node + 1}" for node in range(length))
-    return SearchSpace(f"chain-{length}", edges, (OPERATIONS,) * length)
+    return SearchSpace(
+        f"chain-{length}",
+        edges,
+        (OPERATIONS,) * length,
+        weightless=WEIGHTLESS,
+        identity=IDENTITY,
+    )
 
 
 def build_chain(length: int, seed: int, *, channels: int = CHANNELS) -> ChainSupernet:

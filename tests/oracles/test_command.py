@@ -48,9 +48,12 @@ def test_the_published_best_acc(run, data_dir):
     best = [row["best"] for row in payload["oracle"] if row["edge"] == 0]
     assert best == pytest.approx([94.15, 94.18, 94.44, 94.68, 93.86])
     assert payload["noise"]["n_repeated"] == 13_400
+    names = ["best-acc", "best-acc(k=10)", "best-acc(k=30)", "avg-acc"]
+    assert [row["reference"] for row in payload["references"]] == names
     code, out, _ = run("--noise", "--split", "test", "--data-dir", data_dir)
     assert code == 0
     assert "13,400" in out
+    assert "best-acc(k=10)" in out
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_initial_gives_one_row_for_each_policy_seed_edge_and_operation():
     sizes = result.scores.groupby("policy", sort=False).size()
     assert sizes.to_dict() == {
         "best-acc": 30, "avg-acc": 30, "zc-pt(nwot)": 60, "disc-zc(nwot)": 60, "random": 60,
-        "best-fixed-order": 30, "op-params": 30, "op-flops": 30,
+        "best-fixed-order": 30, "op-params": 30, "op-flops": 30, "residual(params)": 30,
     }  # fmt: skip
     assert result.scores.loc[result.scores.policy == "best-acc", "seed"].isna().all()
     assert (result.scores.status == "ok").all()

@@ -29,11 +29,12 @@ from opscore.experiments.settings import no_truth, truth_of
 from opscore.isolation import isolated
 from opscore.oracles import Truth
 from opscore.policies import as_names, find_family
+from opscore.policies.residual import RESIDUAL, has_residual_edge
 from opscore.published import Setting, published_initial
 from opscore.rng import as_seeds
 from opscore.runs.run import complete
 from opscore.runs.store import Outcome, RunStore, provenance
-from opscore.spaces import get_space
+from opscore.spaces import SearchSpace, get_space
 
 #: Called with each unit's table as it comes in.
 OnDone = Callable[[Unit, pd.DataFrame], object]
@@ -41,8 +42,13 @@ OnDone = Callable[[Unit, pd.DataFrame], object]
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
 
-#: What needs no look at an edge; scored beside every policy that is set against the truth.
-BASELINES = ("best-fixed-order", "op-params", "op-flops")
+#: What needs no network; scored beside every policy that is set against the truth.
+BASELINES = ("best-fixed-order", "op-params", "op-flops", RESIDUAL)
+
+
+def baselines_of(space: SearchSpace) -> tuple[str, ...]:
+    """The baselines that say something of a space: the last one needs a residual edge."""
+    return tuple(name for name in BASELINES if name != RESIDUAL or has_residual_edge(space))
 
 
 @dataclass(frozen=True)
@@ -220,8 +226,8 @@ def initial(
         jobs: worker processes.
         on_done: called as each (policy, seed) comes in.
         oracle: which table is the truth.
-        baselines: also score :data:`BASELINES`, which say how far a mere preference for some
-            operations gets, where the space has a truth.
+        baselines: also score those of :data:`BASELINES` that the space has, which say how far one
+            gets without a network, where the space has a truth.
         **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
 
     Raises:
@@ -238,7 +244,8 @@ def initial(
     )
     resolved = with_truth(asked, ORACLE_POLICIES)
     if baselines and resolved.oracle.known:
-        names = tuple(dict.fromkeys((*resolved.policies, *BASELINES)))
+        bars = baselines_of(get_space(resolved.space))
+        names = tuple(dict.fromkeys((*resolved.policies, *bars)))
         resolved = replace(resolved, policies=names).resolved()
     tell = None if on_done is None else partial(_tell, on_done)
     outcomes = complete(units(resolved), store, jobs=jobs, on_done=tell)

@@ -1,0 +1,114 @@
+"""How well each reference agrees with itself from one training of the architectures to another.
+
+Who knew one training of every architecture exactly would agree so well with another: that is how
+much a comparison with the reference can tell. It is no strict ceiling, since a policy that comes
+closer to the accuracies behind both trainings may agree more. The part that is specific to edges is
+noisier than the whole, and has a number of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from opscore.analysis.cells import Strengths, rho_matrix
+from opscore.analysis.edge_specific import agreement_of
+from opscore.analysis.intervals import mean_over_cells
+from opscore.oracles import Oracle
+from opscore.oracles.references import REFERENCES, Reference
+from opscore.rng import numpy_generator
+
+#: How often two trainings of each architecture are drawn.
+N_DRAWS = 100
+
+_COLUMNS = {
+    "reference": "str",
+    "rho": "float64",  # of one training with another, mean over draws
+    "edge_specific": "float64",  # likewise, beyond an order that is the same on all edges
+    "n_draws": "int64",
+}
+
+_ONE, _OTHER = "one training", "another training"
+
+
+def agreement_between_trainings(
+    oracle: Oracle, references: Sequence[Reference] = REFERENCES, *, seed: int = 0
+) -> pd.DataFrame:
+    """Agreement of each reference with itself, from two trainings of every architecture.
+
+    Each draw takes two different trainings of every architecture that has them, and leaves the
+    others out. Edges are those of the first stage, where a space decides its edges in stages.
+
+    Args:
+        oracle: the truth; how it reduces its trials makes no difference.
+        references: what is compared; by default best-acc, best-acc(k=10), best-acc(k=30), avg-acc.
+        seed: seed of the draws.
+
+    Returns:
+        A frame with columns reference, rho, edge_specific and n_draws, one row per reference; no
+        rows where no architecture has two trainings. A value is missing where no draw defines it.
+    """
+    generator = numpy_generator(seed, "agreement between trainings")
+    found = [
+        {"reference": reference.name, **_agreement(*halves, reference)}
+        for halves in (_halves(oracle, generator) for _ in range(N_DRAWS))
+        if not np.isnan(halves[0].trials).all()
+        for reference in references
+    ]
+    if not found:
+        return pd.DataFrame({name: [] for name in _COLUMNS}).astype(_COLUMNS)
+    rows = pd.DataFrame(found).groupby("reference", sort=False, as_index=False)
+    means = rows[["rho", "edge_specific"]].mean().assign(n_draws=N_DRAWS)
+    return means[list(_COLUMNS)].astype(_COLUMNS)
+
+
+def _halves(oracle: Oracle, generator: np.random.Generator) -> tuple[Oracle, Oracle]:
+    """The same truth from one training of each architecture, and from another.
+
+    Entries with the same trainings are the same network, and have the same draw.
+    """
+    trials = oracle.trials
+    known = ~np.isnan(trials)
+    flat = trials.reshape(-1, trials.shape[-1])
+    rows, network = np.unique(np.nan_to_num(flat, nan=-np.inf), axis=0, return_inverse=True)
+    drawn = generator.random(rows.shape)[network].reshape(trials.shape)
+    order = np.argsort(np.where(known, drawn, 2.0), axis=-1)
+    two = np.take_along_axis(trials, order[..., :2], axis=-1)
+    two = np.where(known.sum(axis=-1, keepdims=True) < 2, np.nan, two)
+    one, other = (
+        replace(oracle, trials=two[..., [half % two.shape[-1]]], seeds=0, allow_partial=True)
+        for half in (0, 1)
+    )
+    return one, other
+
+
+def _agreement(one: Oracle, other: Oracle, reference: Reference) -> dict[str, float]:
+    scores = pd.concat(
+        [_scores(one, reference, _ONE), _scores(other, reference, _OTHER)], ignore_index=True
+    )
+    cells = Strengths(scores).cells(_ONE, _OTHER)
+    return {
+        "rho": mean_over_cells(rho_matrix(cells)),
+        "edge_specific": agreement_of(cells, tested=False)[0],
+    }
+
+
+def _scores(oracle: Oracle, reference: Reference, name: str) -> pd.DataFrame:
+    """What the reference gives to the operations of A_0, the columns that are compared."""
+    state = oracle.space.initial_state()
+    rows = [
+        (
+            edge,
+            oracle.space.operations[edge][op],
+            reference.worth(oracle, state.discretize(edge, op)),
+        )
+        for edge in state.next_edges
+        for op in state.remaining(edge)
+    ]
+    table = pd.DataFrame(rows, columns=["edge", "op", "strength"])
+    status = np.where(table["strength"].notna(), "ok", "no architecture was trained twice")
+    nothing = pd.array([pd.NA] * len(table), dtype="Int64")
+    return table.assign(policy=name, seed=nothing, iteration=0, status=status)
