@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from opscore.errors import UserError, note
+from opscore.errors import UserError, note, whole_number
 
 if TYPE_CHECKING:
     import torch
@@ -30,16 +30,10 @@ def check_seed(seed: object) -> int:
 
     UserError when it is no whole number from 0 to 2^63 - 1.
     """
-    try:
-        found = int(seed)  # type: ignore[call-overload]
-        whole = bool(found == seed)
-    except (TypeError, ValueError, OverflowError):
-        whole = False
-    if not whole:
-        raise UserError(f"a seed is a whole number, got {seed!r}")
+    found = whole_number(seed, "a seed")
     if not 0 <= found <= LARGEST_SEED:
         raise UserError(f"seeds are 0 to 2^63 - 1, got {found}")
-    return int(found)
+    return found
 
 
 def derive_seed(seed: int, *purpose: str | int) -> int:

@@ -22,7 +22,7 @@ from torch import nn
 from opscore import progress as reporting
 from opscore.data.files import writable_file
 from opscore.data.tables import DamagedTableError, read_checked, write_checked
-from opscore.errors import UserError, note
+from opscore.errors import UserError, note, whole_number
 from opscore.experiments.dependencies import image_key, proxy_code, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.fingerprint import hash_of, named_once
@@ -31,7 +31,7 @@ from opscore.isolation import isolated
 from opscore.oracles import Oracle
 from opscore.policies import split_names
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy, may_pass
-from opscore.rng import numpy_generator
+from opscore.rng import check_seed, numpy_generator
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, build_network, images_for, network_version
@@ -105,6 +105,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     data_dir = None if data_dir is None else Path(data_dir)
     store = None if store is None else writable_file(store)
     source, meaning = resolve_images(images, data_dir), check_meaning(meaning)
+    batch_size, seed = whole_number(batch_size, "batch_size", 1), check_seed(seed)
     settings = dict(zip(_KEY, (space, size, source, batch_size, seed, meaning), strict=True))
     SUPERNETS[space].size(size)
     states = _unique_states(space, architectures)

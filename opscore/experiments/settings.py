@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, take_whole_numbers, unknown
 from opscore.experiments.brought import check_brought
 from opscore.images import ImageSet, resolve_images
 from opscore.oracles import NO_TRUTH, Truth, has_oracle, load_accuracies, load_truth
@@ -53,6 +53,9 @@ class OracleSettings:
     seeds: str | int | None = None
     source: str = "auto"
     allow_partial: bool = False
+
+    def __post_init__(self) -> None:
+        take_whole_numbers(self)
 
     @property
     def known(self) -> bool:
@@ -160,6 +163,9 @@ class ScoringSettings:
     training: TrainingProfile | str = "auto"
     cache: Path | None = None
     image_size: int | None = None
+
+    def __post_init__(self) -> None:
+        take_whole_numbers(self)
 
     @property
     def profile(self) -> TrainingProfile:

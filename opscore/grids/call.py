@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from opscore import progress
 from opscore.data.files import writable_folder
-from opscore.errors import OpscoreError, UserError, note, unknown
+from opscore.errors import OpscoreError, UserError, note, unknown, whole_number
 from opscore.fingerprint import named_once
 from opscore.grids.backends import BACKENDS, backend_ready
 from opscore.grids.grid import Cell, Grid
@@ -229,8 +229,7 @@ def _is_count(text: str) -> bool:
 
 def _check(jobs: int, backend: str, finished: str, retries: int, threads: int) -> None:
     for name, value, least in (("jobs", jobs, 1), ("retries", retries, 0), ("threads", threads, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UserError(f"{name} is {least} or more, got {value!r}")
+        whole_number(value, name, least)
     if backend not in BACKENDS:
         raise unknown("backend", str(backend), BACKENDS)
     if finished not in FINISHED:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore import schema
-from opscore.errors import UserError
+from opscore.errors import UserError, take_whole_numbers
 from opscore.fingerprint import fingerprint
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
@@ -61,6 +61,7 @@ class Oracle:
     rows: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
+        take_whole_numbers(self)
         counts = self.space.choice_counts
         if self.trials.shape[:-1] != counts or self.trials.ndim <= len(counts):
             raise UserError(

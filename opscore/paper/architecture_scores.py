@@ -26,7 +26,7 @@ import pandas as pd
 
 from opscore import progress as reporting
 from opscore.data.files import write_table
-from opscore.errors import UserError
+from opscore.errors import UserError, take_whole_numbers
 from opscore.experiments.dependencies import image_key
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
@@ -60,6 +60,9 @@ class RecordSettings:
     batch_size: int = 64
     images: str = "auto"
     data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        take_whole_numbers(self)
 
     def resolved(self) -> RecordSettings:
         """The same with 'auto' decided; UserError for a bad batch size."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from opscore import progress
-from opscore.errors import UserError
+from opscore.errors import UserError, whole_number
 from opscore.fingerprint import named_once
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.runs.workers import in_workers
@@ -128,8 +128,7 @@ def complete(
         UserError: the number of jobs is below one, or a run refuses its settings.
         OpscoreError: a worker was killed.
     """
-    if jobs < 1:
-        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
+    whole_number(jobs, "the number of jobs", 1)
     outcomes: dict[int, Outcome] = {}
 
     def take(place: int, outcome: Outcome | UserError) -> None:

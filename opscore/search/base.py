@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
-from opscore.errors import UserError, note, unknown
+from opscore.errors import UserError, note, take_whole_numbers, unknown, whole_number
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
 from opscore.progress import reach
@@ -110,6 +110,9 @@ class SearchSettings:
     cache: Path | None = None
     image_size: int | None = None
 
+    def __post_init__(self) -> None:
+        take_whole_numbers(self)
+
     def scoring(self, policy: str = "random") -> ScoringSettings:
         """The settings of scoring by one policy, as these say."""
         mine = {each.name for each in fields(self)}
@@ -134,8 +137,7 @@ class SearchSettings:
             raise unknown("way to draw weights in validation", self.validation_weights, WEIGHTS)
         check_race(self.race)
         for name, least in (("proposals", 1), ("validation", 0), ("evaluations", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {least} or more, got {getattr(self, name)}")
+            whole_number(getattr(self, name), name, least)
         scoring = self.scoring().resolved()
         resolved = replace(
             self,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from opscore.errors import UserError
+from opscore.errors import UserError, whole_number
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.search.base import (
@@ -168,8 +168,7 @@ def zero_cost_pt(
     Raises:
         UserError: a name is unknown, a number is out of range, or nothing could be scored.
     """
-    if jobs < 1:
-        raise UserError(f"the number of jobs is 1 or more, got {jobs}")
+    whole_number(jobs, "the number of jobs", 1)
     name = f"{family_of(policy)}({proxy})"
     resolved = SearchSettings(
         methods=(name,),

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, take_whole_numbers, unknown
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class TrainingProfile:
     alpha_weight_decay: float = 1e-3
 
     def __post_init__(self) -> None:
+        take_whole_numbers(self)
         for field in ("steps", "images", "validation", "tuning_steps"):
             value = getattr(self, field)
             if value is not None and value < 1:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
-from opscore.errors import UserError
+from opscore.errors import UserError, take_whole_numbers
 from opscore.experiments import earlier
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
@@ -64,6 +64,9 @@ class RetrainingUnit(Run):
     edge: int
     epochs: int
     progress: OnRetrained | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        take_whole_numbers(self)
 
     @property
     def label(self) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from opscore import progress, schema
-from opscore.errors import UserError
+from opscore.errors import UserError, take_whole_numbers
 from opscore.experiments import earlier
 from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
@@ -97,6 +97,9 @@ class ToyUnit(Run):
     settings: ScoringSettings
     length: int
     seed: int
+
+    def __post_init__(self) -> None:
+        take_whole_numbers(self)
 
     def key(self) -> dict[str, Any]:
         """What the scores depend on, as plain values."""
