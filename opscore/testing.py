@@ -27,10 +27,10 @@ from opscore.images import Batch, NoiseImages
 from opscore.oracles import NO_TRUTH, has_oracle, load_accuracies
 from opscore.policies import find_family, make_policy
 from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
-from opscore.proxies.copying import copy_network
 from opscore.proxies.score import OK
 from opscore.spaces import State, get_space
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
+from opscore.supernets.copying import copy_network
 
 #: Images in the minibatch of most checks, other sizes that have to work, and their width.
 _BATCH, _OTHER_SIZES = 6, (5, 9)

@@ -9,6 +9,7 @@ import torch
 
 from opscore.errors import UserError
 from opscore.images import Batch, load_batch
+from opscore.isolation import isolated
 from opscore.policies import find_family
 from opscore.proxies import get_proxy
 from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
@@ -63,6 +64,7 @@ def needs_labels(policy: str) -> bool:
     return family.argument == "PROXY" and "labels" in get_proxy(argument).needs
 
 
+@isolated()
 @torch.no_grad()
 def _check_size(supernet: Supernet, batch: Batch, path: Path) -> None:
     weights = supernet.weights(supernet.space.initial_state())

@@ -24,6 +24,7 @@ from opscore.experiments.settings import ScoringSettings
 from opscore.images import IMAGE_SETS, image_content, load_images
 from opscore.policies import find_family
 from opscore.runs.store import RECORD_FILE, RunStore
+from opscore.supernets import network_version
 
 #: The version that a key named.
 VERSION = "0.1.0"
@@ -120,9 +121,11 @@ def unit_key(
 
 
 def _is_own(settings: ScoringSettings, policy: str) -> bool:
-    """Whether scores depend on nothing from outside, and on weights as they were in version 1."""
+    """Whether scores depend on nothing from outside, and on networks as they were in version 1."""
     key = {**start_key("", settings.space), **policy_key(policy)}
     key |= survivors_key(settings, find_family(policy)[1])
+    if network_version(settings.space) != "1":
+        return False
     return not key.keys() & {"space_content", "policy_code", "proxy_code", "proxy_weights"}
 
 

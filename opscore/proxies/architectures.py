@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from copy import deepcopy
 
 import torch
 
 from opscore.engine import CannotTraceError, Forms, synaptic_flows
 from opscore.errors import UserError
+from opscore.isolation import isolated
 from opscore.proxies.nwot import log_determinant
 from opscore.proxies.synflow import log_flow
 from opscore.spaces import State
 from opscore.supernets import Supernet
+from opscore.supernets.copying import copy_network
 from opscore.supernets.measure import one_thread
 
 
@@ -29,6 +30,7 @@ def can_be_read(supernet: Supernet, shape: Sequence[int]) -> bool:
     return True
 
 
+@isolated()
 def forms_of(
     supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]
 ) -> list[Hashable]:
@@ -47,6 +49,7 @@ def forms_of(
     return [forms.form(supernet.weights(state)) for state in architectures]
 
 
+@isolated()
 def nwot_of_architectures(
     supernet: Supernet, architectures: Sequence[State], images: torch.Tensor
 ) -> list[float]:
@@ -59,7 +62,7 @@ def nwot_of_architectures(
         architectures: states with one choice on every edge.
         images: [N, channels, height, width].
     """
-    own = deepcopy(supernet).train()
+    own = copy_network(supernet).train()
     own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     forms = _read(own, images.shape[1:])
     tables: dict[Hashable, torch.Tensor] = {}
@@ -79,12 +82,13 @@ def nwot_of_architectures(
     return values
 
 
+@isolated()
 def synflow_of_architectures(
     supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]
 ) -> list[float]:
     """log S of each architecture; minus infinity where nothing flows."""
     weights = [supernet.weights(state) for state in architectures]
-    flows = synaptic_flows(supernet, weights, shape)
+    flows = synaptic_flows(copy_network(supernet), weights, shape)
     if flows is None:
         raise UserError(f"{type(supernet).__name__} cannot be scored as many networks at once")
     return [log_flow(flow) for flow in flows]

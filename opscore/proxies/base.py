@@ -17,14 +17,15 @@ from opscore import progress
 from opscore.engine import shared_networks
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
-from opscore.isolation import isolated
-from opscore.proxies.copying import copy_network
+from opscore.isolation import isolated, seed_generators
+from opscore.proxies.common import seed_of
 from opscore.proxies.failures import attempt, is_failure, reason_of, unfit
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import OK, Score
 from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets import SURVIVORS, StateNetwork, Supernet, Survivors
+from opscore.supernets.copying import copy_network
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -141,8 +142,13 @@ class Proxy:
     ) -> Score:
         """The score of a network on a minibatch, with failures as a status.
 
-        The network itself is left as it was: the proxy works on a copy, in its own mode.
-        ``fast=False`` is the plain path. UserError for a precision that there is no fast path in.
+        The network itself is neither run nor altered: all work is done on a copy, in the proxy's
+        mode. ``fast=False`` is the plain path. The score depends on the weights and the batch: what
+        draws from global random generators, such as dropout, draws from seeds that the batch's
+        images give, and the caller's generators stay as they are.
+
+        UserError for a precision that there is no fast path in, and for a network that cannot be
+        copied or has no weights yet.
         """
         self.require_precision(precision)
         reason = unfit(network, batch)
@@ -158,25 +164,38 @@ class Proxy:
         fast: bool,
         precision: Precision = "full",
     ) -> Score:
-        own = batch.own()
+        own, seed = batch.own(), self._seed(batch)
 
         def compute() -> float:
             value: float | None = None
             if fast and self.network_engine is not None:
-                value = self.network_engine(network, own, meaning, **_dtype_option(precision))
+                option = _dtype_option(precision)
+                seed_generators(seed)
+                value = self.network_engine(self._own(network), own, meaning, **option)
             if value is not None:
                 return value
             if precision != "full":
                 raise UserError(f"'{self.name}' has no {precision} for this network")
-            return self._function(meaning)(self._in_mode(copy_network(network)), own)
+            copied = self._own(network)
+            seed_generators(seed)
+            return self._function(meaning)(copied, own)
 
         return attempt(self.name, compute, self.undefined)
 
     def _function(self, meaning: Meaning) -> ProxyFunction:
         return self.clean if meaning == "clean" and self.clean is not None else self.function
 
-    def _in_mode(self, network: N) -> N:
-        return network.train(self.mode == "train")
+    def _own(self, network: N) -> N:
+        """A copy to compute on: in the proxy's mode, with frozen weights as weights."""
+        own = copy_network(network).train(self.mode == "train")
+        for parameter in own.parameters():
+            if parameter.is_floating_point() or parameter.is_complex():
+                parameter.requires_grad_()
+        return own
+
+    def _seed(self, batch: Batch) -> int:
+        """Seed of what a function, or a forward pass in it, draws from global generators."""
+        return seed_of(batch, "score", self.name)
 
     @isolated()
     def scores(
@@ -240,7 +259,7 @@ class Proxy:
         faithful = meaning == "faithful"
         if fast and isinstance(self.engine, str) and meaning in self.engine_meanings:
             # One copy for all of them: such a function leaves it as it was.
-            own = self._in_mode(copy_network(supernet))
+            own = self._own(supernet)
             networks: Iterable[tuple[Sequence[int], nn.Module]] | None
             if self.engine == "unaltered":
                 networks = (
@@ -267,10 +286,11 @@ class Proxy:
         meaning: Meaning,
     ) -> list[Score]:
         """Scores by position, from distinct networks with the positions of each."""
-        function, own = self._function(meaning), batch.own()
+        function, own, seed = self._function(meaning), batch.own(), self._seed(batch)
         found: dict[int, Score] = {}
         for positions, network in networks:
             network.training = self.mode == "train"
+            seed_generators(seed)
             score = attempt(self.name, partial(function, network, own), self.undefined)
             # A function that takes gradients of the images leaves none to the next one.
             own.images.requires_grad_(False).grad = None
@@ -320,7 +340,8 @@ class Proxy:
         start = time.perf_counter()
         option = _dtype_option(precision)
         try:
-            values = self.engine(supernet, states, batch.own(), meaning, **option)
+            seed_generators(self._seed(batch))
+            values = self.engine(self._own(supernet), states, batch.own(), meaning, **option)
         except Exception as error:
             if not is_failure(error):
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,11 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 from torch.utils.hooks import RemovableHandle
 
 from opscore.errors import UserError
 from opscore.images import Batch
-from opscore.rng import torch_generator
+from opscore.rng import derive_seed
 from opscore.supernets import StateNetwork
 
 #: What zero-cost-nas counts.
@@ -31,13 +35,87 @@ def counted_layers(network: nn.Module) -> list[Layer]:
 
 
 def counted_weights(network: nn.Module) -> list[Tensor]:
-    """The weights of the counted layers, ready for autograd."""
-    return [layer.weight.requires_grad_() for layer in counted_layers(network)]
+    """The weights of the counted layers, ready for autograd; one that layers share, once.
+
+    Ask before the forward pass: a weight that a layer computes (weight norm, spectral norm,
+    pruning, any parametrization) is made a plain one of the same value, in place.
+    """
+    weights = dict.fromkeys(map(plain_weight, counted_layers(network)))
+    return [weight.requires_grad_() for weight in weights]
+
+
+def plain_weight(layer: Layer) -> Tensor:
+    """The weight of a layer as a parameter of its own; in place where it is computed from others.
+
+    UserError where it is not known how.
+    """
+    if "weight" not in layer._parameters:
+        if parametrize.is_parametrized(layer, "weight"):
+            parametrize.remove_parametrizations(layer, "weight")
+        for key, hook in list(layer._forward_pre_hooks.items()):
+            if isinstance(hook, WeightNorm | SpectralNorm | BasePruningMethod):
+                hook.remove(layer)
+                del layer._forward_pre_hooks[key]
+    if not isinstance(layer._parameters.get("weight"), nn.Parameter):
+        raise UserError(
+            f"the weight of a {type(layer).__name__} is no parameter of it but is computed in an "
+            "unknown way, so that there is no gradient with respect to it"
+        )
+    return layer.weight
+
+
+def logits_of(network: nn.Module, images: Tensor) -> Tensor:
+    """What a network returns for images; UserError where that is not one tensor of numbers."""
+    found = network(images)
+    if isinstance(found, Tensor):
+        if found.is_floating_point() and found.ndim > 1 and len(found) == len(images):
+            return found
+        kind = str(found.dtype).removeprefix("torch.")
+        what = f"a {kind} tensor of shape {[*found.shape]} for {len(images)} images"
+    else:
+        count = f" of {len(found)}" if isinstance(found, Sized) else ""
+        what = f"a {type(found).__name__}{count}"
+    owner = network.supernet if isinstance(network, StateNetwork) else network
+    raise UserError(
+        f"a network returns its logits, one real tensor [images, classes]; "
+        f"{type(owner).__name__} returns {what}: wrap it in a module that returns the logits alone"
+    )
+
+
+def run(network: nn.Module, images: Tensor) -> None:
+    """A forward pass for what hooks see of it, whatever the network returns.
+
+    ArithmeticError where it returns numbers that are not finite.
+    """
+    output = network(images)
+    if isinstance(output, Tensor):
+        finite(output, "the network's output")
 
 
 def loss(network: nn.Module, batch: Batch) -> Tensor:
     """L: the mean softmax cross-entropy of a minibatch; ArithmeticError if it is not finite."""
-    return finite(functional.cross_entropy(network(batch.images), batch.labels), "the loss")
+    return finite(functional.cross_entropy(*logits_and_labels(network, batch)), "the loss")
+
+
+def logits_and_labels(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits [N, classes] and labels [N]; UserError where the labels are not classes of theirs."""
+    logits = logits_of(network, batch.images)
+    check_labels(logits, batch.labels)
+    return logits, batch.labels
+
+
+def check_labels(logits: Tensor, labels: Tensor) -> None:
+    """UserError where logits are not [N, classes], or labels are not classes of theirs."""
+    if logits.ndim != 2 or len(logits) != len(labels):
+        raise UserError(
+            f"a loss needs logits [images, classes] for {len(labels)} images, "
+            f"got them of shape {[*logits.shape]}"
+        )
+    least, most = (int(end) for end in labels.aminmax())
+    if least < 0 or most >= logits.shape[1]:
+        raise UserError(
+            f"the labels are {least} to {most}, and the network has {logits.shape[1]} classes"
+        )
 
 
 def finite(value: Tensor, what: str) -> Tensor:
@@ -92,7 +170,7 @@ def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:
     the last step before the average over the image: it fixes the sum of what it returns.
     """
     images = batch.images.detach().clone().requires_grad_()
-    logits = network(images)
+    logits = logits_of(network, images)
     (jacobian,) = torch.autograd.grad(logits.sum(), images)
     rounding = 1000 * torch.finfo(logits.dtype).eps * logits.detach().abs().max()
     if jacobian.abs().max() * images.detach().abs().max() <= rounding:
@@ -143,9 +221,14 @@ def draw_of(batch: Batch, *purpose: str) -> torch.Generator:
     Proxies that draw noise draw the same noise again for the same images, and other noise for the
     minibatch of another seed.
     """
+    return torch.Generator().manual_seed(seed_of(batch, *purpose))
+
+
+def seed_of(batch: Batch, *purpose: str) -> int:
+    """The seed of :func:`draw_of`."""
     pixels = batch.images.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
     seed = int.from_bytes(hashlib.sha256(pixels).digest()[:7], "big")
-    return torch_generator(seed, *purpose)
+    return derive_seed(seed, *purpose)
 
 
 def normal_like(images: Tensor, draw: torch.Generator) -> Tensor:

@@ -18,7 +18,7 @@ from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import input_jacobian, require_images
+from opscore.proxies.common import input_jacobian, logits_of, require_images
 from opscore.proxies.jacob_cov import SMALL, correlations
 
 #: Up to so many classes the classes are added, beyond it they are compared.
@@ -38,7 +38,7 @@ def epe_nas(network: nn.Module, batch: Batch) -> float:
     require_images(batch, 2, "epe_nas")
     jacobian = input_jacobian(network, batch)
     with torch.no_grad():
-        n_classes = network(batch.images[:2]).shape[1]
+        n_classes = logits_of(network, batch.images[:2]).shape[1]
     scores = []
     for label in torch.unique(batch.labels):
         rows = jacobian[batch.labels == label]

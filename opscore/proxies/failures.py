@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from opscore.errors import UserError
 from opscore.images import Batch
@@ -91,12 +92,21 @@ def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> s
         network: its parameters and buffers count.
         batch: its images count.
         weights: tables of operation weights.
+
+    UserError for what is no network, and for one that has no values: lazy layers that saw no image
+    yet, or a network on the device 'meta'.
     """
+    if not isinstance(network, nn.Module):
+        raise UserError(f"a network is a torch.nn.Module, not a {type(network).__name__}")
     if not all_finite([batch.images]):
         return "not finite: the images"
     if not all_finite(weights):
         return "not finite: the weights of the operations"
     named = [*network.named_parameters(), *network.named_buffers()]
+    for name, tensor in named:
+        if is_lazy(tensor) or tensor.is_meta:
+            why = "lazy: run it on some images once" if is_lazy(tensor) else "on the device 'meta'"
+            raise UserError(f"the network has no weights yet: '{name}' is {why}")
     if all_finite(tensor for _, tensor in named):
         return None
     name = next(name for name, tensor in named if not all_finite([tensor]))
@@ -105,8 +115,19 @@ def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> s
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether no floating-point value is infinite or NaN."""
-    found = [t.detach() for t in tensors if t.is_floating_point() and t.numel()]
+    found = [_real(t.detach()) for t in tensors if _is_inexact(t) and t.numel()]
     if not found:
         return True
     largest = torch._foreach_norm(found, float("inf"))
     return all(math.isfinite(float(value)) for value in largest)
+
+
+def _is_inexact(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """Real numbers of a type that norms are taken of."""
+    if tensor.is_complex():
+        return torch.view_as_real(tensor.resolve_conj())
+    return tensor if tensor.element_size() > 1 else tensor.float()

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from opscore.errors import unknown
 from opscore.images import Batch
+from opscore.isolation import isolated, seed_generators
 from opscore.proxies.base import PROXIES
-from opscore.proxies.common import counted_weights, gradients, loss
-from opscore.proxies.copying import copy_network
+from opscore.proxies.common import counted_weights, gradients, loss, seed_of
 from opscore.proxies.synflow import total_flow
 from opscore.spaces import State
 from opscore.supernets import StateNetwork, Supernet
+from opscore.supernets.copying import copy_network
 
 
 def snip_value(network: nn.Module, batch: Batch) -> Tensor:
@@ -37,7 +38,8 @@ def snip_value(network: nn.Module, batch: Batch) -> Tensor:
 
 def grad_norm_value(network: nn.Module, batch: Batch) -> Tensor:
     """grad_norm as a differentiable number; layers that play no part have no slope."""
-    found = gradients(loss(network, batch), counted_weights(network), create_graph=True)
+    weights = counted_weights(network)
+    found = gradients(loss(network, batch), weights, create_graph=True)
     return torch.stack([g.norm() for g in found if bool(g.detach().any())]).sum()
 
 
@@ -61,6 +63,7 @@ def check_differentiable(name: str) -> str:
     return name
 
 
+@isolated()
 def value_and_slopes(
     name: str, supernet: Supernet, state: State, batch: Batch
 ) -> tuple[float, Tensor, Tensor]:
@@ -71,8 +74,8 @@ def value_and_slopes(
     compute = DIFFERENTIABLE[check_differentiable(name)]
     network = StateNetwork(supernet, supernet.weights(state))
     own = copy_network(network).train(PROXIES[name].mode == "train")
-    with torch.enable_grad():
-        own.weights = own.weights.double().requires_grad_()
-        value = compute(own, batch)
-        (slopes,) = torch.autograd.grad(value, own.weights)
+    own.weights = own.weights.double().requires_grad_()
+    seed_generators(seed_of(batch, "score", name))
+    value = compute(own, batch)
+    (slopes,) = torch.autograd.grad(value, own.weights)
     return float(value.detach()), own.weights.detach(), slopes

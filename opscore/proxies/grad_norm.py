@@ -29,5 +29,6 @@ from opscore.proxies.common import counted_weights, gradients, loss
 )
 def grad_norm(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
-    found = gradients(loss(network, batch), counted_weights(network))
+    weights = counted_weights(network)
+    found = gradients(loss(network, batch), weights)
     return sum(float(gradient.norm()) for gradient in found)

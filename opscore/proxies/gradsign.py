@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import finite
+from opscore.proxies.common import check_labels, finite
 from opscore.proxies.per_sample import per_sample_gradients
 
 
@@ -32,6 +32,7 @@ def gradsign(network: nn.Module, batch: Batch) -> float:
 
     def losses(logits: Tensor) -> Tensor:
         logits = finite(logits, "the network's output")
+        check_labels(logits, batch.labels)
         return functional.cross_entropy(logits, batch.labels, reduction="none")
 
     layers = per_sample_gradients(network, batch.images, losses, batch_norm=False)

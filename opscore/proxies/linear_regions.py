@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import draw_of, finite, hooked, skip_removed
+from opscore.proxies.common import draw_of, hooked, run, skip_removed
 from opscore.proxies.nwot import is_relu
 
 SAMPLES = 3000
@@ -76,7 +76,7 @@ def activation_codes(network: nn.Module, inputs: Tensor) -> NDArray[np.uint8]:
         bits.append(np.packbits((given[0].flatten(1) > 0).cpu().numpy(), axis=1))
 
     with hooked([m.register_forward_pre_hook(note) for m in network.modules() if is_relu(m)]):
-        finite(network(inputs), "the network's output")
+        run(network, inputs)
     if not bits:
         raise ArithmeticError("the network has no rectifier, so it is one linear region")
     return np.concatenate(bits, axis=1)

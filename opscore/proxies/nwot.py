@@ -27,7 +27,7 @@ from opscore.engine import activation_kernels, network_kernel
 from opscore.images import Batch
 from opscore.progress import advance
 from opscore.proxies.base import Meaning, register_proxy
-from opscore.proxies.common import finite
+from opscore.proxies.common import hooked, run
 from opscore.spaces import State
 from opscore.supernets import Supernet
 
@@ -60,7 +60,7 @@ def activation_kernel(
     kernel = torch.zeros(len(images), len(images), dtype=torch.float64, device=images.device)
 
     def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        active = (inputs[0].flatten(1) > 0).to(images.dtype)
+        active = (inputs[0].flatten(1) > 0).float()
         idle = 1 - active
         # Single precision is exact here: a product is a count below 2^24.
         kernel.add_(active @ active.T).add_(idle @ idle.T)
@@ -68,13 +68,8 @@ def activation_kernel(
     hooks = [
         module.register_forward_pre_hook(add) for module in network.modules() if counted(module)
     ]
-    try:
-        logits = network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if isinstance(logits, Tensor):
-        finite(logits, "the network's output")
+    with hooked(hooks):
+        run(network, images)
     return kernel
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opscore.proxies.common import gradients, hooked
+from opscore.proxies.common import gradients, hooked, logits_of
 
 Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
 
@@ -52,7 +52,7 @@ def per_sample_gradients(
 
     counted = [m for m in network.modules() if _counts(m, batch_norm)]
     with hooked([layer.register_forward_hook(keep) for layer in counted]):
-        total = objective(network(images)).sum()
+        total = objective(logits_of(network, images)).sum()
     outputs = [output for uses in calls.values() for _, output in uses]
     found = iter(gradients(total, outputs))
     for layer, uses in calls.items():

@@ -19,15 +19,17 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from opscore.images import Batch
+from opscore.isolation import isolated, seed_generators
 from opscore.proxies.base import Mode
-from opscore.proxies.copying import copy_network
+from opscore.proxies.common import loss, seed_of
 from opscore.spaces import State
-from opscore.supernets import Supernet
+from opscore.supernets import StateNetwork, Supernet
+from opscore.supernets.copying import copy_network
 
 
+@isolated()
 def operation_sensitivities(
     supernet: Supernet, state: State, batch: Batch, *, mode: Mode = "train", signed: bool = False
 ) -> Tensor:
@@ -40,10 +42,9 @@ def operation_sensitivities(
         mode: 'train' or 'eval', for batch norm.
         signed: w dL/dw rather than its absolute value.
     """
-    own = copy_network(supernet).train(mode == "train")
-    with torch.enable_grad():
-        weights = own.weights(state).detach().requires_grad_()
-        value = functional.cross_entropy(own(batch.images, weights), batch.labels)
-        (gradient,) = torch.autograd.grad(value, weights)
+    network = copy_network(StateNetwork(supernet, supernet.weights(state)))
+    weights = network.weights.requires_grad_()
+    seed_generators(seed_of(batch, "score", "sensitivity"))
+    (gradient,) = torch.autograd.grad(loss(network.train(mode == "train"), batch), weights)
     scores = (weights * gradient).detach()
     return (scores if signed else scores.abs()).masked_fill(weights.detach() == 0, math.nan)

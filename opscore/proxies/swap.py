@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import finite, hooked, skip_removed
+from opscore.proxies.common import hooked, run, skip_removed
 from opscore.proxies.nwot import is_relu
 
 
@@ -40,7 +40,7 @@ def swap(network: nn.Module, batch: Batch) -> float:
 
     skip_removed(network)
     with hooked([m.register_forward_pre_hook(note) for m in network.modules() if is_relu(m)]):
-        finite(network(batch.images), "the network's output")
+        run(network, batch.images)
     if not found:
         raise ArithmeticError("the network has no rectifier")
     return float(len(np.unique(np.concatenate(found))))

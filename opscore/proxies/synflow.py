@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from opscore.engine import synaptic_flows
 from opscore.images import Batch
 from opscore.proxies.base import Meaning, register_proxy
+from opscore.proxies.common import counted_weights, logits_of
 from opscore.spaces import State
 from opscore.supernets import Supernet, Survivors
 
@@ -60,14 +61,13 @@ def synflow(network: nn.Module, batch: Batch) -> float:
 
 def total_flow(network: nn.Module, batch: Batch, *, create_graph: bool = False) -> Tensor:
     """S of a network, as a tensor; the network is altered."""
-    network.double()
+    weights = counted_weights(network.double())
     bypass_batch_norm(network)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.abs_()
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
-    weights = [m.weight for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    flow = network(ones).sum()
+    flow = logits_of(network, ones).sum()
     gradients = torch.autograd.grad(flow, weights, create_graph=create_graph, allow_unused=True)
     parts = [
         (weight.detach() * gradient).abs().sum()

@@ -23,7 +23,15 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import draw_of, hooked, modules_that_run, normal_like, skip_removed
+from opscore.proxies.common import (
+    draw_of,
+    hooked,
+    logits_of,
+    modules_that_run,
+    normal_like,
+    plain_weight,
+    skip_removed,
+)
 
 #: a of the equation.
 MIXUP = 1e-2
@@ -54,7 +62,8 @@ def gaussian_weights(network: nn.Module, draw: torch.Generator) -> None:
     """N(0, 1) weights for convolution and linear layers; batch norm as new."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            module.weight.copy_(normal_like(module.weight, draw))
+            weight = plain_weight(module)
+            weight.copy_(normal_like(weight, draw))
             if module.bias is not None:
                 module.bias.zero_()
         elif isinstance(module, nn.BatchNorm2d):
@@ -71,5 +80,5 @@ def last_features(network: nn.Module, images: Tensor) -> Tensor:
 
     # Containers too: the last features may be a sum that a cell makes, and no layer's own output.
     with hooked([module.register_forward_hook(keep) for module in network.modules()]):
-        logits: Tensor = network(images)
+        logits = logits_of(network, images)
     return features[0] if features else logits

@@ -86,6 +86,8 @@ def earlier_key(
         return None
     if settings.image_size is not None:  # there was no such choice
         return None
+    if new.get("networks", "1") != "1":  # they are others now
+        return None
     key: dict[str, Any] = {
         "kind": "search-pieces" if pieces else "search",
         "opscore": earlier.VERSION,

@@ -22,12 +22,12 @@ from opscore.experiments import ScoringContext
 from opscore.policies import Policy, make_policy
 from opscore.policies.base import EdgeScores
 from opscore.proxies import may_pass
-from opscore.proxies.copying import copy_network
 from opscore.rng import numpy_generator, torch_generator
 from opscore.search.base import TRACE
 from opscore.search.orders import OrderRule
 from opscore.spaces import State
 from opscore.supernets import Supernet
+from opscore.supernets.copying import copy_network
 
 OK = "ok"
 

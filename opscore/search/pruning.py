@@ -220,7 +220,7 @@ def without_none(state: State) -> State:
         names = state.space.operations[edge]
         if "none" in names and names.index("none") in state.remaining(edge):
             none = names.index("none")
-            state = state.perturb(edge, none)
+            state = state.prune(edge, none)
     return state
 
 
@@ -233,7 +233,7 @@ def prune(state: State, pairs: Sequence[Pair], sums: Sequence[float]) -> State:
     pruned = state
     for edge in state.open_edges:
         weakest = min(state.remaining(edge), key=lambda op: by_pair[edge, op])
-        pruned = pruned.perturb(edge, weakest)
+        pruned = pruned.prune(edge, weakest)
     return pruned
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -317,15 +317,19 @@ class State:
     keeps several: these are sure to be kept, beside others that are not decided yet. That is
     A + (e, o) of such an edge, and its network has these operations alone.
 
-    Frozen and hashable; :meth:`discretize` and :meth:`perturb` return new states.
+    Frozen and hashable; :meth:`discretize`, :meth:`perturb` and :meth:`prune` return new states.
 
     Attributes:
         space: the search space.
         mask: for each edge, one boolean per operation; at least one is true.
+        perturbed: edges that :meth:`perturb` left with no more than they keep. Nothing was decided
+            on them: in the network of A - (e, o) the operations that are left weigh what they
+            weighed before, and on a decided edge they weigh one.
     """
 
     space: SearchSpace
     mask: tuple[tuple[bool, ...], ...]
+    perturbed: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if type(self.mask) is not tuple or any(type(row) is not tuple for row in self.mask):
@@ -415,7 +419,18 @@ class State:
         return self._with_row(e, tuple(op in kept for op in range(len(self.mask[e]))))
 
     def perturb(self, edge: int | str, operation: int | str) -> State:
-        """A - (e, o): the edge loses this operation.
+        """A - (e, o), to be scored: the edge loses this operation, and all else is as it was.
+
+        UserError when no more remain than the edge keeps.
+        """
+        found = self.prune(edge, operation)
+        e = self.space.edge_index(edge)
+        if sum(found.mask[e]) > self.space.keeps[e]:
+            return found
+        return replace(found, perturbed=found.perturbed | {e})
+
+    def prune(self, edge: int | str, operation: int | str) -> State:
+        """The edge loses this operation for good, and is decided when no more than it keeps remain.
 
         UserError when no more remain than the edge keeps.
         """
@@ -439,7 +454,8 @@ class State:
         return e, o
 
     def _with_row(self, edge: int, row: tuple[bool, ...]) -> State:
-        return State(self.space, (*self.mask[:edge], row, *self.mask[edge + 1 :]))
+        mask = (*self.mask[:edge], row, *self.mask[edge + 1 :])
+        return State(self.space, mask, self.perturbed - {edge})
 
     def __repr__(self) -> str:
         return f"<State of {self.space.name}: {self}>"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from opscore.errors import UserError
 from opscore.images import ImageSet, ScaledImages, load_batch, load_images
-from opscore.isolation import isolated
-from opscore.rng import torch_generator
+from opscore.isolation import isolated, seed_generators
+from opscore.rng import derive_seed, torch_generator
 from opscore.spaces import State, get_space
 from opscore.supernets.base import (
     SURVIVORS,
@@ -51,8 +50,8 @@ def build_supernet(
     """
     family = SUPERNETS[space]
     shape = family.arguments(size)
-    with torch.random.fork_rng(devices=[]):
-        supernet = family.supernet(**shape, in_channels=in_channels, n_classes=n_classes)
+    seed_generators(derive_seed(seed, "building"))  # for layers that are not drawn anew below
+    supernet = family.supernet(**shape, in_channels=in_channels, n_classes=n_classes)
     supernet.reset_parameters(torch_generator(seed, "supernet"))
     return supernet.eval()
 
@@ -82,8 +81,8 @@ def build_network(
     family = SUPERNETS[architecture.space.name]
     shape = family.arguments(size)
     channels = {"in_channels": in_channels, "n_classes": n_classes}
-    with torch.random.fork_rng(devices=[]):
-        network = family.network(architecture, **shape, **channels)
+    seed_generators(derive_seed(seed, "building"))
+    network = family.network(architecture, **shape, **channels)
     generator = torch_generator(seed, "network")
     draw = getattr(network, "reset_parameters", None)
     draw(generator) if draw is not None else initialize(network, generator)
@@ -119,8 +118,7 @@ def load_checkpoint(path: Path | str, space: str = "nasbench201") -> Supernet:
         raise UserError(f"{path}: not a supernet of {space}: {error}") from None
     reasons = []
     for size in sizes:
-        with torch.random.fork_rng(devices=[]):
-            supernet = family.supernet(**family.arguments(size), **channels)
+        supernet = family.supernet(**family.arguments(size), **channels)
         try:
             fill(supernet, tensors)
         except MisfitError as error:

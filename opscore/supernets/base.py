@@ -63,15 +63,16 @@ class Supernet(nn.Module):
         """Operation weights of a state: mask x theta, [edges, operations].
 
         A discretized edge has weight one on its operation, or on each that it keeps. ``survivors``
-        says what is left on an edge that has lost some operations but is not decided, see
-        :data:`Survivors`: the authors' nwot scores keep the weights as they are, their synflow
-        scores scale them to a sum of one, and their released code gives 1/|O| for the other
-        proxies (docs/faithful.md).
+        says what is left on an edge that has lost some operations but is not decided, be it a
+        single one (:attr:`State.perturbed`), see :data:`Survivors`: the authors' nwot scores keep
+        the weights as they are, their synflow scores scale them to a sum of one, and their released
+        code gives 1/|O| for the other proxies (docs/faithful.md).
         """
         mask = _mask(state, self.alphas.device)
         kept = self.theta() * mask
         count = mask.sum(dim=1, keepdim=True)
-        decided = torch.tensor(self.space.keeps, device=mask.device)[:, None]
+        keeps = [0 if e in state.perturbed else kept for e, kept in enumerate(self.space.keeps)]
+        decided = torch.tensor(keeps, device=mask.device)[:, None]
         if survivors == "renormalized":
             kept = kept / kept.sum(dim=1, keepdim=True)
         elif survivors == "uniform":

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from opscore.isolation import isolated
+from opscore.supernets.copying import copy_network
+
 #: Name of the modules that only help to train a network, as in DARTS's code.
 AUXILIARY = "auxiliary"
 
@@ -50,30 +53,18 @@ def multiplications(network: nn.Module, images: Tensor) -> int:
     return total
 
 
+@isolated()
 def network_size(network: nn.Module, image_side: int = 32, in_channels: int = 3) -> NetworkSize:
     """The size of a network for images of this height and width.
 
-    In eval mode, and without computing anything where the network is on the device 'meta'.
+    Counted on a copy in eval mode; nothing is computed where the network is on the device 'meta'.
     """
     named = list(network.named_parameters())
     device = named[0][1].device if named else torch.device("cpu")
     images = torch.zeros(1, in_channels, image_side, image_side, device=device)
-    with _eval_mode(network):
-        flops = multiplications(network, images)
+    flops = multiplications(copy_network(network).eval(), images)
     extra = sum(p.numel() for name, p in named if AUXILIARY in name.split("."))
     return NetworkSize(sum(p.numel() for _, p in named) - extra, extra, flops)
-
-
-@contextmanager
-def _eval_mode(network: nn.Module) -> Iterator[None]:
-    """Eval mode, and afterwards each module in the mode that it had."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
+from opscore.isolation import isolated, own_generators
 from opscore.rng import torch_generator
 from opscore.spaces import State
+from opscore.supernets.copying import copy_network
 from opscore.supernets.final import Built, build, built_size
 
 #: Images on which an exported network is compared with the network itself.
@@ -41,13 +43,15 @@ class Exported:
     difference: float
 
 
+@isolated()
 def export(
     network: nn.Module, built: Built, architecture: State, folder: Path, form: str
 ) -> Exported:
     """Write a network into a folder in one of :data:`FORMATS`, read it back, and compare.
 
     Args:
-        network: in eval mode, on the CPU; what :func:`opscore.build` gives, trained or not.
+        network: on the CPU; what :func:`opscore.build` gives, trained or not. What is written is a
+            copy of it in eval mode.
         built: what it was built as.
         architecture: its architecture.
         folder: is made if it is missing.
@@ -65,8 +69,9 @@ def export(
         generator=torch_generator(0, "export"),
     )
     path = folder / f"{built.space}-{built.target}{SUFFIXES[form]}"
+    network = copy_network(network).eval()
     with torch.no_grad():
-        expected = network.eval()(images)
+        expected = network(images)
         found = FORMATS[form](network, built, architecture, images, path)
     largest = float(expected.abs().max())
     difference = float((found - expected).abs().max()) / (largest or 1.0)
@@ -90,8 +95,7 @@ def settle(network: nn.Module, image_side: int, in_channels: int = 3) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = None  # the plain mean of what is seen
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # of what is dropped in training
+    with torch.no_grad(), own_generators(0):  # of what is dropped in training
         network.train()(images)
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):

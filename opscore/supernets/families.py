@@ -69,7 +69,9 @@ class Family:
             that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
         image_side: height and width of the images, pixels; image sets of another size are scaled.
         image_sides: the same of sizes whose images are smaller, by the name of the size.
-        version: goes up when the same size and seed no longer give the same network.
+        version: goes up when the same size and seed no longer give the same network, or the same
+            state other weights. Version 2 of S1, S2, S4 and NAS-Bench-1Shot1: what is left of two
+            operations keeps its weight.
         size_of: the arguments of a size from a checkpoint's tensors; the named sizes are tried
             where it is None.
         reduced: the sizes that the search te-nas measures condition numbers and linear regions
@@ -160,7 +162,10 @@ for _space in NB1SHOT1:
     SUPERNETS.add(
         _space.name,
         Family(
-            partial(nb1shot1.NB1Shot1Supernet, _space), nb1shot1.NB1Shot1Network, nb1shot1.SIZES
+            partial(nb1shot1.NB1Shot1Supernet, _space),
+            nb1shot1.NB1Shot1Network,
+            nb1shot1.SIZES,
+            version=2,
         ),
     )
 SUPERNETS.add(
@@ -199,6 +204,7 @@ for _darts in DARTS_SPACES:
             partial(darts.DARTSSupernet, _darts),
             darts.DARTSNetwork,
             darts.SIZES,
+            version=2 if _darts.name in ("s1", "s2", "s4") else 1,
             finals=darts_finals(_darts.name),
         ),
     )

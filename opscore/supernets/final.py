@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from opscore.errors import UserError, unknown
-from opscore.isolation import isolated
+from opscore.isolation import isolated, own_generators
 from opscore.rng import torch_generator
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
@@ -138,5 +138,5 @@ def _module(built: Built, architecture: State) -> nn.Module:
     final: Final = family.final_networks()[built.target]
     make = final.network or family.network
     shape: dict[str, Any] = {"in_channels": built.in_channels, "n_classes": built.n_classes}
-    with torch.random.fork_rng(devices=[]):
+    with own_generators(0):
         return make(architecture, **built.arguments, **shape)

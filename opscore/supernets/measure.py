@@ -10,7 +10,9 @@ from torch import Tensor
 
 from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
+from opscore.isolation import isolated
 from opscore.supernets.base import Supernet
+from opscore.supernets.copying import copy_network
 from opscore.supernets.profiles import TrainingProfile
 
 
@@ -30,6 +32,7 @@ def draw_validation(
     return half.minibatch(count, seed, "validation", *purpose)
 
 
+@isolated()
 @torch.no_grad()
 def accuracy(
     supernet: Supernet,
@@ -42,39 +45,22 @@ def accuracy(
     """Percent of a batch's images that a supernet classifies rightly.
 
     Args:
-        supernet: the supernet; nothing in it changes.
+        supernet: the supernet; it is measured on a copy.
         batch: the images, on the supernet's device.
         weights: operation weights [edges, operations].
         batch_statistics: normalise by the statistics of each chunk, as darts-pt's code does by
             measuring in train mode; else by the running statistics (eval mode). In the authors'
-            code the running statistics drift while it measures; nothing reads them in train mode,
-            so here they stay as they are, and a measurement changes nothing.
+            code the running statistics drift while it measures; nothing reads them in train mode.
         chunk: images in a forward pass.
     """
     right = 0
-    with one_thread(), _mode(supernet, batch_statistics):
+    own = copy_network(supernet).train(batch_statistics)
+    with one_thread():
         for start in range(0, len(batch), chunk):
             part = slice(start, start + chunk)
-            found = supernet(batch.images[part], weights).argmax(dim=1)
+            found = own(batch.images[part], weights).argmax(dim=1)
             right += int((found == batch.labels[part]).sum())
     return 100 * right / len(batch)
-
-
-@contextmanager
-def _mode(supernet: Supernet, batch_statistics: bool) -> Iterator[None]:
-    """Train mode without running statistics, or eval mode; undone at the end."""
-    was_training = supernet.training
-    norms = [m for m in supernet.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    supernet.train(batch_statistics)
-    for norm in norms:
-        # Without tracking a layer in train mode neither reads nor writes running statistics.
-        norm.track_running_stats = not batch_statistics
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
-        supernet.train(was_training)
 
 
 @contextmanager

@@ -148,7 +148,7 @@ class MobileNetSupernet(MobileNetLayers, Supernet):
         """See :meth:`Supernet.weights`; as many times as large on layers that are open."""
         found = super().weights(state, survivors=survivors)
         counts = torch.ones(len(self.space.edges), 1, dtype=found.dtype, device=found.device)
-        for edge in state.open_edges:
+        for edge in (*state.open_edges, *state.perturbed):
             counts[edge] = self.space.shape[edge]
         return found * counts
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -176,3 +177,29 @@ def test_lists_of_names_split_at_outer_commas():
 
 def test_the_registered_families():
     assert {"best-acc", "avg-acc", "random", "zc-pt", "disc-zc"} <= set(list_policies())
+
+
+def test_what_is_left_of_two_operations_weighs_what_it_did():
+    """On S2 A - (e, o) is not A + (e, o'): by hand, from tables of weights written down here."""
+    supernet = build_supernet("s2", "smoke", seed=0)
+    with torch.no_grad():
+        supernet.alphas[3, :2] = torch.tensor([0.7, -0.2])
+    start, edge = supernet.space.initial_state(), 3
+    theta = supernet.weights(start)
+    assert theta[edge, 0] == pytest.approx(1 / (1 + np.exp(-0.9)))
+    state = start.perturb(edge, 1)
+    for survivors, weight in (("theta", theta[edge, 0]), ("renormalized", 1.0), ("uniform", 0.5)):
+        found = supernet.weights(state, survivors=survivors)[edge].tolist()
+        assert found[:2] == pytest.approx([float(weight), 0])
+    assert supernet.weights(start.discretize(edge, 0))[edge, 0] == 1
+
+    table = theta.clone()
+    table[edge, 1] = 0
+    batch = load_images("digits").minibatch(8, 0, "test")
+    proxy = PROXIES["nwot"]
+    (by_hand,) = proxy.scores_under(supernet, [table], batch, fast=False)
+    (discretized,) = proxy.scores(supernet, [start.discretize(edge, 0)], batch)
+    for fast in (True, False):
+        (found,) = proxy.scores(supernet, [state], batch, fast=fast)
+        assert found.value == pytest.approx(by_hand.value, rel=1e-6)
+        assert found.value != discretized.value

@@ -101,7 +101,7 @@ def test_discretizing_equals_removing_all_others(state, data):
     step = state
     for other in state.remaining(edge):
         if other != op:
-            step = step.perturb(edge, other)
+            step = step.prune(edge, other)
     assert step == state.discretize(edge, op)
     assert hash(step) == hash(state.discretize(edge, op))
 

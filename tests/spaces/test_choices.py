@@ -50,8 +50,9 @@ def test_an_edge_is_decided_when_as_many_are_left_as_it_keeps():
     assert state.next_edges == (0,), "the first stage comes first"
     later = state.discretize("block", "y")
     assert later.next_edges == (1,)
-    done = later.perturb("inputs", "b")
+    done = later.prune("inputs", "b")
     assert done.is_architecture
+    assert later.perturb("inputs", "b") != done, "nothing was decided"
     assert done == later.discretize("inputs", ["a", "c"]) == later.discretize(1, (0, 2))
     assert done.architecture_indices == (1, 1)
     assert SPACE.architecture([1, 1]) == SPACE.architecture(["y", ("c", "a")]) == done

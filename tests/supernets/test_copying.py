@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import nn
 
-from opscore.proxies.copying import copy_network
 from opscore.spaces import NASBENCH201
 from opscore.supernets import StateNetwork, build_network, build_supernet
+from opscore.supernets.copying import copy_network
 
 
 def networks():
