@@ -89,7 +89,15 @@ def check(
     ] = None,
     count: Annotated[
         int, typer.Option(min=3, help="Architectures; the same ones at every call.")
-    ] = 200,
+    ] = 20,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Also proxies of which nothing is asked, for two published draws of them agree "
+            "too little; they take as long as the others together.",
+        ),
+    ] = False,
     size: Annotated[str, typer.Option(help="Of the networks; published: paper.")] = "paper",
     batch_size: Annotated[int, typer.Option(help="Images; published: probably 32.")] = 32,
     seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
@@ -104,7 +112,8 @@ def check(
     """Compare values with those that others published for the same architectures.
 
     Networks are scored on CIFAR-10 images, whatever the published values were computed on. Exit
-    code 1 when a proxy agrees less than is asked of it.
+    code 1 when a proxy agrees less than is asked of it: when its whole interval lies below. More
+    architectures (--count) make the intervals narrower and the check sharper.
     """
     from opscore.data import get_file
     from opscore.experiments.evaluate import evaluate_proxies
@@ -113,8 +122,9 @@ def check(
 
     table = published_values(against)
     published = table.read(count, dataset, data_dir)
-    compared = tuple(row for row in table.on(dataset) if row.column in published)
-    lacking = [row.column for row in table.on(dataset) if row.column not in published]
+    wanted = table.on(dataset, asked=not every)
+    compared = tuple(row for row in wanted if row.column in published)
+    lacking = [row.column for row in wanted if row.column not in published]
     with shown("scoring architectures", quiet=quiet or as_json):
         values = evaluate_proxies(
             table.space,

@@ -101,12 +101,15 @@ class PublishedValues:
         values = frame[:count].astype(float)
         return values.mask(values < _FAILED_BELOW)
 
-    def on(self, dataset: str | None = None) -> tuple[Compared, ...]:
-        """The proxies of a dataset or task; UserError that names the nearest when unknown."""
+    def on(self, dataset: str | None = None, *, asked: bool = False) -> tuple[Compared, ...]:
+        """The proxies of a dataset or task; UserError that names the nearest when unknown.
+
+        asked: only those of which an agreement is asked.
+        """
         wanted = dataset or self.dataset
         if wanted not in self.compared:
             raise unknown("dataset", wanted, self.compared)
-        return self.compared[wanted]
+        return tuple(r for r in self.compared[wanted] if r.asked is not None or not asked)
 
 
 _ZEN = Compared("zen_score", "zen", 0.99)
@@ -191,8 +194,9 @@ def compare(
 
     Returns:
         A row per proxy: Spearman over the architectures that have both values, with its 95 %
-        bootstrap interval, what is asked, and whether it is reached (missing where nothing is
-        asked, or where fewer than three architectures have both values).
+        bootstrap interval, what is asked, and whether the interval reaches it (missing where
+        nothing is asked, or where fewer than three architectures have both values). A correlation
+        of few architectures may be below what is asked by chance; an interval seldom is.
     """
     # pivot_table would average duplicates; pivot refuses them.
     ours = values.pivot(index="architecture", columns="proxy", values="value")  # noqa: PD010
@@ -213,12 +217,12 @@ def compare(
                 "ci_low": found["spearman_low"],
                 "ci_high": found["spearman_high"],
                 "asked": row.asked,
-                "agrees": _reaches(found["spearman"], row.asked),
+                "agrees": _reaches(found["spearman_high"], row.asked),
                 "seconds": float(seconds[row.proxy]),
             }
         )
     return rows
 
 
-def _reaches(spearman: float, asked: float | None) -> bool | None:
-    return None if asked is None or np.isnan(spearman) else bool(spearman >= asked)
+def _reaches(high: float, asked: float | None) -> bool | None:
+    return None if asked is None or np.isnan(high) else bool(high >= asked)

@@ -6,6 +6,7 @@ NASWOT (Mellor et al. 2021): draw n architectures with replacement, score each, 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -57,6 +58,7 @@ class ArchitectureScorer:
 
     Attributes:
         scored: strength of every architecture that was asked for; NaN for a failure.
+        seconds: wall time that each of them took when it was computed; none where it is looked up.
     """
 
     def __init__(self, proxy: str, task: SearchTask) -> None:
@@ -64,14 +66,16 @@ class ArchitectureScorer:
         self.context = task.context
         self.path = None if task.folder is None else task.folder / "scores.parquet"
         self.scored: dict[State, float] = {}
+        self.seconds: dict[State, float] = {}
         self._recorded = uses_record(self.proxy.name, task.settings)
         self._kept = {} if self._recorded else self._read()
 
     @property
     def cost(self) -> Cost:
         """Each different architecture is one network on one minibatch, looked up or not."""
-        counted = self.proxy.name in COUNTED
-        return Cost(forward_passes=0 if counted else len(self.scored))
+        passes = 0 if self.proxy.name in COUNTED else len(self.scored)
+        seconds = math.fsum(self.seconds.get(state, 0.0) for state in self.scored)
+        return Cost(forward_passes=passes, seconds=seconds)
 
     def __call__(self, architectures: Sequence[State]) -> list[float]:
         """A strength for each architecture; equal ones are scored once."""
@@ -101,7 +105,7 @@ class ArchitectureScorer:
 
     def _compute(self, architectures: Sequence[State]) -> list[float]:
         context = self.context
-        images = context.batch.images
+        images, start = context.batch.images, time.perf_counter()
         if self.proxy.name == "nwot" and can_be_read(context.supernet, images.shape[1:]):
             values = nwot_of_architectures(context.supernet, architectures, images)
         else:
@@ -109,6 +113,8 @@ class ArchitectureScorer:
                 context.supernet, architectures, context.batch, meaning=context.meaning
             )
             values = [score.value for score in scores]
+        each = (time.perf_counter() - start) / max(len(architectures), 1)
+        self.seconds |= dict.fromkeys(architectures, each)
         sign = 1.0 if self.proxy.higher_is_better else -1.0
         return [sign * value if math.isfinite(value) else math.nan for value in values]
 
@@ -117,18 +123,27 @@ class ArchitectureScorer:
             return {}
         try:
             frame = pd.read_parquet(self.path)
-            names, values = frame["architecture"].tolist(), frame["strength"].tolist()
+            if "seconds" not in frame:  # of an earlier version, which did not keep them
+                return {}
+            columns = ("architecture", "strength", "seconds")
+            names, values, seconds = (frame[column].tolist() for column in columns)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{self.path} cannot be read ({error}); delete it") from None
-        return dict(zip(map(self.context.space.parse, names), values, strict=True))
+        states = [self.context.space.parse(name) for name in names]
+        self.seconds = dict(zip(states, seconds, strict=True))
+        return dict(zip(states, values, strict=True))
 
     def _write(self) -> None:
         if self.path is None:
             return
         self._kept |= self.scored
         names = [self.context.space.format(state) for state in self._kept]
-        frame = pd.DataFrame({"architecture": names, "strength": list(self._kept.values())})
-        write_table(self.path, frame)
+        columns = {
+            "architecture": names,
+            "strength": list(self._kept.values()),
+            "seconds": [self.seconds[state] for state in self._kept],
+        }
+        write_table(self.path, pd.DataFrame(columns))
 
 
 class ScoredMethod(Method):

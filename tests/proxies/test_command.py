@@ -73,8 +73,22 @@ def test_a_proxy_that_disagrees_is_found():
     assert rows["snip"]["agrees"] is False
 
 
+def test_few_architectures_are_no_disagreement_but_a_reversed_order_is():
+    """Noise that takes a correlation of few architectures below what is asked, and no more."""
+    published = published_frame(12)
+    values = values_frame(published)
+    fisher = values.proxy == "fisher"
+    values.loc[fisher, "value"] += 0.3 * np.random.default_rng(4).normal(size=12)
+    found = {row["proxy"]: row for row in compare(values, published)}["fisher"]
+    assert found["spearman"] < found["asked"] < found["ci_high"]
+    assert found["agrees"] is True
+    values.loc[fisher, "value"] *= -1
+    assert {row["proxy"]: row for row in compare(values, published)}["fisher"]["agrees"] is False
+
+
 def test_check_runs_on_the_published_values(capsys, data_dir, tmp_path):
-    options = ("--count", "4", "--batch-size", "8", "--store", str(tmp_path / "v.parquet"))
+    store = str(tmp_path / "v.parquet")
+    options = ("--all", "--count", "4", "--batch-size", "8", "--store", store)
     code, out = run(
         capsys, "proxies", "check", *options, "--size", "smoke", "--json", "--data-dir",
         str(data_dir),
@@ -87,7 +101,8 @@ def test_check_runs_on_the_published_values(capsys, data_dir, tmp_path):
 
 @pytest.mark.parametrize("against", ["nasbench201-zen", "transnas-micro"])
 def test_check_runs_on_every_table(capsys, data_dir, tmp_path, against):
-    options = ("--count", "4", "--batch-size", "8", "--store", str(tmp_path / "v.parquet"))
+    store = str(tmp_path / "v.parquet")
+    options = ("--all", "--count", "4", "--batch-size", "8", "--store", store)
     code, out = run(
         capsys, "proxies", "check", "--against", against, *options, "--size", "smoke", "--json",
         "--data-dir", str(data_dir),
@@ -152,7 +167,8 @@ def test_a_table_without_some_of_the_values_is_compared_as_far_as_it_goes(
     """As with the one that 'data fetch transnas' makes."""
     add(data_dir / "originals" / "all_benchmarks_zen.zip", data_dir=tmp_path)
     (tmp_path / "cifar10").symlink_to(data_dir / "cifar10")
-    options = ("--count", "4", "--batch-size", "8", "--store", str(tmp_path / "v.parquet"))
+    store = str(tmp_path / "v.parquet")
+    options = ("--all", "--count", "4", "--batch-size", "8", "--store", store)
     code, out = run(
         capsys, "proxies", "check", "--against", "transnas-micro", *options, "--size", "smoke",
         "--json", "--data-dir", str(tmp_path),

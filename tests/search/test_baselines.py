@@ -100,6 +100,7 @@ def test_live_scores_are_kept_and_found(tmp_path, monkeypatch):
     again = search("naswot(nwot)", folder=tmp_path)
     assert again.architecture == found.architecture
     assert again.cost == found.cost
+    assert found.cost.seconds > 0
     with pytest.raises(AssertionError, match="scored again"):
         search("naswot(nwot)", replace(SMALL, evaluations=14), folder=tmp_path)
 
