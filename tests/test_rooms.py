@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import opscore
@@ -40,3 +42,25 @@ def test_the_default_space_is_the_papers() -> None:
 
 def test_published_values_are_those_of_the_catalogue() -> None:
     assert tuple(PUBLISHED_VALUES) == PROXY_VALUES
+
+
+IMPORTS = """
+import sys
+
+def absent(*libraries):
+    found = [library for library in libraries if library in sys.modules]
+    assert not found, found
+
+import opscore.cli
+import opscore.oracles
+opscore.oracles.load_oracle(source="anb").table()
+absent("torch", "matplotlib", "scipy")
+for name in opscore.__all__:
+    getattr(opscore, name)
+absent("matplotlib", "seaborn", "sklearn", "scipy", "jinja2", "requests", "distributed")
+"""
+
+
+def test_a_command_imports_what_it_uses() -> None:
+    """Tables and oracles need no torch, and what computes needs nothing that draws."""
+    subprocess.run([sys.executable, "-c", IMPORTS], check=True)

@@ -1,8 +1,12 @@
 """From score tables to findings: correlations with intervals, selections, figures.
 
 Every analysis is a small set of parameters that turns a frame into a frame; plots compute
-nothing. Nothing here needs torch.
+nothing. Nothing here needs torch, and what draws is imported when it is first asked for.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from opscore.analysis.between_trainings import agreement_between_trainings
 from opscore.analysis.correlation import HINDSIGHT, Correlation, edge_correlations
@@ -14,15 +18,28 @@ from opscore.analysis.estimates import (
     operation_estimates,
 )
 from opscore.analysis.exact import permutation_p_value, sign_flip_test
-from opscore.analysis.figures import (
-    correlation_bars,
-    correlation_lines,
-    correlation_matrix,
-    save_figure,
-)
 from opscore.analysis.intervals import edge_interval, seed_interval
 from opscore.analysis.multiple import holm, with_holm
 from opscore.analysis.selection import Selection
+
+if TYPE_CHECKING:
+    from opscore.analysis.figures import (
+        correlation_bars,
+        correlation_lines,
+        correlation_matrix,
+        save_figure,
+    )
+
+_DRAWING = ("correlation_bars", "correlation_lines", "correlation_matrix", "save_figure")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DRAWING:
+        raise AttributeError(f"module 'opscore.analysis' has no attribute '{name}'")
+    from opscore.analysis import figures
+
+    return getattr(figures, name)
+
 
 __all__ = [
     "HINDSIGHT",

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from opscore import schema
 from opscore.errors import UserError
@@ -128,6 +127,8 @@ def agreement_of_halves(
 
 
 def _mean_rho(space: SearchSpace, first: pd.DataFrame, second: pd.DataFrame) -> float:
+    from scipy.stats import spearmanr
+
     both = first.assign(other=second["estimate"]).dropna(subset=["estimate", "other", "edge"])
     rows = both[both["edge"].isin(space.stages[0])].groupby("edge")
     rhos = [

@@ -21,8 +21,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import fftconvolve
-from scipy.stats import rankdata
 
 from opscore.analysis.cells import is_rankable, unit_ranks
 from opscore.errors import OpscoreError
@@ -167,6 +165,8 @@ def _rhos(x: Array, permuted: Array) -> Array:
     Which operations are common depends on the permutation where both rows have gaps; a
     permutation that leaves nothing to correlate counts as no agreement.
     """
+    from scipy.stats import rankdata
+
     missing = np.isnan(x) | np.isnan(permuted)
     pair = np.stack([np.broadcast_to(x, permuted.shape), permuted])
     ranks = rankdata(np.where(missing, np.nan, pair), axis=2, nan_policy="omit")
@@ -245,6 +245,8 @@ def _convolve(first: _Law, second: _Law) -> _Law:
     """The sum of two parts: enumerated while it is small, else rounded to a grid."""
     if len(first.values) * len(second.values) <= MAX_VALUES:
         return first + second
+    from scipy.signal import fftconvolve
+
     low = first.values.min() + second.values.min()
     reach = first.values.max() + second.values.max() - low
     grid = float(reach) / GRID_POINTS

@@ -19,8 +19,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import norm, t
 
 from opscore.analysis.cells import without_noise
 from opscore.rng import numpy_generator
@@ -94,6 +92,8 @@ def edge_interval(
     Returns:
         The lower and the upper end; NaN when fewer than :data:`FEWEST` edges have a value.
     """
+    from scipy.special import ndtri, stdtrit  # a quarter of scipy.stats' import
+
     matrix = matrix[:, (~np.isnan(matrix)).any(axis=0)]
     matrix = matrix[(~np.isnan(matrix)).any(axis=1)]
     n_edges = matrix.shape[1]
@@ -101,8 +101,8 @@ def edge_interval(
         return float("nan"), float("nan")
     means, probabilities = _resampled_means(matrix, n_bootstrap, seed)
     tail = (1 - confidence) / 2
-    student = math.sqrt(n_edges / (n_edges - 1)) * float(t.isf(tail, n_edges - 1))
-    factor = WIDENING * student / float(norm.isf(tail))
+    student = math.sqrt(n_edges / (n_edges - 1)) * -float(stdtrit(n_edges - 1, tail))
+    factor = WIDENING * student / -float(ndtri(tail))
     centre = mean_over_cells(matrix)
     ends = [
         centre + factor * (_quantile(means, probabilities, share) - centre)
@@ -122,11 +122,13 @@ def seed_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple[float
     Returns:
         The lower and the upper end; NaN with fewer than :data:`FEWEST` values.
     """
+    from scipy.special import stdtrit
+
     known = np.asarray(values, dtype=np.float64).ravel()
     known = known[~np.isnan(known)]
     if len(known) < FEWEST:
         return float("nan"), float("nan")
-    reach = float(t.isf((1 - confidence) / 2, len(known) - 1))
+    reach = -float(stdtrit(len(known) - 1, (1 - confidence) / 2))
     reach *= float(known.std(ddof=1)) / math.sqrt(len(known))
     mean = float(known.mean())
     return without_noise(mean - reach), without_noise(mean + reach)
@@ -173,6 +175,8 @@ def _n_draws(n: int) -> int:
 @lru_cache(maxsize=16)
 def _all_draws(n: int) -> tuple[NDArray[np.int64], Array]:
     """How often each draw has each of n things, [draws, n], and the draws' probabilities."""
+    from scipy.special import gammaln
+
     counts = np.array(list(_compositions(n, n)), dtype=np.int64)
     logarithms = gammaln(n + 1) - gammaln(counts + 1).sum(axis=1) - n * math.log(n)
     return counts, np.exp(logarithms)

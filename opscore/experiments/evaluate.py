@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata
 from torch import nn
 
 from opscore import progress as reporting
@@ -263,6 +262,8 @@ class RankCorrelation:
         ``partial`` is Spearman's rho of what the ranks of ``given`` do not explain, NaN without
         it. All are NaN for fewer than three pairs.
         """
+        from scipy.stats import kendalltau, rankdata
+
         columns = [x, y] if given is None else [x, y, given]
         data = np.stack(columns).astype(np.float64)
         count = data.shape[1]

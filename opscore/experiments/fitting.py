@@ -10,8 +10,6 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
-from opscore.analysis.figures import save_figure
-from opscore.analysis.training import training_curves
 from opscore.data.files import atomic_write, writable_folder
 from opscore.errors import unknown
 from opscore.experiments.settings import resolve_device
@@ -174,6 +172,9 @@ def _precision(asked: str, device: str) -> str:
 
 def _write(fitted: Fitted) -> None:
     """Log, figure and record."""
+    from opscore.analysis.figures import save_figure
+    from opscore.analysis.training import training_curves
+
     axes = training_curves(fitted.log, note="; ".join(fitted.notes()[:3]))
     save_figure(axes.figure, fitted.folder / LOG_STEM, fitted.log)
     with atomic_write(fitted.folder / RECORD) as temporary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits as load_sklearn_digits
 
 from opscore.images.base import PixelImages
 
@@ -14,6 +13,8 @@ def load_digits() -> PixelImages:
 
     Normalised by their own mean and standard deviation. All of them may be drawn for scoring.
     """
+    from sklearn.datasets import load_digits as load_sklearn_digits
+
     data = load_sklearn_digits()
     small = torch.from_numpy(data.images.astype(np.float32) * (255 / 16))[:, None]
     large = torch.nn.functional.interpolate(small, size=(32, 32), mode="bilinear")

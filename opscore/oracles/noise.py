@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ConstantInputWarning, spearmanr
 
 from opscore.errors import UserError
 from opscore.spaces import SearchSpace, State
@@ -122,6 +121,8 @@ def _spearman_of_pair(flat: Array, pair: tuple[int, int]) -> float:
 
 
 def _spearman(first: Array, second: Array) -> float:
+    from scipy.stats import ConstantInputWarning, spearmanr
+
     if len(first) < 2:
         return float("nan")
     with warnings.catch_warnings():

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from opscore.analysis import Correlation, save_figure
-from opscore.analysis.side_by_side import agreement_panels, line_panels, matrix_panels
+from opscore.analysis import Correlation
 from opscore.data.files import write_table
 from opscore.paper.claims import COLUMNS, check_claims
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
@@ -90,6 +89,9 @@ class Figure2:
         figure2_left has each policy against best-acc and avg-acc, figure2_matrix every pair of
         policies, figure2_right the curves along a search.
         """
+        from opscore.analysis.figures import save_figure
+        from opscore.analysis.side_by_side import agreement_panels, line_panels, matrix_panels
+
         target = Path(folder)
         note = "\n".join(self.notes())
         truths = self.left[self.left["reference"].isin(["best-acc", "avg-acc"])]

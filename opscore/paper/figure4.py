@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from opscore.analysis import search_figures as draw
 from opscore.data.records import read_record
 from opscore.errors import UserError
 from opscore.oracles import load_truth
 from opscore.paper.searches import Picture, SearchReport, require, summarise
 from opscore.spaces import NASBENCH201
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Proposals and candidates' scores of a long search, and what to say of them.
 LongSearch = tuple[pd.DataFrame, pd.DataFrame, str]
@@ -52,6 +54,8 @@ def figure4(
     note = f"score: V = {best['validation'].max()}; {note}; {truth.describe()}"
 
     def make() -> Axes:
+        from opscore.analysis import search_figures as draw
+
         return draw.figure4(points, ends, note=note)
 
     picture = Picture("figure4", points, make)

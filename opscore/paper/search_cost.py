@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
-from opscore.analysis import search_figures as draw
+import pandas as pd
+
 from opscore.paper.searches import (
     Picture,
     Searches,
@@ -16,6 +16,9 @@ from opscore.paper.searches import (
 )
 from opscore.search.base import Cost
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 def search_cost(found: Searches | None = None) -> SearchReport:
     """Error on CIFAR-10 against forward passes; ``found`` as for :func:`table2`."""
@@ -23,6 +26,8 @@ def search_cost(found: Searches | None = None) -> SearchReport:
     table = error_against_cost(rows)
 
     def make() -> Axes:
+        from opscore.analysis import search_figures as draw
+
         return draw.error_cost(table, title="Error against cost, CIFAR-10", note=note)
 
     pictures = (Picture("error_against_cost", table, make),)

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from opscore.analysis import save_figure, seed_interval
+from opscore.analysis import seed_interval
 from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
 from opscore.search.base import Cost, find_method
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Rows of searches (see :data:`SEARCHES`), and what to say of them.
 Searches = tuple[pd.DataFrame, str]
@@ -161,6 +163,8 @@ class SearchReport:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write the figures (PNG, PDF, CSV) and the table (CSV, Parquet) into a folder."""
+        from opscore.analysis.figures import save_figure
+
         target = Path(folder)
         written = [
             path

@@ -9,8 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from opscore.analysis import save_figure
-from opscore.analysis.spaces import task_panels
 from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
@@ -70,6 +68,9 @@ class SpacesResult:
 
     def figure(self, stem: Path | str) -> list[Path]:
         """Every policy's rho on every task, as PNG, PDF and CSV."""
+        from opscore.analysis.figures import save_figure
+        from opscore.analysis.spaces import task_panels
+
         figure = task_panels(self.tasks, note="\n".join(self.notes()))
         return save_figure(figure, Path(stem), self.tasks)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from opscore.analysis import Selection, save_figure
-from opscore.analysis.side_by_side import table1_strip
+from opscore.analysis import Selection
 from opscore.data.files import write_table
 from opscore.oracles import Truth, load_truth
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
@@ -84,6 +83,9 @@ class Table1:
         """Write the table (CSV, Parquet), its mean over seeds (CSV) and a figure into a folder."""
         target = Path(folder)
         rows = self.selections
+        from opscore.analysis.figures import save_figure
+        from opscore.analysis.side_by_side import table1_strip
+
         figure = table1_strip(rows[rows["dataset"] == "cifar10"], note="\n".join(self.notes()))
         return [
             *save_figure(figure, target / "table1", rows),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 
-from opscore.analysis import search_figures as draw
 from opscore.paper.sampling import EXPECTED, recorded_expectations
 from opscore.paper.searches import (
     Picture,
@@ -19,6 +17,9 @@ from opscore.paper.searches import (
     with_settings,
 )
 from opscore.published import table2 as published_table2
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: The paper's names of our methods, in Table 2's lower half.
 PUBLISHED_NAMES = {
@@ -45,6 +46,8 @@ def table2(found: Searches | None = None) -> SearchReport:
     for dataset, own in table.groupby("dataset", sort=False):
 
         def make(own: pd.DataFrame = own, title: str = f"Table 2: {dataset}") -> Axes:
+            from opscore.analysis import search_figures as draw
+
             return draw.error_bars(own, "method", title=title, note=note)
 
         pictures.append(Picture(f"table2_{dataset}", own, make))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
-from opscore.analysis import search_figures as draw
+import pandas as pd
+
 from opscore.errors import UserError
 from opscore.paper.searches import (
     Picture,
@@ -18,6 +18,9 @@ from opscore.paper.searches import (
 )
 from opscore.published import table5 as published_table5
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 def table5(found: Searches | None = None) -> SearchReport:
     """Table 5: error of Zero-Cost-PT (nwot) by edge order; ``found`` as for :func:`table2`."""
@@ -26,6 +29,8 @@ def table5(found: Searches | None = None) -> SearchReport:
     own = table[table["dataset"] == "cifar10"]
 
     def make() -> Axes:
+        from opscore.analysis import search_figures as draw
+
         return draw.error_bars(own, "order", title="Table 5: edge orders, CIFAR-10", note=note)
 
     pictures = (Picture("table5_cifar10", own, make),)

@@ -12,8 +12,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from scipy.stats import rankdata
+import numpy as np
 
+from opscore.analysis.cells import average_ranks
 from opscore.errors import UserError, note, unknown
 from opscore.oracles import Oracle
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
@@ -97,7 +98,7 @@ def _order_in_hindsight(oracle: Oracle) -> list[str]:
     worth = dict.fromkeys((op for row in oracle.space.operations for op in row), 0.0)
     for edge in state.open_edges:
         ops = state.remaining(edge)
-        ranks = rankdata([oracle.best(state.discretize(edge, op)) for op in ops])
+        ranks = average_ranks(np.array([oracle.best(state.discretize(edge, op)) for op in ops]))
         ranks -= ranks.mean()
         length = float((ranks**2).sum() ** 0.5) or 1.0  # zero where all are equal
         for op, rank in zip(ops, (ranks / length).tolist(), strict=True):

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.proxies import Score, get_proxy
@@ -65,6 +64,8 @@ class TENASPolicy(Policy):
 
 def rank_sums(conditions: Sequence[float], regions: Sequence[float]) -> list[float]:
     """(n - rank(condition number)) + rank(linear regions); NaN where either is missing."""
+    from scipy.stats import rankdata
+
     table = np.array([conditions, regions], dtype=float)
     usable = np.isfinite(table).all(axis=0)
     sums = np.full(table.shape[1], np.nan)

@@ -23,7 +23,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import nn
 
 from opscore.errors import UserError, unknown
@@ -109,6 +108,8 @@ class Combination(Proxy):
 
 def rank_mean(strengths: Array) -> Array:
     """Mean over rows of the ranks within a row; 1 is the smallest strength."""
+    from scipy.stats import rankdata
+
     return np.asarray(rankdata(strengths, axis=1).mean(axis=0))
 
 

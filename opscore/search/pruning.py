@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from opscore.data.files import write_table
@@ -135,6 +134,8 @@ class _Measure:
 
     def rank_sums(self, state: State, pairs: Sequence[Pair], number: int) -> list[float]:
         """The sum of ranks of each pair; the lowest of an edge is the one to prune."""
+        from scipy.stats import rankdata
+
         states = [state, *(state.perturb(edge, op) for edge, op in pairs)]
         draws = range(self.own.repeats)
         with one_thread():

@@ -27,7 +27,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from opscore.errors import UserError
 
@@ -77,13 +76,15 @@ def survivors(strengths: NDArray[np.float64], rounds: int, error: float) -> NDAr
     Returns:
         bool [candidates].
     """
+    from scipy.special import stdtrit
+
     known = strengths.shape[1]
     able = np.isfinite(strengths).all(axis=1)
     rows = strengths[able]
     differences = rows[:, None] - rows[None, :]  # [a, b, minibatch]
     mean = differences.mean(axis=-1)
     deviation = differences.std(axis=-1, ddof=1)
-    quantile = float(stats.t.isf(error, known - 1))
+    quantile = -float(stdtrit(known - 1, error))
     reach = quantile * deviation * math.sqrt((rounds - known) / (rounds * known))
     found = np.array(able)
     found[able] = ~np.any(mean > reach, axis=0)

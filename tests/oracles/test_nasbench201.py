@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -252,8 +249,5 @@ def test_strings_are_parsed_in_the_spaces_order():
     assert [tuple(row) for row in found] == [state.architecture_indices for state in states]
 
 
-def test_oracles_are_listed_and_need_no_torch():
+def test_oracles_are_listed():
     assert "nasbench201" in list_oracles()
-    code = "import sys, opscore.oracles as o; o.load_oracle(source='anb').table(); "
-    code += "sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

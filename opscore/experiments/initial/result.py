@@ -14,11 +14,8 @@ from opscore import progress, schema
 from opscore.analysis import (
     Correlation,
     Selection,
-    correlation_bars,
-    correlation_matrix,
     edge_specific_agreement,
     paired_differences,
-    save_figure,
 )
 from opscore.analysis.differences import no_differences
 from opscore.analysis.stages import scores_of_stage
@@ -174,11 +171,15 @@ class InitialResult:
 
     def figure(self, stem: Path | str) -> list[Path]:
         """Figure 2 (left): the correlation matrix as PNG, PDF and CSV, under this path's name."""
+        from opscore.analysis.figures import correlation_matrix, save_figure
+
         axes = correlation_matrix(self.correlation, note=self._figure_note())
         return save_figure(axes.figure, Path(stem), self.correlation)
 
     def bars(self, stem: Path | str, reference: str = "best-acc") -> list[Path]:
         """Each policy against one reference, with intervals, beside the published values."""
+        from opscore.analysis.figures import correlation_bars, save_figure
+
         rows = self.against(reference)
         axes = correlation_bars(
             rows, reference, published=self.published(reference), note=self._figure_note()

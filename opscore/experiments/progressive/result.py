@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import schema
-from opscore.analysis import Correlation, correlation_lines, save_figure, with_holm
+from opscore.analysis import Correlation, with_holm
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.errors import unknown
@@ -180,6 +180,8 @@ class ProgressiveResult:
 
     def figure(self, stem: Path | str, oracle: str | None = None) -> list[Path]:
         """Figure 2 (right): one line per policy, as PNG, PDF and CSV, under this path's name."""
+        from opscore.analysis.figures import correlation_lines, save_figure
+
         mode = oracle or self.oracle_mode
         frame = self.correlation(mode)
         truth = "best-acc of A_0" if mode == "initial" else "best-acc of each A_t"

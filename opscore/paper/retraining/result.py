@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy.stats import spearmanr
 
 from opscore import progress
-from opscore.analysis import save_figure
-from opscore.analysis.case_studies import retraining_panels
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.images import load_images
@@ -41,6 +38,8 @@ class RetrainingResult:
     def by_seed(self) -> pd.DataFrame:
         """One row for each (seed, epoch): ``rho`` to best-acc on this edge (missing when all
         accuracies are equal), and ``spread``, the largest accuracy minus the smallest."""
+        from scipy.stats import spearmanr
+
         rows = []
         for (seed, epoch), group in self.curves.groupby(["seed", "epoch"]):
             spread = float(group["accuracy"].max() - group["accuracy"].min())
@@ -81,6 +80,9 @@ class RetrainingResult:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write curves and correlations (Parquet, CSV), and the figure, into a folder."""
+        from opscore.analysis.case_studies import retraining_panels
+        from opscore.analysis.figures import save_figure
+
         target = Path(folder)
         name = f"retraining_edge{self.edge}"
         figure = retraining_panels(self.curves, self.correlation, note="; ".join(self.notes()))

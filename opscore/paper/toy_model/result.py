@@ -11,8 +11,6 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress, schema
-from opscore.analysis import save_figure
-from opscore.analysis.case_studies import toy_panels
 from opscore.data.files import write_table
 from opscore.data.records import read_record
 from opscore.experiments import ScoringSettings
@@ -87,6 +85,9 @@ class ToyResult:
 
     def figure(self, stem: Path | str) -> list[Path]:
         """Agreement and rank of skip_connect against depth, as PNG, PDF and CSV."""
+        from opscore.analysis.case_studies import toy_panels
+        from opscore.analysis.figures import save_figure
+
         table = self.against_published()
         figure = toy_panels(
             table[table["policy"] != BEST_NWOT], published_toy_model(), note="; ".join(self.notes())

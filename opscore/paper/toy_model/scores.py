@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from opscore import progress, schema
 from opscore.errors import UserError, take_whole_numbers
@@ -226,6 +225,8 @@ def summarize_toy(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pooled_rho(own: pd.DataFrame, truth: pd.DataFrame, seed: int) -> float:
+    from scipy.stats import spearmanr
+
     keys = ["edge", "op"]
     x = own[own["seed"] == seed].set_index(keys)["strength"]
     y = truth[truth["seed"] == seed].set_index(keys)["strength"].reindex(x.index)
