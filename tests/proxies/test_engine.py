@@ -158,19 +158,6 @@ def test_equal_networks_are_computed_once():
     assert max(len(positions) for positions, _ in found) == 7
 
 
-@pytest.mark.parametrize("name", [n for n in list_proxies() if PROXIES[n].engine is not None])
-@pytest.mark.parametrize(("meaning", "size"), [("faithful", "cpu"), ("clean", "smoke")])
-def test_scores_equal_the_plain_path(name, meaning, size):
-    size = "smoke" if PROXIES[name].engine == "unaltered" else size
-    supernet, batch = trained(size), images(6, side=16)
-    asked = [A0, *PERTURBATIONS[::9], A0.discretize(0, 1), NASBENCH201.architecture([1, 2, 3] * 2)]
-    fast = get_proxy(name).scores(supernet, asked, batch, meaning=meaning)
-    plain = get_proxy(name).scores(supernet, asked, batch, meaning=meaning, fast=False)
-    assert [score.status for score in fast] == [score.status for score in plain]
-    values = np.array([[score.value for score in scores] for scores in (fast, plain)])
-    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
-
-
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(state=states, meaning=st.sampled_from(MEANINGS))
 def test_synflow_of_random_states(state, meaning):
