@@ -206,7 +206,8 @@ class _Space:
     @torch.no_grad()
     def logits(self, state: State, run_removed: bool = False) -> torch.Tensor:
         weights = self.supernet.weights(state)
-        return self.supernet(self.images, weights, run_removed=run_removed)
+        found: torch.Tensor = self.supernet(self.images, weights, run_removed=run_removed)
+        return found
 
     def check_sizes(self) -> None:
         for size in ("paper", "smoke"):
@@ -547,7 +548,7 @@ def _as_trained(supernet: Supernet) -> Supernet:
     draw = torch.Generator().manual_seed(0)
     for module in supernet.modules():
         if isinstance(module, nn.BatchNorm2d):
-            if module.track_running_stats:
+            if module.running_mean is not None and module.running_var is not None:
                 module.running_mean.normal_(0, 0.1, generator=draw)
                 module.running_var.uniform_(0.3, 2, generator=draw)
             for parameter in module.parameters():
