@@ -79,7 +79,7 @@ def fetch(
         typer.Argument(help="A collection or a file; see 'opscore data list'.", show_default=False),
     ] = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Every collection: all tables, from 12 MB of downloads.")
+        bool, typer.Option("--all", help="Every collection: all tables, from 24 MB of downloads.")
     ] = False,
     url: Annotated[
         str | None, typer.Option(help="Download a file from here instead of its own address.")

@@ -41,7 +41,8 @@ def oracle(
     source: Annotated[
         str,
         typer.Option(
-            help="The table of the space; anb, the surrogate of package analog-nasbench; or auto."
+            help="The table of the space; anb, that of package analog-nasbench; robustness or "
+            "hardware (NAS-Bench-201); or auto."
         ),
     ] = "auto",
     allow_partial: Annotated[

@@ -3,8 +3,9 @@
 Three kinds: *tables*, which commands read; *originals*, as their authors publish them, which
 tables are made of; and *collections*, the names that ``opscore data fetch`` takes. Each is
 described once: originals in ``originals.csv``, the others in ``catalogue.toml``, whose keys are
-the attributes of :class:`DataFile`, :class:`Layout` and :class:`Collection` (``like`` names a file
-whose keys count where one's own are not given). Catalogue, converters, readers and oracles all
+the attributes of :class:`DataFile`, :class:`Layout`, :class:`Truth` and :class:`Collection`
+(``like`` names a file whose keys count where one's own are not given; ``each`` makes one truth of
+each dataset, {} in the names of its columns). Catalogue, converters, readers and oracles all
 read that description.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from importlib import resources
@@ -64,12 +65,15 @@ class Layout:
         truths: what the other columns are; the first one is meant where nobody says which.
         space: the space whose own strings the one text column has; '' where a loader of the
             space's own finds the architectures.
+        source: what ``source`` must be for this table to be the space's truth, where it is not
+            the one that is meant when nobody says.
     """
 
     benchmark: str
     texts: Mapping[str, Text]
     truths: tuple[Truth, ...]
     space: str = ""
+    source: str = "table"
 
     @property
     def numbers(self) -> dict[str, Kind]:
@@ -217,8 +221,9 @@ def _file(name: str, entry: Mapping[str, Any], originals: list[str]) -> DataFile
     layout = None
     if "texts" in entry:
         texts = {column: Text(**text) for column, text in entry["texts"].items()}
-        truths = tuple(Truth(**{**t, "columns": tuple(t["columns"])}) for t in entry["truths"])
-        layout = Layout(entry["benchmark"], texts, truths, entry.get("space", ""))
+        truths = tuple(truth for each in entry["truths"] for truth in _truths(each))
+        named = {key: entry[key] for key in ("space", "source") if key in entry}
+        layout = Layout(entry["benchmark"], texts, truths, **named)
     own = {key: entry[key] for key in entry.keys() & {f.name for f in fields(DataFile)}}
     return DataFile(
         **{
@@ -232,6 +237,14 @@ def _file(name: str, entry: Mapping[str, Any], originals: list[str]) -> DataFile
             "made_of": _named(entry.get("made_of", ()), originals),
         }
     )
+
+
+def _truths(entry: Mapping[str, Any]) -> Iterator[Truth]:
+    """One truth, or one of each dataset that ``each`` names."""
+    shared = {key: value for key, value in entry.items() if key not in ("each", "columns")}
+    for dataset in entry.get("each", (entry.get("dataset"),)):
+        columns = tuple(column.format(dataset) for column in entry["columns"])
+        yield Truth(**{**shared, "dataset": dataset, "columns": columns})
 
 
 def _named(patterns: Iterable[str], originals: list[str]) -> tuple[str, ...]:

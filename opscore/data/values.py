@@ -40,8 +40,18 @@ SSIM = Kind("a structural similarity, -1 to 1", -1, 1)
 #: A loss with its sign turned.
 NEGATIVE_LOSS = Kind("minus a loss, 0 or less", -np.finfo(float).max, 0)
 
+LATENCY = Kind("milliseconds, 0 or more", 0, np.finfo(float).max)
+ENERGY = Kind("millijoules, 0 or more", 0, np.finfo(float).max)
+
 #: Kinds by the names that descriptions of tables use.
-KINDS = {"percent": PERCENT, "error": FRACTION, "ssim": SSIM, "negative loss": NEGATIVE_LOSS}
+KINDS = {
+    "percent": PERCENT,
+    "error": FRACTION,
+    "ssim": SSIM,
+    "negative loss": NEGATIVE_LOSS,
+    "latency": LATENCY,
+    "energy": ENERGY,
+}
 
 
 def numbers(name: str, column: pd.Series[Any], kind: Kind = PERCENT) -> pd.Series[Any]:

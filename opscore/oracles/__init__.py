@@ -28,7 +28,7 @@ ORACLES.add(NASBENCH201.name, nasbench201.load_accuracies)
 for _space in NB1SHOT1:
     ORACLES.add(_space.name, nb1shot1.Loader(_space))
 for _file in map(FILES.__getitem__, FILES):
-    if _file.layout is not None and _file.layout.space:
+    if _file.layout is not None and _file.layout.space not in ("", *ORACLES):
         ORACLES.add(_file.layout.space, Tabular(_file))
 
 

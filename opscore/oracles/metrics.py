@@ -26,3 +26,7 @@ ACCURACY = Metric("accuracy", 100.0, "%")
 SSIM = Metric("SSIM", 1.0)
 #: A loss with its sign turned, so that larger is better.
 NEGATIVE_LOSS = Metric("minus the loss", 0.0)
+#: What a device needs for one image, with its sign turned, so that larger is better: the error is
+#: the latency, or the energy, itself.
+LATENCY = Metric("minus the latency", 0.0, "ms")
+ENERGY = Metric("minus the energy", 0.0, "mJ")

@@ -3,6 +3,9 @@
 * ``nasbench201.parquet`` (a data folder, or what ``opscore data add`` made of the official files):
   the layout is that of :mod:`opscore.data.layout`.
 * the file inside the PyPI package ``analog-nasbench``: CIFAR-10 test accuracy, one training each.
+
+Other truths of the same networks, only where they are asked for by their source: accuracy under
+attack ('robustness'), and latency and energy on devices ('hardware').
 """
 
 from __future__ import annotations
@@ -13,17 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from opscore.data import file_hash, find, require
+from opscore.data import FILES, file_hash, find, require
 from opscore.data.accuracies import read_accuracies
 from opscore.data.layout import TABLE, parse_column, read_metadata
 from opscore.data.pickles import load_restricted
 from opscore.errors import unknown
 from opscore.oracles.base import Array
 from opscore.oracles.tables import Accuracies, Key
+from opscore.oracles.tabular import Tabular
 from opscore.spaces import NASBENCH201
 from opscore.spaces.nasbench201 import OPERATIONS
 
-SOURCES = ("table", "anb")
+#: Tables of other truths by source.
+_OTHERS = {
+    file.layout.source: Tabular(file)
+    for file in map(FILES.__getitem__, FILES)
+    if file.layout is not None and file.layout.space == NASBENCH201.name
+}
+
+SOURCES = ("table", "anb", *_OTHERS)
 
 #: The truth of the published best-acc.
 DEFAULT: Key = ("cifar10", "test", 200)
@@ -46,12 +57,14 @@ _ANB_POSITIONS = (0, 1, 3, 2, 4, 5)
 
 
 def load_accuracies(source: str, data_dir: Path | None) -> Accuracies:
-    """The accuracies of a source: 'table', 'anb', or 'auto' for the best that is found.
+    """What a source of :data:`SOURCES` has; 'auto' is the best accuracies that are found.
 
     UserError when the source is unknown or its file is missing.
     """
     if source not in {"auto", *SOURCES}:
         raise unknown("oracle source", source, ("auto", *SOURCES))
+    if source in _OTHERS:
+        return _OTHERS[source](source, data_dir)
     if source == "anb" or (source == "auto" and find(TABLE, data_dir) is None):
         return _read_anb(require("analog-nasbench"))
     path = require(TABLE, data_dir)

@@ -45,7 +45,7 @@ class Loader:
 
     def __call__(self, source: str, data_dir: Path | None) -> Accuracies:
         """All accuracies; UserError when the file is missing or of another kind."""
-        path = table_of(self.space.name, source, data_dir)
+        path = table_of(FILES[self.space.name], source, data_dir)
         return _read(self.space.number, path, path.stat().st_mtime_ns)
 
 

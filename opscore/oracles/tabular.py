@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from opscore.data import FILES, DataFile, file_hash, require
 from opscore.data.catalogue import Layout
 from opscore.data.truths import read_truth
-from opscore.data.values import FRACTION, KINDS, NEGATIVE_LOSS, SSIM, Kind
+from opscore.data.values import ENERGY, FRACTION, KINDS, LATENCY, NEGATIVE_LOSS, SSIM, Kind
 from opscore.errors import unknown
 from opscore.oracles import metrics
 from opscore.oracles.base import Array
@@ -24,14 +24,20 @@ from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.tables import Accuracies, Key
 from opscore.spaces import get_space
 
-_METRICS: dict[Kind, Metric] = {SSIM: metrics.SSIM, NEGATIVE_LOSS: metrics.NEGATIVE_LOSS}
+_METRICS: dict[Kind, Metric] = {
+    SSIM: metrics.SSIM,
+    NEGATIVE_LOSS: metrics.NEGATIVE_LOSS,
+    LATENCY: metrics.LATENCY,
+    ENERGY: metrics.ENERGY,
+}
 
 
-def table_of(name: str, source: str, data_dir: Path | None) -> Path:
+def table_of(file: DataFile, source: str, data_dir: Path | None) -> Path:
     """The file of a table; UserError when it is missing, or the source is none of the table's."""
-    if source not in ("auto", "table"):
-        raise unknown("oracle source", source, ("auto", "table"))
-    return require(name, data_dir).resolve()
+    assert file.layout is not None
+    if source not in ("auto", file.layout.source):
+        raise unknown("oracle source", source, ("auto", file.layout.source))
+    return require(file.name, data_dir).resolve()
 
 
 def read_arrays(
@@ -52,9 +58,16 @@ def read_arrays(
     for truth in layout.truths:
         array = np.full((*shape, len(truth.columns)), np.nan)
         found = np.stack([values[name] for name in truth.columns], axis=-1)
-        array[tuple(places.T)] = 100 * (1 - found) if KINDS[truth.kind] is FRACTION else found
+        array[tuple(places.T)] = _larger_is_better(found, KINDS[truth.kind])
         arrays[truth.dataset, truth.split, truth.epochs] = array
     return arrays
+
+
+def _larger_is_better(values: Array, kind: Kind) -> Array:
+    """Errors as accuracies in percent; what a device needs, with its sign turned."""
+    if kind is FRACTION:
+        return 100 * (1 - values)
+    return -values if kind in (LATENCY, ENERGY) else values
 
 
 def accuracies_of(layout: Layout, path: Path, arrays: dict[Key, Array]) -> Accuracies:
@@ -63,6 +76,11 @@ def accuracies_of(layout: Layout, path: Path, arrays: dict[Key, Array]) -> Accur
         arrays,
         layout.benchmark,
         file_hash(path),
+        notes={
+            (t.dataset, t.split, t.epochs): "one value each"
+            for t in layout.truths
+            if KINDS[t.kind] in (LATENCY, ENERGY)
+        },
         length_stated=any(epochs for _, _, epochs in arrays),
         default=next(iter(arrays)),
         metrics={t.dataset: _METRICS.get(KINDS[t.kind], ACCURACY) for t in layout.truths},
@@ -81,7 +99,7 @@ class Tabular:
 
     def __call__(self, source: str, data_dir: Path | None) -> Accuracies:
         """All accuracies; UserError when the file is missing or of another kind."""
-        path = table_of(self.file.name, source, data_dir)
+        path = table_of(self.file, source, data_dir)
         return _read(self.file.name, path, path.stat().st_mtime_ns)
 
 

@@ -65,7 +65,7 @@ def nasbench201_zen(path: Path) -> pd.DataFrame:
     that failed is missing.
     """
     found = _read_archive(path, "nasbench201", _DATASETS)
-    rows = {_nasbench201_string(arch): _values(found[arch], _DATASETS) for arch in sorted(found)}
+    rows = {nasbench201_string(arch): _values(found[arch], _DATASETS) for arch in sorted(found)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("arch_str").reset_index()
     columns = [f"{kind}_{dataset}" for kind in ("zen", "val") for dataset in _DATASETS]
     return table[["arch_str", *columns]]
@@ -112,7 +112,7 @@ def sampled_proxies(path: Path) -> pd.DataFrame:
     try:
         for dataset, architectures in by_dataset.items():
             for arch, record in architectures.items():
-                row = {"dataset": dataset, "arch_str": _nasbench201_string(_numbers(arch))}
+                row = {"dataset": dataset, "arch_str": nasbench201_string(numbers_of(arch))}
                 row["val_accuracy"] = float(record["val_accuracy"])
                 for proxy in _SAMPLED:
                     value = record.get(proxy)
@@ -139,7 +139,7 @@ def _read_archive(
         if match is None or match["space"] != space or match["task"] not in wanted:
             continue
         for record in _records(content, name):
-            found.setdefault(_numbers(record["arch"]), {})[match["task"]] = record
+            found.setdefault(numbers_of(record["arch"]), {})[match["task"]] = record
     if not found:
         raise UserError(f"{path} holds no results of {space}")
     return found
@@ -176,12 +176,13 @@ def _in_order(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows)).sort_values("arch_str", ignore_index=True)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def numbers_of(text: str) -> tuple[int, ...]:
     """The operation numbers of a string such as '(4, 0, 3, 1, 4, 3)'."""
     return tuple(int(number) for number in re.findall(r"\d+", text))
 
 
-def _nasbench201_string(arch: tuple[int, ...]) -> str:
+def nasbench201_string(arch: tuple[int, ...]) -> str:
+    """NAS-Bench-201's own string of an architecture in the suite's coding; else UserError."""
     if len(arch) != len(_POSITIONS) or not all(0 <= number < len(_OPERATIONS) for number in arch):
         raise UserError(f"{arch} is no architecture of NAS-Bench-201 in the suite's coding")
     choices = [_OPERATIONS[arch[position]] for position in _POSITIONS]
