@@ -20,6 +20,19 @@ class UserError(OpscoreError, ValueError):
     """
 
 
+class WriteError(OpscoreError, OSError):
+    """A file cannot be written: the disk is full, or the system does not allow it.
+
+    The message is one line with the file's name; the command line exits with code 1.
+    """
+
+    def __init__(self, number: int | None, reason: str | None, path: str) -> None:
+        super().__init__(number, reason, path)
+
+    def __str__(self) -> str:
+        return f"cannot write {self.filename}: {self.strerror}"
+
+
 class Note(UserWarning):
     """What a user should know although nothing is wrong; the command line prints it as a line."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import typer
 
@@ -13,6 +12,7 @@ from opscore.cli import data, listing, networks, oracle, proxies, replay, runs
 from opscore.cli.batch import batch
 from opscore.cli.common import notes_as_lines
 from opscore.cli.doctor import doctor
+from opscore.cli.ending import ended
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.live import LiveCommand
@@ -23,21 +23,9 @@ from opscore.cli.search import methods, search
 from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
 from opscore.cli.spaces import compare_spaces
 from opscore.cli.studies import retraining, toy_model
-from opscore.errors import OpscoreError, UserError
-
-#: Typer may carry its own copy of click, so its base error is found through a class it shows.
-_CLICK_ERRORS: tuple[type[BaseException], ...] = tuple(
-    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
-)
-
-#: Exit code of a command whose input was right, and that could not be done all the same.
-FAILED = 1
 
 #: What users set where they choose themselves how threads that have nothing to do wait.
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-
-#: Exit code of a command that was interrupted.
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="opscore",
@@ -90,22 +78,9 @@ def _top(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; bad input is one line on stderr and exit code 2."""
     _let_waiting_threads_sleep()
-    try:
-        with notes_as_lines():
-            code = app(args=arguments, standalone_mode=False)
-    except UserError as error:
-        _fail(str(error))
-    except OpscoreError as error:
-        _fail(str(error), FAILED)
-    except _CLICK_ERRORS as error:
-        _fail(error.format_message() if hasattr(error, "format_message") else str(error))
-    except typer.Abort:  # input that ended, where an answer was expected
-        _fail("the input ended early")
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    if code == INTERRUPTED:  # typer makes it of an interrupt
-        sys.stderr.write("stopped; what was finished is kept: the same command goes on from it\n")
-    sys.exit(code if isinstance(code, int) else 0)
+    with notes_as_lines():
+        code = ended(lambda: app(args=arguments, standalone_mode=False))
+    sys.exit(code)
 
 
 def _let_waiting_threads_sleep() -> None:
@@ -116,10 +91,3 @@ def _let_waiting_threads_sleep() -> None:
     """
     if not any(name in os.environ for name in _WAITING):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-
-
-def _fail(message: str, code: int = 2) -> NoReturn:
-    """One line on stderr and an exit code; without a message, as after a help text, no line."""
-    if message.strip():
-        sys.stderr.write(f"opscore: {' '.join(message.split())}\n")
-    sys.exit(code)

@@ -100,8 +100,7 @@ def fetch(
     """
     from opscore import data
 
-    if (name is None) != all_:
-        raise UserError("give the name of a collection or file, or --all and no name")
+    _check_request(name, all_, mirror)
     if name is not None and name not in data.COLLECTIONS and name not in data.RECIPES:
         _fetch_file(name, url, data_dir, as_json)
         return
@@ -133,6 +132,16 @@ def fetch(
         print_json({"name": name or "all", "tables": tables, "failed": failed})
     if failed:
         raise UserError(f"could not make all of {', '.join(failed)}; what was made stays")
+
+
+def _check_request(name: str | None, all_: bool, mirror: str | None) -> None:
+    """UserError for what says not what is to be had, or from where."""
+    from opscore.data.fetch import check_address
+
+    if (name is None) != all_:
+        raise UserError("give the name of a collection or file, or --all and no name")
+    if mirror is not None:
+        check_address(mirror)
 
 
 def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool) -> None:

@@ -44,10 +44,12 @@ def doctor(
     """
     from opscore.data import search_path
     from opscore.doctor import can_run, examine
+    from opscore.experiments.settings import check_device_name
     from opscore.runs.store import provenance
 
     if data_dir is not None:
         search_path(data_dir)  # a folder that is named here and is none is bad input
+    check_device_name(device)  # likewise; one that this machine lacks is a finding
     found: list[Check] = []
     table = Table("what", "status", box=None, pad_edge=False)
     table.add_column("found", overflow="fold")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,22 +62,26 @@ def initial(
     as_json: JsonOption = False,
 ) -> None:
     """Score all operations of A_0 and correlate the scores with the truth (Figure 2, left)."""
+    from opscore.experiments import ScoringSettings
     from opscore.experiments.initial.result import initial as run_initial
     from opscore.progress import shown
 
     names, seeds = parse_policies(policies), grid.seed_list
-    say_if_no_truth(networks.space, truth.settings())
+    settings: dict[str, Any] = {
+        "oracle": truth.settings(),
+        "checkpoint": checkpoint,
+        "batch_file": batch,
+        **asdict(networks),
+    }
+    say_if_no_truth(ScoringSettings(tuple(names), seeds, **settings))
     with shown("scoring", quiet=grid.quiet or as_json):
         result = run_initial(
             names,
             seeds,
             store=grid.runs,
             jobs=grid.jobs,
-            oracle=truth.settings(),
-            checkpoint=checkpoint,
-            batch_file=batch,
             baselines=baselines,
-            **asdict(networks),
+            **settings,
         )
     written = [] if out is None else result.save(out)
     if as_json:

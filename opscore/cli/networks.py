@@ -21,6 +21,7 @@ from opscore.cli.common import (
     print_written,
     writable,
 )
+from opscore.data.files import read_text
 from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _content(text: str) -> str:
     try:
         if not path.is_file():
             return text
-        return path.read_text(encoding="utf-8").strip()
+        return read_text(path).strip()
     except (OSError, ValueError) as error:  # too long for a file's name, or no text
         if isinstance(error, UnicodeDecodeError):
             raise UserError(f"{path} is not a text file with an architecture") from None

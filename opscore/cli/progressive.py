@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -75,11 +75,18 @@ def progressive(
     as_json: JsonOption = False,
 ) -> None:
     """Score all open edges, discretize the next one, and go on (Figure 2, right)."""
+    from opscore.experiments import ScoringSettings
     from opscore.experiments.progressive.call import progressive as run_progressive
     from opscore.progress import shown
 
     names, seeds = parse_policies(policies), grid.seed_list
-    say_if_no_truth(networks.space, truth.settings())
+    settings: dict[str, Any] = {
+        "oracle": truth.settings(),
+        "training": training,
+        "checkpoint": checkpoint,
+        **asdict(networks),
+    }
+    say_if_no_truth(ScoringSettings(tuple(names), seeds, **settings))
     with shown("scoring", quiet=grid.quiet or as_json):
         result = run_progressive(
             names,
@@ -89,10 +96,7 @@ def progressive(
             oracle_mode=oracle,
             store=grid.runs,
             jobs=grid.jobs,
-            oracle=truth.settings(),
-            training=training,
-            checkpoint=checkpoint,
-            **asdict(networks),
+            **settings,
         )
     written = [] if out is None else result.save(out)
     if as_json:

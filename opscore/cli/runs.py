@@ -179,7 +179,10 @@ def _diff_stores(left: str, right: str, *, as_json: bool) -> None:
 @app.command()
 def export(
     runs: StoreOption = Path("runs"),
-    form: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv or parquet; else as the file's name ends, or csv."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write; else stdout.", dir_okay=False)
     ] = None,
@@ -188,12 +191,11 @@ def export(
     from opscore.data.files import atomic_write, writable_file
     from opscore.runs.reading import export_bytes
 
-    if form not in _FORMS:
-        raise unknown("format", form, _FORMS)
+    written = _form_of(out, form)
     path = None if out is None else writable_file(out)
-    if path is None and form == "parquet" and sys.stdout.isatty():
+    if path is None and written == "parquet" and sys.stdout.isatty():
         raise UserError("a Parquet file is not for the terminal: name a file with --out")
-    content = export_bytes(runs, form)
+    content = export_bytes(runs, written)
     if path is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -201,6 +203,16 @@ def export(
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     print_written([path])
+
+
+def _form_of(out: Path | None, asked: str | None) -> str:
+    """The format of an export; UserError for one that is not the file's."""
+    if asked is not None and asked not in _FORMS:
+        raise unknown("format", asked, _FORMS)
+    ending = "" if out is None else out.suffix.lower().removeprefix(".")
+    if asked is not None and ending in _FORMS and ending != asked:
+        raise UserError(f"--format {asked} does not fit the file {out}")
+    return asked or (ending if ending in _FORMS else _FORMS[0])
 
 
 @app.command()

@@ -97,6 +97,7 @@ def search(
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
     from opscore.policies import split_names
     from opscore.progress import shown
+    from opscore.search import SearchSettings
     from opscore.search.call import run_search
     from opscore.search.zero_cost import family_of
 
@@ -107,23 +108,26 @@ def search(
         note("--orders is called --order-meaning now; the old name goes with the next release")
         order_meaning = orders
     seeds = grid.seed_list
-    say_if_no_truth(networks.space, truth.settings())
+    settings: dict[str, Any] = {
+        "oracle": truth.settings(),
+        "order": order,
+        "orders": order_meaning,
+        "proposals": proposals,
+        "validation": validation,
+        "validation_weights": validation_weights,
+        "race": race,
+        "evaluations": evaluations,
+        "training": training,
+        **asdict(networks),
+    }
+    say_if_no_truth(SearchSettings(tuple(names), seeds, **settings))
     with shown("searching", quiet=grid.quiet or as_json):
         result = run_search(
             names,
             seeds,
             store=grid.runs,
             jobs=grid.jobs,
-            oracle=truth.settings(),
-            order=order,
-            orders=order_meaning,
-            proposals=proposals,
-            validation=validation,
-            validation_weights=validation_weights,
-            race=race,
-            evaluations=evaluations,
-            training=training,
-            **asdict(networks),
+            **settings,
         )
     written = [] if out is None else result.save(out)
     if as_json:

@@ -21,6 +21,10 @@ from opscore.cli.common import (
 from opscore.cli.figures import LiveOptions
 from opscore.cli.options import grouped
 from opscore.cli.tables import tasks_tables
+from opscore.errors import UserError
+
+#: Stands for every space whose truth is here.
+ALL = "all"
 
 
 @grouped
@@ -30,9 +34,9 @@ def compare_spaces(
     spaces: Annotated[
         str,
         typer.Option(
-            help="With --live: spaces, separated by commas; else all whose truth is here."
+            help="With --live: spaces, separated by commas; 'all' are those whose truth is here."
         ),
-    ] = "",
+    ] = ALL,
     batch_size: BatchSizeOption = 256,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -64,9 +68,18 @@ def compare_spaces(
 
 
 def _spaces_of(text: str, data_dir: Path | None) -> list[str]:
-    """The spaces that are named, else those whose truth is here."""
-    from opscore.oracles import spaces_with_truth
+    """The spaces that are named, or all whose truth is here.
+
+    UserError, before anything is computed, for one that has no truth to compare with.
+    """
+    from opscore.oracles import load_accuracies, spaces_with_truth
     from opscore.spaces import get_space
 
-    names = [name for part in text.split(",") if (name := part.strip())]
-    return [get_space(name).name for name in names] or spaces_with_truth(data_dir)
+    if text == ALL:
+        return spaces_with_truth(data_dir)
+    names = [get_space(name).name for part in text.split(",") if (name := part.strip())]
+    if not names:
+        raise UserError("no space was asked for; for instance --spaces nasbench201,transnas-micro")
+    for name in names:
+        load_accuracies(name, data_dir=data_dir)
+    return list(dict.fromkeys(names))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
+
+from opscore.errors import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from opscore.experiments import OracleSettings
+    from opscore.experiments import ScoringSettings
+    from opscore.search import SearchSettings
 
 #: Datasets that have a column each; of more, only the one that was asked for is shown.
 _SIDE_BY_SIDE = 4
@@ -128,15 +132,22 @@ def _beyond_text(row: Any) -> str:
     return f"{number(row.agreement, '+.2f')} ({p_text(row.p_value)})"
 
 
-def say_if_no_truth(space: str, oracle: OracleSettings) -> None:
-    """Say, before anything is computed, that nothing will be compared with a truth."""
+def say_if_no_truth(settings: ScoringSettings | SearchSettings) -> None:
+    """Say, before anything is computed, that nothing will be compared with a truth.
+
+    UserError for settings that are wrong: that is all there is to say then.
+    """
     from opscore.cli.common import progress_console
     from opscore.experiments.settings import no_truth
     from opscore.oracles import NO_TRUTH, has_oracle
 
-    if oracle.source == NO_TRUTH or not has_oracle(space):
+    if settings.oracle.source == NO_TRUTH or not has_oracle(settings.space):
+        with warnings.catch_warnings():  # the call that computes has the same notes
+            warnings.simplefilter("ignore", Note)
+            settings.resolved()
         progress_console.print(
-            f"no truth: {no_truth(space)}; error, rank and correlations with it stay empty",
+            f"no truth: {no_truth(settings.space)}; error, rank and correlations with it stay "
+            "empty",
             style="dim",
             highlight=False,
             soft_wrap=True,

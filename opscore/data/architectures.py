@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -46,8 +47,14 @@ def read_architectures(
         UserError: the file or a column is missing, or no row is an architecture of the space.
     """
     found = get_space(space)
-    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table))
-    strings = frame[_architecture_column(frame, architecture)]
+    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table), architecture)
+    column = _architecture_column(frame, architecture)
+    strings = frame[column]
+    if is_numeric_dtype(strings):
+        raise UserError(
+            f"the architectures in '{column}' are numbers, of which leading zeros are lost; read "
+            "that column as text (pandas: dtype=str)"
+        )
     numbers = frame[_accuracy_column(frame, accuracy)]
     names: list[str | None] = []
     reasons: list[str] = []
@@ -82,14 +89,19 @@ def _name(space: SearchSpace, text: str) -> str:
     return space.format(architecture)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+def _read(path: Path, architecture: str | None) -> pd.DataFrame:
+    """A table from a file; columns that may be those of architectures as text."""
+    names = _NAMES if architecture is None else (architecture,)
+    readers = {
+        ".parquet": pd.read_parquet,
+        ".csv": partial(pd.read_csv, dtype=dict.fromkeys(names, str), encoding="utf-8-sig"),
+    }
     if path.suffix not in readers:
         raise UserError(f"a table of architectures is a .parquet or .csv file, not '{path.name}'")
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     try:
-        return readers[path.suffix](path)  # type: ignore[operator, no-any-return]
+        return readers[path.suffix](path)  # type: ignore[no-any-return, operator]
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error})") from None
 

@@ -40,6 +40,8 @@ def fetch(
             says what to do.
     """
     entry = FILES[file] if isinstance(file, str) else file
+    if url is not None:
+        check_address(url)
     source = url or entry.url
     if source is None:
         raise UserError(f"{entry.name} cannot be fetched; {entry.how}")
@@ -59,6 +61,12 @@ def fetch(
     except _UnreachableError as error:
         raise UserError(f"could not download {source} ({error}); {_BY_HAND}") from None
     return target
+
+
+def check_address(url: str) -> None:
+    """UserError for what is no address that can be downloaded from."""
+    if not url.startswith(("https://", "http://")):
+        raise UserError(f"an address begins with https:// or http://, got '{url}'")
 
 
 class _UnreachableError(Exception):

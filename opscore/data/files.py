@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opscore.errors import UserError
+from opscore.errors import UserError, WriteError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Errors of the system that say that a place takes no more files, or none at all.
+REFUSALS = frozenset(
+    {
+        errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM,
+        errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG,
+    }
+)  # fmt: skip
+
+#: Bytes that a trial writes to see whether a folder takes more.
+_TRIAL = 1 << 20
 
 
 @contextmanager
@@ -23,18 +35,50 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     The file is flushed to disk before it is renamed, so under its own name it is there whole or
     not at all. When the block fails the temporary file is removed. Missing folders are made.
+
+    WriteError when the system takes no more: a full disk, a folder that may not be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays: some writers choose their format by it, and np.savez would append it.
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
-    temporary.touch(exist_ok=False)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except Exception as error:
+        found = _refusal(error, path.parent)
+        if found is None:
+            raise
+        raise WriteError(found.errno, reason_of(found), str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says, without number and path."""
+    return os.strerror(error.errno) if error.errno else error.strerror or str(error)
+
+
+def _refusal(error: Exception, folder: Path) -> OSError | None:
+    """The system's refusal to write that an error comes from, if it does."""
+    if isinstance(error, OSError):
+        return error if error.errno in REFUSALS else None
+    # torch.save says of a full disk only that a position is not the one that it expected.
+    return refusal_of(folder) if isinstance(error, RuntimeError) else None
+
+
+def refusal_of(folder: Path) -> OSError | None:
+    """Why a folder takes no more files, if it takes none; a megabyte is tried."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0" * _TRIAL)
+            file.flush()
+    except OSError as error:
+        return error
+    return None
 
 
 def writable_folder(path: Path | str) -> Path:
@@ -62,8 +106,8 @@ def try_to_write(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
     finally:
         for each in missing:
             if each.is_dir() and not any(each.iterdir()):
@@ -90,6 +134,11 @@ def write_table(path: Path, frame: pd.DataFrame) -> Path:
         else:
             frame.to_parquet(temporary, index=False)
     return path
+
+
+def read_text(path: Path) -> str:
+    """A text in UTF-8, with or without the mark that editors of Windows begin it with."""
+    return path.read_bytes().decode("utf-8-sig")
 
 
 def file_hash(path: Path | str) -> str:

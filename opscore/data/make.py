@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opscore import progress
 from opscore.data.catalogue import COLLECTIONS, FILES, DataFile, get_source
-from opscore.data.fetch import fetch
+from opscore.data.fetch import check_address, fetch
 from opscore.data.files import file_hash
 from opscore.data.layout import parse_column
 from opscore.data.locate import destination, find
@@ -94,6 +94,8 @@ def each_table(
 ) -> Iterator[Added]:
     """As :func:`fetch_tables`, one table at a time: those before an error are made."""
     tables, sources = _wanted(name)
+    if mirror is not None:  # it may be that nothing has to be downloaded
+        check_address(mirror)
     for table in map(FILES.__getitem__, tables):
         if not table.made_of:  # it comes with the package
             path = find(table.name, data_dir)

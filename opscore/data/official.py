@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from opscore.data.layout import column_name
-from opscore.data.pickles import PLAIN_GLOBALS, load_restricted
+from opscore.data.pickles import PLAIN_GLOBALS, load_restricted, load_tensors
 from opscore.errors import UserError
 
 _SUFFIX = "pickle.pbz2"
@@ -54,17 +54,8 @@ class Benchmark:
 
 def load_pth(path: Path) -> Benchmark:
     """The content of a ``NAS-Bench-201-v1_1-096897.pth``; UserError if it is not one."""
-    import torch
-
-    trusted: list[Any] = [(value, f"{module}.{name}") for (module, name), value in _torch_globals()]
-    try:
-        with torch.serialization.safe_globals(trusted):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch raises many kinds, and puts advice on the lines after the first.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} cannot be read safely ({reason})") from None
-    return _benchmark(path, content)
+    trusted = [(value, f"{module}.{name}") for (module, name), value in _torch_globals()]
+    return _benchmark(path, load_tensors(path, trusted))
 
 
 def load_nats_file(path: Path) -> Benchmark:

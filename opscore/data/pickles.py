@@ -5,11 +5,15 @@ from __future__ import annotations
 import codecs
 import collections
 import pickle
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from opscore.data.files import reason_of
 from opscore.errors import UserError
 
 Globals = Mapping[tuple[str, str], Any]
@@ -41,6 +45,10 @@ PLAIN_GLOBALS: Globals = {
         for kind in _BUILTINS
     },
 }
+
+
+#: How torch names what a file holds beside tensors and plain values.
+_REFUSED = re.compile(r"(?:GLOBAL|class|function|global:?) ([A-Za-z_][\w]*\.[\w.]+)")
 
 
 class _Restricted(pickle.Unpickler):
@@ -77,6 +85,36 @@ def load_restricted(
     except Exception as error:
         # A damaged stream can raise nearly anything: UnpicklingError, EOFError, TypeError, ...
         raise UserError(f"not a readable pickle ({_first_line(error)})") from None
+
+
+def load_tensors(path: Path, allowed: Sequence[Any] = ()) -> Any:
+    """What a file of ``torch.save`` holds, if that is tensors and plain values; no code is run.
+
+    Args:
+        path: the file.
+        allowed: classes that it may hold besides, or pairs of one and the name it goes by.
+
+    Raises:
+        UserError: it holds anything else, or is no such file. What torch says of it is left out:
+            it advises to load the file all the same, with whatever code is in it.
+    """
+    import torch
+
+    try:
+        with torch.serialization.safe_globals(list(allowed)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        reason = reason_of(error)
+    except Exception as error:  # torch raises many kinds
+        refused = _REFUSED.search(str(error))
+        reason = "it is no file of torch.save, or is damaged"
+        if refused is not None:
+            reason = (
+                f"it holds an object of '{refused[1]}', which could run code; tensors and plain "
+                "values alone are read, as torch.save(net.state_dict(), FILE) writes them"
+            )
+    raise UserError(f"{path}: not a readable checkpoint: {reason}")
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from opscore.errors import UserError, take_whole_numbers, unknown
 from opscore.experiments.brought import check_brought
-from opscore.images import ImageSet, resolve_images
+from opscore.images import ImageSet, check_memory, resolve_images
 from opscore.oracles import NO_TRUTH, Truth, has_oracle, load_accuracies, load_truth
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
@@ -232,6 +232,7 @@ class ScoringSettings:
                 _require_precision(policy, self.precision)
         if self.batch_size < 2:
             raise UserError(f"a batch needs at least two images, got {self.batch_size}")
+        check_memory(self.batch_size, side, DTYPES[self.dtype].itemsize)
         data_dir = _path(self.data_dir)
         oracle = self.oracle.resolved(self.space, data_dir)
         _require_truth(self.policies, self.space, oracle)
@@ -285,6 +286,14 @@ def _require_precision(policy: str, precision: Precision) -> None:
         get_proxy(argument).require_precision(precision)
     elif "supernet" in family.policy.uses and not family.policy.exact:
         raise UserError(f"policy '{policy}' has no {precision}; zc-pt and disc-zc have")
+
+
+def check_device_name(name: str) -> None:
+    """UserError for a text that names no device, whatever machine it is meant for."""
+    try:
+        torch.device("cpu" if name == "auto" else name)
+    except RuntimeError:
+        raise unknown("device", name, ("auto", "cpu", "cuda", "cuda:1")) from None
 
 
 def resolve_device(name: str) -> str:

@@ -8,7 +8,6 @@ nor on the backend: a worker has the same number of threads in all of them.
 
 from __future__ import annotations
 
-import errno
 import tempfile
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from opscore import progress
-from opscore.data.files import writable_folder
+from opscore.data.files import REFUSALS, reason_of, refusal_of, writable_folder
 from opscore.errors import OpscoreError, UserError, note, unknown, whole_number
 from opscore.fingerprint import named_once
 from opscore.grids.backends import BACKENDS, backend_ready
@@ -55,12 +54,6 @@ CELLS = {
     "seconds": "float64",  # that it took; before it is done: that it will take, where known
     "error": "str",
 }
-
-#: Errors of the system that say a folder takes no more files.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-
-#: Bytes that a trial writes to see whether a store can be written.
-_TRIAL = 1 << 20
 
 
 class StoreFullError(OpscoreError):
@@ -410,15 +403,10 @@ def compute(place: int, cell: Cell, root: Path, retries: int, anew: bool, mark: 
 
 def _full(error: BaseException, root: Path) -> str | None:
     """Why the store takes no more files, if that is what the error comes from."""
-    if not isinstance(error, OSError) or error.errno not in _FULL:
+    if not isinstance(error, OSError) or error.errno not in REFUSALS:
         return None
-    try:
-        with tempfile.TemporaryFile(dir=root) as file:
-            file.write(b"\0" * _TRIAL)
-            file.flush()
-    except OSError as found:
-        return found.strerror or str(found)
-    return None
+    found = refusal_of(root)
+    return None if found is None else reason_of(found)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from opscore import progress
+from opscore.data.files import read_text
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringSettings, progressive_units, units
 from opscore.experiments.initial.result import ORACLE_POLICIES, with_truth
@@ -118,8 +119,7 @@ class Grid:
             return _parse(source, Path(), "the grid")
         path = Path(source)
         try:
-            text = path.read_bytes().decode()
-            content = tomllib.loads(text)
+            content = tomllib.loads(read_text(path))
         except UnicodeDecodeError:
             raise UserError(f"grid {path} is not a text file in UTF-8") from None
         except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from opscore.fingerprint import fingerprint
-from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages
+from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages, check_memory
 from opscore.images.batch_files import load_batch, read_npz
 from opscore.images.cifar10 import find_cifar10, load_cifar10, load_cifar10_test
 from opscore.images.digits import load_digits
@@ -82,6 +82,7 @@ __all__ = [
     "NoiseImages",
     "PixelImages",
     "ScaledImages",
+    "check_memory",
     "image_content",
     "list_image_sets",
     "load_batch",

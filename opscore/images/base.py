@@ -14,6 +14,7 @@ from torch import Tensor
 from opscore.errors import UserError
 from opscore.fingerprint import fingerprint
 from opscore.rng import numpy_generator
+from opscore.runs.workers import total_memory
 
 #: Padding of the random crop (paper, appendix A.3; DARTS's CIFAR-10 training transform).
 CROP_PADDING = 4
@@ -54,6 +55,22 @@ class Batch:
         """
         images = self.images.detach().clone(memory_format=torch.contiguous_format)
         return replace(self, images=images, labels=self.labels.clone())
+
+
+def check_memory(images: int, side: int, each: int = 4) -> None:
+    """UserError for a minibatch that this machine cannot hold, before anything is computed.
+
+    Args:
+        images: their number; of three channels.
+        side: height and width, pixels.
+        each: bytes of a value.
+    """
+    needed, there = images * 3 * side**2 * each, total_memory()
+    if there is not None and needed > there:
+        raise UserError(
+            f"{images:,} images of {side:,} x {side:,} pixels need {needed / 1e9:,.0f} GB of "
+            f"memory; this machine has {there / 1e9:,.0f} GB"
+        )
 
 
 class ImageSet(Protocol):
@@ -209,6 +226,7 @@ class NoiseImages:
         """``size`` images of N(0, 1) pixels, [size, 3, 32, 32]; ``augment`` has no effect."""
         if size < 1:
             raise UserError(f"a batch needs at least one image, got {size}")
+        check_memory(size, 32)
         draw = numpy_generator(seed, "images", *purpose)
         images = draw.standard_normal((size, 3, 32, 32), dtype=np.float32)
         labels = draw.integers(self.n_classes, size=size)

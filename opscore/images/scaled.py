@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.nn import functional
 
-from opscore.images.base import Batch, ImageSet
+from opscore.images.base import Batch, ImageSet, check_memory
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class ScaledImages:
 
     def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
         """The original's minibatch, each image scaled; float [size, channels, side, side]."""
+        check_memory(size, self.side)
         batch = self.original.minibatch(size, seed, *purpose, augment=augment)
         scaled = functional.interpolate(
             batch.images, size=(self.side, self.side), mode="bilinear", align_corners=False

@@ -12,17 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from opscore import schema
-from opscore.errors import UserError
+from opscore.errors import UserError, unknown
 from opscore.fingerprint import canonical
 from opscore.runs.store import RECORD_FILE, STORE_VERSION, TIMES, Outcome, RunStore
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 #: Folders of a store that hold runs themselves.
 _SHELVES = ("supernets",)
+
+#: What can be said of a run; see :class:`StoredRun`.
+STATUSES = ("finished", "failed", "unfinished", "damaged", "pieces")
 
 #: Kinds that are kept to be used again, and are no results of their own.
 INTERMEDIATE = frozenset({"supernet"})
@@ -190,12 +196,18 @@ def export(store: RunStore | Path | str) -> pd.DataFrame:
             raise UserError(f"{run.error}; 'opscore runs clean' removes what is damaged")
     kept = [run for run in runs if run.status in {"finished", "failed"}]
     kept = sorted((run for run in kept if run.version == STORE_VERSION), key=_place)
-    frames = [_exported(run) for run in kept]
-    if not frames:
-        return pd.DataFrame(columns=_EXPORTED)
-    joined = pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+    types: dict[str, str] = {}
+    frames = []
+    for run in kept:
+        tables = outcome_of(run).tables if run.status == "finished" else {}
+        frames.append(_exported(run, tables))
+        for name, kind in _types_of(run, tables).items():
+            types[name] = _common(types.get(name, kind), kind)
+    joined = pd.concat([pd.DataFrame(columns=list(_EXPORTED), dtype=object), *frames])
     others = sorted(set(joined.columns) - set(_EXPORTED))
-    return _typed(joined[[*_EXPORTED, *others]])
+    types = {name: (types | _EXPORTED)[name] for name in [*_EXPORTED, *others]}
+    values = {name: _plain_values(joined[name], kind) for name, kind in types.items()}
+    return pd.DataFrame(values, dtype=object).astype(types)
 
 
 def find_run(store: RunStore | Path | str, name: str) -> StoredRun:
@@ -213,18 +225,29 @@ def find_run(store: RunStore | Path | str, name: str) -> StoredRun:
     raise UserError(f"there is no run '{name}'{hint} ('opscore runs list' lists them)")
 
 
-_EXPORTED = [
-    "run", "kind", "space", "policy", "seed", "status", "error", "settings", "facts", "table",
-    "row",
-]  # fmt: skip
+#: Columns that every row of an export has, and their types.
+_EXPORTED = {
+    **dict.fromkeys(("run", "kind", "space", "policy"), "string"),
+    "seed": "Int64",
+    **dict.fromkeys(("status", "error", "settings", "facts", "table"), "string"),
+    "row": "Int64",
+}
+
+#: Those of them that say which run a row is of.
+_HEAD = ("run", "kind", "space", "policy", "seed")
 
 #: Columns of tables that the run's own columns say already.
 _SAID = ("policy", "seed", TIMES)
 
 
-def _exported(run: StoredRun) -> pd.DataFrame:
+def _exported_name(column: str) -> str:
+    """A table's status is of its rows, the run's of the whole."""
+    return f"{column}_of_row" if column in _EXPORTED else column
+
+
+def _exported(run: StoredRun, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     row = run.row()
-    head: dict[str, Any] = {name: row[name] for name in _EXPORTED[:5]}
+    head: dict[str, Any] = {name: row[name] for name in _HEAD}
     first = {
         **head,
         **{name: row[name] for name in ("status", "error", "settings")},
@@ -233,39 +256,49 @@ def _exported(run: StoredRun) -> pd.DataFrame:
         "row": 0,
     }
     frames = [pd.DataFrame([first])]
-    tables = outcome_of(run).tables if run.status == "finished" else {}
     for name in sorted(tables, key=natural_order):
         table = tables[name].drop(columns=[c for c in _SAID if c in tables[name]])
-        # A table's status is of its rows, the run's of the whole.
-        table = table.rename(columns={c: f"{c}_of_row" for c in table if c in _EXPORTED})
+        table = table.rename(columns=_exported_name)
         frames.append(table.assign(**head, table=name, row=range(len(table))))
     return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns with one type each: whole numbers, numbers, truth values or text."""
-    found: dict[str, Any] = {}
-    for name in frame.columns:
-        values = [None if pd.isna(value) else value for value in frame[name]]
-        kinds = {_kind(value) for value in values if value is not None}
-        if kinds <= {"bool"}:
-            found[name] = pd.array(values, dtype="boolean")
-        elif kinds <= {"int"}:
-            found[name] = pd.array(values, dtype="Int64")
-        elif kinds <= {"int", "float"}:
-            found[name] = pd.array([None if v is None else float(v) for v in values], "Float64")
-        else:
-            texts = [None if value is None else str(value) for value in values]
-            found[name] = pd.array(texts, dtype="string")
-    return pd.DataFrame(found)
+def _types_of(run: StoredRun, tables: Mapping[str, Any]) -> dict[str, str]:
+    """The types of the columns of a run's tables, by their files: not by what is in them.
+
+    A column of whole numbers may lack all of them, and a text be missing in every row.
+    """
+    import pyarrow.parquet as pq
+
+    found: dict[str, str] = {}
+    for name in tables:
+        for each in pq.read_schema(run.folder / f"{name}.parquet"):
+            column, kind = _exported_name(each.name), _type_of(each.type)
+            found[column] = _common(found.get(column, kind), kind)
+    return found
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"}:
-        return "bool"
-    if pd.api.types.is_integer(value):
-        return "int"
-    return "float" if pd.api.types.is_float(value) else "text"
+def _type_of(declared: pa.DataType) -> str:
+    import pyarrow as pa
+
+    if pa.types.is_boolean(declared):
+        return "boolean"
+    if pa.types.is_integer(declared):
+        return "Int64"
+    return "Float64" if pa.types.is_floating(declared) else "string"
+
+
+def _common(one: str, other: str) -> str:
+    """The type that holds what either does."""
+    if one == other:
+        return one
+    return "Float64" if {one, other} == {"Int64", "Float64"} else "string"
+
+
+def _plain_values(column: pd.Series[Any], kind: str) -> list[Any]:
+    """Values that a column of the type can be made of; None where there is none."""
+    make: type = {"string": str, "Float64": float, "Int64": int, "boolean": bool}[kind]
+    return [None if pd.isna(value) else make(value) for value in column]
 
 
 def plain_facts(facts: Mapping[str, Any]) -> str:
@@ -369,16 +402,20 @@ def as_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def pick(runs: Sequence[StoredRun], **wanted: str | None) -> list[StoredRun]:
     """Runs whose kind, space, policy or status is as wanted; None takes all.
 
-    UserError for a value that no run has.
+    UserError for a status that there is not, or a value that no run has.
     """
+    status = wanted.get("status")
+    if status is not None and status not in STATUSES:
+        raise unknown("status", status, STATUSES)
     found = list(runs)
     for name, value in wanted.items():
         if value is None:
             continue
         values = {str(run.row()[name]) for run in runs}
-        if runs and value not in values:
+        if value not in values and name != "status":
             near = difflib.get_close_matches(value, values, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there: {', '.join(sorted(values))}"
+            there = f"; there: {', '.join(sorted(values))}" if values else ": the store is empty"
+            hint = f"; did you mean {near[0]}?" if near else there
             raise UserError(f"no run has the {name} '{value}'{hint}")
         found = [run for run in found if str(run.row()[name]) == value]
     return found

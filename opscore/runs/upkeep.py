@@ -61,9 +61,10 @@ def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merge
     """
     done = Merged()
     runs = stored_runs(source)
-    root = writable_folder(target.root if isinstance(target, RunStore) else target)
-    if runs and root.resolve() == runs[0].folder.parents[runs[0].name.count("/")].resolve():
-        raise UserError(f"{root} is the store itself; two stores are merged")
+    places = [each.root if isinstance(each, RunStore) else Path(each) for each in (source, target)]
+    if places[0].resolve() == places[1].resolve():
+        raise UserError(f"{places[1]} is the store itself; two stores are merged")
+    root = writable_folder(places[1])
     others = {run.name: run for run in stored_runs(root)}
     for run in runs:
         other = others.get(run.name)

@@ -11,6 +11,7 @@ of edges that no node keeps, and architectures that differ there alone are one.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -108,10 +109,15 @@ class Genotype:
     def parse(cls, text: str) -> Genotype:
         """The genotype of a text in the DARTS format; nothing in the text is executed.
 
+        What a log or a module of genotypes writes before it on its line is left out. Pairs may
+        stand in a list for each node, and nodes be NumPy's integers, as NumPy 2 prints them.
+
         Raises UserError that says what is wrong.
         """
+        start = max(text.find("Genotype("), 0)
+        before = text[:start].strip()
         try:
-            call = ast.parse(text.strip(), mode="eval").body
+            call = None if "\n" in before else ast.parse(text[start:].strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             call = None
         if (
@@ -265,10 +271,21 @@ def inputs_edge(kind: int, node: int) -> int:
     return N_OPERATIONS + CHOOSING.index((kind, node))
 
 
+class _PlainNumbers(ast.NodeTransformer):
+    """np.int64(0), as NumPy 2 prints an integer, as 0."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """The one argument of NumPy's integer types; other calls stay."""
+        whole = re.fullmatch(r"(np|numpy)\.u?int(8|16|32|64)", ast.unparse(node.func))
+        return node.args[0] if whole and len(node.args) == 1 else node
+
+
 def _pairs(tree: ast.expr) -> tuple[Pair, ...]:
     try:
-        value = ast.literal_eval(tree)
-        return tuple((str(op), int(source)) for op, source in value)
+        value = ast.literal_eval(_PlainNumbers().visit(tree))
+        nested = all(isinstance(node, list) for node in value)
+        pairs = [pair for node in value for pair in node] if nested else value
+        return tuple((str(op), int(source)) for op, source in pairs)
     except (ValueError, TypeError):
         raise UserError(
             f"a cell of a genotype lists (operation, node), not '{_short(ast.unparse(tree))}'"
@@ -279,9 +296,10 @@ def _concat(tree: ast.expr) -> tuple[int, ...]:
     """Numbers of nodes: a list, a tuple, or range(first, end)."""
     try:
         if isinstance(tree, ast.Call) and ast.unparse(tree.func) == "range":
-            first, end = (int(ast.literal_eval(argument)) for argument in tree.args)
+            ends = [_PlainNumbers().visit(argument) for argument in tree.args]
+            first, end = (int(ast.literal_eval(each)) for each in ends)
             return tuple(range(max(first, 0), min(end, len(NODES) + 2)))
-        return tuple(int(node) for node in ast.literal_eval(tree))
+        return tuple(int(node) for node in ast.literal_eval(_PlainNumbers().visit(tree)))
     except (ValueError, TypeError):
         raise UserError(
             f"what a cell puts side by side is range(2, 6), not '{_short(ast.unparse(tree))}'"

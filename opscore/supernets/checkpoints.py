@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from opscore.data.pickles import load_tensors
 from opscore.errors import UserError
 from opscore.images import read_npz
 from opscore.supernets.base import Supernet
@@ -156,18 +157,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _load(path: Path) -> dict[str, Any]:
     """What a PyTorch file holds."""
-    try:
-        with torch.serialization.safe_globals(list(_SAFE)):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds; the user needs one line
-        refused = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if refused is not None:
-            raise UserError(
-                f"{path}: not a readable checkpoint: it holds an object of '{refused[1]}', which "
-                "could run code; save the parameters alone: torch.save(net.state_dict(), FILE)"
-            ) from None
-        reason = (str(error).splitlines() or ["it is empty"])[0]
-        raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
+    content: dict[str, Any] = load_tensors(path, _SAFE)
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: a checkpoint holds a dictionary of tensors, not a {type(content).__name__}"

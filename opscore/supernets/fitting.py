@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from opscore.data.files import atomic_write
-from opscore.errors import UserError
+from opscore.data.pickles import load_tensors
+from opscore.errors import UserError, note
 from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test_images
 from opscore.images.base import cutout
 from opscore.isolation import isolated
@@ -153,6 +154,7 @@ class Fitter:
             weight_decay=recipe.weight_decay,
         )
         self.log: list[dict[str, float]] = []
+        self._say_if_cut()
         self.test = self._test_batch()
 
     def run(self, checkpoint: Path | None, progress: OnEpoch | None) -> pd.DataFrame:
@@ -169,6 +171,15 @@ class Fitter:
                     progress(self.log[-1])
         self.network.eval()
         return pd.DataFrame(self.log, columns=list(LOG)).astype({"epoch": "int64"})
+
+    def _say_if_cut(self) -> None:
+        """A note where a batch cannot have as many images as it should."""
+        asked, there = self.recipe.batch_size, self.split.train.n_images
+        if there is not None and asked > there:
+            note(
+                f"batches of {asked:,} images were asked for; there are {there:,} to train on, so "
+                "that each epoch is one step on all of them"
+            )
 
     def _epoch(self, epoch: int) -> None:
         start, recipe = time.perf_counter(), self.recipe
@@ -306,11 +317,7 @@ def read_fitted(path: Path) -> dict[str, Any]:
     Keys: 'training' (what it is of), 'state_dict', 'sgd', and 'log' (rows, see :data:`LOG`).
     UserError when it cannot be read.
     """
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds; the user needs one line
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
+    content: dict[str, Any] = load_tensors(path)
     if not isinstance(content, dict) or not (
         {"training", "state_dict", "sgd", "log"} <= content.keys()
     ):

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from opscore.data.files import atomic_write
+from opscore.data.pickles import load_tensors
 from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
 from opscore.progress import advance
@@ -272,11 +273,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     'adam', 'log' (a list of rows, see :data:`LOG`) and 'alphas' (after each epoch).
     :func:`opscore.load_checkpoint` reads the supernet in it. UserError when it cannot be read.
     """
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds; the user needs one line
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
+    content: dict[str, Any] = load_tensors(path)
     wanted = {"training", "state_dict", "sgd", "adam", "log", "alphas"}
     if not isinstance(content, dict) or not wanted <= content.keys():
         raise UserError(f"{path}: not the checkpoint of a training")

@@ -72,7 +72,7 @@ def test_export_is_the_same_to_a_file_and_to_stdout(capfd, tmp_path):
     code, out, _ = run(capfd, "export")
     assert code == 0
     assert out == (tmp_path / "all.csv").read_text()
-    assert run(capfd, "export", "--format", "parquet", "--out", "all.parquet")[0] == 0
+    assert run(capfd, "export", "--out", "all.parquet")[0] == 0
     assert len(pd.read_parquet("all.parquet")) == len(pd.read_csv("all.csv")) == 5
 
 
@@ -86,11 +86,12 @@ def test_clean(capfd):
     ("arguments", "message"),
     [
         (("list", "--runs", "rnus"), "no run store at rnus; did you mean runs?"),
-        (("list", "--status", "finish"), "no run has the status 'finish'; did you mean finished?"),
+        (("list", "--status", "finish"), "unknown status 'finish'; did you mean finished or"),
         (("show", "nothing"), "there is no run 'nothing'"),
         (("show", "initial"), "3 runs begin with 'initial'"),
         (("export", "--format", "json"), "unknown format 'json'; known: csv, parquet"),
         (("export", "--out", "runs"), "runs"),
+        (("export", "--format", "csv", "--out", "a.parquet"), "does not fit the file a.parquet"),
         (("sync", "runs", "runs"), "two stores are merged"),
         (("sync", "none", "runs"), "no run store at none"),
         (("clean", "initial-0000"), "there is no run 'initial-0000'"),

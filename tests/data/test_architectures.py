@@ -56,6 +56,16 @@ def test_a_file_is_read_and_what_is_not_clear_is_asked_for(tmp_path):
         read("darts", tmp_path / "cells.json")
 
 
+def test_architectures_of_a_csv_file_keep_their_zeros(tmp_path):
+    """Also behind the mark with which editors of Windows begin a file."""
+    frame = pd.DataFrame({"architecture": ["22212220", "02212220"], "accuracy": [93.0, 92.0]})
+    frame.to_csv(tmp_path / "a.csv", index=False, encoding="utf-8-sig")
+    found = opscore.read_architectures("nasbench-macro", tmp_path / "a.csv")
+    assert found.to_dict() == {"22212220": 93.0, "02212220": 92.0}
+    with pytest.raises(UserError, match="leading zeros are lost"):
+        opscore.read_architectures("nasbench-macro", frame.astype({"architecture": int}))
+
+
 @pytest.mark.parametrize(
     ("name", "column", "cells"),
     [("darts_trained_545", "test_acc50", 526), ("darts_trained_1000", None, 189)],

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from opscore.errors import UserError
@@ -78,6 +79,19 @@ def test_an_export_has_settings_results_and_errors_and_no_times(tmp_path):
     assert rows["status_of_row"].tolist() == ["ok", "failed: x"] * 2
     assert "seconds" not in frame
     assert "supernet" not in set(frame["kind"])
+
+
+def test_the_types_of_an_export_do_not_depend_on_what_is_in_it(tmp_path):
+    """Two stores of the same kind of run, one of which lacks most values: one table in pyarrow."""
+    types = {"minibatches": "Int64", "score": "float64", "chosen": "boolean", "op": "str"}
+    missing = pd.DataFrame({name: pd.Series([None], dtype=kind) for name, kind in types.items()})
+    whole = pd.DataFrame({"minibatches": [3], "score": [1], "chosen": [True], "op": ["x"]})
+    for name, table in (("a", missing), ("b", whole.astype(types))):
+        RunStore(tmp_path / name).keep(key(), Outcome({"candidates": table}))
+        (tmp_path / f"{name}.parquet").write_bytes(export_bytes(tmp_path / name, "parquet"))
+    a, b = (pq.read_schema(tmp_path / f"{name}.parquet") for name in "ab")
+    assert {field.name: field.type for field in a} == {field.name: field.type for field in b}
+    assert [str(a.field(name).type) for name in types][:3] == ["int64", "double", "bool"]
 
 
 def test_an_empty_store_exports_its_header(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,6 +100,26 @@ def test_a_bad_genotype_is_refused_in_a_line(old, new, says):
     with pytest.raises(UserError, match=says) as error:
         DARTS.parse(text)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Genotype(", "03/14 12:00:01 AM genotype = Genotype("),
+        ("Genotype(", "MINE = Genotype("),
+        ("', 0)", "', np.int64(0))"),
+        ("range(2, 6)", "range(np.int64(2), numpy.int32(6))"),
+        ("range(2, 6)", "[np.int64(2), 3, 4, 5]"),
+    ],
+)
+def test_genotypes_are_read_as_other_programs_print_them(old, new):
+    assert str(Genotype.parse(GOOD.replace(old, new))) == GOOD
+
+
+def test_pairs_may_stand_in_a_list_for_each_node():
+    nested = re.sub(r"(\('\w+', \d\), \('\w+', \d\))", r"[\1]", GOOD)
+    assert nested.count("[[") == 2
+    assert str(Genotype.parse(nested)) == GOOD
 
 
 def test_operations_of_another_space_are_refused():
