@@ -113,7 +113,7 @@ def _show(run: StoredRun) -> None:
         table.add_row(name, json.dumps(value))
     versions = run.record.get("versions", {})
     table.add_row("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
-    for name in ("python", "machine", "git", "migrated"):
+    for name in ("python", "machine", "git"):
         if name in run.record:
             table.add_row(name, str(run.record[name]))
     table.add_row("files", ", ".join(path.name for path in run.files))

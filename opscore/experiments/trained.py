@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from opscore import progress as reporting
-from opscore.experiments import earlier
 from opscore.experiments.dependencies import image_key, network_key, start_key
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.fingerprint import hash_of
 from opscore.isolation import isolated
-from opscore.runs.run import Run, find, work
-from opscore.runs.store import Outcome, Pieces, RunStore, adopt, held
+from opscore.runs.run import Run, work
+from opscore.runs.store import Outcome, Pieces, RunStore, held
 from opscore.supernets import Supernet, build_supernet, load_checkpoint
 from opscore.supernets.training import OnEpoch, train
 
@@ -46,7 +45,7 @@ def trained_supernet(
     store, key = RunStore(settings.cache), training.key()
     folder = store.path(key)
     with held(folder / ".training.lock"):
-        if find(training, store, key) is None:
+        if store.outcome(key) is None:
             work(training, store, key)
         return training.run(folder / CHECKPOINT)
 
@@ -97,8 +96,6 @@ class Training(Run):
 
     def compute(self, pieces: Pieces) -> Outcome:
         """Train on from the last epoch that is kept."""
-        if pieces.folder is not None and (old := earlier.training_name(self.settings, self.seed)):
-            adopt(pieces.folder.parent / old, pieces.folder / CHECKPOINT)
         path = pieces.path(CHECKPOINT)
         self.run(path)
         return Outcome({}, files=() if path is None else (CHECKPOINT,))

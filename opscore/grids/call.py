@@ -29,8 +29,8 @@ from opscore.grids.backends import BACKENDS, backend_ready
 from opscore.grids.grid import Cell, Grid
 from opscore.isolation import isolated
 from opscore.runs.reading import StoredRun, stored_runs
-from opscore.runs.run import find, work
-from opscore.runs.store import RunStore
+from opscore.runs.run import work
+from opscore.runs.store import DamagedRunError, RunStore
 from opscore.runs.upkeep import clean
 from opscore.runs.workers import WorkerKilledError, in_workers
 
@@ -231,8 +231,7 @@ def _check(jobs: int, backend: str, finished: str, retries: int, threads: int) -
 
 def _store(out: RunStore | Path | str) -> RunStore:
     store = out if isinstance(out, RunStore) else RunStore(out)
-    if store.root.is_file():
-        raise UserError(f"{store.root} is a file; a run store is a folder")
+    store.check()
     return store
 
 
@@ -270,9 +269,9 @@ def _known(
     A damaged run is removed, to be computed again; with ``mend`` false it only counts as missing.
     """
     try:
-        outcome = find(cell.run, store, cell.key) if mend else store.outcome(cell.key)
+        outcome = store.outcome(cell.key)
         record = store.record(cell.key) or {}
-    except UserError as error:
+    except DamagedRunError as error:
         if finished == "only-cache" or not mend:
             return None
         note(f"{error}; it is computed again")

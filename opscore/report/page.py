@@ -25,7 +25,7 @@ from opscore.report.tables import Column, Table, table
 from opscore.report.truths import Truths
 from opscore.report.words import duration, many_lines, plain
 from opscore.runs.reading import INTERMEDIATE, StoredRun, outcome_of, stored_runs, table_of
-from opscore.runs.store import STORE_VERSION, RunStore
+from opscore.runs.store import RunStore
 from opscore.search.sampling import NOT_SCORED
 
 #: Name of the page where none is given, in the store's folder.
@@ -140,7 +140,7 @@ def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) 
     if not runs:
         raise UserError(f"the run store at {root} has no runs")
     truths = Truths(None if data_dir is None else Path(data_dir))
-    finished = [run for run in runs if run.status == "finished" and run.version == STORE_VERSION]
+    finished = [run for run in runs if run.status == "finished"]
     results = [run for run in finished if run.kind not in INTERMEDIATE]
     sections = [
         section_of(study, f"study{number}", truths) for number, study in enumerate(studies(results))

@@ -19,7 +19,15 @@ import pandas as pd
 from opscore import schema
 from opscore.errors import UserError, unknown
 from opscore.fingerprint import canonical
-from opscore.runs.store import RECORD_FILE, STORE_VERSION, TIMES, Outcome, RunStore
+from opscore.runs.store import (
+    RECORD_FILE,
+    STORE_VERSION,
+    TIMES,
+    Outcome,
+    RunStore,
+    check_layout,
+    run_folders,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +97,7 @@ class StoredRun:
     @property
     def version(self) -> int:
         """Version of the store's files that the run is written in."""
-        return int(self.record.get("version", 1)) if self.record else STORE_VERSION
+        return STORE_VERSION
 
     @property
     def seconds(self) -> float | None:
@@ -139,7 +147,7 @@ def stored_runs(store: RunStore | Path | str, *, check: bool = False) -> list[St
         store: the store, or its folder.
         check: also read every table and compare its checksum; those that do not fit are damaged.
 
-    UserError when there is no such folder.
+    UserError when there is no such folder, or a run is laid out as another version does.
     """
     root = RunStore(store).root if isinstance(store, Path | str) else store.root
     if not root.is_dir():
@@ -166,11 +174,6 @@ def outcome_of(run: StoredRun) -> Outcome:
     """
     if run.status != "finished":
         raise UserError(f"run {run.name} is {run.status}: it has no result")
-    if run.version < STORE_VERSION:
-        raise UserError(
-            f"run {run.name} is of version {run.version} of the store; the call that made it takes "
-            "it over"
-        )
     root = run.folder.parents[run.name.count("/")]
     shelf = RunStore(root / run.name.rpartition("/")[0])
     found = shelf.outcome(run.key)
@@ -186,7 +189,7 @@ def export(store: RunStore | Path | str) -> pd.DataFrame:
     (``settings``, ``facts``: JSON), and the error of a run that failed. A row for each row of its
     tables follows, with their columns. Equal work gives equal frames, whatever the number of
     workers, the order, or the machine's clock. Runs that are not finished are left out, and so are
-    trained supernets, and runs that an earlier version wrote.
+    trained supernets.
 
     UserError when a run is damaged.
     """
@@ -195,7 +198,7 @@ def export(store: RunStore | Path | str) -> pd.DataFrame:
         if run.status == "damaged":
             raise UserError(f"{run.error}; 'opscore runs clean' removes what is damaged")
     kept = [run for run in runs if run.status in {"finished", "failed"}]
-    kept = sorted((run for run in kept if run.version == STORE_VERSION), key=_place)
+    kept = sorted(kept, key=_place)
     types: dict[str, str] = {}
     frames = []
     for run in kept:
@@ -330,13 +333,9 @@ def natural_order(name: str) -> tuple[str, int]:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    for folder in sorted(root.iterdir()):
-        if not folder.is_dir() or folder.name.startswith("."):
-            continue
-        if folder.name in _SHELVES:
-            yield from (each for each in sorted(folder.iterdir()) if each.is_dir())
-        elif "-" in folder.name:
-            yield folder
+    yield from run_folders(root)
+    for shelf in _SHELVES:
+        yield from run_folders(root / shelf)
 
 
 def _run(root: Path, folder: Path) -> StoredRun:
@@ -346,12 +345,15 @@ def _run(root: Path, folder: Path) -> StoredRun:
     except FileNotFoundError:
         pieces = folder.name.rpartition("-")[0].endswith("pieces")
         return StoredRun(name, folder, "pieces" if pieces else "unfinished")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"run {folder} cannot be read ({error.strerror})") from None
+    except ValueError as error:
         why = f"run {folder} cannot be read ({error})"
         return StoredRun(name, folder, "damaged", error=why)
     if not isinstance(record, dict) or not isinstance(record.get("key"), dict):
         why = f"run {folder} cannot be read (its record has no settings)"
         return StoredRun(name, folder, "damaged", error=why)
+    check_layout(record, folder)
     if record.get("status", "finished") == "finished":
         return StoredRun(name, folder, "finished", record)
     return StoredRun(name, folder, "failed", record, "; ".join(record.get("failed", [])))
@@ -359,7 +361,7 @@ def _run(root: Path, folder: Path) -> StoredRun:
 
 def _checked(store: RunStore, run: StoredRun) -> StoredRun:
     """The run, or the same run as a damaged one."""
-    if run.status != "finished" or run.version < STORE_VERSION:
+    if run.status != "finished":
         return run
     try:
         outcome_of(run)

@@ -39,25 +39,8 @@ class Run(ABC):
     def compute(self, pieces: Pieces) -> Outcome:
         """The result, computed here and now, on from the pieces that are finished."""
 
-    def earlier(self, store: RunStore) -> Outcome | None:
-        """The result as an earlier version of this package kept it; None when it did not."""
-        return None
-
-    def earlier_folder(self) -> str | None:
-        """The name of the folder in which an earlier version kept this run's pieces."""
-        return None
-
     def clean_up(self, outcome: Outcome, pieces: Pieces) -> None:  # noqa: B027 - most need none
         """Called when the result is kept, to remove what was only needed to go on."""
-
-
-def find(run: Run, store: RunStore, key: Mapping[str, Any]) -> Outcome | None:
-    """What a finished run gave, now or with an earlier version; None when it is to be computed."""
-    found = store.outcome(key)
-    if found is None and (old := run.earlier(store)) is not None:
-        store.keep(key, old, more={"migrated": "from version 1 of the store"})
-        found = old
-    return found
 
 
 def work(
@@ -81,7 +64,7 @@ def work(
         if store is None:
             return run.compute(Pieces())
         key = key or run.key()
-        pieces = Pieces() if anew else store.pieces(key, run.earlier_folder())
+        pieces = Pieces() if anew else store.pieces(key)
         begun = time.perf_counter()
         try:
             outcome = run.compute(pieces)
@@ -129,6 +112,8 @@ def complete(
         OpscoreError: a worker was killed.
     """
     whole_number(jobs, "the number of jobs", 1)
+    if store is not None:
+        store.check()
     outcomes: dict[int, Outcome] = {}
 
     def take(place: int, outcome: Outcome | UserError) -> None:
@@ -146,7 +131,7 @@ def complete(
     keys = [None if store is None else run.key() for run in runs]
     missing = []
     for place, (run, key) in enumerate(zip(runs, keys, strict=True)):
-        found = None if store is None or key is None else find(run, store, key)
+        found = None if store is None or key is None else store.outcome(key)
         if found is None:
             missing.append(place)
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import subprocess
@@ -34,10 +35,9 @@ from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError
 from opscore.fingerprint import canonical, hash_of
 
-SCORES_FILE = "scores.parquet"
 RECORD_FILE = "run.json"
 
-#: Version of the store's files; a reader of each earlier one is kept (:mod:`opscore.runs.run`).
+#: Version of the store's files; those of another version are refused.
 STORE_VERSION = 2
 
 #: The column of wall times, which is kept apart from the table it belongs to.
@@ -50,9 +50,34 @@ _PACKAGES = ("opscore", "torch", "numpy", "scipy", "pandas")
 _PATIENCE = 5.0
 
 
+#: What the name of a run's folder looks like; folders of other names belong to somebody else.
+_NAME = re.compile(r"[\w-]+-[0-9a-f]{16}")
+
+
+class DamagedRunError(UserError):
+    """A run is not readable, or not what was written."""
+
+
 def run_name(key: Mapping[str, Any]) -> str:
     """The run's name: its kind, and a hash of its key."""
     return f"{key.get('kind', 'run')}-{hash_of(key)}"
+
+
+def run_folders(root: Path) -> Iterator[Path]:
+    """The folders of a store that are named as runs are, in the order of their names."""
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if _NAME.fullmatch(folder.name) and folder.is_dir():
+            yield folder
+
+
+def check_layout(record: Mapping[str, Any], folder: Path) -> None:
+    """UserError for the record of a run whose files are laid out as another version does."""
+    version = record.get("version", 1)
+    if version != STORE_VERSION:
+        raise UserError(
+            f"run {folder} is of version {version} of the store, and this opscore reads version "
+            f"{STORE_VERSION}; take another folder, or the opscore that wrote it"
+        )
 
 
 @dataclass(frozen=True)
@@ -79,12 +104,10 @@ class Pieces:
 
     Attributes:
         folder: where they are kept; None keeps nothing, and nothing is found.
-        earlier: where an earlier version of this package kept them, if it did.
     """
 
-    def __init__(self, folder: Path | None = None, earlier: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
-        self.earlier = earlier
 
     @classmethod
     def of(cls, place: Pieces | Path | None) -> Pieces:
@@ -95,31 +118,17 @@ class Pieces:
         """The path of a file of the folder; None where nothing is kept."""
         return None if self.folder is None else self.folder / name
 
-    def checkpoint(self, name: str) -> Path | None:
-        """The path of a checkpoint; one that an earlier version left is copied there."""
-        path = self.path(name)
-        if path is not None and self.earlier is not None:
-            adopt(self.earlier / name, path)
-        return path
-
     def get(self, name: str) -> pd.DataFrame | None:
         """A table; None when it is not there, UserError when it is damaged."""
         path = self.path(f"{name}.parquet")
         if path is None or not path.is_file():
-            return self._from_earlier(name)
+            return None
         frame = _read(path)
         try:
             times = json.loads(_times_path(path).read_text())
         except (OSError, ValueError):
             times = None  # they are no result: nothing is computed anew for lack of them
         return _with_times(frame, times)
-
-    def _from_earlier(self, name: str) -> pd.DataFrame | None:
-        left = None if self.earlier is None else self.earlier / f"{name}.parquet"
-        try:
-            return None if left is None or not left.is_file() else read_checked(left)
-        except DamagedTableError:
-            return None  # it is computed again, and the earlier store is left as it is
 
     def put(self, name: str, frame: pd.DataFrame) -> None:
         """Keep a finished table, whole or not at all; its wall times in a file beside it."""
@@ -154,13 +163,26 @@ class RunStore:
         """The store at a path; a store, or None, is returned as it is."""
         return place if place is None or isinstance(place, RunStore) else cls(place)
 
+    def check(self) -> None:
+        """UserError when its first run is laid out as another version does, or it is a file."""
+        if self.root.is_file():
+            raise UserError(f"{self.root} is a file; a run store is a folder")
+        for folder in run_folders(self.root):
+            try:
+                record = json.loads((folder / RECORD_FILE).read_text())
+            except (OSError, ValueError):
+                continue
+            if isinstance(record, dict) and "key" in record:
+                check_layout(record, folder)
+                return
+
     def path(self, key: Mapping[str, Any]) -> Path:
         """The folder of this key's run, whether it is there or not."""
         return self.root / run_name(key)
 
-    def pieces(self, key: Mapping[str, Any], earlier: str | None = None) -> Pieces:
-        """The finished pieces of this key's run; ``earlier``: an earlier version's name of it."""
-        return Pieces(self.path(key), None if earlier is None else self.root / earlier)
+    def pieces(self, key: Mapping[str, Any]) -> Pieces:
+        """The finished pieces of this key's run."""
+        return Pieces(self.path(key))
 
     def record(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """The record of a run, finished or failed; None when there is none.
@@ -172,10 +194,14 @@ class RunStore:
             record: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise UserError(
+        except OSError as error:
+            raise UserError(f"run {path.parent} cannot be read ({error.strerror})") from None
+        except ValueError as error:
+            raise DamagedRunError(
                 f"run {path.parent} cannot be read ({error}); delete it to redo it"
             ) from None
+        if isinstance(record, dict) and "key" in record:
+            check_layout(record, path.parent)
         if not isinstance(record, dict) or record.get("key") != json.loads(canonical(key)):
             raise UserError(f"run {path.parent} holds other settings than its name says; delete it")
         return record
@@ -195,11 +221,11 @@ class RunStore:
             try:
                 found = file_hash(path)
             except OSError as error:
-                raise UserError(
+                raise DamagedRunError(
                     f"run {folder} cannot be read ({error}); delete it to redo it"
                 ) from None
             if found != checksum:
-                raise UserError(
+                raise DamagedRunError(
                     f"run {folder} cannot be read ({name} is not what was written: its checksum "
                     "is another one); delete it to redo it"
                 )
@@ -350,13 +376,6 @@ def held(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def adopt(left: Path, path: Path) -> None:
-    """Copy a file that an earlier version left, where it did and there is none yet."""
-    if left.is_file() and not path.is_file():
-        with atomic_write(path) as temporary:
-            shutil.copyfile(left, temporary)
-
-
 def provenance() -> dict[str, Any]:
     """Versions, kind of machine and date: what a record says of its making."""
     versions = {}
@@ -397,7 +416,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         return read_checked(path)
     except DamagedTableError as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+        raise DamagedRunError(f"{path} cannot be read ({error}); delete it to redo it") from None
 
 
 def _times_path(path: Path) -> Path:

@@ -22,7 +22,7 @@ from opscore.runs.reading import (
     plain_facts,
     stored_runs,
 )
-from opscore.runs.store import RECORD_FILE, STORE_VERSION, TIMES, Outcome, RunStore
+from opscore.runs.store import RECORD_FILE, TIMES, Outcome, RunStore
 
 #: What :func:`clean` removes unless it is told otherwise: runs that are computed again anyway.
 SPOILED = ("failed", "damaged")
@@ -84,7 +84,7 @@ def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merge
 
 
 def _is_whole(run: StoredRun) -> bool:
-    if run.status != "finished" or run.version < STORE_VERSION:
+    if run.status != "finished":
         return True
     try:
         outcome_of(run)
@@ -142,7 +142,8 @@ def clean(
     if names:
         chosen = [find_run(store, name) for name in names]
     else:
-        chosen = [run for run in stored_runs(store, check=check) if run.status in statuses]
+        found = (run for run in stored_runs(store, check=check) if run.status in statuses)
+        chosen = [run for run in found if not _holds_others(run.folder)]
     if dry_run:
         return chosen
     root = store.root if isinstance(store, RunStore) else Path(store)
@@ -154,6 +155,11 @@ def clean(
                 if time.time() - left.stat().st_mtime > _STALE:
                     shutil.rmtree(left, ignore_errors=True)
     return chosen
+
+
+def _holds_others(folder: Path) -> bool:
+    """Whether other runs lie in a run's folder, which are never removed with it."""
+    return any(path.parent != folder for path in folder.rglob(RECORD_FILE))
 
 
 def _remove(folder: Path) -> None:
@@ -217,7 +223,7 @@ def run_differences(left: StoredRun, right: StoredRun) -> list[str]:
     ]
     if left.status != right.status or left.error != right.error:
         return [*lines, f"status: {_state(left)} and {_state(right)}"]
-    if left.status == "finished" and min(left.version, right.version) == STORE_VERSION:
+    if left.status == "finished":
         if left.key == right.key and _same(left, right):
             return lines
         lines += result_differences(outcome_of(left), outcome_of(right))

@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from opscore import progress as reporting
 from opscore.errors import UserError, note
-from opscore.experiments import OracleSettings, earlier
+from opscore.experiments import OracleSettings
 from opscore.isolation import isolated
 from opscore.policies import as_names
 from opscore.proxies import may_pass
@@ -27,7 +25,7 @@ from opscore.search import (
     find_method,
 )
 from opscore.search.base import OnProgress
-from opscore.search.dependencies import earlier_key, search_key
+from opscore.search.dependencies import search_key
 from opscore.search.result import SearchResult
 from opscore.search.running import search_once
 from opscore.spaces import get_space
@@ -79,20 +77,6 @@ class SearchUnit(Run):
             },
             failed=tuple(status for status in statuses if may_pass(status)),
         )
-
-    def earlier(self, store: RunStore) -> Outcome | None:
-        """The search that version 1 of the store has."""
-        key = earlier_key(find_method(self.method), self.settings, self.seed)
-        if key is None:
-            return None
-        folder = store.root / earlier.name_of(key)
-        record = earlier.read_record(folder, key)
-        tables = None if record is None else earlier.read_tables(folder, tuple(_COLUMNS))
-        if record is None or tables is None:
-            return None
-        if "minibatches" not in tables["candidates"]:  # a search from before it was kept
-            tables["candidates"]["minibatches"] = pd.NA
-        return Outcome(tables, {name: record[name] for name in ("architecture", "cost")})
 
     def found(self, outcome: Outcome) -> SearchOutcome:
         """The search, from what the run gave."""

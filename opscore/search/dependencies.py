@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from opscore.experiments import ScoringContext, earlier
+from opscore.experiments import ScoringContext
 from opscore.experiments.dependencies import (
     arithmetic_key,
     image_key,
@@ -73,37 +73,4 @@ def _key(
         key |= training_key(scoring)
     if "oracle" in used:
         key |= oracle_key(ScoringContext(scoring, 0).oracle)
-    return key
-
-
-def earlier_key(
-    method: Method, settings: SearchSettings, seed: int | None, *, pieces: bool = False
-) -> dict[str, Any] | None:
-    """The key of a search, or of its pieces, in version 1 of the store; None: not taken over."""
-    used = method.piece_key(settings) if pieces else method.key(settings)
-    new = _key("search", method, used, settings, seed)
-    if new.keys() & {"oracle", "method_code", "proxy_code", "proxy_weights", "space_content"}:
-        return None
-    if settings.image_size is not None:  # there was no such choice
-        return None
-    if new.get("networks", "1") != "1":  # they are others now
-        return None
-    key: dict[str, Any] = {
-        "kind": "search-pieces" if pieces else "search",
-        "opscore": earlier.VERSION,
-        "space": settings.space,
-        "method": method.name,
-        "seed": seed,
-        **used,
-    }
-    if "images" in key:
-        key["pixels"] = earlier.pixels(settings.images, settings.data_dir)
-        if key["pixels"] is None:
-            return None
-    if "dtype" in key:
-        key |= settings.scoring().precision_key
-    if "device" in key:
-        key["device"] = settings.device.partition(":")[0]
-    if "training" in key:
-        key["training"] = earlier.profile(settings.scoring())
     return key

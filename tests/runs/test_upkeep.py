@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from opscore.errors import UserError
+from opscore.grids.call import batch
 from opscore.runs.reading import export_bytes, run_table, stored_runs
+from opscore.runs.run import Run, complete
 from opscore.runs.store import RECORD_FILE, Outcome, RunStore
 from opscore.runs.upkeep import clean, merge, store_differences
 
@@ -94,3 +96,49 @@ def test_cleaning_removes_what_is_spoiled_and_leaves_what_is_finished(tmp_path):
     assert run_table(tmp_path)["status"].tolist() == ["finished"]
     assert len(clean(tmp_path, [store.path(key(0)).name])) == 1
     assert run_table(tmp_path).empty
+
+
+def test_stores_in_a_store_are_never_cleaned_away(tmp_path):
+    """As examples/slurm.sh lays them out: shards with stores of their own, beside runs."""
+    keep(tmp_path, 0)
+    keep(tmp_path / "shard-1", 1)
+    keep(tmp_path / "shard-2", 2)
+    RunStore(tmp_path).pieces(key(3)).put("part", pd.DataFrame({"x": [1]}))
+    keep(RunStore(tmp_path).path(key(4)), 4)  # even where a store is named as a run
+    removed = clean(tmp_path, statuses=("failed", "damaged", "unfinished", "pieces"))
+    assert [run.name for run in removed] == [RunStore(tmp_path).path(key(3)).name]
+    for store, seed in (("", 0), ("shard-1", 1), ("shard-2", 2)):
+        assert RunStore(tmp_path / store).outcome(key(seed)) is not None
+    assert RunStore(RunStore(tmp_path).path(key(4))).outcome(key(4)) is not None
+
+
+def test_a_store_of_another_layout_is_refused_everywhere(tmp_path):
+    keep(tmp_path / "new", 0)
+    path = keep(tmp_path / "old", 0).path(key(0)) / RECORD_FILE
+    path.write_text(path.read_text().replace('"version": 2', '"version": 99'))
+
+    class Asked(Run):
+        label = "asked"
+
+        def key(self):
+            return key(1)
+
+        def compute(self, pieces):
+            raise AssertionError("nothing is computed")
+
+    calls = {
+        "runs": lambda: stored_runs(tmp_path / "old"),
+        "export": lambda: export_bytes(tmp_path / "old"),
+        "merge from": lambda: merge(tmp_path / "old", tmp_path / "new"),
+        "merge into": lambda: merge(tmp_path / "new", tmp_path / "old"),
+        "clean": lambda: clean(tmp_path / "old", statuses=("finished",)),
+        "differences": lambda: store_differences(tmp_path / "old", tmp_path / "new"),
+        "the run itself": lambda: RunStore(tmp_path / "old").outcome(key(0)),
+        "another run": lambda: complete([Asked()], RunStore(tmp_path / "old")),
+        "a batch": lambda: batch({"grid": [{"policies": "random"}]}, tmp_path / "old"),
+    }
+    for name, call in calls.items():
+        with pytest.raises(UserError, match="is of version 99 of the store, and this") as caught:
+            call()
+        assert "\n" not in str(caught.value), name
+    assert path.is_file()

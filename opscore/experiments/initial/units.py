@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from opscore import progress, schema
 from opscore.errors import UserError
-from opscore.experiments import earlier
 from opscore.experiments.dependencies import (
     batch_key,
     network_key,
@@ -30,7 +28,7 @@ from opscore.policies import EdgeScores, Policy, find_family, make_policy
 from opscore.proxies import Meaning, Memo, Precision, may_pass
 from opscore.rng import derive_seed
 from opscore.runs.run import Run
-from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.runs.store import Outcome, Pieces
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import (
     Supernet,
@@ -72,29 +70,11 @@ class Unit(Run):
         """The score table; a unit is its own smallest piece."""
         return scored(score_unit(self))
 
-    def earlier(self, store: RunStore) -> Outcome | None:
-        """The score table that version 1 of the store has."""
-        key = earlier.unit_key(self.settings, self.policy, self.seed)
-        tables = earlier.finished_tables(store, key)
-        if tables is None or not _is_whole(tables["scores"], get_space(self.settings.space)):
-            return None
-        return scored(tables["scores"])
-
 
 def scored(table: pd.DataFrame) -> Outcome:
     """A score table as the outcome of a run; failures that may pass are no result."""
     failed = tuple(status for status in table["status"] if may_pass(status))
     return Outcome({"scores": schema.conform(table, "scores")}, failed=failed)
-
-
-def _is_whole(table: pd.DataFrame, space: SearchSpace) -> bool:
-    """Whether a table of version 1, which has no checksum, is what scoring A_0 gives."""
-    if not set(schema.TABLES["scores"]) <= set(table.columns):
-        return False
-    rows = sorted(zip(table["edge"], table["op"], strict=True))
-    wanted = sorted((edge, op) for edge, ops in enumerate(space.operations) for op in ops)
-    scores = table.loc[table["status"] == "ok", "score"]
-    return rows == wanted and bool(np.isfinite(scores).all())
 
 
 def unit_key(kind: str, settings: ScoringSettings, policy: str, seed: int | None) -> dict[str, Any]:

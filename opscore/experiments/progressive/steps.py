@@ -17,7 +17,6 @@ import pandas as pd
 
 from opscore import progress, schema
 from opscore.errors import UserError, unknown
-from opscore.experiments import earlier
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings
 from opscore.policies import Policy, find_family, make_policy
@@ -77,11 +76,6 @@ class ProgressiveUnit(Run):
         return Outcome(
             {_step_name(step.iteration): _frame(step) for step in steps}, failed=tuple(failed)
         )
-
-    def earlier_folder(self) -> str | None:
-        """The folder in which version 1 of the store kept the iterations."""
-        key = earlier.unit_key(self.settings, self.policy, self.seed, "progressive")
-        return None if key is None else earlier.name_of({**key, "order": list(self.order)})
 
     def steps(self, outcome: Outcome) -> list[Step]:
         """The iterations, from what the run gave."""
@@ -284,7 +278,7 @@ class _TunedSupernet:
             self._remove(iteration)
 
     def _path(self, iteration: int) -> Path | None:
-        return self.pieces.checkpoint(f"supernet-{iteration}.pt")
+        return self.pieces.path(f"supernet-{iteration}.pt")
 
     def _is_on_disk(self, iteration: int) -> bool:
         path = self._path(iteration)

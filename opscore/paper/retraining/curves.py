@@ -18,7 +18,6 @@ import pandas as pd
 
 from opscore import progress as reporting
 from opscore.errors import UserError, take_whole_numbers
-from opscore.experiments import earlier
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import DTYPES, ScoringSettings
@@ -84,10 +83,6 @@ class RetrainingUnit(Run):
             "epochs": self.epochs,
         }
 
-    def earlier_folder(self) -> str | None:
-        """The folder in which version 1 of the store kept the curves."""
-        return earlier.retraining_name(self.settings, self.seed, self.edge, self.epochs)
-
     def compute(self, pieces: Pieces) -> Outcome:
         """A curve for each operation, which is a piece; its training goes on after any epoch."""
         start = get_space(self.settings.space).initial_state()
@@ -100,7 +95,7 @@ class RetrainingUnit(Run):
                 if supernet is None:
                     supernet = trained_supernet(self.settings, self.seed)
                 tell = None if self.progress is None else partial(_tell, self.progress, name)
-                state, checkpoint = start.discretize(self.edge, op), pieces.checkpoint(f"{name}.pt")
+                state, checkpoint = start.discretize(self.edge, op), pieces.path(f"{name}.pt")
                 curve = _retrain(
                     supernet, self.settings, self.seed, state, self.epochs, checkpoint, tell
                 )

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from opscore import progress, schema
 from opscore.errors import UserError, take_whole_numbers
-from opscore.experiments import earlier
 from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
 from opscore.experiments.settings import DTYPES, ScoringSettings
@@ -31,7 +30,7 @@ from opscore.policies import find_family, make_policy
 from opscore.proxies import MEANINGS, may_pass
 from opscore.proxies.nwot import log_determinant
 from opscore.runs.run import Run
-from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.runs.store import Outcome, Pieces
 from opscore.spaces import SearchSpace
 from opscore.supernets import Supernet
 from opscore.supernets.chain import OPERATIONS, ChainSupernet, build_chain, chain_space
@@ -127,34 +126,6 @@ class ToyUnit(Run):
         tables = score_chain(self)
         statuses = [status for table in tables.values() for status in table["status"]]
         return Outcome(tables, failed=tuple(status for status in statuses if may_pass(status)))
-
-    def earlier(self, store: RunStore) -> Outcome | None:
-        """The tables that version 1 of the store has, which kept each meaning by itself."""
-        settings = self.settings
-        pixels = earlier.pixels(settings.images, settings.data_dir)
-        if pixels is None or settings.policies != POLICIES:
-            return None
-        key = {
-            "kind": "toy",
-            "opscore": earlier.VERSION,
-            "schema": 1,
-            "policies": list(settings.policies),
-            "length": self.length,
-            "seed": self.seed,
-            "images": settings.images,
-            "pixels": pixels,
-            "batch_size": settings.batch_size,
-            "dtype": settings.dtype,
-            "device": settings.device.partition(":")[0],
-            **settings.precision_key,
-        }
-        tables: dict[str, pd.DataFrame] = {}
-        for meaning in MEANINGS:
-            found = earlier.finished_tables(store, {**key, "meaning": meaning})
-            if found is None:
-                return None
-            tables[meaning] = schema.conform(found["scores"], "scores")
-        return Outcome(tables)
 
 
 def score_chain(unit: ToyUnit) -> dict[str, pd.DataFrame]:
