@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import opscore
 from opscore.images import Batch, NoiseImages
 from opscore.isolation import isolated
-from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
+from opscore.policies import POLICIES, Policy, PolicyFamily
+from opscore.proxies import Score, get_proxy, list_proxies, register_proxy, unregister_proxy
+from opscore.supernets import SUPERNETS
 
 SMALL = {"size": "smoke", "images": "noise", "batch_size": 6}
 
@@ -121,3 +126,60 @@ def test_the_memory_format_of_the_images_changes_nothing(name):
         [score.value for score in proxy.scores(supernet, states, b)] for b in (batch, turned)
     )
     assert one == two
+
+
+@pytest.fixture
+def dice():
+    """A policy as users write them: it draws from every global generator."""
+
+    class Dice(Policy):
+        name, higher_is_better = "dice", True
+        uses = frozenset({"seed"})
+
+        def scores(self, state, edges):
+            return {edge: [self.throw() for _ in state.remaining(edge)] for edge in edges}
+
+        def throw(self):
+            drawn = random.random() + np.random.rand()  # noqa: NPY002 - the global ones
+            return Score.of(drawn + float(torch.rand(())))
+
+    POLICIES.add("dice", PolicyFamily(lambda context, argument: Dice(), Dice, "this test"))
+    yield "dice"
+    POLICIES.remove("dice")
+
+
+def test_what_draws_from_the_global_generators_depends_on_its_seed_alone(dice):
+    def values(seeds):
+        found = opscore.initial([dice], seeds=seeds, baselines=False, **SMALL).scores
+        return found[found.policy == dice].set_index("seed")["score"]
+
+    torch.manual_seed(3), np.random.seed(3), random.seed(3)  # noqa: NPY002 - the global ones
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    both = values([0, 1])
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
+    assert random.getstate() == before[2]
+    torch.manual_seed(4), np.random.seed(4), random.seed(4)  # noqa: NPY002
+    alone = values([1])
+    assert both.loc[1].tolist() == alone.loc[1].tolist() != both.loc[0].tolist()
+    steps = opscore.progressive([dice], seeds=[0], **SMALL).scores
+    thrown = steps[steps.policy == dice]["score"]
+    assert len(set(thrown)) == len(thrown), "each iteration has its own"
+
+
+def test_layers_of_ones_own_are_built_from_the_seed():
+    """A parameter that no rule of initialisation draws anew comes from the seed too."""
+
+    class Own(type(opscore.build_supernet(size="smoke"))):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            self.mixing = nn.Parameter(torch.randn(3))
+
+    SUPERNETS.add("own", replace(SUPERNETS["nasbench201"], supernet=Own))
+    try:
+        one, same, other = (
+            opscore.build_supernet("own", "smoke", seed=seed).mixing.tolist() for seed in (0, 0, 1)
+        )
+    finally:
+        SUPERNETS.remove("own")
+    assert one == same != other

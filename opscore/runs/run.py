@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from opscore import progress
 from opscore.errors import UserError, whole_number
 from opscore.fingerprint import named_once
+from opscore.isolation import own_generators
+from opscore.rng import derive_seed
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.runs.workers import in_workers
 
@@ -60,7 +62,10 @@ def work(
         label: what progress calls it; the run's own by default.
         anew: use no finished pieces, and put the result in the place of an earlier one.
     """
-    with progress.unit(label or run.label):
+    # Code of users may draw from the global generators: each run has its own draws, whatever ran
+    # before it and wherever it runs.
+    seed = derive_seed(0, "run", run.label)
+    with progress.unit(label or run.label), own_generators(seed):
         if store is None:
             return run.compute(Pieces())
         key = key or run.key()

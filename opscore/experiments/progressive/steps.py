@@ -19,10 +19,11 @@ from opscore import progress, schema
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings
+from opscore.isolation import own_generators
 from opscore.policies import Policy, find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import may_pass
-from opscore.rng import numpy_generator
+from opscore.rng import derive_seed, numpy_generator
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
 from opscore.spaces import SearchSpace, State, get_space
@@ -225,12 +226,14 @@ def score_step(
     edge = unit.order[iteration]
     drawn = context.redrawn("progressive", iteration) if iteration else context
     policy = make_policy(unit.policy, drawn)
-    scores = policy.scores(state, state.open_edges)
-    if _decides_anew(policy, unit.settings):
-        again = make_policy(unit.policy, drawn.redrawn("decision", iteration))
-        op = again.choose(state, edge)
-    else:
-        op = policy.pick(state, edge, scores[edge])
+    # An iteration that goes on from those before draws as one that follows them at once.
+    with own_generators(derive_seed(unit.seed or 0, "progressive", unit.policy, iteration)):
+        scores = policy.scores(state, state.open_edges)
+        if _decides_anew(policy, unit.settings):
+            again = make_policy(unit.policy, drawn.redrawn("decision", iteration))
+            op = again.choose(state, edge)
+        else:
+            op = policy.pick(state, edge, scores[edge])
     return Step(iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration))
 
 
