@@ -41,7 +41,10 @@ CORRELATION = {
     "ci_high": "float64",
     "p_value": "float64",  # exact two-sided p-value of rho, operations relabelled on each edge
     "p_common": "float64",  # the same with one relabelling for all edges of the same operations
-    "p_holm": "float64",  # p_value, Holm-adjusted over the rows of one reference and iteration
+    "p_common_least": "float64",  # the least value that p_common can take with these operations
+    "p_kinds": "float64",  # p_common within kinds of operations: with weights, without
+    "p_kinds_least": "float64",  # the least value that p_kinds can take
+    "p_holm": "float64",  # p_value, Holm-adjusted over the policies asked for, per reference
     "p_common_holm": "float64",  # p_common, likewise
     "n_seeds": "int64",
     "n_edges": "int64",  # edges behind rho (the most over seeds)

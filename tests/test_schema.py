@@ -18,7 +18,8 @@ def test_the_json_contract_has_these_fields():
     ]  # fmt: skip
     assert list(schema.CORRELATION) == [
         "policy", "reference", "iteration", "rho", "ci_low", "ci_high", "p_value", "p_common",
-        "p_holm", "p_common_holm", "n_seeds", "n_edges", "n_excluded",
+        "p_common_least", "p_kinds", "p_kinds_least", "p_holm", "p_common_holm", "n_seeds",
+        "n_edges", "n_excluded",
     ]  # fmt: skip
     assert list(schema.SELECTION) == [
         "policy", "seed", "architecture", "dataset", "error", "rank", "percentile",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from opscore.analysis.bars import BARS, HINDSIGHT, is_bar
 from opscore.analysis.between_trainings import agreement_between_trainings
-from opscore.analysis.correlation import HINDSIGHT, Correlation, edge_correlations
+from opscore.analysis.correlation import Correlation, edge_correlations
 from opscore.analysis.differences import paired_differences
 from opscore.analysis.edge_specific import edge_specific_agreement
 from opscore.analysis.estimates import (
@@ -42,6 +43,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "BARS",
     "HINDSIGHT",
     "Correlation",
     "Selection",
@@ -55,6 +57,7 @@ __all__ = [
     "edge_specific_agreement",
     "estimates_as_scores",
     "holm",
+    "is_bar",
     "operation_estimates",
     "paired_differences",
     "permutation_p_value",

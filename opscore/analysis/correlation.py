@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 
 from opscore import schema
+from opscore.analysis.bars import HINDSIGHT, in_family
 from opscore.analysis.cells import Cell, Strengths, by_iteration, rho_matrix
 from opscore.analysis.intervals import cell_weights, edge_interval, mean_over_cells
 from opscore.analysis.multiple import with_holm
-from opscore.analysis.relabelling import each_edge_alone, edges_together, relabelling_p_value
+from opscore.analysis.relabelling import (
+    each_edge_alone,
+    edges_together,
+    least_p_value,
+    relabelling_p_value,
+)
 from opscore.errors import UserError
-
-#: The baseline that is chosen to agree with best-acc: a test of its agreement would mean nothing.
-HINDSIGHT = "best-fixed-order"
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Mean Spearman between policies, with an interval over edges and two exact p-values.
+    """Mean Spearman between policies, with an interval over edges and exact p-values.
 
     Attributes:
         n_bootstrap: draws of the interval where they are too many to be enumerated.
@@ -29,12 +32,18 @@ class Correlation:
         seed: seed of the bootstrap; results do not depend on the order of rows.
         reference_iteration: compare every iteration of a policy with this iteration of the
             reference; 0 is the paper's way in Figure 2 (right). None compares the same iterations.
+        asked: the policies whose tests are the family of Holm's adjustment; all but references and
+            bars (:mod:`opscore.analysis.bars`) where not given.
+        weightless: the operations without weights (:attr:`opscore.spaces.SearchSpace.weightless`),
+            which ``p_kinds`` exchanges among themselves; no ``p_kinds`` where not given.
     """
 
     n_bootstrap: int = 10_000
     confidence: float = 0.95
     seed: int = 0
     reference_iteration: int | None = None
+    asked: tuple[str, ...] | None = None
+    weightless: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_interval(self.n_bootstrap, self.confidence)
@@ -57,7 +66,7 @@ class Correlation:
         Returns:
             A frame (schema CORRELATION), one row per ordered pair of different policies and
             iteration at which they meet. Holm's adjustment is within the rows of one reference
-            and iteration. A pair with :data:`HINDSIGHT` has no p-value.
+            and iteration. A pair with :data:`opscore.analysis.HINDSIGHT` has no p-value.
 
         Raises:
             UserError: a reference is not in the table, or an operation has two rows.
@@ -75,7 +84,8 @@ class Correlation:
         ]
         if not rows:
             return schema.empty("correlation")
-        frame = with_holm(pd.DataFrame(rows), ["reference", "iteration"])
+        tested = [in_family(str(row["policy"]), self.asked) for row in rows]
+        frame = with_holm(pd.DataFrame(rows), ["reference", "iteration"], tested)
         return schema.conform(frame, "correlation")
 
     def _row(
@@ -89,9 +99,9 @@ class Correlation:
             n_bootstrap=self.n_bootstrap,
             seed=self.seed,
         )
-        p_value, p_common = float("nan"), float("nan")
+        tests = dict.fromkeys(("p_value", "p_common", "p_kinds"), float("nan"))
         if HINDSIGHT not in {policy, reference}:
-            p_value, p_common = _p_values(cells)
+            tests |= _p_values(cells, self.weightless)
         valid = ~np.isnan(matrix)
         return {
             "policy": policy,
@@ -100,8 +110,11 @@ class Correlation:
             "rho": mean_over_cells(matrix),
             "ci_low": low,
             "ci_high": high,
-            "p_value": p_value,
-            "p_common": p_common,
+            **tests,
+            "p_common_least": least_p_value(cells),
+            "p_kinds_least": (
+                float("nan") if self.weightless is None else least_p_value(cells, self.weightless)
+            ),
             "n_seeds": int(valid.any(axis=1).sum()),
             "n_edges": int(valid.sum(axis=1).max()),
             "n_excluded": sum(not cell.defined for cell in cells),
@@ -116,16 +129,20 @@ def check_interval(n_bootstrap: int, confidence: float) -> None:
         raise UserError(f"confidence must lie between 0 and 1, got {confidence}")
 
 
-def _p_values(cells: Sequence[Cell]) -> tuple[float, float]:
-    """Exact p-values of the mean: each edge relabelled alone, and edges relabelled together."""
+def _p_values(cells: Sequence[Cell], weightless: Sequence[str] | None) -> dict[str, float]:
+    """Exact p-values of the mean: edges relabelled alone, together, and together within kinds."""
     defined = [cell for cell in cells if cell.defined]
     weights = cell_weights(rho_matrix(cells))
     # Rows of the matrix are seeds and columns edges, both in the order of the sorted cells.
     own = weights[weights > 0].tolist()
-    return (
-        relabelling_p_value(defined, own, each_edge_alone(cells)),
-        relabelling_p_value(defined, own, edges_together(cells)),
-    )
+    together = edges_together(cells)
+    found = {
+        "p_value": relabelling_p_value(defined, own, each_edge_alone(cells)),
+        "p_common": relabelling_p_value(defined, own, together),
+    }
+    if weightless is not None:
+        found["p_kinds"] = relabelling_p_value(defined, own, together, weightless)
+    return found
 
 
 def edge_correlations(

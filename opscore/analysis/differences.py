@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from opscore.analysis.bars import HINDSIGHT, in_family
 from opscore.analysis.cells import Cell, Strengths, by_iteration
-from opscore.analysis.correlation import HINDSIGHT, check_interval
+from opscore.analysis.correlation import check_interval
 from opscore.analysis.exact import sign_flip_test
 from opscore.analysis.intervals import cell_weights, edge_interval, mean_over_cells
 from opscore.analysis.multiple import with_holm
@@ -31,7 +32,7 @@ _COLUMNS = {
     "p_common": "float64",  # the reference's operations relabelled, on all edges together
     "n_pairs": "int64",  # matched (seed, edge) cells
     "n_units": "int64",  # signs that were flipped
-    "p_holm": "float64",  # p_value, Holm-adjusted over the pairs of one iteration
+    "p_holm": "float64",  # p_value, Holm-adjusted over the pairs of policies of one iteration
     "p_common_holm": "float64",  # p_common, likewise
 }
 
@@ -48,6 +49,7 @@ def paired_differences(
     n_bootstrap: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
+    asked: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Differences in mean Spearman to a reference, for every pair of policies and iteration.
 
@@ -70,11 +72,14 @@ def paired_differences(
         n_bootstrap: draws of the interval where they are too many to be enumerated.
         confidence: coverage of the interval, which is over other edges of the kind.
         seed: seed of these draws.
+        asked: pairs of these policies are the family of Holm's adjustment; of all but references
+            and bars (:mod:`opscore.analysis.bars`) where not given.
 
     Returns:
         A frame with columns policy_a, policy_b, reference, iteration, difference (a minus b),
         ci_low, ci_high, p_value, p_common, n_pairs (matched cells), n_units (signs flipped),
-        p_holm and p_common_holm (adjusted over the pairs of one iteration). A pair that shares no
+        p_holm and p_common_holm (adjusted over the pairs of one iteration that are of the family;
+        missing in the others). A pair that shares no
         cell has no row; one with :data:`opscore.analysis.HINDSIGHT` has no p-value.
 
     Raises:
@@ -122,7 +127,9 @@ def paired_differences(
                 }
             )
     columns = [name for name in _COLUMNS if not name.endswith("holm")]
-    frame = with_holm(pd.DataFrame(rows, columns=columns), ["iteration"])
+    sides = ("policy_a", "policy_b")
+    family = [all(in_family(str(row[side]), asked) for side in sides) for row in rows]
+    frame = with_holm(pd.DataFrame(rows, columns=columns), ["iteration"], family)
     return frame[list(_COLUMNS)].astype(_COLUMNS)
 
 

@@ -5,8 +5,9 @@ difference), so their null distribution is the convolution of the parts' distrib
 convolution is never built: the sums of two halves are sorted and counted against each other. Two
 limits:
 
-* a block with more than ``MAX_ENUMERATED`` operations has ``MONTE_CARLO`` seeded random
-  permutations, the observed order among them, so that no p-value is below 1 / ``MONTE_CARLO``;
+* a block whose permutations are more than those of ``MAX_ENUMERATED`` operations has
+  ``MONTE_CARLO`` seeded random ones, the observed order among them, so that no p-value is below
+  1 / ``MONTE_CARLO``;
 * where half of the parts have more than ``MAX_VALUES`` different sums (many cells, each with other
   ties), sums are rounded to a grid of ``GRID_POINTS``, and whatever the rounding may have moved
   across the observed value is counted: the p-value is then an upper bound, close to 1e-4.
@@ -15,7 +16,9 @@ limits:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
+import math
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,7 +31,8 @@ from opscore.rng import numpy_generator
 
 Array = NDArray[np.float64]
 
-#: Rows up to this length are permuted in all ways; longer ones by MONTE_CARLO draws.
+#: Permutations are enumerated up to the number that so many operations have; of more, MONTE_CARLO
+#: are drawn.
 MAX_ENUMERATED = 8
 MONTE_CARLO = 20_000
 #: Different sums are enumerated up to this many; more are rounded to a grid of GRID_POINTS.
@@ -79,6 +83,7 @@ def permutation_p_value(
     *,
     weights: Sequence[float] | None = None,
     blocks: Sequence[Hashable] | None = None,
+    kinds: Mapping[Hashable, Sequence[Hashable]] | None = None,
     seed: int = 0,
 ) -> float:
     """Exact two-sided p-value of a weighted mean of Spearman's rhos.
@@ -96,7 +101,9 @@ def permutation_p_value(
             their rows list the same operations. The seeds of one edge are not independent
             evidence, since the policy may prefer the same operations with every seed; nor are
             edges on which it prefers the same operations. By default each cell is its own block.
-        seed: seed of the Monte Carlo draws, used for rows longer than ``MAX_ENUMERATED`` only.
+        kinds: for each block the kind of each operation, of those that are not all of one kind:
+            operations are exchanged with others of their kind alone.
+        seed: seed of the Monte Carlo draws, used where permutations are too many only.
 
     Returns:
         P(|mean rho| >= |observed|), the observed order included; NaN without cells.
@@ -114,27 +121,42 @@ def permutation_p_value(
     labels: Sequence[Hashable] = range(len(rows)) if blocks is None else blocks
     found: dict[Hashable, _Block] = {}
     for (a, b), weight, label in zip(rows, scale, labels, strict=True):
-        found.setdefault(label, _Block(len(a))).add(a, b, weight)
+        own = (kinds or {}).get(label, [None] * len(a))
+        found.setdefault(label, _Block(own)).add(a, b, weight)
     p_value = _two_sided(
         [block.law(seed) for block in found.values()],
         sum(block.observed for block in found.values()),
     )
-    drawn = any(block.size > MAX_ENUMERATED for block in found.values())
+    drawn = any(_are_drawn(block.kinds) for block in found.values())
     return max(p_value, 1 / MONTE_CARLO) if drawn else p_value
+
+
+def least_of(kinds: Sequence[Hashable]) -> float:
+    """The least p-value of one block: one in so many permutations that keep kinds."""
+    return 1 / MONTE_CARLO if _are_drawn(kinds) else 1 / _count(kinds)
+
+
+def _count(kinds: Sequence[Hashable]) -> int:
+    """Number of permutations of operations that leave each kind where it is."""
+    return math.prod(math.factorial(n) for n in Counter(kinds).values())
+
+
+def _are_drawn(kinds: Sequence[Hashable]) -> bool:
+    return _count(kinds) > math.factorial(MAX_ENUMERATED)
 
 
 class _Block:
     """Cells whose operations are permuted together: a weighted sum of their rhos.
 
     Attributes:
-        size: number of operations of every row.
+        kinds: the kind of each operation of every row.
         observed: the sum as it was observed.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, kinds: Sequence[Hashable]) -> None:
+        self.kinds = tuple(kinds)
         self.observed = 0.0
-        self._product = np.zeros((size, size))
+        self._product = np.zeros((len(kinds), len(kinds)))
         self._incomplete: list[tuple[Array, Array, float]] = []
 
     def add(self, x: Array, y: Array, weight: float) -> None:
@@ -150,8 +172,8 @@ class _Block:
 
     def law(self, seed: int) -> _Law:
         """The sum's distribution over the permutations pi of y's operations."""
-        n = self.size
-        orders = _permutations(n) if n <= MAX_ENUMERATED else _random_orders(n, seed)
+        n = len(self.kinds)
+        orders = _random_orders(self.kinds, seed) if _are_drawn(self.kinds) else _all(self.kinds)
         # A complete cell has sum_i ranks(x)_i ranks(y)_pi(i): ranks move with the operations.
         values = self._product[np.arange(n), orders].sum(axis=1)
         for x, y, weight in self._incomplete:
@@ -204,17 +226,33 @@ def sign_flip_test(differences: ArrayLike) -> float:
     return _two_sided(laws, float(values.sum()))
 
 
-@lru_cache(maxsize=MAX_ENUMERATED)
-def _permutations(n: int) -> NDArray[np.int64]:
-    return np.array(list(itertools.permutations(range(n))), dtype=np.int64)
+@lru_cache(maxsize=4 * MAX_ENUMERATED)
+def _all(kinds: tuple[Hashable, ...]) -> NDArray[np.int64]:
+    """Every permutation that exchanges operations of one kind, [permutations, operations]."""
+    groups = _places_of(kinds)
+    orders = np.tile(np.arange(len(kinds)), (_count(kinds), 1))
+    every = itertools.product(*(itertools.permutations(group) for group in groups))
+    for order, exchanged in zip(orders, every, strict=True):
+        for group, new in zip(groups, exchanged, strict=True):
+            order[list(group)] = new
+    return orders
 
 
-def _random_orders(n: int, seed: int) -> NDArray[np.int64]:
+def _random_orders(kinds: tuple[Hashable, ...], seed: int) -> NDArray[np.int64]:
     """The identity and random permutations, so that a p-value is never zero."""
-    generator = numpy_generator(seed, "permutations", n)
-    drawn = generator.permuted(np.tile(np.arange(n), (MONTE_CARLO, 1)), axis=1)
-    drawn[0] = np.arange(n)
-    return drawn
+    generator = numpy_generator(seed, "permutations", len(kinds))
+    orders = np.tile(np.arange(len(kinds)), (MONTE_CARLO, 1))
+    for group in _places_of(kinds):
+        orders[1:, group] = generator.permuted(np.tile(group, (MONTE_CARLO - 1, 1)), axis=1)
+    return orders
+
+
+def _places_of(kinds: tuple[Hashable, ...]) -> list[list[int]]:
+    """The places of each kind, in the order of their first."""
+    return [
+        [place for place, kind in enumerate(kinds) if kind == wanted]
+        for wanted in dict.fromkeys(kinds)
+    ]
 
 
 def _two_sided(laws: Sequence[_Law], observed: float) -> float:

@@ -5,10 +5,11 @@ Every interval of this package is made here, and says one of two things:
 * :func:`edge_interval`: where the mean over *other edges of this kind* may lie. Edges are few, so
   the bootstrap's percentiles alone would be too narrow (they leave out the true mean in 10 to 17 of
   100 cases where 5 are meant, with six edges); they are moved outwards by a factor that
-  ``benchmarks/statistics.py`` justifies.
+  ``benchmarks/simulate_statistics.py`` justifies.
 * :func:`seed_interval`: where the mean over *other seeds* may lie: Student's t.
 
-Neither exists below :data:`FEWEST` units.
+Neither exists below :data:`FEWEST` units, nor where all of these have the same value: an interval
+without width would say that nothing else can happen.
 """
 
 from __future__ import annotations
@@ -32,8 +33,16 @@ FEWEST = 3
 #: as the caller says.
 MAX_DRAWS = 300_000
 
+#: Where a mean error lies: percent of the images. Losses, and what is missing to a similarity of 1,
+#: lie there too.
+ERROR_BOUNDS = (0.0, 100.0)
+
+#: Values nearer than this are one value.
+_SAME = 1e-9
+
 #: How much further than Student's t the ends lie: rho is skewed near 1 and has few values. Chosen
-#: by simulation (benchmarks/statistics.py), so that at least 93 of 100 intervals hold the mean.
+#: by simulation (benchmarks/simulate_statistics.py), so that at least 93 of 100 intervals hold the
+#: mean where edges are of one kind.
 WIDENING = 1.2
 
 
@@ -90,14 +99,15 @@ def edge_interval(
         seed: seed of these.
 
     Returns:
-        The lower and the upper end; NaN when fewer than :data:`FEWEST` edges have a value.
+        The lower and the upper end; NaN when fewer than :data:`FEWEST` edges have a value, or no
+        two values differ.
     """
     from scipy.special import ndtri, stdtrit  # a quarter of scipy.stats' import
 
     matrix = matrix[:, (~np.isnan(matrix)).any(axis=0)]
     matrix = matrix[(~np.isnan(matrix)).any(axis=1)]
     n_edges = matrix.shape[1]
-    if n_edges < FEWEST:
+    if n_edges < FEWEST or _all_alike(matrix):
         return float("nan"), float("nan")
     means, probabilities = _resampled_means(matrix, n_bootstrap, seed)
     tail = (1 - confidence) / 2
@@ -112,26 +122,40 @@ def edge_interval(
     return without_noise(float(low)), without_noise(float(high))
 
 
-def seed_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of a mean over seeds.
+def seed_interval(
+    values: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> tuple[float, float]:
+    """Student's t interval of a mean over seeds, cut off at ``bounds``.
 
     Args:
         values: one value per seed, shape (seeds,); NaN is left out.
         confidence: coverage aimed at, such as 0.95.
+        bounds: the smallest and the largest value that a mean can have: 0 and 100 of errors in
+            percent.
 
     Returns:
-        The lower and the upper end; NaN with fewer than :data:`FEWEST` values.
+        The lower and the upper end; NaN with fewer than :data:`FEWEST` values, or where all of
+        them are the same.
     """
     from scipy.special import stdtrit
 
     known = np.asarray(values, dtype=np.float64).ravel()
     known = known[~np.isnan(known)]
-    if len(known) < FEWEST:
+    if len(known) < FEWEST or _all_alike(known):
         return float("nan"), float("nan")
     reach = -float(stdtrit(len(known) - 1, (1 - confidence) / 2))
     reach *= float(known.std(ddof=1)) / math.sqrt(len(known))
     mean = float(known.mean())
-    return without_noise(mean - reach), without_noise(mean + reach)
+    low, high = np.clip([mean - reach, mean + reach], *bounds)
+    return without_noise(float(low)), without_noise(float(high))
+
+
+def _all_alike(values: Array) -> bool:
+    """Whether no two values differ by more than their rounding errors; NaN is left out."""
+    return bool(np.nanmax(values) - np.nanmin(values) < _SAME)
 
 
 def _resampled_means(matrix: Array, n_bootstrap: int, seed: int) -> tuple[Array, Array]:

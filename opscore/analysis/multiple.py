@@ -30,19 +30,24 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
-def with_holm(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def with_holm(frame: pd.DataFrame, by: Sequence[str], tested: Sequence[bool]) -> pd.DataFrame:
     """A table of tests with Holm-adjusted columns for its two p-values.
 
     Args:
         frame: columns p_value and p_common.
         by: the columns whose values tell one family of tests from another.
+        tested: for each row, whether it is one of its family's tests; others stand beside them.
 
     Returns:
-        The frame with columns p_holm and p_common_holm, each adjusted within a family.
+        The frame with columns p_holm and p_common_holm, each adjusted within a family; missing in
+        rows that are no tests.
     """
     if frame.empty:
         return frame.assign(p_holm=np.nan, p_common_holm=np.nan)
-    groups = frame.groupby(list(by), sort=False, dropna=False)
+    keys = [frame[name] for name in by]
+    own = frame[["p_value", "p_common"]].copy()
+    own.loc[~np.asarray(tested, dtype=bool)] = np.nan
+    groups = own.groupby(keys, sort=False, dropna=False)
     return frame.assign(
         p_holm=groups["p_value"].transform(holm),
         p_common_holm=groups["p_common"].transform(holm),

@@ -1,23 +1,28 @@
 """Exact p-values of sums over cells, by exchanging what the operations are called.
 
-Two null hypotheses, of which the second asks for more:
+Three null hypotheses, each of which asks for more than the one before:
 
 * :func:`each_edge_alone`: on every edge the order of the operations says nothing of the reference's
   order there, and the edges are independent pieces of evidence;
 * :func:`edges_together`: which operations a policy prefers says nothing of which ones the reference
   prefers. A policy may prefer the same operations on all edges, and so may the reference: that is
-  then one piece of evidence, however many edges there are.
+  then one piece of evidence, however many edges there are. It takes the operations for
+  exchangeable: none resembles another more than a third, for policy and reference alike;
+* the same *within kinds*: operations with weights may resemble each other, and so may those
+  without, so that only operations of one kind are exchanged. Which kind is better is then no
+  evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opscore.analysis.cells import Cell
-from opscore.analysis.exact import permutation_p_value
+from opscore.analysis.exact import least_of, permutation_p_value
 
 #: What is relabelled together, by edge: edges with the same label share each relabelling.
 Blocks = Mapping[int, Hashable]
@@ -28,7 +33,7 @@ def each_edge_alone(cells: Sequence[Cell]) -> Blocks:
     return {cell.edge: cell.edge for cell in cells}
 
 
-def edges_together(cells: Sequence[Cell]) -> Blocks:
+def edges_together(cells: Sequence[Cell]) -> dict[int, tuple[str, ...]]:
     """Edges that have the same operations are relabelled together.
 
     An operation that failed is still one of its edge's operations.
@@ -39,7 +44,28 @@ def edges_together(cells: Sequence[Cell]) -> Blocks:
     return {edge: tuple(sorted(names)) for edge, names in operations.items()}
 
 
-def relabelling_p_value(cells: Sequence[Cell], weights: Sequence[float], blocks: Blocks) -> float:
+def least_p_value(cells: Sequence[Cell], weightless: Collection[str] = ()) -> float:
+    """The least value that a p-value of relabelled edges can take, whatever the scores are.
+
+    One in so many relabellings: 1/120 for five operations on all edges. NaN without cells.
+
+    Args:
+        cells: the cells that are compared.
+        weightless: operations that are exchanged among themselves alone.
+    """
+    blocks = set(edges_together(cells).values())
+    if not blocks:
+        return math.nan
+    kinds = [[op in weightless for op in names] for names in blocks]
+    return math.prod(least_of(each) for each in kinds)
+
+
+def relabelling_p_value(
+    cells: Sequence[Cell],
+    weights: Sequence[float],
+    blocks: Blocks,
+    weightless: Collection[str] = (),
+) -> float:
     """Exact two-sided p-value of a weighted sum of the cells' rhos.
 
     Args:
@@ -47,10 +73,11 @@ def relabelling_p_value(cells: Sequence[Cell], weights: Sequence[float], blocks:
             is relabelled; within a block the same relabelling holds for every cell.
         weights: one per cell; a negative one takes a rho away.
         blocks: the block of each cell's edge.
+        weightless: operations that are exchanged among themselves alone.
 
     Returns:
-        The share of relabellings (of seeded draws of them, where a block has more than eight
-        operations) whose sum is at least as far from zero; NaN without cells.
+        The share of relabellings (of seeded draws of them, where a block has more than 8! of them)
+        whose sum is at least as far from zero; NaN without cells.
     """
     names: dict[Hashable, set[str]] = {}
     for cell in cells:
@@ -61,6 +88,9 @@ def relabelling_p_value(cells: Sequence[Cell], weights: Sequence[float], blocks:
         [_aligned(cell, cell.all_y, ordered[blocks[cell.edge]]) for cell in cells],
         weights=weights,
         blocks=[blocks[cell.edge] for cell in cells],
+        kinds={
+            label: [op in weightless for op in operations] for label, operations in ordered.items()
+        },
     )
 
 

@@ -29,7 +29,7 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import grouped
-from opscore.cli.tables import number
+from opscore.cli.tables import interval_text, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ def _claims_tables(claims: pd.DataFrame) -> list[Table]:
                 str(row.expected),
                 number(row.published, "+.2f"),
                 number(row.estimate, "+.2f"),
-                f"{number(row.ci_low, '+.2f')} .. {number(row.ci_high, '+.2f')}",
+                interval_text(row.ci_low, row.ci_high),
                 number(row.larger_p, ".2g"),
                 str(row.holds),
             )

@@ -18,6 +18,7 @@ from opscore.cli.common import (
     print_notes,
     print_written,
 )
+from opscore.cli.tables import interval_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +170,7 @@ def _figure2_table(correlation: pd.DataFrame) -> Table:
             if reference != name
         ]
         cells = [_pair(f"{found:+.3f}", f"{shown:+.3f}") for found, shown in pairs]
-        interval = f"{row.ci_low:+.2f} .. {row.ci_high:+.2f}"
+        interval = interval_text(row.ci_low, row.ci_high)
         agrees = all(abs(found - shown) < _HALF_DIGIT for found, shown in pairs)
         tests = (f"{row.p_value:.2g}", f"{row.p_common:.2g}")
         table.add_row(name, cells[0], interval, *tests, "".join(cells[1:]), _mark(agrees))

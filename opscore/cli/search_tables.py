@@ -28,7 +28,7 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import grouped
-from opscore.cli.tables import number
+from opscore.cli.tables import interval_text, number
 from opscore.errors import UserError
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
             *(str(row[name]) for name in by),
             number(row["mean"], ".2f"),
             number(row["std"], ".2f"),
-            f"{number(row['ci_low'], '.2f')} .. {number(row['ci_high'], '.2f')}",
+            interval_text(row["ci_low"], row["ci_high"], ".2f"),
             str(row[count]),
         ]
         if exact:

@@ -47,9 +47,9 @@ def correlation_table(
     headings = [
         "rho",
         "95 % over\nother edges",
-        "p, edges\nalone",
-        "p\ncommon",
-        "Holm\ncommon",
+        f"p common\n({_least(rows['p_common_least'])})",
+        "Holm",
+        f"p kinds\n({_least(rows['p_kinds_least'])})",
         "edge-\nspecific (p)",
     ]
     for heading in [*headings, "published"] if published else headings:
@@ -60,9 +60,9 @@ def correlation_table(
             str(row.policy),
             number(row.rho, "+.2f"),
             interval_text(row.ci_low, row.ci_high),
-            p_text(row.p_value),
             p_text(row.p_common),
             p_text(row.p_common_holm),
+            p_text(row.p_kinds),
             beyond.get(str(row.policy), "-"),
             *theirs,
         )
@@ -159,19 +159,33 @@ def rank_text(value: object) -> str:
     return "-" if str(value) in {"<NA>", "nan", "None"} else f"{int(str(value)):,}"
 
 
+def _least(values: pd.Series[float]) -> str:
+    """What a column of p-values cannot fall below: 'least .0083', of all rows or of the best."""
+    return f"least {p_text(values.min())}"
+
+
 def _test_notes(rows: pd.DataFrame) -> str:
     """What the p-values of a correlation table mean, and what it leaves out."""
-    tests = int(rows["p_common"].notna().sum())
+    from opscore.analysis import is_bar
+
+    tests = int(rows["p_common_holm"].notna().sum())
     notes = [
-        "p common: operations relabelled alike on all edges, as a preference for some of them "
-        f"is the same on all; Holm: for {tests} test{'' if tests == 1 else 's'}; edge-specific: "
-        "what agrees beyond an order that is the same on all edges"
+        "p common: operations relabelled alike on all edges, as a preference for some of them is "
+        "the same on all; it takes operations for exchangeable, and p kinds exchanges those with "
+        "weights and those without apart; Holm: p common, for the "
+        f"{tests} polic{'y' if tests == 1 else 'ies'} asked for; edge-specific: what agrees beyond "
+        "an order that is the same on all edges"
     ]
+    bars = [str(policy) for policy in rows["policy"] if is_bar(str(policy))]
+    if bars:
+        notes.append(f"need no network: {', '.join(bars)}")
     least, most = rows["n_seeds"].min(), rows["n_seeds"].max()
     notes.append(f"number of seeds: {least if least == most else f'{least} to {most}'}")
     left_out = int(rows["n_excluded"].sum())
     if left_out:
         notes.append(f"{left_out} (seed, edge) rows left out: constant or failed; see the scores")
+    if rows["ci_low"].isna().any():
+        notes.append("interval -: fewer than three edges, or rho is the same on all of them")
     return "\n".join(notes)
 
 
@@ -259,9 +273,9 @@ def seed_text(value: object) -> str:
     return "-" if str(value) in {"<NA>", "nan"} else f"{float(str(value)):.0f}"
 
 
-def interval_text(low: object, high: object) -> str:
+def interval_text(low: object, high: object, form: str = "+.2f") -> str:
     """The ends of an interval, or a dash where there is none."""
-    ends = number(low, "+.2f"), number(high, "+.2f")
+    ends = number(low, form), number(high, form)
     return "-" if "-" in ends else " .. ".join(ends)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from opscore.analysis import seed_interval
+from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
@@ -93,12 +94,13 @@ def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> p
     """Mean, sample standard deviation, best and a 95 % t interval of the mean over seeds.
 
     Returns one row per group: the columns of ``by``, mean, std, best, ci_low, ci_high, n_seeds.
-    With one seed there is no deviation, with fewer than three no interval.
+    With one seed there is no deviation; with fewer than three, or where all seeds end on the same
+    value, no interval.
     """
     found = []
     for key, group in rows.groupby(list(by), sort=False, dropna=False):
         values = group[column].to_numpy(dtype=float)
-        low, high = seed_interval(values)
+        low, high = seed_interval(values, bounds=ERROR_BOUNDS)
         numbers = {
             "mean": values.mean(),
             "std": values.std(ddof=1) if len(values) > 1 else np.nan,

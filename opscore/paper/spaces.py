@@ -112,7 +112,8 @@ def _shipped() -> SpacesResult:
     order = sorted(found, key=lambda name: (name != "nasbench201", name))
     tasks = pd.concat([found[name][0] for name in order], ignore_index=True)
     settings = {name: found[name][1] for name in order}
-    return SpacesResult(tasks[list(TASKS)], settings, shipped=True)
+    tasks = tasks.reindex(columns=list(TASKS))
+    return SpacesResult(tasks, settings, shipped=True)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -157,7 +157,7 @@ def _initial(section: Section, study: Study, truths: Truths) -> None:
     )
     space = get_space(study.space)
     setting = _truth(section, study, truths)
-    correlation = Correlation()(scores_of_stage(scores, space))
+    correlation = Correlation(weightless=space.weightless)(scores_of_stage(scores, space))
     section.tables.append(_agreement(correlation, setting))
     _draw_initial(section, correlation, setting)
     selection = Selection()(scores, _judge(section, study, truths))

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore.analysis import seed_interval, sign_flip_test
+from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
 from opscore.experiments.settings import no_truth, truth_of
@@ -107,7 +108,7 @@ class SearchResult:
         costs = self.costs.groupby("method", sort=False).mean(numeric_only=True)
         for (method, dataset), own in self.architectures.groupby(["method", "dataset"], sort=False):
             errors = own["error"].to_numpy(dtype=float)
-            low, high = seed_interval(errors, confidence=confidence)
+            low, high = seed_interval(errors, confidence=confidence, bounds=ERROR_BOUNDS)
             spent = costs.loc[str(method)]
             rows.append(
                 {

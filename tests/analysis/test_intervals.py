@@ -40,8 +40,20 @@ def test_fewer_than_three_edges_have_no_interval(matrix):
     assert np.isnan(edge_interval(np.array(matrix))).all()
 
 
-def test_equal_cells_give_an_interval_without_width():
-    assert edge_interval(np.full((3, 4), 0.25)) == (0.25, 0.25)
+def test_equal_values_have_no_interval():
+    """One without width would say that nothing else can happen."""
+    equal = np.full((3, 4), 0.25)
+    assert np.isnan(edge_interval(equal)).all()
+    assert np.isnan(edge_interval(equal + 1e-13 * np.arange(4))).all()
+    assert np.isnan(seed_interval([6.24] * 4)).all()
+    assert not np.isnan(seed_interval([6.24, 6.24, 6.25])).any()
+
+
+def test_an_interval_of_errors_ends_at_0_and_100():
+    free = seed_interval([10.0, 45.7, 90.0])
+    assert free[0] < 0
+    assert free[1] > 100
+    assert seed_interval([10.0, 45.7, 90.0], bounds=intervals.ERROR_BOUNDS) == (0, 100)
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.8])

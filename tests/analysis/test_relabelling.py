@@ -3,11 +3,15 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
 from opscore.analysis import HINDSIGHT, Correlation, holm, paired_differences
-from opscore.analysis.exact import MONTE_CARLO
+from opscore.analysis.cells import Strengths
+from opscore.analysis.exact import MONTE_CARLO, _random_orders, least_of
+from opscore.analysis.relabelling import least_p_value
+from opscore.spaces import get_space
 
 UP, DOWN = [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]
 NAN = float("nan")
@@ -150,6 +154,98 @@ def test_what_is_chosen_in_hindsight_has_no_test(score_table):
     untested = pairs["policy_b"] == HINDSIGHT
     assert pairs.loc[untested, "p_value"].isna().all()
     assert pairs.loc[~untested, "p_value"].notna().all()
+
+
+ORDINARY, BARS = ("p", "q"), ("op-params", "residual(params)", "fixed-order(a>b)")
+REFERENCES = ("best-acc", "avg-acc", "best-acc(k=10)")
+
+
+@pytest.fixture
+def named(score_table):
+    generator = np.random.default_rng(5)
+    names = (*REFERENCES, *ORDINARY, *BARS)
+    return score_table({(name, None, 0): generator.normal(size=(3, 5)) for name in names})
+
+
+@pytest.mark.parametrize(
+    ("asked", "family"),
+    [(None, ORDINARY), (ORDINARY, ORDINARY), (("p", "op-params", "avg-acc"), ("p", "op-params"))],
+)
+def test_the_family_is_what_was_asked_for(named, asked, family):
+    frame = Correlation(asked=asked)(named, references=["best-acc"]).set_index("policy")
+    assert set(frame.index[frame["p_common_holm"].notna()]) == set(family)
+    np.testing.assert_allclose(
+        frame.loc[list(family), "p_common_holm"], holm(frame.loc[list(family), "p_common"])
+    )
+    assert frame["p_common"].notna().all(), "all are tested, and stand beside the family"
+    pairs = paired_differences(named, asked=asked)
+    within = pairs["policy_a"].isin(family) & pairs["policy_b"].isin(family)
+    assert (pairs["p_holm"].notna() == within).all()
+
+
+def kinds_by_brute_force(truth, own, weightless):
+    """Share of relabellings within kinds that agree as far, two-sided."""
+    n = truth.shape[1]
+    kept = [
+        order
+        for order in itertools.permutations(range(n))
+        if all((i in weightless) == (order[i] in weightless) for i in range(n))
+    ]
+    means = [
+        np.mean([spearmanr(x, t[list(order)]).statistic for x, t in zip(own, truth, strict=True)])
+        for order in kept
+    ]
+    return len(kept), np.mean(np.abs(means) >= abs(means[0]) - 1e-9)
+
+
+@pytest.mark.parametrize("weightless", [(), ("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d", "e")])
+def test_within_kinds_operations_are_exchanged_with_their_like(score_table, weightless):
+    better = np.array([0, 0, 0, 2, 2])
+    truth, own = np.random.default_rng(7).normal(size=(2, 3, 5)) + better
+    scores = score_table({("truth", None, 0): truth, ("p", None, 0): own})
+    row = Correlation(weightless=weightless)(scores, references=["truth"]).iloc[0]
+    count, expected = kinds_by_brute_force(truth, own, {"abcde".index(op) for op in weightless})
+    assert row["p_kinds"] == pytest.approx(expected)
+    assert row["p_kinds_least"] == pytest.approx(1 / count)
+    assert row["p_common_least"] == pytest.approx(1 / 120)
+
+
+def test_that_one_kind_is_better_is_no_evidence_within_kinds(score_table):
+    kinds = [0, 0, 0, 1, 1]
+    rows = {("truth", None, 0): [kinds] * 6, ("p", None, 0): [kinds] * 6}
+    row = Correlation(weightless=("a", "b", "c"))(score_table(rows), references=["truth"]).iloc[0]
+    assert row["p_common"] == pytest.approx(12 / 120)
+    assert row["p_kinds"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "within"),
+    [
+        ("nasbench201", 1 / 120, 1 / 12),
+        ("transnas-micro", 1 / 24, 1 / 4),
+        ("nasbench-macro", 1 / 6, 1 / 2),
+        ("nb1shot1-1", 1 / 6, 1 / 2),
+        ("darts", 1 / 5040, 1 / 144),
+    ],
+)
+def test_the_least_values_of_spaces(name, least, within):
+    space = get_space(name)
+    generator = np.random.default_rng(0)
+    rows = [
+        {"policy": p, "seed": None, "iteration": 0, "edge": e, "op": op, "status": "ok",
+         "strength": generator.normal()}
+        for p in ("truth", "p") for e in space.stages[0] for op in space.operations[e]
+    ]  # fmt: skip
+    cells = Strengths(pd.DataFrame(rows)).cells("p", "truth")
+    assert least_p_value(cells) == pytest.approx(least)
+    assert least_p_value(cells, space.weightless) == pytest.approx(within)
+
+
+def test_kinds_of_many_operations_are_drawn_within():
+    kinds = tuple("aaaaabbbbbbbbb")
+    orders = _random_orders(kinds, 0)
+    assert (np.array(kinds)[orders] == np.array(kinds)).all()
+    assert least_of(kinds) == 1 / MONTE_CARLO
 
 
 def test_holm_by_hand():

@@ -15,7 +15,7 @@ from opscore.published import (
 
 def measured(*rows):
     frame = pd.DataFrame(rows, columns=["policy", "reference", "iteration", "rho"])
-    tests = dict.fromkeys(("p_value", "p_common", "p_holm", "p_common_holm"), 0.1)
+    tests = dict.fromkeys([name for name in schema.CORRELATION if name.startswith("p_")], 0.1)
     other = {"ci_low": 0.5, "ci_high": 0.9, **tests}
     return schema.conform(frame.assign(**other, n_seeds=4, n_edges=6, n_excluded=0), "correlation")
 

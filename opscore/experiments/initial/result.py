@@ -55,10 +55,13 @@ class InitialResult:
     Attributes:
         settings: the settings, with every 'auto' decided.
         scores: the score table (schema SCORES).
+        asked: the policies that were asked for, without those that are set beside them; their
+            tests are the family of Holm's adjustment. All but references and bars where None.
     """
 
     settings: ScoringSettings
     scores: pd.DataFrame
+    asked: tuple[str, ...] | None = None
 
     @property
     def setting(self) -> Setting:
@@ -76,7 +79,8 @@ class InitialResult:
 
         Over the edges of the first stage, where a space decides its edges in stages.
         """
-        return Correlation()(self._first_stage)
+        weightless = get_space(self.settings.space).weightless
+        return Correlation(asked=self.asked, weightless=weightless)(self._first_stage)
 
     @cached_property
     def selection(self) -> pd.DataFrame:
@@ -93,7 +97,7 @@ class InitialResult:
         """Paired differences between policies in agreement with best-acc, with exact tests."""
         if not self.settings.oracle.known:
             return no_differences()
-        return paired_differences(self._first_stage)
+        return paired_differences(self._first_stage, asked=self.asked)
 
     @cached_property
     def edge_specific(self) -> pd.DataFrame:
@@ -110,7 +114,7 @@ class InitialResult:
 
         Columns: :data:`opscore.experiments.initial.tasks.TASKS`.
         """
-        return task_correlations(self.scores, self.settings)
+        return task_correlations(self.scores, self.settings, asked=self.asked)
 
     @property
     def _first_stage(self) -> pd.DataFrame:
@@ -251,7 +255,7 @@ def initial(
     tell = None if on_done is None else partial(_tell, on_done)
     outcomes = complete(units(resolved), store, jobs=jobs, on_done=tell)
     tables = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
-    return InitialResult(resolved, pd.concat(tables, ignore_index=True))
+    return InitialResult(resolved, pd.concat(tables, ignore_index=True), asked.policies)
 
 
 def _tell(on_done: OnDone, unit: Unit, outcome: Outcome) -> None:

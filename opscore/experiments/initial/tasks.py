@@ -46,6 +46,8 @@ def task_correlations(
     scores: pd.DataFrame,
     settings: ScoringSettings,
     references: Sequence[str] = REFERENCES,
+    *,
+    asked: tuple[str, ...] | None = None,
 ) -> pd.DataFrame:
     """How scores of A_0 agree with the truth of every task of the space.
 
@@ -55,6 +57,7 @@ def task_correlations(
         scores: a score table (schema SCORES); rows of the truth's own policies are made anew.
         settings: resolved settings; split, source, reduction and length are taken from them.
         references: policies that know the truth.
+        asked: the policies whose tests are a family, see :class:`opscore.analysis.Correlation`.
 
     Returns:
         A frame with columns :data:`TASKS`, without rows where the space has no truth.
@@ -67,7 +70,8 @@ def task_correlations(
         context = ScoringContext(replace(settings, oracle=oracle), 0)
         truths = [score_table(make_policy(name, context), space, None) for name in references]
         rows = scores_of_stage(pd.concat([*truths, own], ignore_index=True), space)
-        found = Correlation()(rows, references=list(references))
+        correlation = Correlation(asked=asked, weightless=space.weightless)
+        found = correlation(rows, references=list(references))
         tables.append(found.assign(space=space.name, dataset=task, split=oracle.split))
     if not tables:
         return pd.DataFrame({name: [] for name in TASKS}).astype(TASKS)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from opscore import schema
 from opscore.analysis import Correlation, with_holm
+from opscore.analysis.bars import in_family
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.errors import unknown
@@ -89,9 +90,10 @@ class ProgressiveResult:
         parts = [self.scores[own], scores_of_stage(self.scores[~own], self.space)]
         decided = pd.concat(parts, ignore_index=True)
         if mode == "initial":
-            return Correlation(reference_iteration=0)(decided, references=[REFERENCE])
+            correlation = Correlation(reference_iteration=0, weightless=self.space.weightless)
+            return correlation(decided, references=[REFERENCE])
         parts = [
-            Correlation()(
+            Correlation(weightless=self.space.weightless)(
                 pd.concat([rows, self._conditional_truth(str(policy))], ignore_index=True),
                 references=[REFERENCE],
             )
@@ -100,7 +102,9 @@ class ProgressiveResult:
         ]
         if not parts:
             return schema.empty("correlation")
-        together = with_holm(pd.concat(parts, ignore_index=True), ["reference", "iteration"])
+        rows = pd.concat(parts, ignore_index=True)
+        tested = [in_family(str(policy), None) for policy in rows["policy"]]
+        together = with_holm(rows, ["reference", "iteration"], tested)
         return schema.conform(together, "correlation")
 
     @cached_property
@@ -110,7 +114,8 @@ class ProgressiveResult:
         Over the edges that are open in both, each on its own way; it needs no truth. Edges of a
         later stage are left out until those before it are decided.
         """
-        return Correlation()(scores_of_stage(self.scores, self.space))
+        correlation = Correlation(weightless=self.space.weightless)
+        return correlation(scores_of_stage(self.scores, self.space))
 
     def same_choices(self, policy: str, other: str) -> float:
         """The share of edges on which two policies ended alike, mean over the seeds of both."""
