@@ -19,14 +19,16 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
     """Measured error with its interval, and the published one, a line for each method.
 
     Args:
-        rows: ``label``, mean, ci_low, ci_high, n_seeds, published, published_std; one dataset.
+        rows: ``label``, mean, ci_low, ci_high, n_seeds, published, published_std, published_n; one
+            dataset. A line without a measured mean has the published one alone.
             A column setting says what is not as published: it is added to the lines' names, or
             to the note where all lines share it.
         label: the column that names the lines.
         title: the title.
         note: what the numbers are, in small print.
     """
-    rows = rows.sort_values("mean", ascending=False, ignore_index=True)
+    place = rows["mean"].fillna(rows["published"])
+    rows = rows.loc[place.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
     if "setting" in rows and (rows["setting"] == rows["setting"].iloc[0]).all():
         note = "; ".join(part for part in (rows["setting"].iloc[0], note) if part)
         rows = rows.drop(columns="setting")
@@ -54,7 +56,7 @@ def error_bars(rows: pd.DataFrame, label: str, *, title: str, note: str = "") ->
         capsize=3,
         ms=5,
     )
-    counts = rows["n_seeds"]
+    counts = rows["n_seeds"].where(rows["mean"].notna(), rows.get("published_n"))
     names = [f"{name} ({count})" for name, count in zip(_names(rows, label), counts, strict=True)]
     ax.set_yticks(places, names)
     largest = float(np.nanmax([*mean, *rows["published"]]))

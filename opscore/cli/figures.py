@@ -223,7 +223,7 @@ def _short(architecture: str) -> str:
 
 
 def _summary_table(summary: pd.DataFrame) -> Table:
-    table = Table(title="Mean over seeds, CIFAR-10; published in brackets")
+    table = Table(title="Mean over seeds, CIFAR-10; published for the same settings in brackets")
     for heading in ("policy", "source", "seeds", "error %", "from .. to", "mean rank"):
         left = heading in {"policy", "source"}
         table.add_column(heading, justify="left" if left else "right", no_wrap=True)
@@ -232,8 +232,12 @@ def _summary_table(summary: pd.DataFrame) -> Table:
             str(row.policy),
             str(row.source).removeprefix("measured, "),
             str(row.n_seeds),
-            f"{row.error:.2f} ({number(row.published_error, '.2f')})",
+            _with_published(f"{row.error:.2f}", number(row.published_error, ".2f")),
             f"{row.best_error:.2f} .. {row.worst_error:.2f}",
-            f"{row.rank:,.0f} ({number(row.published_rank, ',.0f')})",
+            _with_published(f"{row.rank:,.0f}", number(row.published_rank, ",.0f")),
         )
     return table
+
+
+def _with_published(measured: str, published: str) -> str:
+    return measured if published == "-" else f"{measured} ({published})"

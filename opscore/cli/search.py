@@ -207,7 +207,8 @@ def _summary(result: SearchResult) -> Table:
     table.add_column("method", overflow="fold", min_width=len("zero-cost-disc"))
     table.add_column("dataset")
     published = bool(frame["published"].notna().any())
-    for column in ("measured", "interval", *(["published"] if published else [])):
+    seeds = frame.loc[frame["published_n"] > 0, "published_n"].max()
+    for column in ("measured", "interval", *([f"published\n({seeds} seeds)"] if published else [])):
         table.add_column(column, justify="right")
     costs, previous = [], ""
     for row in frame.to_dict("records"):

@@ -244,7 +244,8 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
     exact = "expected" in table and bool(table["expected"].notna().any())
     for heading in by:
         shown.add_column(heading, overflow="fold")
-    optional = [name for name, there in (("exact", exact), ("published", known)) if there]
+    optional = ["exact"] if exact else []
+    optional += [_published_heading(table["published_n"])] if known else []
     for heading in ("mean", "sd", "interval", over, *optional):
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in table.to_dict(orient="records"):
@@ -253,7 +254,7 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
             number(row["mean"], ".2f"),
             number(row["std"], ".2f"),
             interval_text(row["ci_low"], row["ci_high"], ".2f"),
-            str(row[count]),
+            str(row[count] or "-"),
         ]
         if exact:
             cells.append(_exact(row))
@@ -263,6 +264,12 @@ def _report(report: SearchReport, out: Path, as_json: bool) -> None:
     print_notes([report.note])
     console.print(shown)
     print_written(written)
+
+
+def _published_heading(counts: pd.Series[int]) -> str:
+    """'published', with the number of seeds where all have the same."""
+    seeds = counts[counts > 0].unique()
+    return f"published\n({seeds[0]} seeds)" if len(seeds) == 1 else "published"
 
 
 def _published(row: Mapping[Hashable, Any]) -> str:

@@ -52,10 +52,11 @@ def correlation_table(
         f"p kinds\n({_least(rows['p_kinds_least'])})",
         "edge-\nspecific (p)",
     ]
-    for heading in [*headings, "published"] if published else headings:
+    known = not set(published).isdisjoint(rows["policy"])
+    for heading in [*headings, "published"] if known else headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows.itertuples():
-        theirs = [number(published.get(str(row.policy)), "+.2f")] if published else []
+        theirs = [number(published.get(str(row.policy)), "+.2f")] if known else []
         table.add_row(
             str(row.policy),
             number(row.rho, "+.2f"),

@@ -7,6 +7,7 @@ same names and settings come to give other numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,31 @@ from opscore.policies import POLICIES, find_family
 from opscore.proxies import PROXIES, Combination, Proxy, get_proxy
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import network_version
+from opscore.supernets.profiles import profile_name
+
+
+def made_with(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a policy's scores depend on, as :mod:`opscore.published` compares them.
+
+    settings: by their names, of settings objects or of a run's key; further ones are left out.
+    """
+    uses = find_family(policy)[0].policy.uses
+    names: list[str] = []
+    if uses & {"supernet", "trained"}:
+        names += ["size", "checkpoint", "meaning", "image_size"]
+    if "supernet" in uses:
+        names += ["precision", "survivors"]
+    if "batch" in uses:
+        drawn = settings.get("batch_file") is None
+        names += ["batch_size", "images"] if drawn else ["batch_file"]
+    if "trained" in uses:
+        names += ["training", "images"]
+    made = {name: settings[name] for name in names if name in settings}
+    if "training" in made:
+        made["training"] = profile_name(made["training"])
+    if made.get("checkpoint") is not None:
+        made.pop("size", None)
+    return made
 
 
 def start_key(kind: str, space: str) -> dict[str, Any]:

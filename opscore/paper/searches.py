@@ -19,6 +19,7 @@ from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
+from opscore.published import NOTHING, Published, Setting, differences, published_error
 from opscore.search.base import Cost, find_method
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ SEARCHES = {
 }
 
 
-#: The paper's column of each dataset.
-DATASETS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet16"}
-
-
 def searches(architectures: pd.DataFrame, costs: pd.DataFrame, settings: Any) -> pd.DataFrame:
     """A SearchResult's frames as one frame of searches.
 
@@ -71,18 +68,21 @@ def searches(architectures: pd.DataFrame, costs: pd.DataFrame, settings: Any) ->
 def setting(row: Mapping[Hashable, Any]) -> str:
     """How a search's settings differ from those of the paper's tables; empty when they do not.
 
-    row: columns proposals, validation, size, batch_size.
+    row: of a frame of searches.
     """
-    parts = []
-    if row["size"] not in ("", "paper"):
-        parts.append(f"{row['size']} size")
-    if row["batch_size"] not in (0, 256):
-        parts.append(f"batch {row['batch_size']}")
-    if row["proposals"] not in (0, 10):
-        parts.append(f"N = {row['proposals']}")
-    if row["proposals"] and row["validation"] != 100:
-        parts.append(f"V = {row['validation']}")
-    return ", ".join(parts)
+    return ", ".join(differences(str(row["method"]), _made(row)))
+
+
+def _made(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """The settings that a search depended on."""
+    used = {name: row[name] for name, unused in UNUSED.items() if row[name] != unused}
+    if "proposals" in used:
+        used["validation"] = row["validation"]  # 0 is a number of minibatches too
+    return used
+
+
+#: The setting of a row that has a published number and no measurement of its settings.
+AS_PUBLISHED = "as published"
 
 
 def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
@@ -114,18 +114,46 @@ def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> p
     return pd.DataFrame(found, columns=names)
 
 
-def beside(found: pd.DataFrame, theirs: pd.Series[Any]) -> pd.DataFrame:
-    """Add published and published_std, NaN where there are none."""
-    names = [DATASETS.get(name, name) for name in found["dataset"]]
+def beside(found: pd.DataFrame) -> pd.DataFrame:
+    """Summaries with the published error of the same settings: three columns.
 
-    def value(row: object, name: str) -> float:
-        return float(row.get(name, np.nan)) if isinstance(row, dict) else float("nan")
+    A number that was published with other settings than any of the method's rows has a row of its
+    own, with the setting :data:`AS_PUBLISHED`, and stands beside none.
 
-    pairs = list(zip(theirs.tolist(), names, strict=True))
-    return found.assign(
-        published=[value(row, name) for row, name in pairs],
-        published_std=[value(row, f"{name}_std") for row, name in pairs],
-    )
+    Args:
+        found: one row for each method or order, setting and dataset; columns method (Zero-Cost-PT
+            with nwot where there is none), order (random likewise), setting, dataset and others.
+
+    Returns:
+        The same with published, published_std and published_n; missing (0 seeds) without a number.
+    """
+    rows = []
+    for _, own in found.groupby([n for n in ("method", "order") if n in found], sort=False):
+        for dataset in dict.fromkeys(own["dataset"]):
+            here = own[own["dataset"] == dataset].to_dict("records")
+            theirs = _theirs(here[0])
+            matched = any(row["setting"] == "" for row in here)
+            rows += [
+                {**row, **_columns(theirs if row["setting"] == "" else NOTHING)} for row in here
+            ]
+            if theirs.n and not matched:
+                named = {n: here[0][n] for n in ("method", "order", "dataset") if n in here[0]}
+                rows.append({**named, "setting": AS_PUBLISHED, "n_seeds": 0, **_columns(theirs)})
+    return pd.DataFrame(rows)
+
+
+def _theirs(row: Mapping[Hashable, Any]) -> Published:
+    method = str(row.get("method", "zero-cost-pt(nwot)"))
+    setting = Setting(dataset=str(row["dataset"]))
+    return published_error(method, setting, {"order": row.get("order", "random")})
+
+
+def _columns(theirs: Published) -> dict[str, Any]:
+    return {
+        "published": theirs.value,
+        "published_std": theirs.std,
+        "published_n": theirs.n,
+    }
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import pandas as pd
 
 from opscore.analysis import Selection
 from opscore.data.files import write_table
+from opscore.experiments.dependencies import made_with
 from opscore.oracles import Truth, load_truth
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
+from opscore.published import PAPER, published_pick, table1_choices
 from opscore.published import table1 as published_table1
-from opscore.published import table1_choices
 from opscore.spaces import NASBENCH201
 
 
@@ -55,7 +56,8 @@ class Table1:
         """One row for each (source, policy): mean over seeds on CIFAR-10 beside the published.
 
         Columns source, policy, n_seeds, error, error_std (sample standard deviation), best_error,
-        worst_error, rank (mean), published_error, published_rank.
+        worst_error, rank (mean), published_error, published_rank; the last two are missing where
+        the settings are not those of the published pick.
         """
         rows = self.selections[self.selections["dataset"] == "cifar10"]
         groups = rows[rows["source"] != PUBLISHED].groupby(["source", "policy"], sort=False)
@@ -67,9 +69,15 @@ class Table1:
             worst_error=("error", "max"),
             rank=("rank", "mean"),
         ).reset_index()
-        known = published_table1()[["policy", "error", "rank"]]
-        known = known.rename(columns={"error": "published_error", "rank": "published_rank"})
-        return table.merge(known, on="policy", how="left")
+        settings = {measured.label: measured.settings for measured in self.measured}
+        published = [
+            published_pick(policy, PAPER, made_with(policy, settings[source]))
+            for source, policy in zip(table["source"], table["policy"], strict=True)
+        ]
+        return table.assign(
+            published_error=[error.value for error, _ in published],
+            published_rank=[rank for _, rank in published],
+        )
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line for each source."""

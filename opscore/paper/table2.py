@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,22 +16,9 @@ from opscore.paper.searches import (
     summarise,
     with_settings,
 )
-from opscore.published import table2 as published_table2
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-#: The paper's names of our methods, in Table 2's lower half.
-PUBLISHED_NAMES = {
-    "random": "Random",
-    "darts": "DARTS",
-    "darts-pt": "DARTS-PT",
-    "darts-pt-fixed-alpha": "DARTS-PT (fix alpha)",
-    "naswot(synflow)": "NASWOT(synflow)",
-    "naswot(nwot)": "NASWOT(nwot)",
-    "te-nas": "TE-NAS",
-    "zero-cost-disc(nwot)": "Zero-Cost-Disc(nwot)",
-}
 
 
 def table2(found: Searches | None = None) -> SearchReport:
@@ -68,16 +55,7 @@ def tabulate(rows: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.Dat
         ``expected`` and ``expected_std`` are missing where nothing exact is known.
     """
     found = summarise(with_settings(rows), ["method", "setting", "dataset"])
-    table = published_table2()
-    ours = {name: _row(table, "baseline", theirs) for name, theirs in PUBLISHED_NAMES.items()}
-    for proxy in table[table["group"] != "baseline"]["method"]:
-        ours[f"zero-cost-pt({proxy})"] = _row(table, "Zero-Cost-PT (random order)", proxy)
     if expected is None:
         expected = pd.DataFrame(columns=list(EXPECTED)).astype(EXPECTED)
     found = found.merge(expected.drop(columns="evaluations"), "left", ["method", "dataset"])
-    return beside(found, found["method"].map(ours))
-
-
-def _row(table: pd.DataFrame, group: str, method: str) -> dict[str, Any]:
-    row = table[(table["group"] == group) & (table["method"] == method)]
-    return {str(name): value for name, value in row.iloc[0].items()}
+    return beside(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from opscore.published.paper import (
@@ -13,6 +15,7 @@ from opscore.published.paper import (
     published_progressive,
     stated_correlations,
 )
+from opscore.published.rule import Made, differences
 
 _COLUMNS = [
     "policy",
@@ -23,8 +26,12 @@ _COLUMNS = [
     "ci_high",
     "n_seeds",
     "published",
+    "published_n",
     "source",
 ]
+
+#: Columns of published correlations.
+_PUBLISHED = ["policy", "reference", "iteration", "rho", "n_seeds", "source"]
 
 
 def side_by_side(
@@ -32,26 +39,59 @@ def side_by_side(
     reference: str = "best-acc",
     published: pd.DataFrame | None = None,
     setting: Setting = PAPER,
+    made: Mapping[str, Made] | None = None,
 ) -> pd.DataFrame:
     """Measured correlations with the published value of the same policy beside them.
 
     Args:
         measured: a correlation table (schema CORRELATION).
         reference: rows of this reference are taken.
-        published: a frame with columns policy, reference, iteration, rho, source;
+        published: a frame with columns policy, reference, iteration, rho, n_seeds, source;
             :func:`published_correlations` of the setting by default.
         setting: space and truth of the measurement.
+        made: the settings that each policy was measured with, by policy; nothing published stands
+            beside those whose are other (:func:`opscore.published.differences`).
 
     Returns:
         A frame with columns policy, reference, iteration, measured (rho), ci_low, ci_high,
-        n_seeds, published (missing where there is none) and source, in the order of the input.
+        n_seeds, published and published_n, its seeds (both missing where there is none), and
+        source, in the order of the input.
     """
     rows = measured[measured["reference"] == reference].rename(columns={"rho": "measured"})
     known = published_correlations(setting) if published is None else published
-    known = known.rename(columns={"rho": "published"})
+    other = [name for name, own in (made or {}).items() if differences(name, own, setting.space)]
+    known = known[~known["policy"].isin(other)]
+    known = known.rename(columns={"rho": "published", "n_seeds": "published_n"})
     keys = ["policy", "reference", "iteration"]
-    joined = rows.merge(known[[*keys, "published", "source"]], on=keys, how="left")
-    return joined[_COLUMNS]
+    joined = rows.merge(known[[*keys, "published", "published_n", "source"]], on=keys, how="left")
+    return joined[_COLUMNS].astype({"published_n": "Int64"})
+
+
+def published_initial(
+    reference: str = "best-acc",
+    setting: Setting = PAPER,
+    made: Mapping[str, Made] | None = None,
+) -> dict[str, float]:
+    """Published rho to a reference at iteration 0, by policy.
+
+    Args:
+        reference: 'best-acc' or 'avg-acc'.
+        setting: what the measurement that stands beside it is of.
+        made: as for :func:`side_by_side`.
+
+    Returns:
+        Nothing for a reference, a setting or a policy of which nothing was published.
+    """
+    if setting == PAPER:
+        frame = pd.concat([correlation_matrix(), other_correlations()])
+    else:
+        frame = elsewhere(setting, "initial")
+    rows = frame[frame["reference"] == reference]
+    return {
+        policy: float(rho)
+        for policy, rho in zip(rows["policy"].astype(str), rows["rho"], strict=True)
+        if not differences(policy, (made or {}).get(policy, {}), setting.space)
+    }
 
 
 def published_correlations(setting: Setting = PAPER) -> pd.DataFrame:
@@ -61,14 +101,17 @@ def published_correlations(setting: Setting = PAPER) -> pd.DataFrame:
     later ones are means over four seeds (Figure 2, right).
 
     Returns:
-        A frame with columns policy, reference, iteration, rho, source; without rows for a setting
-        of which nothing was published.
+        A frame with columns policy, reference, iteration, rho, n_seeds, source; without rows for a
+        setting of which nothing was published.
     """
-    columns = ["policy", "reference", "iteration", "rho", "source"]
     later = published_progressive(setting)
-    later = later.loc[later["iteration"] > 0, columns]
+    later = later.loc[later["iteration"] > 0, _PUBLISHED]
     if setting != PAPER:
-        return pd.concat([elsewhere(setting, "initial")[columns], later], ignore_index=True)
-    initial = pd.concat([correlation_matrix(), other_correlations()]).assign(iteration=0)
-    frame = pd.concat([initial[columns], later, stated_correlations()[columns]])
-    return frame.drop_duplicates(columns[:3], ignore_index=True)
+        return pd.concat([elsewhere(setting, "initial")[_PUBLISHED], later], ignore_index=True)
+    # Of one run, as those that the text states at iteration 0; later ones are means of four.
+    initial = pd.concat([correlation_matrix(), other_correlations()])
+    stated = stated_correlations()
+    stated["n_seeds"] = stated["iteration"].gt(0).map({True: 4, False: 1})
+    parts = [initial.assign(iteration=0, n_seeds=1), later, stated]
+    frame = pd.concat([part[_PUBLISHED] for part in parts])
+    return frame.drop_duplicates(_PUBLISHED[:3], ignore_index=True)

@@ -160,24 +160,6 @@ def other_spaces() -> pd.DataFrame:
     return _table("other_spaces", "authors' notebooks and logs of the space (paper, appendix A.10)")
 
 
-def published_initial(reference: str = "best-acc", setting: Setting = PAPER) -> dict[str, float]:
-    """Published rho to a reference at iteration 0, by policy.
-
-    Args:
-        reference: 'best-acc' or 'avg-acc'.
-        setting: what the measurement that stands beside it is of.
-
-    Returns:
-        Nothing for a reference or a setting of which nothing was published.
-    """
-    if setting == PAPER:
-        frame = pd.concat([correlation_matrix(), other_correlations()])
-    else:
-        frame = elsewhere(setting, "initial")
-    rows = frame[frame["reference"] == reference]
-    return dict(zip(rows["policy"].astype(str), rows["rho"].astype(float), strict=True))
-
-
 def published_progressive(setting: Setting = PAPER) -> pd.DataFrame:
     """Published curves along searches, as :func:`progressive_correlations`, of a setting.
 

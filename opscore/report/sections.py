@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,8 +22,17 @@ from opscore.analysis.search_figures import error_bars
 from opscore.analysis.stages import scores_of_stage
 from opscore.errors import UserError
 from opscore.experiments import ProgressiveUnit, ScoringSettings
+from opscore.experiments.dependencies import made_with
 from opscore.oracles import Truth
-from opscore.published import PAPER, Setting, published_correlations, side_by_side, table1
+from opscore.published import (
+    PAPER,
+    Made,
+    Setting,
+    published_correlations,
+    published_initial,
+    published_pick,
+    side_by_side,
+)
 from opscore.published import published_progressive as progressive_values
 from opscore.report.pictures import Picture, picture
 from opscore.report.studies import Study
@@ -35,6 +45,13 @@ from opscore.search import SearchSettings
 from opscore.search.call import SearchUnit
 from opscore.search.result import SearchResult
 from opscore.spaces import get_space
+from opscore.supernets.profiles import profile_name
+
+#: Settings of searches that what was published depends on.
+_SEARCH_SETTINGS = (
+    "proposals", "validation", "validation_weights", "race", "order", "orders", "evaluations",
+    "size", "batch_size", "images", "meaning", "precision", "survivors", "image_size", "training",
+)  # fmt: skip
 
 #: What scores are compared with.
 _REFERENCES = ("best-acc", "avg-acc")
@@ -50,7 +67,8 @@ _AGREEMENT = (
     Column("measured", "rho", "number", about="Spearman within an edge, mean over edges and seeds"),
     Column("ci_low", "from", "number", about="95 % interval over other edges of the kind"),
     Column("ci_high", "to", "number", about="95 % interval over other edges of the kind"),
-    Column("published", "published", "number", about="rho as the paper or its authors have it"),
+    Column("published", "published", "number", about="rho of the paper, of the same settings"),
+    Column("published_n", "its seeds", "whole"),
     Column("difference", "difference", "number", about="measured minus published"),
     Column("p_value", "p", "p", about="exact, each edge relabelled alone"),
     Column("p_common", "p common", "p", about="exact, one relabelling for all edges"),
@@ -158,10 +176,11 @@ def _initial(section: Section, study: Study, truths: Truths) -> None:
     space = get_space(study.space)
     setting = _truth(section, study, truths)
     correlation = Correlation(weightless=space.weightless)(scores_of_stage(scores, space))
-    section.tables.append(_agreement(correlation, setting))
-    _draw_initial(section, correlation, setting)
+    made = _made(study)
+    section.tables.append(_agreement(correlation, setting, made))
+    _draw_initial(section, correlation, setting, made)
     selection = Selection()(scores, _judge(section, study, truths))
-    section.tables.append(_selection("Architecture picked edge by edge", selection, setting))
+    section.tables.append(_selection("Architecture picked edge by edge", selection, setting, made))
 
 
 def _progressive(section: Section, study: Study, truths: Truths) -> None:
@@ -178,7 +197,7 @@ def _progressive(section: Section, study: Study, truths: Truths) -> None:
     if own.any():
         correlation = Correlation(reference_iteration=0)(scores, references=["best-acc"])
         published = None if setting is None else progressive_values(setting)
-        section.tables.append(_agreement(correlation, setting, published))
+        section.tables.append(_agreement(correlation, setting, _made(study), published))
         drawn = correlation[correlation["policy"].isin(_first(correlation["policy"]))]
         if not drawn.empty:
             section.pictures.append(
@@ -197,15 +216,14 @@ def _progressive(section: Section, study: Study, truths: Truths) -> None:
 def _search(section: Section, study: Study, truths: Truths) -> None:
     found = []
     _judge(section, study, truths)
+    known = {name: study.settings[name] for name in _SEARCH_SETTINGS if name in study.settings}
+    if "training" in known:
+        known["training"] = profile_name(known["training"])
     settings = SearchSettings(
         space=study.space,
         oracle=truths.judging(study.space, study.settings.get("oracle")),
         data_dir=truths.data_dir,
-        **{
-            name: study.settings[name]
-            for name in ("proposals", "validation", "validation_weights", "race", "order", "orders")
-            if name in study.settings
-        },
+        **known,
     )
     for run, outcome in _outcomes(study):
         unit = SearchUnit(settings, plain(run.policy), run.key.get("seed"))
@@ -290,15 +308,29 @@ def _judge(section: Section, study: Study, truths: Truths) -> Truth:
     return judge
 
 
+def _made(study: Study) -> dict[str, dict[str, Any]]:
+    """What each policy's scores and their truth were made with, by policy."""
+    truth = study.settings.get("oracle")
+    of_truth = {"reduction": truth["seeds"]} if isinstance(truth, Mapping) else {}
+    found = {}
+    for run in study.runs:
+        with suppress(UserError):  # a policy of another package, of which nothing was published
+            found[plain(run.policy)] = made_with(run.policy, run.key) | of_truth
+    return found
+
+
 def _agreement(
-    correlation: pd.DataFrame, setting: Setting | None, published: pd.DataFrame | None = None
+    correlation: pd.DataFrame,
+    setting: Setting | None,
+    made: Mapping[str, Made],
+    published: pd.DataFrame | None = None,
 ) -> Table:
     """Each policy's agreement with the references, beside what was published."""
     known = published
     if known is None:
         known = published_correlations(setting) if setting else published_correlations().head(0)
     parts = [
-        side_by_side(correlation, reference, known)
+        side_by_side(correlation, reference, known, setting or PAPER, made)
         for reference in _REFERENCES
         if (correlation["reference"] == reference).any()
     ]
@@ -318,13 +350,16 @@ def _agreement(
     return table("Agreement with the truth", rows, columns)
 
 
-def _draw_initial(section: Section, correlation: pd.DataFrame, setting: Setting | None) -> None:
-    from opscore.published import published_initial
-
+def _draw_initial(
+    section: Section,
+    correlation: pd.DataFrame,
+    setting: Setting | None,
+    made: Mapping[str, Made],
+) -> None:
     names = _first(correlation["policy"])
     drawn = correlation[correlation["policy"].isin(names) & correlation["reference"].isin(names)]
     if (drawn["reference"] == "best-acc").any():
-        published = published_initial("best-acc", setting) if setting else {}
+        published = published_initial("best-acc", setting, made) if setting else {}
         section.pictures.append(
             picture(
                 "Agreement with best-acc",
@@ -344,11 +379,18 @@ def _draw_initial(section: Section, correlation: pd.DataFrame, setting: Setting 
         section.notes.append(f"Figures show the first {len(names)} policies.")
 
 
-def _selection(caption: str, selection: pd.DataFrame, setting: Setting | None) -> Table:
-    if setting == PAPER:
-        known = table1()[["policy", "error", "rank"]].assign(dataset=PAPER.dataset)
-        known = known.rename(columns={"error": "published_error", "rank": "published_rank"})
-        selection = selection.merge(known, on=["policy", "dataset"], how="left")
+def _selection(
+    caption: str, selection: pd.DataFrame, setting: Setting | None, made: Mapping[str, Made]
+) -> Table:
+    if setting is not None:
+        known = [
+            published_pick(policy, replace(setting, dataset=dataset), made.get(policy, {}))
+            for policy, dataset in zip(selection["policy"], selection["dataset"], strict=True)
+        ]
+        selection = selection.assign(
+            published_error=[error.value for error, _ in known],
+            published_rank=[rank for _, rank in known],
+        )
     return table(caption, selection, _SELECTION)
 
 

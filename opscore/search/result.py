@@ -21,7 +21,7 @@ from opscore.runs.store import provenance
 from opscore.search import METHODS, SearchOutcome, SearchSettings, find_method
 from opscore.search.sampling import reads_record
 from opscore.search.score_record import describe_record
-from opscore.search.truth import ARCHITECTURES, published_error
+from opscore.search.truth import ARCHITECTURES, published_beside
 
 #: One row per (method, dataset).
 SUMMARY = {
@@ -39,6 +39,7 @@ SUMMARY = {
     "seconds": "float64",
     "published": "float64",  # the paper's mean error, missing where there is none
     "published_std": "float64",
+    "published_n": "int64",  # its seeds
     "source": "str",  # where in the paper
 }
 
@@ -110,6 +111,7 @@ class SearchResult:
             errors = own["error"].to_numpy(dtype=float)
             low, high = seed_interval(errors, confidence=confidence, bounds=ERROR_BOUNDS)
             spent = costs.loc[str(method)]
+            published = published_beside(str(method), str(dataset), self.settings)
             rows.append(
                 {
                     "method": method,
@@ -123,7 +125,10 @@ class SearchResult:
                     "regret": own["regret"].mean(),
                     **{name: spent[name] for name in ("perturbations", "forward_passes")},
                     "seconds": spent["seconds"],
-                    **published_error(str(method), str(dataset), self.settings),
+                    "published": published.value,
+                    "published_std": published.std,
+                    "published_n": published.n,
+                    "source": published.source,
                 }
             )
         return pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY)

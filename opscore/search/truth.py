@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from opscore.oracles import load_truth
-from opscore.published import PAPER, table2, table5
-from opscore.search import SearchSettings
-from opscore.search.zero_cost import FAMILIES
+from opscore.published import NOTHING, PAPER, Published, Setting, published_error
+from opscore.search import METHODS, SearchSettings, find_method
 from opscore.spaces import DEFAULT_SPACE, State, get_space
+from opscore.supernets.profiles import profile_name
 
 #: One row per (method, seed, dataset).
 ARCHITECTURES = {
@@ -26,9 +24,6 @@ ARCHITECTURES = {
     "percentile": "float64",  # percent of the space that is strictly worse
     "regret": "float64",  # error minus that of the best architecture, percent points
 }
-
-#: Columns of the published tables by the dataset's name.
-_PUBLISHED = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet16"}
 
 
 def evaluate_search(
@@ -67,41 +62,12 @@ def evaluate_search(
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 
 
-def published_error(method: str, dataset: str, settings: SearchSettings) -> dict[str, Any]:
-    """The paper's mean error and deviation for a method: published, published_std, source.
-
-    Missing where the paper has no number for these settings (Tables 2 and 5 are of NAS-Bench-201
-    with N = 10 and V = 100, weights drawn once and no race; any images, sizes and seeds are let
-    through, and the notes of a result name them).
-    """
-    row = _published_row(method, settings)
-    column = _PUBLISHED.get(dataset)
-    if row is None or column is None:
-        return {"published": np.nan, "published_std": np.nan, "source": ""}
-    return {
-        "published": row[column],
-        "published_std": row[f"{column}_std"],
-        "source": row["source"],
-    }
-
-
-def _published_row(method: str, settings: SearchSettings) -> pd.Series[Any] | None:
-    """What the paper says of a method under these settings; None where it says nothing."""
-    if settings.space != PAPER.space or settings.oracle.split not in (None, PAPER.split):
-        return None
-    family, _, argument = method.partition("(")
-    searches = family in {name for name, _ in FAMILIES.values()}
-    stages = (settings.proposals, settings.validation, settings.validation_weights, settings.race)
-    if searches and stages != (10, 100, "once", None):
-        return None
-    if family == "zero-cost-pt" and settings.order != "random":
-        orders = table5()
-        rows = orders[orders["order"] == settings.order]
-        return rows.iloc[0] if argument == "nwot)" else None
-    if family == "zero-cost-disc" and settings.order != "random":
-        return None
-    table = table2()
-    name = argument.removesuffix(")") if family == "zero-cost-pt" else method
-    ours = table["group"].str.startswith("Zero-Cost-PT") == (family == "zero-cost-pt")
-    rows = table[ours & (table["method"].str.lower() == name.lower())]
-    return None if rows.empty else rows.iloc[0]
+def published_beside(method: str, dataset: str, settings: SearchSettings) -> Published:
+    """The paper's mean error of a method with these settings, as :mod:`opscore.published` rules."""
+    if method.partition("(")[0] not in METHODS:  # a store may have methods of other packages
+        return NOTHING
+    made = {**find_method(method).key(settings), "order": settings.order}
+    if "training" in made:
+        made["training"] = profile_name(made["training"])
+    setting = Setting(settings.space, dataset, settings.oracle.split or PAPER.split)
+    return published_error(method, setting, made)

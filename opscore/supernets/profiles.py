@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -113,6 +114,18 @@ PROFILES = {
         "smoke", epochs=2, steps=4, images=256, validation=64, tuning_epochs=1, batch_size=16
     ),
 }
+
+
+def profile_name(profile: TrainingProfile | str | Mapping[str, Any]) -> str:
+    """The name of a profile, also of one as plain values, with or without its name."""
+    if isinstance(profile, str):
+        return profile
+    if isinstance(profile, TrainingProfile):
+        return profile.name
+    for name, known in PROFILES.items():
+        if {**asdict(known), **profile, "name": name} == asdict(known):
+            return name
+    return str(profile.get("name", "another"))
 
 
 def find_profile(name: str) -> TrainingProfile:

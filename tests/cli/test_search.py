@@ -9,12 +9,12 @@ import pytest
 import opscore
 from opscore.cli import main
 from opscore.errors import UserError
+from opscore.experiments import OracleSettings
 from opscore.published import table2, table5
 from opscore.search import SearchSettings
-from opscore.search import truth as search_truth
 from opscore.search.base import CANDIDATES, TRACE
 from opscore.search.result import SUMMARY
-from opscore.search.truth import ARCHITECTURES, published_error
+from opscore.search.truth import ARCHITECTURES, published_beside
 
 SMALL = ["--size", "smoke", "--batch-size", "8", "--images", "digits", "-N", "2", "-V", "2"]
 BEST = (
@@ -113,14 +113,16 @@ def test_every_dataset_of_the_real_table(data_dir):
 )
 def test_no_error_is_published_for_another_space(method):
     for order in ("random", "fixed"):
-        found = published_error(method, "cifar10", SearchSettings(space="mine", order=order))
-        assert np.isnan(found["published"])
-        assert np.isnan(found["published_std"])
+        settings = SearchSettings(space="mine", order=order, images="cifar10")
+        found = published_beside(method, "cifar10", settings)
+        assert (found.n, found.source) == (0, "")
+        assert np.isnan([found.value, found.std]).all()
 
 
 def test_published_errors_stand_beside_the_settings_that_they_belong_to():
     def published(method, dataset="cifar10", **changed):
-        return published_error(method, dataset, SearchSettings(**changed))["published"]
+        settings = SearchSettings(**{"images": "cifar10", "training": "paper"} | changed)
+        return published_beside(method, dataset, settings).value
 
     two, five = table2().set_index("method"), table5().set_index("order")
     assert published("zero-cost-pt(nwot)") == two.loc["nwot", "cifar10"]
@@ -132,12 +134,19 @@ def test_published_errors_stand_beside_the_settings_that_they_belong_to():
     # Nothing is published for these.
     for method, changed in (
         ("zero-cost-pt(nwot)", {"proposals": 1}),
+        ("zero-cost-pt(nwot)", {"size": "smoke"}),
+        ("zero-cost-pt(nwot)", {"batch_size": 64}),
+        ("zero-cost-pt(nwot)", {"images": "noise"}),
+        ("zero-cost-pt(nwot)", {"race": 0.99}),
+        ("darts", {"training": "cpu"}),
+        ("random", {"oracle": OracleSettings(split="valid")}),
         ("zero-cost-pt(snip)", {"order": "fixed"}),
         ("zero-cost-disc(nwot)", {"order": "fixed"}),
         ("zero-cost-pt(ntk)", {}),
     ):
         assert pd.isna(published(method, **changed))
-    assert search_truth._PUBLISHED.keys() == {"cifar10", "cifar100", "imagenet16-120"}
+    # What a method does not depend on makes no difference.
+    assert published("random", size="smoke", batch_size=4) == two.loc["Random", "cifar10"]
 
 
 def test_the_command_prints_one_json_object(capsys, tmp_path):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -163,6 +164,13 @@ def test_a_random_order_is_drawn_for_each_seed():
 
 
 def test_the_curve_stands_beside_the_published_one(result):
+    assert result.against_published().published.isna().all()  # of another size and batch
+    truth = replace(result.settings.oracle, seeds="max")
+    paper = {"size": "paper", "batch_size": 256, "images": "cifar10", "oracle": truth}
+    settings = replace(result.settings, **paper)
+    result = replace(result, settings=settings)
+    assert result.against_published("conditional").published.isna().all()
+    assert replace(result, order="random").against_published().published.isna().all()
     rows = result.against_published()
     ours = rows[rows.policy == "zc-pt(nwot)"].sort_values("iteration")
     assert ours.published.tolist() == [0.758, 0.705, 0.725, 0.617, 0.738, 0.700]
@@ -249,7 +257,6 @@ opscore.progressive(["darts-pt"], seeds=(0, 1), store=sys.argv[1], size="smoke",
 
 @pytest.mark.exhaustive  # initial scoring, training and grids have the like
 def test_a_killed_run_resumes_to_identical_scores(tmp_path):
-    from dataclasses import replace
 
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)])
     deadline = time.monotonic() + 60

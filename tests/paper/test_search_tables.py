@@ -18,7 +18,7 @@ from opscore.oracles import Oracle
 from opscore.paper import sampling, table2, table5
 from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
 from opscore.paper.search_cost import error_against_cost
-from opscore.paper.searches import SEARCHES, recorded_searches
+from opscore.paper.searches import AS_PUBLISHED, SEARCHES, recorded_searches
 from opscore.rng import numpy_generator
 from opscore.search.base import Cost
 from opscore.search.sampling import draw_architectures
@@ -84,6 +84,18 @@ def test_searches_with_other_settings_are_a_row_of_their_own(rows):
         "cpu size, batch 64": 9.0,
         "N = 5, V = 1": 8.0,
     }
+    # The published number is of one of them.
+    assert own.set_index("setting")["published"].dropna().to_dict() == {"": 5.97}
+
+
+def test_a_published_number_of_other_settings_has_a_row_of_its_own():
+    quick = searches("zero-cost-pt(nwot)", [6.58], size="smoke").assign(proposals=1, validation=1)
+    table = table2.tabulate(quick).set_index("setting")
+    measured, published = table.loc["smoke size, N = 1, V = 1"], table.loc[AS_PUBLISHED]
+    assert (measured["mean"], measured["published_n"]) == (6.58, 0)
+    assert np.isnan(measured["published"])
+    assert (published["published"], published["published_n"], published["n_seeds"]) == (5.97, 4, 0)
+    assert np.isnan(published["mean"])
 
 
 def test_table5_goes_by_order_and_counts_perturbations():

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from opscore import schema
 from opscore.published import (
     Setting,
+    differences,
     published_correlations,
     published_initial,
     published_progressive,
@@ -40,6 +42,42 @@ def test_another_reference_and_other_published_values():
     assert side_by_side(rows, "avg-acc")["published"].tolist() == [0.833]
     mine = published_correlations().assign(rho=0.25)
     assert side_by_side(rows, "avg-acc", mine)["published"].tolist() == [0.25]
+
+
+@pytest.mark.parametrize(
+    ("policy", "made", "published"),
+    [
+        ("zc-pt(nwot)", {"size": "paper", "batch_size": 256, "images": "cifar10"}, 0.767),
+        ("zc-pt(nwot)", {"size": "smoke"}, None),
+        ("zc-pt(nwot)", {"batch_size": 64}, None),
+        ("zc-pt(nwot)", {"images": "digits"}, None),
+        ("zc-pt(nwot)", {"meaning": "clean"}, None),
+        ("zc-pt(nwot)", {"reduction": "mean"}, None),
+        ("tenas", {"batch_size": 64}, 0.435),
+        ("tenas", {"batch_size": 256}, None),
+        ("avg-acc", {}, 0.65),
+    ],
+)
+def test_a_number_stands_beside_the_settings_that_it_was_published_of(policy, made, published):
+    rows = measured((policy, "best-acc", 0, 0.7))
+    (row,) = side_by_side(rows, made={policy: made}).itertuples()
+    found = published_initial("best-acc", made={policy: made})
+    if published is None:
+        assert np.isnan(row.published)
+        assert policy not in found
+        assert differences(policy, made)
+    else:
+        assert row.published == pytest.approx(published, abs=1e-3)
+        assert row.published_n == 1
+        assert found[policy] == row.published
+        assert not differences(policy, made)
+
+
+def test_spaces_have_settings_of_their_own():
+    setting = Setting("nb1shot1-2")
+    for batch, known in ((128, True), (256, False)):
+        made = {"zc-pt(nwot)": {"batch_size": batch}}
+        assert ("zc-pt(nwot)" in published_initial("best-acc", setting, made)) == known
 
 
 @pytest.mark.parametrize("space", ["nasbench201", "nb1shot1-1", "nb1shot1-2", "nb1shot1-3"])

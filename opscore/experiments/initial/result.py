@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,13 +21,14 @@ from opscore.analysis.differences import no_differences
 from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
+from opscore.experiments.dependencies import made_with
 from opscore.experiments.initial.tasks import task_correlations
 from opscore.experiments.settings import no_truth, truth_of
 from opscore.isolation import isolated
 from opscore.oracles import Truth
 from opscore.policies import as_names, find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
-from opscore.published import Setting, published_initial
+from opscore.published import Made, Setting, differences, published_initial
 from opscore.rng import as_seeds
 from opscore.runs.run import complete
 from opscore.runs.store import Outcome, RunStore, provenance
@@ -46,6 +47,22 @@ BASELINES = ("best-fixed-order", "op-params", "op-flops", RESIDUAL)
 def baselines_of(space: SearchSpace) -> tuple[str, ...]:
     """The baselines that say something of a space: the last one needs a residual edge."""
     return tuple(name for name in BASELINES if name != RESIDUAL or has_residual_edge(space))
+
+
+def without_published(setting: Setting, made: Mapping[str, Made]) -> list[str]:
+    """A line for policies that have no published number beside them, and why.
+
+    Policies of which nothing was published are not named.
+    """
+    without: dict[str, list[str]] = {}
+    for policy in published_initial("best-acc", setting):
+        other = differences(policy, made.get(policy, {}), setting.space)
+        if other:
+            without.setdefault(", ".join(other), []).append(policy)
+    return [
+        f"no published number stands beside {', '.join(policies)}: measured with {other}"
+        for other, policies in without.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -70,8 +87,16 @@ class InitialResult:
         return Setting(self.settings.space, truth.dataset or "", truth.split or "")
 
     def published(self, reference: str = "best-acc") -> dict[str, float]:
-        """Published rho of the same space and truth, by policy; empty where there is none."""
-        return published_initial(reference, self.setting)
+        """Published rho of the same space, truth and settings, by policy."""
+        return published_initial(reference, self.setting, self.made)
+
+    @property
+    def made(self) -> dict[str, dict[str, Any]]:
+        """What each policy's scores and their truth were made with, by policy."""
+        truth = self.settings.oracle
+        of_truth = {"epochs": truth.epochs, "reduction": truth.seeds} if truth.known else {}
+        settings = vars(self.settings)
+        return {name: made_with(name, settings) | of_truth for name in self.settings.policies}
 
     @cached_property
     def correlation(self) -> pd.DataFrame:
@@ -127,7 +152,11 @@ class InitialResult:
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
-        return [*self.measured_with(), *self._truth_notes()]
+        return [
+            *self.measured_with(),
+            *self.truth_notes(),
+            *without_published(self.setting, self.made),
+        ]
 
     def measured_with(self) -> list[str]:
         """What the scores rest on, a line each: images, supernet, training if there is any."""
@@ -146,7 +175,7 @@ class InitialResult:
         training = [settings.profile.describe()] if trained else []
         return [images, supernet, *training]
 
-    def _truth_notes(self) -> list[str]:
+    def truth_notes(self) -> list[str]:
         """What best-acc and avg-acc are made of, and which table errors and ranks are of."""
         if not self.settings.oracle.known:
             return [f"truth: none; {no_truth(self.settings.space)}"]

@@ -23,7 +23,7 @@ from opscore.experiments import (
     Step,
     tabulate,
 )
-from opscore.experiments.initial.result import InitialResult
+from opscore.experiments.initial.result import InitialResult, without_published
 from opscore.experiments.progressive import Order
 from opscore.policies import make_policy
 from opscore.published import published_progressive, side_by_side
@@ -131,7 +131,9 @@ class ProgressiveResult:
         """The correlations with the published curve beside them; see :func:`side_by_side`."""
         setting = self._initial.setting
         published = published_progressive(setting)
-        return side_by_side(self.correlation(oracle), REFERENCE, published)
+        return side_by_side(
+            self.correlation(oracle), REFERENCE, published, setting, self.made(oracle)
+        )
 
     @cached_property
     def architectures(self) -> pd.DataFrame:
@@ -146,8 +148,14 @@ class ProgressiveResult:
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
-        scores, truth = self.measured_with(), self._initial.notes()
-        return [*scores, *truth[len(scores) :]]
+        initial = self._initial
+        without = without_published(initial.setting, self.made())
+        return [*self.measured_with(), *initial.truth_notes(), *without]
+
+    def made(self, oracle: str | None = None) -> dict[str, dict[str, Any]]:
+        """What each policy's scores and their truth were made with, by policy."""
+        asked = {"edge_order": self.order, "oracle_mode": oracle or self.oracle_mode}
+        return {name: made | asked for name, made in self._initial.made.items()}
 
     def measured_with(self) -> list[str]:
         """What the scores rest on, a line each."""
