@@ -67,7 +67,7 @@ class BusyGrid(Grid):
     def cells(self, cache: Path | None = None) -> list[Cell]:
         """Its cells."""
         runs = [Busy(self.first + number, self.seconds) for number in range(self.count)]
-        return [Cell(r, r.key(), "busy", "none", "busy", r.number, r.label) for r in runs]
+        return [Cell(r, r.key(), None, "busy", "none", "busy", r.number, r.label) for r in runs]
 
 
 def timed(store: Path, grid: BusyGrid, jobs: int) -> float:

@@ -179,9 +179,6 @@ def architecture_scores(
     quiet: QuietOption = False,
 ) -> None:
     """Score every architecture by nwot, synflow, params and flops."""
-    import pandas as pd
-
-    from opscore import progress
     from opscore.data.records import write_record
     from opscore.paper import architecture_scores as module
     from opscore.progress import shown
@@ -193,9 +190,7 @@ def architecture_scores(
         for seed in parse_seeds(seeds)
     ]
     with shown("scoring networks", quiet=quiet or as_json):
-        progress.plan([progress.label(module.ALL, settings.seed) for settings in found])
-        parts = [module.architecture_scores(settings, store) for settings in found]
-    table = pd.concat(parts, ignore_index=True)
+        table = module.architecture_scores(found, store)
     settings_of = {**module.record_settings(found), **provenance()}
     folder = {} if record else {"folder": store}
     path = write_record(RECORD, table, settings_of, **folder)

@@ -44,7 +44,9 @@ def write_checked(
     return path
 
 
-def read_checked(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_checked(
+    path: Path, columns: Sequence[str] | None = None, *, ours: bool = False
+) -> pd.DataFrame:
     """Read a table after comparing it with the checksum that it carries.
 
     A table without one is compared with the known copies of its name (see
@@ -53,6 +55,7 @@ def read_checked(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     Args:
         path: a Parquet file.
         columns: the columns to return; all of them by default.
+        ours: whether it was written here, so that one without a checksum is not what was written.
 
     Raises:
         DamagedTableError: it is not a Parquet file, its content has changed, or it lacks columns.
@@ -75,6 +78,8 @@ def read_checked(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
                 f"{path} is damaged: its values are not those that it was written with; "
                 "delete it, and fetch or add it again"
             )
+    elif ours:
+        raise DamagedTableError(f"{path} carries no checksum: it is not what was written")
     else:
         compare_with_editions(path)
     lacking = [name for name in columns or () if name not in frame]

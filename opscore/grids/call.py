@@ -379,7 +379,7 @@ def compute(place: int, cell: Cell, root: Path, retries: int, anew: bool, mark: 
     failure: Exception | None = None
     for _ in range(1 + retries):
         try:
-            outcome = work(cell.run, store, cell.key, label=cell.label, anew=anew)
+            outcome = work(cell.run, store, cell.key, cell.piece_key, label=cell.label, anew=anew)
             why = "; ".join(dict.fromkeys(outcome.failed))
             failure = OpscoreError(why) if why else None
         except Exception as error:  # whatever it is, it is this cell's, and the others go on

@@ -66,12 +66,14 @@ class Cell:
     Attributes:
         run: what is computed.
         key: what its result depends on.
+        piece_key: what its pieces depend on, where that is less.
         kind, space, policy, seed: of the run; ``policy`` is the method of a search.
         label: what progress calls it.
     """
 
     run: Run
     key: Mapping[str, Any]
+    piece_key: Mapping[str, Any] | None
     kind: str
     space: str
     policy: str
@@ -174,7 +176,7 @@ def _cells(
         key = run.key()
         policy, seed = str(key.get("policy") or key.get("method")), key.get("seed")
         label = progress.label(f"{entry.kind} {space} {policy}{mark}", seed)
-        yield Cell(run, key, entry.kind, space, policy, seed, label)
+        yield Cell(run, key, run.piece_key(), entry.kind, space, policy, seed, label)
 
 
 def _parse(content: Mapping[str, Any], folder: Path, where: str) -> Grid:

@@ -13,33 +13,33 @@ proxy's own. params and flops count what is there, dead or not, as the benchmark
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from opscore import progress as reporting
-from opscore.data.files import write_table
 from opscore.errors import UserError, take_whole_numbers
-from opscore.experiments.dependencies import image_key
+from opscore.experiments.dependencies import image_key, start_key
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
 from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
+from opscore.runs.run import Run, complete
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.search.score_record import COLUMNS
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
-from opscore.supernets import build_network, build_supernet
+from opscore.supernets import Supernet, build_network, build_supernet, network_version
 
 #: What progress calls the work of a seed.
 ALL = "all architectures"
 
-#: Networks in a file of finished work.
+#: Networks in a piece of finished work.
 CHUNK = 250
 
 
@@ -71,7 +71,7 @@ class RecordSettings:
         return replace(self, images=resolve_images(self.images, self.data_dir))
 
     def key(self) -> dict[str, Any]:
-        """Plain values that name the finished work."""
+        """The settings as plain values, and the content of the images."""
         found = asdict(self)
         del found["data_dir"]
         return found | image_key(self.images, self.data_dir)
@@ -105,47 +105,115 @@ def sizes(proxy: str, settings: RecordSettings) -> dict[tuple[int, int], float]:
     return found
 
 
+#: Called with how many networks are finished, and how many there are.
+OnPiece = Callable[[int, int], object]
+
+
 def architecture_scores(
-    settings: RecordSettings,
+    settings: RecordSettings | Sequence[RecordSettings],
     folder: Path | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: OnPiece | None = None,
 ) -> pd.DataFrame:
     """Scores of all architectures, a frame with columns :data:`COLUMNS`.
 
     Args:
-        settings: what they depend on.
-        folder: keeps finished pieces, so that a run that was stopped goes on; None keeps nothing.
+        settings: what they depend on, of one seed or of several.
+        folder: a run store that keeps them, and the pieces of a run that was stopped; None keeps
+            nothing.
         progress: called with (finished networks, all networks) after each piece.
     """
-    settings = settings.resolved()
-    architectures = every_architecture()
-    pieces = _Pieces(settings, folder)
-    forms = forms_of(pieces.supernet, architectures, pieces.images.shape[1:])
-    first: dict[Hashable, State] = {}
-    for form, state in zip(forms, architectures, strict=True):
-        first.setdefault(form, state)
-    networks = list(first.values())
-    parts = []
-    name = reporting.label(ALL, settings.seed)
-    with reporting.unit(name), reporting.steps(len(networks), "networks"):
-        for start in range(0, len(networks), CHUNK):
-            parts.append(pieces.piece(networks[start : start + CHUNK], start))
-            done = min(start + CHUNK, len(networks))
-            reporting.advance(done - start)
-            if progress is not None:
-                progress(done, len(networks))
-    values = dict(zip(first, np.concatenate(parts), strict=True))
-    table = {"architecture": [NASBENCH201.format(s) for s in architectures], "seed": settings.seed}
-    for place, name in enumerate(("nwot", "synflow")):
-        found = np.array([values[form][place] for form in forms])
-        table[name] = np.where(np.isfinite(found), found, np.nan)
-    for name in ("params", "flops"):
-        added = sizes(name, settings)
-        table[name] = [
-            added[-1, -1] + sum(added[place] for place in enumerate(state.architecture_indices))
-            for state in architectures
-        ]
-    return pd.DataFrame(table).astype(COLUMNS)
+    asked = [settings] if isinstance(settings, RecordSettings) else settings
+    runs = [ArchitectureScores(each.resolved(), progress) for each in asked]
+    found = complete(runs, RunStore.of(folder))
+    table = pd.concat([each.tables["scores"] for each in found], ignore_index=True)
+    return table[list(COLUMNS)].astype(COLUMNS)
+
+
+@dataclass(frozen=True)
+class ArchitectureScores(Run):
+    """The scores of all architectures with one seed.
+
+    Attributes:
+        settings: resolved settings.
+        progress: called with (finished networks, all networks) after each piece.
+    """
+
+    settings: RecordSettings
+    progress: OnPiece | None = field(default=None, compare=False, repr=False)
+
+    def key(self) -> dict[str, Any]:
+        """What the scores depend on, the version of networks and numbers included."""
+        space = NASBENCH201.name
+        return {
+            **start_key("scores", space),
+            **self.settings.key(),
+            "networks": network_version(space),
+        }
+
+    @property
+    def label(self) -> str:
+        """What progress calls the work."""
+        return reporting.label(ALL, self.settings.seed)
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """Each network once, so many to a piece; then what each architecture has of it."""
+        settings = self.settings
+        images = load_images(settings.images, settings.data_dir)
+        supernet = build_supernet(
+            NASBENCH201.name, settings.size, seed=settings.seed, n_classes=images.n_classes
+        )
+        draw = images.minibatch(settings.batch_size, settings.seed, "architecture-scores")
+        architectures = every_architecture()
+        forms = forms_of(supernet, architectures, draw.images.shape[1:])
+        first: dict[Hashable, State] = {}
+        for form, state in zip(forms, architectures, strict=True):
+            first.setdefault(form, state)
+        networks = list(first.values())
+        parts = []
+        with reporting.steps(len(networks), "networks"):
+            for start in range(0, len(networks), CHUNK):
+                part = networks[start : start + CHUNK]
+                parts.append(_piece(pieces, supernet, part, draw.images, start))
+                reporting.advance(len(part))
+                if self.progress is not None:
+                    self.progress(start + len(part), len(networks))
+        scored, places = pd.concat(parts, ignore_index=True), {f: n for n, f in enumerate(first)}
+        return Outcome({"scores": self._table(architectures, scored, [places[f] for f in forms])})
+
+    def _table(
+        self, architectures: Sequence[State], scored: pd.DataFrame, places: Sequence[int]
+    ) -> pd.DataFrame:
+        """A row for each architecture; ``places``: of its network among those scored."""
+        names = [NASBENCH201.format(state) for state in architectures]
+        table: dict[str, Any] = {"architecture": names, "seed": self.settings.seed}
+        for name in ("nwot", "synflow"):
+            found = scored[name].to_numpy(dtype=float)[list(places)]
+            table[name] = np.where(np.isfinite(found), found, np.nan)
+        for name in ("params", "flops"):
+            added = sizes(name, self.settings)
+            table[name] = [
+                added[-1, -1] + sum(added[place] for place in enumerate(state.architecture_indices))
+                for state in architectures
+            ]
+        return pd.DataFrame(table).astype(COLUMNS)
+
+    def clean_up(self, outcome: Outcome, pieces: Pieces) -> None:
+        """The pieces are in the table."""
+        pieces.drop("piece-*.parquet")
+
+
+def _piece(
+    pieces: Pieces, supernet: Supernet, networks: Sequence[State], images: Tensor, start: int
+) -> pd.DataFrame:
+    """nwot and synflow of some networks, found or computed; ``start``: the place of the first."""
+    name = f"piece-{start:05d}"
+    found = pieces.get(name, {"nwot": "float64", "synflow": "float64"})
+    if found is None:
+        nwot = nwot_of_architectures(supernet, networks, images)
+        synflow = synflow_of_architectures(supernet, networks, images.shape[1:])
+        found = pd.DataFrame({"nwot": nwot, "synflow": synflow})
+        pieces.put(name, found)
+    return found
 
 
 def record_settings(settings: Sequence[RecordSettings]) -> dict[str, Any]:
@@ -158,28 +226,3 @@ def record_settings(settings: Sequence[RecordSettings]) -> dict[str, Any]:
         "synflow": "natural logarithm, without batch norm",
         "weights": "one-hot states of one fresh supernet of each seed",
     }
-
-
-class _Pieces:
-    """Pieces of the list of networks, with their scores: found in a folder, or computed."""
-
-    def __init__(self, settings: RecordSettings, folder: Path | None) -> None:
-        images = load_images(settings.images, settings.data_dir)
-        self.supernet = build_supernet(
-            "nasbench201", settings.size, seed=settings.seed, n_classes=images.n_classes
-        )
-        draw = images.minibatch(settings.batch_size, settings.seed, "architecture-scores")
-        self.images = draw.images
-        name = hashlib.sha256(json.dumps(settings.key(), sort_keys=True).encode()).hexdigest()
-        self.folder = None if folder is None else folder / f"scores-{name[:16]}"
-
-    def piece(self, networks: Sequence[State], start: int) -> np.ndarray[Any, Any]:
-        """nwot and synflow of some networks, float64 [networks, 2]."""
-        path = None if self.folder is None else self.folder / f"piece-{start:05d}.parquet"
-        if path is not None and path.is_file():
-            return np.asarray(pd.read_parquet(path).to_numpy(dtype=float))
-        nwot = nwot_of_architectures(self.supernet, networks, self.images)
-        synflow = synflow_of_architectures(self.supernet, networks, self.images.shape[1:])
-        if path is not None:
-            write_table(path, pd.DataFrame({"nwot": nwot, "synflow": synflow}))
-        return np.array([nwot, synflow]).T

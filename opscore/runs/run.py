@@ -21,6 +21,9 @@ from opscore.runs.workers import in_workers
 
 R = TypeVar("R", bound="Run")
 
+#: What names a run or its pieces; None where nothing is kept.
+Key = Mapping[str, Any] | None
+
 #: Called with each run and what it gave, found or computed.
 OnRun = Callable[[R, Outcome], object]
 
@@ -31,6 +34,10 @@ class Run(ABC):
     @abstractmethod
     def key(self) -> dict[str, Any]:
         """What the result depends on, as plain values and without wording; 'kind' is one."""
+
+    def piece_key(self) -> dict[str, Any] | None:
+        """What its pieces depend on, where other runs share them; None: what the run does."""
+        return None
 
     @property
     @abstractmethod
@@ -49,6 +56,7 @@ def work(
     run: Run,
     store: RunStore | None,
     key: Mapping[str, Any] | None = None,
+    piece_key: Mapping[str, Any] | None = None,
     *,
     label: str | None = None,
     anew: bool = False,
@@ -59,6 +67,7 @@ def work(
         run: what is computed.
         store: where it is kept; None keeps nothing.
         key: of the run, where it is known already.
+        piece_key: of its pieces, where that is another one.
         label: what progress calls it; the run's own by default.
         anew: use no finished pieces, and put the result in the place of an earlier one.
     """
@@ -69,7 +78,7 @@ def work(
         if store is None:
             return run.compute(Pieces())
         key = key or run.key()
-        pieces = Pieces() if anew else store.pieces(key)
+        pieces = Pieces() if anew else store.pieces(piece_key or key)
         begun = time.perf_counter()
         try:
             outcome = run.compute(pieces)
@@ -133,9 +142,9 @@ def complete(
 
     progress.plan([run.label for run in runs])
     # Keys are made here and nowhere else: workers get copies of what users registered.
-    keys = [None if store is None else run.key() for run in runs]
+    keys = [(None, None) if store is None else (run.key(), run.piece_key()) for run in runs]
     missing = []
-    for place, (run, key) in enumerate(zip(runs, keys, strict=True)):
+    for place, (run, (key, _)) in enumerate(zip(runs, keys, strict=True)):
         found = None if store is None or key is None else store.outcome(key)
         if found is None:
             missing.append(place)
@@ -145,25 +154,23 @@ def complete(
     if jobs == 1 or len(missing) <= 1 or (spreads and len(missing) < jobs):
         for place in missing:
             run = runs[place] if here is None else here(runs[place])
-            take(place, _work_or_reason(run, store, keys[place]))
+            take(place, _work_or_reason(run, store, *keys[place]))
     else:
-        calls = ((place, runs[place], store, keys[place]) for place in missing)
+        calls = ((place, runs[place], store, *keys[place]) for place in missing)
         for place, outcome in in_workers(min(jobs, len(missing)), _in_worker, calls):
             take(place, outcome)
     return [outcomes[place] for place in sorted(outcomes)]
 
 
-def _work_or_reason(
-    run: Run, store: RunStore | None, key: Mapping[str, Any] | None
-) -> Outcome | UserError:
+def _work_or_reason(run: Run, store: RunStore | None, *keys: Key) -> Outcome | UserError:
     """What a run gives, or why it refuses its settings."""
     try:
-        return work(run, store, key)
+        return work(run, store, *keys)
     except UserError as error:
         return error
 
 
 def _in_worker(
-    place: int, run: Run, store: RunStore | None, key: Mapping[str, Any] | None
+    place: int, run: Run, store: RunStore | None, *keys: Key
 ) -> tuple[int, Outcome | UserError]:
-    return place, _work_or_reason(run, store, key)
+    return place, _work_or_reason(run, store, *keys)

@@ -118,8 +118,13 @@ class Pieces:
         """The path of a file of the folder; None where nothing is kept."""
         return None if self.folder is None else self.folder / name
 
-    def get(self, name: str) -> pd.DataFrame | None:
-        """A table; None when it is not there, UserError when it is damaged."""
+    def get(self, name: str, columns: Mapping[str, str] | None = None) -> pd.DataFrame | None:
+        """A table; None when it is not there.
+
+        columns: those to return, by type; wall times that were lost are missing.
+
+        DamagedRunError, a UserError, when it is not what was written.
+        """
         path = self.path(f"{name}.parquet")
         if path is None or not path.is_file():
             return None
@@ -128,7 +133,15 @@ class Pieces:
             times = json.loads(_times_path(path).read_text())
         except (OSError, ValueError):
             times = None  # they are no result: nothing is computed anew for lack of them
-        return _with_times(frame, times)
+        frame = _with_times(frame, times)
+        if columns is None:
+            return frame
+        lacking = [column for column in columns if column not in frame and column != TIMES]
+        if lacking:
+            raise DamagedRunError(
+                f"{path} cannot be read (it lacks {', '.join(lacking)}); delete it to redo it"
+            )
+        return frame.reindex(columns=list(columns)).astype(dict(columns))
 
     def put(self, name: str, frame: pd.DataFrame) -> None:
         """Keep a finished table, whole or not at all; its wall times in a file beside it."""
@@ -141,11 +154,11 @@ class Pieces:
                 temporary.write_text(json.dumps(times) + "\n")
         write_checked(path, table)
 
-    def drop(self, name: str) -> None:
-        """Remove a file that was only needed to go on."""
-        path = self.path(name)
-        if path is not None:
+    def drop(self, pattern: str) -> None:
+        """Remove files that were only needed to go on, by name or pattern, with their times."""
+        for path in [] if self.folder is None else list(self.folder.glob(pattern)):
             path.unlink(missing_ok=True)
+            _times_path(path).unlink(missing_ok=True)
 
 
 class RunStore:
@@ -414,7 +427,7 @@ def _commit() -> str | None:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return read_checked(path)
+        return read_checked(path, ours=True)
     except DamagedTableError as error:
         raise DamagedRunError(f"{path} cannot be read ({error}); delete it to redo it") from None
 

@@ -16,6 +16,7 @@ from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
 from opscore.progress import reach
 from opscore.registry import Registry, look_up
+from opscore.runs.store import Pieces
 from opscore.runs.workers import in_workers
 from opscore.search.race import check_race
 from opscore.spaces import DEFAULT_SPACE, State
@@ -224,8 +225,8 @@ class SearchTask:
     Attributes:
         settings: resolved settings.
         context: networks, minibatches and oracle of the seed.
-        folder: where finished pieces are kept and found, so that a search that was stopped goes
-            on; None keeps nothing.
+        pieces: where finished pieces are kept and found, as checked tables, so that a search that
+            was stopped goes on.
         progress: called as pieces are finished; None where nobody listens.
         jobs: worker processes that the search may use; its result does not depend on it.
         token: names this search among all; its workers keep its networks and images by it.
@@ -233,7 +234,7 @@ class SearchTask:
 
     settings: SearchSettings
     context: ScoringContext
-    folder: Path | None = None
+    pieces: Pieces = field(default_factory=Pieces)
     progress: OnProgress | None = None
     jobs: int = 1
     token: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
@@ -322,7 +323,7 @@ class Method(ABC):
         return {name: getattr(settings, name) for name in self.uses}
 
     def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
-        """What the finished pieces in a search's folder depend on; searches that agree share it."""
+        """What the finished pieces of a search depend on; searches that agree share them."""
         return self.key(settings)
 
 

@@ -25,7 +25,7 @@ from opscore.search import (
     find_method,
 )
 from opscore.search.base import OnProgress
-from opscore.search.dependencies import search_key
+from opscore.search.dependencies import piece_key, search_key
 from opscore.search.result import SearchResult
 from opscore.search.running import search_once
 from opscore.spaces import get_space
@@ -55,6 +55,10 @@ class SearchUnit(Run):
         """What the result depends on; its hash names the run."""
         return search_key(find_method(self.method), self.settings, self.seed)
 
+    def piece_key(self) -> dict[str, Any]:
+        """What the pieces depend on, which is less."""
+        return piece_key(find_method(self.method), self.settings, self.seed)
+
     @property
     def label(self) -> str:
         """Method and seed."""
@@ -62,11 +66,10 @@ class SearchUnit(Run):
 
     def compute(self, pieces: Pieces) -> Outcome:
         """Search on from the finished pieces, which searches with other N and V share."""
-        root = None if pieces.folder is None else pieces.folder.parent
         method = find_method(self.method)
         with reporting.steps(1):
             found = search_once(
-                method, self.settings, self.seed, root, progress=self.progress, jobs=self.jobs
+                method, self.settings, self.seed, pieces, progress=self.progress, jobs=self.jobs
             )
         statuses = [*found.candidates["status"], *found.trace["status"]]
         return Outcome(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from opscore.experiments import ScoringContext
@@ -17,7 +16,6 @@ from opscore.experiments.dependencies import (
 )
 from opscore.experiments.dependencies import start_key as start
 from opscore.fingerprint import fingerprint
-from opscore.runs.store import run_name
 from opscore.search.base import METHODS, Method, SearchSettings
 from opscore.supernets import network_version
 
@@ -36,10 +34,9 @@ def search_key(method: Method, settings: SearchSettings, seed: int | None) -> di
     return _key("search", method, method.key(settings), settings, seed)
 
 
-def piece_folder(root: Path, method: Method, settings: SearchSettings, seed: int | None) -> Path:
-    """The folder of a search's finished pieces."""
-    key = _key("search-pieces", method, method.piece_key(settings), settings, seed)
-    return root / run_name(key)
+def piece_key(method: Method, settings: SearchSettings, seed: int | None) -> dict[str, Any]:
+    """What the finished pieces of a search depend on, which searches with other N and V share."""
+    return _key("search-pieces", method, method.piece_key(settings), settings, seed)
 
 
 def _key(

@@ -10,19 +10,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from opscore.data.files import write_table
-from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.policies import Policy, make_policy
 from opscore.policies.base import EdgeScores
 from opscore.proxies import may_pass
 from opscore.rng import numpy_generator, torch_generator
+from opscore.runs.store import TIMES, Pieces
 from opscore.search.base import TRACE
 from opscore.search.orders import OrderRule
 from opscore.spaces import State
@@ -156,31 +154,20 @@ def with_alphas(supernet: Supernet, generator: torch.Generator) -> Supernet:
     return copied
 
 
-def read_proposal(folder: Path | None, number: int, initial: State) -> Proposal | None:
-    """A finished proposal from its file; None when there is none.
-
-    UserError when the file cannot be read or does not lead from A_0 to an architecture.
-    """
-    path = None if folder is None else _path(folder, number)
-    if path is None or not path.is_file():
+def read_proposal(pieces: Pieces, number: int, initial: State) -> Proposal | None:
+    """A finished proposal; None when there is none, UserError when it is not what was written."""
+    frame = pieces.get(f"proposal-{number}", TRACE | {TIMES: "float64"})
+    if frame is None:
         return None
-    try:
-        frame = pd.read_parquet(path)
-        trace = frame[list(TRACE)].astype(TRACE)
-        return Proposal(number, trace, _end(trace, initial), float(frame["seconds"].iloc[0]))
-    except (OSError, ValueError, KeyError, IndexError, UserError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+    trace = frame[list(TRACE)]
+    return Proposal(number, trace, _end(trace, initial), float(frame[TIMES].iloc[0]))
 
 
-def write_proposal(folder: Path | None, proposal: Proposal) -> None:
+def write_proposal(pieces: Pieces, proposal: Proposal) -> None:
     """Keep a finished proposal, whole or not at all; one with a failure that may pass is not."""
-    if folder is not None and not any(map(may_pass, proposal.trace["status"])):
-        frame = proposal.trace.assign(seconds=proposal.seconds)
-        write_table(_path(folder, proposal.number), frame)
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"proposal-{number}.parquet"
+    if not any(map(may_pass, proposal.trace["status"])):
+        frame = proposal.trace.assign(**{TIMES: proposal.seconds})
+        pieces.put(f"proposal-{proposal.number}", frame)
 
 
 def _end(trace: pd.DataFrame, initial: State) -> State | None:

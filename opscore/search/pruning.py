@@ -17,7 +17,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,12 +24,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.proxies.linear_regions import count_regions
 from opscore.rng import torch_generator
+from opscore.runs.store import Pieces
 from opscore.search.base import (
     METHODS,
     TRACE,
@@ -85,7 +84,7 @@ class TENAS(Method):
         self.settings = settings or TENASSettings()
 
     def search(self, task: SearchTask) -> SearchOutcome:
-        """Each round is kept in the folder."""
+        """Each round is a piece."""
         start = time.perf_counter()
         state = without_none(task.context.space.initial_state())
         keeps = state.space.keeps
@@ -95,10 +94,10 @@ class TENAS(Method):
         measure = _Measure(self.settings, task.context, images)
         for number in range(rounds):
             pairs = [(edge, op) for edge in state.open_edges for op in state.remaining(edge)]
-            sums = _read(task.folder, number, state, pairs)
+            sums = _read(task.pieces, number, state, pairs)
             if sums is None:
                 sums = measure.rank_sums(state, pairs, number)
-                _write(task.folder, number, state, sums)
+                _write(task.pieces, number, state, sums)
             passes += (1 + len(pairs)) * measure.passes
             pruned = prune(state, pairs, sums)
             traces.append(_trace(number, state, pruned, pairs, sums))
@@ -258,24 +257,17 @@ def _trace(
     return pd.DataFrame(rows, columns=list(TRACE))
 
 
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"round-{number}.parquet"
+def _write(pieces: Pieces, number: int, state: State, sums: Sequence[float]) -> None:
+    pieces.put(f"round-{number}", pd.DataFrame({"score": sums}).assign(state=str(state)))
 
 
-def _write(folder: Path | None, number: int, state: State, sums: Sequence[float]) -> None:
-    if folder is not None:
-        write_table(_path(folder, number), pd.DataFrame({"score": sums}).assign(state=str(state)))
-
-
-def _read(
-    folder: Path | None, number: int, state: State, pairs: Sequence[Pair]
-) -> list[float] | None:
-    if folder is None or not _path(folder, number).is_file():
+def _read(pieces: Pieces, number: int, state: State, pairs: Sequence[Pair]) -> list[float] | None:
+    frame = pieces.get(f"round-{number}", {"score": "float64", "state": "str"})
+    if frame is None:
         return None
-    frame = pd.read_parquet(_path(folder, number))
     if len(frame) != len(pairs) or set(frame["state"]) != {str(state)}:
-        raise UserError(f"{_path(folder, number)} is of another run; delete its folder")
-    return [float(score) for score in frame["score"]]
+        raise UserError(f"{pieces.folder} has round {number} of another run; delete that folder")
+    return frame["score"].tolist()
 
 
 METHODS.add("te-nas", MethodFamily(lambda _: TENAS(), "pruning by tangent kernel and regions"))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from opscore.experiments import ScoringContext
+from opscore.runs.store import Pieces
 from opscore.search.base import Method, OnProgress, SearchOutcome, SearchSettings, SearchTask
-from opscore.search.dependencies import piece_folder
 
 
 def search_once(
     method: Method,
     settings: SearchSettings,
     seed: int | None,
-    root: Path | None,
+    pieces: Pieces,
     *,
     progress: OnProgress | None = None,
     jobs: int = 1,
@@ -24,10 +22,9 @@ def search_once(
         method: the method.
         settings: resolved settings.
         seed: None for a method without draws.
-        root: the folder that has the folders of finished pieces; None keeps nothing.
+        pieces: those that are finished, and where further ones are kept.
         progress: called as pieces are finished.
         jobs: worker processes; the result does not depend on it.
     """
-    folder = None if root is None else piece_folder(root, method, settings, seed)
     context = ScoringContext(settings.scoring(), seed or 0)
-    return method.search(SearchTask(settings, context, folder, progress, jobs))
+    return method.search(SearchTask(settings, context, pieces, progress, jobs))

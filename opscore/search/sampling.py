@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from opscore.data.files import write_table
 from opscore.errors import UserError
 from opscore.proxies import get_proxy
 from opscore.proxies.architectures import can_be_read, nwot_of_architectures
 from opscore.rng import numpy_generator
+from opscore.runs.store import TIMES
 from opscore.search.base import (
     CANDIDATES,
     METHODS,
@@ -64,7 +64,7 @@ class ArchitectureScorer:
     def __init__(self, proxy: str, task: SearchTask) -> None:
         self.proxy = get_proxy(proxy)
         self.context = task.context
-        self.path = None if task.folder is None else task.folder / "scores.parquet"
+        self._pieces = task.pieces
         self.scored: dict[State, float] = {}
         self.seconds: dict[State, float] = {}
         self._recorded = uses_record(self.proxy.name, task.settings)
@@ -119,31 +119,22 @@ class ArchitectureScorer:
         return [sign * value if math.isfinite(value) else math.nan for value in values]
 
     def _read(self) -> dict[State, float]:
-        if self.path is None or not self.path.is_file():
+        columns = {"architecture": "str", "strength": "float64", TIMES: "float64"}
+        frame = self._pieces.get("scores", columns)
+        if frame is None:
             return {}
-        try:
-            frame = pd.read_parquet(self.path)
-            if "seconds" not in frame:  # of an earlier version, which did not keep them
-                return {}
-            columns = ("architecture", "strength", "seconds")
-            names, values, seconds = (frame[column].tolist() for column in columns)
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{self.path} cannot be read ({error}); delete it") from None
-        states = [self.context.space.parse(name) for name in names]
-        self.seconds = dict(zip(states, seconds, strict=True))
-        return dict(zip(states, values, strict=True))
+        states = [self.context.space.parse(name) for name in frame["architecture"]]
+        self.seconds = dict(zip(states, frame[TIMES].fillna(0.0), strict=True))
+        return dict(zip(states, frame["strength"], strict=True))
 
     def _write(self) -> None:
-        if self.path is None:
-            return
         self._kept |= self.scored
-        names = [self.context.space.format(state) for state in self._kept]
         columns = {
-            "architecture": names,
+            "architecture": [self.context.space.format(state) for state in self._kept],
             "strength": list(self._kept.values()),
-            "seconds": [self.seconds[state] for state in self._kept],
+            TIMES: [self.seconds[state] for state in self._kept],
         }
-        write_table(self.path, pd.DataFrame(columns))
+        self._pieces.put("scores", pd.DataFrame(columns))
 
 
 class ScoredMethod(Method):

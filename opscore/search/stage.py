@@ -51,7 +51,7 @@ class ValidationStage:
         self._rounds = task.settings.validation
         self._weights = task.settings.validation_weights
         self._done = 0.0  # share of the minibatches that there would be without a race
-        self._values = [read_values(task.folder, each, self._weights) for each in candidates]
+        self._values = [read_values(task.pieces, each, self._weights) for each in candidates]
 
     def run(self) -> tuple[list[pd.DataFrame], set[int]]:
         """Score the candidates until the winner is known.
@@ -98,7 +98,7 @@ class ValidationStage:
         for (place, numbers), added in zip(blocks, found, strict=True):
             self._values[place] = joined(self._values[place], added)
             write_values(
-                self._task.folder, self._candidates[place], self._weights, self._values[place]
+                self._task.pieces, self._candidates[place], self._weights, self._values[place]
             )
             done += len(numbers)
             self._done = done / (self._rounds * len(self._candidates))

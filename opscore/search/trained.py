@@ -70,7 +70,7 @@ class PerturbationSelection(Method):
         self.name = "darts-pt-fixed-alpha" if fixed else "darts-pt"
 
     def search(self, task: SearchTask) -> SearchOutcome:
-        """Each decision is kept in the folder."""
+        """Each decision is a piece."""
         start = time.perf_counter()
         scoring = self._scoring(task.settings)
         order = resolve_order(task.context.space, "random", task.seed)
@@ -80,7 +80,7 @@ class PerturbationSelection(Method):
             done = step.iteration + 1
             task.report(self.name, f"edge {done}", done / len(order))
 
-        steps = follow(unit, task.folder, report)
+        steps = follow(unit, task.pieces, report)
         architecture = steps[-1].after
         cost = self._cost(scoring.profile, task.context.images, steps)
         found = outcome(

@@ -17,19 +17,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from opscore.data.files import write_table
-from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.experiments.settings import DTYPES
 from opscore.images import Batch
 from opscore.proxies import Combination, Proxy, may_pass
 from opscore.rng import derive_seed
+from opscore.runs.store import Pieces
 from opscore.spaces import State
 from opscore.supernets import build_network
 
@@ -190,34 +188,25 @@ def _first_failure(frame: pd.DataFrame) -> str:
     return f"minibatch {number}: {status}"
 
 
-def read_values(folder: Path | None, architecture: State, weights: str) -> pd.DataFrame:
+def read_values(pieces: Pieces, architecture: State, weights: str) -> pd.DataFrame:
     """A candidate's finished minibatches, a frame with columns VALUES; empty when there are none.
 
-    UserError when the file cannot be read.
+    UserError when they are not what was written.
     """
-    path = None if folder is None else _path(folder, architecture, weights)
-    if path is None or not path.is_file():
-        return pd.DataFrame({name: [] for name in VALUES}).astype(VALUES)
-    try:
-        return pd.read_parquet(path)[list(VALUES)].astype(VALUES)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
+    found = pieces.get(_name(architecture, weights), VALUES)
+    return pd.DataFrame({name: [] for name in VALUES}).astype(VALUES) if found is None else found
 
 
-def write_values(
-    folder: Path | None, architecture: State, weights: str, values: pd.DataFrame
-) -> None:
+def write_values(pieces: Pieces, architecture: State, weights: str, values: pd.DataFrame) -> None:
     """Keep a candidate's finished minibatches, whole or not at all.
 
     Those before one whose failure may pass are kept, and the others computed again.
     """
-    if folder is not None:
-        passing = values.loc[values["status"].map(may_pass), "batch"]
-        kept = values if passing.empty else values[values["batch"] < passing.min()]
-        write_table(_path(folder, architecture, weights), kept)
+    passing = values.loc[values["status"].map(may_pass), "batch"]
+    kept = values if passing.empty else values[values["batch"] < passing.min()]
+    pieces.put(_name(architecture, weights), kept)
 
 
-def _path(folder: Path, architecture: State, weights: str) -> Path:
+def _name(architecture: State, weights: str) -> str:
     choices = "-".join(map(str, architecture.architecture_indices))
-    drawn = "" if weights == "once" else f"-{weights}"
-    return folder / f"candidate-{choices}{drawn}.parquet"
+    return f"candidate-{choices}" + ("" if weights == "once" else f"-{weights}")

@@ -12,6 +12,7 @@ import pandas as pd
 from opscore.errors import UserError, whole_number
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
+from opscore.runs.store import Pieces, RunStore
 from opscore.search.base import (
     CANDIDATES,
     METHODS,
@@ -24,6 +25,7 @@ from opscore.search.base import (
     SearchTask,
     find_method,
 )
+from opscore.search.dependencies import piece_key
 from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
 from opscore.search.running import search_once
@@ -106,7 +108,7 @@ class ZeroCostSearch(Method):
         )
 
     def _propose(self, task: SearchTask, rule: OrderRule) -> list[Proposal]:
-        asked = [(self.policy, rule, n, task.folder) for n in range(task.settings.proposals)]
+        asked = [(self.policy, rule, n, task.pieces) for n in range(task.settings.proposals)]
         share = _share(task.settings)
         found: list[Proposal] = []
         for proposal in task.each(_proposal, asked):
@@ -178,17 +180,19 @@ def zero_cost_pt(
         validation=validation,
         **settings,
     ).resolved()
-    root = None if store is None else Path(store)
-    return search_once(find_method(name), resolved, seed, root, progress=progress, jobs=jobs)
+    method, (seed,) = find_method(name), resolved.seeds
+    key = piece_key(method, resolved, seed)
+    pieces = Pieces() if store is None else RunStore(store).pieces(key)
+    return search_once(method, resolved, seed, pieces, progress=progress, jobs=jobs)
 
 
 def _proposal(
-    context: ScoringContext, policy: str, rule: OrderRule, number: int, folder: Path | None
+    context: ScoringContext, policy: str, rule: OrderRule, number: int, pieces: Pieces
 ) -> Proposal:
-    found = read_proposal(folder, number, context.space.initial_state())
+    found = read_proposal(pieces, number, context.space.initial_state())
     if found is None:
         found = propose(context, policy, rule, number)
-        write_proposal(folder, found)
+        write_proposal(pieces, found)
     return found
 
 

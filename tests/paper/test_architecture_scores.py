@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from opscore.data import records
 from opscore.errors import UserError
 from opscore.images import load_images
 from opscore.paper.architecture_scores import (
+    ArchitectureScores,
     RecordSettings,
     architecture_scores,
     every_architecture,
@@ -25,7 +27,7 @@ from opscore.proxies.nwot import activation_kernel, is_relu, log_determinant
 from opscore.search import score_record
 from opscore.search.score_record import COLUMNS, RECORD
 from opscore.spaces import NASBENCH201
-from opscore.supernets import StateNetwork, build_network, build_supernet
+from opscore.supernets import SUPERNETS, StateNetwork, build_network, build_supernet
 
 SMALL = RecordSettings(size="smoke", batch_size=6, images="digits")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
@@ -188,10 +190,18 @@ def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         architecture_scores(SMALL, tmp_path, stop)
     assert seen == [(2, 5), (4, 5)]
-    pieces = sorted(tmp_path.rglob("*.parquet"))
-    written = [piece.stat().st_mtime_ns for piece in pieces]
+    asked = []
+
+    def counted(supernet, networks, images):
+        asked.extend(networks)
+        return nwot_of_architectures(supernet, networks, images)
+
+    monkeypatch.setattr("opscore.paper.architecture_scores.nwot_of_architectures", counted)
     found = architecture_scores(SMALL, tmp_path)
-    assert [piece.stat().st_mtime_ns for piece in pieces] == written
+    assert len(asked) == 1  # four of five were there
+    assert [path.name for path in tmp_path.rglob("*.parquet")] == ["scores.parquet"]
+    assert found.equals(architecture_scores(SMALL, tmp_path))
+    assert len(asked) == 1
     pd.testing.assert_frame_equal(found, architecture_scores(SMALL))
     assert list(found.columns) == list(COLUMNS)
     assert found["nwot"].iloc[0] == found["nwot"].iloc[1]
@@ -199,6 +209,13 @@ def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
     assert np.isnan(found["nwot"].iloc[3])
     assert np.isnan(found["synflow"].iloc[3])
     assert found.drop(index=3)["nwot"].notna().all()
+
+
+def test_pieces_of_other_networks_are_not_found(monkeypatch):
+    before = ArchitectureScores(SMALL.resolved()).key()
+    family = SUPERNETS["nasbench201"]
+    monkeypatch.setitem(SUPERNETS._entries, "nasbench201", replace(family, version=99))
+    assert ArchitectureScores(SMALL.resolved()).key() != before
 
 
 def test_a_record_is_written_and_read_by_seed(tmp_path, short_space, monkeypatch):

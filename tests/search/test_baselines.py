@@ -14,6 +14,7 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.oracles import Oracle
 from opscore.rng import numpy_generator, torch_generator
+from opscore.runs.store import Pieces
 from opscore.search import evolution, pruning, reference, sampling, score_record, trained
 from opscore.search.base import CANDIDATES, TRACE, SearchSettings, SearchTask, find_method
 from opscore.spaces import NASBENCH201
@@ -40,7 +41,7 @@ def context(settings=SMALL, seed=0):
 def search(name, settings=SMALL, seed=0, folder=None, progress=None):
     method = find_method(name)
     settings = replace(settings, methods=(name,))
-    return method.search(SearchTask(settings, context(settings, seed), folder, progress))
+    return method.search(SearchTask(settings, context(settings, seed), Pieces(folder), progress))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def te_nas():
 
 
 def test_te_nas_prunes_one_operation_of_every_edge_a_round(tmp_path):
-    found = te_nas().search(SearchTask(SMALL, context(), tmp_path))
+    found = te_nas().search(SearchTask(SMALL, context(), Pieces(tmp_path)))
     assert 0 not in found.architecture.architecture_indices  # 'none' was never there
     assert found.trace.groupby("step").size().tolist() == [24, 18, 12]
     assert found.cost.forward_passes == (25 + 19 + 13) * 2
@@ -256,12 +257,35 @@ def test_te_nas_prunes_one_operation_of_every_edge_a_round(tmp_path):
         op = NASBENCH201.operations[0][found.architecture.architecture_indices[int(edge)]]
         assert kept["op"].tolist() == [op]
         assert kept["score"].item() == rows["score"].max()
-    again = te_nas().search(SearchTask(SMALL, context(), tmp_path))
+    again = te_nas().search(SearchTask(SMALL, context(), Pieces(tmp_path)))
     pd.testing.assert_frame_equal(again.trace, found.trace)
     # What is on disk is of this seed; another seed's folder is another.
     with pytest.raises(UserError, match="another run"):
         state = pruning.without_none(NASBENCH201.initial_state())
-        pruning._read(tmp_path, 1, state, [])
+        pruning._read(Pieces(tmp_path), 1, state, [])
+
+
+@pytest.mark.parametrize("name", ["zero-cost-pt(nwot)", "naswot(nwot)", "te-nas", "darts-pt"])
+def test_a_piece_that_is_not_what_was_written_is_refused(name, tmp_path):
+    """One altered value moves the winner; a damaged file is one line, whatever the method."""
+    settings = replace(SMALL, proposals=1, validation=1, evaluations=3)
+    task = SearchTask(settings, context(settings), Pieces(tmp_path))
+    method = te_nas() if name == "te-nas" else find_method(name)
+    method.search(task)
+    paths = sorted(tmp_path.glob("*.parquet"))
+    assert paths
+    for path in paths:
+        whole, table = path.read_bytes(), pd.read_parquet(path)
+        number = table.select_dtypes("number").columns[-1]
+        table[number] += 1
+        table.to_parquet(path, index=False)
+        altered = path.read_bytes()
+        for content in (altered, b"broken"):
+            path.write_bytes(content)
+            with pytest.raises(UserError, match="delete it to redo it") as caught:
+                method.search(task)
+            assert "\n" not in str(caught.value)
+        path.write_bytes(whole)
 
 
 def test_te_nas_ranks_changes():

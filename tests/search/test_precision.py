@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -14,7 +12,7 @@ from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.search import SearchSettings, find_method, zero_cost_pt
-from opscore.search.dependencies import piece_folder, search_key
+from opscore.search.dependencies import piece_key, search_key
 from opscore.search.validation import candidate_network, score_minibatches, validation_batch
 from opscore.spaces import NASBENCH201
 
@@ -40,7 +38,7 @@ def test_a_full_search_is_named_by_what_it_depends_on(smoke):
     }  # fmt: skip
     rough = resolved(smoke, precision="bf16")
     assert search_key(method, rough, 0) == search_key(method, full, 0) | {"precision": "bf16"}
-    pieces = [piece_folder(Path("runs"), method, settings, 0) for settings in (full, rough)]
+    pieces = [piece_key(method, settings, 0) for settings in (full, rough)]
     assert pieces[0] != pieces[1]
     # What no network has a part in is found again.
     random = find_method("random")

@@ -11,6 +11,7 @@ from opscore.errors import UserError
 from opscore.policies import make_policy
 from opscore.proxies import PROXIES, register_proxy
 from opscore.rng import torch_generator
+from opscore.runs.store import Pieces
 from opscore.search.base import ORDERS, TRACE
 from opscore.search.orders import find_order
 from opscore.search.proposal import propose, read_proposal, with_alphas, write_proposal
@@ -136,14 +137,15 @@ def test_a_proposal_does_not_depend_on_those_before_it(context):
 
 def test_files_hold_proposals(context, by_size, tmp_path):
     proposal = propose(context, "zc-pt(by-size)", find_order("random"), 0)
-    assert read_proposal(tmp_path, 0, A0) is None
-    write_proposal(tmp_path, proposal)
-    found = read_proposal(tmp_path, 0, A0)
+    pieces = Pieces(tmp_path)
+    assert read_proposal(pieces, 0, A0) is None
+    write_proposal(pieces, proposal)
+    found = read_proposal(pieces, 0, A0)
     assert (found.architecture, found.seconds) == (proposal.architecture, proposal.seconds)
     assert list(found.trace) == list(TRACE)
     pd.testing.assert_frame_equal(found.trace, proposal.trace)
-    write_proposal(tmp_path, replace(proposal, number=1, trace=proposal.trace.iloc[:10]))
-    assert read_proposal(tmp_path, 1, A0).architecture is None
+    write_proposal(pieces, replace(proposal, number=1, trace=proposal.trace.iloc[:10]))
+    assert read_proposal(pieces, 1, A0).architecture is None
     (tmp_path / "proposal-0.parquet").write_bytes(b"half")
     with pytest.raises(UserError, match="cannot be read"):
-        read_proposal(tmp_path, 0, A0)
+        read_proposal(pieces, 0, A0)
