@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import weakref
 from contextlib import suppress
 
 import numpy as np
@@ -25,6 +26,7 @@ from opscore.proxies.architectures import nwot_of_architectures, synflow_of_arch
 from opscore.proxies.first_order import DIFFERENTIABLE, value_and_slopes
 from opscore.spaces import SearchSpace
 from opscore.supernets import Choice, Supernet, network_size, operation_rows
+from opscore.supernets.copying import copy_network
 from opscore.supernets.measure import accuracy
 
 OPS = ("skip_connect", "conv_1x1", "conv_3x3")
@@ -309,6 +311,94 @@ def test_labels_that_are_no_classes_are_one_line():
         get_proxy("snip").score_network(built(plain_net), batch)
 
 
+@pytest.mark.parametrize("name", ["gradsign", "ntk"])
+@pytest.mark.parametrize("padding", ["circular", "same", "tied"])
+def test_gradients_of_each_image_of_any_convolution(name, padding):
+    """Per-sample gradients against a loop over images."""
+    torch.manual_seed(0)
+    first, second = (
+        nn.Conv2d(4, 4, 3, padding="same", padding_mode="zeros"),
+        nn.Conv2d(4, 4, 3, padding="same", padding_mode="circular"),
+    )
+    if padding == "tied":
+        first.weight = second.weight
+    stem = nn.Conv2d(3, 4, 3, stride=4)
+    last = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)
+    network = nn.Sequential(stem, nn.Tanh(), first, nn.Tanh(), second, nn.Tanh(), *last)
+    layers = dict.fromkeys(m.weight for m in network if hasattr(m, "weight"))
+
+    def gradients(image, label):
+        logits = network(image[None])
+        objective = logits.sum()
+        if name == "gradsign":
+            objective = nn.functional.cross_entropy(logits, label[None])
+        return torch.cat([g.flatten() for g in torch.autograd.grad(objective, list(layers))])
+
+    rows = torch.stack([gradients(*pair) for pair in zip(BATCH.images, BATCH.labels, strict=True)])
+    by_hand = float(rows.sign().sum(0).abs().sum())
+    if name == "ntk":
+        values = torch.linalg.eigvalsh(rows.double() @ rows.double().T)
+        by_hand = float(values[-1] / values[0])
+    found = get_proxy(name).score_network(network, BATCH, meaning="clean")
+    assert found.value == pytest.approx(by_hand, rel=2e-3), found.status
+
+
+def test_images_that_meet_have_no_gradients_of_their_own():
+    network = built(plain_net)
+    network[1] = nn.BatchNorm2d(6, track_running_stats=False)
+    found = get_proxy("gradsign").score_network(network, BATCH)
+    assert "images see each other" in found.status
+
+
+class WithoutGraph(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = plain_net()
+
+    @torch.no_grad()
+    def forward(self, images):
+        return self.body(images)
+
+
+@pytest.mark.parametrize("name", list_proxies())
+def test_a_network_without_gradients_or_without_layers_has_a_status(name):
+    needs = "gradients" in get_proxy(name).needs
+    found = get_proxy(name).score_network(WithoutGraph(), BATCH)
+    assert ("has no gradient" in found.status) == needs, found
+    flat = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    batch = Batch(BATCH.images, BATCH.labels % 8, "")
+    get_proxy(name).score_network(flat, batch)  # a number or a status, and no other error
+
+
+class Watched(nn.Module):
+    """A layer that knows the network that it is in, and a network that knows itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.calls = plain_net(), 0
+        self.me, old = weakref.ref(self), self.body.forward
+        object.__setattr__(self.body[0], "above", self)
+
+        def forward(images):
+            self.calls += 1
+            return old(images)
+
+        self.body.forward = forward
+
+    def forward(self, images):
+        self.me().calls += 1
+        self.body[0].above.calls += 1
+        return self.body(images)
+
+
+def test_nothing_of_a_copy_leads_back():
+    """By a weak reference, an attribute, a function that closes over the network."""
+    network = built(Watched)
+    copied = copy_network(network)
+    copied(BATCH.images)
+    assert (network.calls, copied.calls) == (0, 3)
+
+
 def holding(**attributes):
     network = built(plain_net)
     for name, value in attributes.items():
@@ -334,6 +424,11 @@ class Shares(nn.Identity):
         (lambda: nn.Sequential(Shares(), plain_net()), "Shares cannot be copied .*shares"),
         (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), "'1.weight' is lazy"),
         (lambda: plain_net().to("meta"), "'0.weight' is on the device 'meta'"),
+        pytest.param(
+            lambda: torch.jit.script(plain_net()),
+            "a scripted network hides its layers",
+            marks=pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+        ),
         (lambda: lambda images: images, "is a torch.nn.Module, not a function"),
     ],
 )

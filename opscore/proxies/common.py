@@ -131,12 +131,27 @@ def finite(value: Tensor, what: str) -> Tensor:
 def gradients(
     scalar: Tensor, tensors: Sequence[Tensor], *, create_graph: bool = False
 ) -> list[Tensor]:
-    """d scalar / d tensor for each tensor; zeros for a tensor that plays no part."""
+    """d scalar / d tensor for each tensor; zeros for a tensor that plays no part.
+
+    ArithmeticError where the scalar depends on nothing that has a gradient.
+    """
+    check_graph(scalar)
+    if not tensors:
+        return []
     return list(
         torch.autograd.grad(
             scalar, tensors, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )
     )
+
+
+def check_graph(output: Tensor) -> None:
+    """ArithmeticError where nothing that has a gradient leads to a tensor."""
+    if not output.requires_grad:
+        raise ArithmeticError(
+            "the network's output has no gradient: no weight leads to it, or its forward pass "
+            "detaches or is under torch.no_grad"
+        )
 
 
 def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[Layer, Tensor]]:
@@ -171,6 +186,7 @@ def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:
     """
     images = batch.images.detach().clone().requires_grad_()
     logits = logits_of(network, images)
+    check_graph(logits)
     (jacobian,) = torch.autograd.grad(logits.sum(), images)
     rounding = 1000 * torch.finfo(logits.dtype).eps * logits.detach().abs().max()
     if jacobian.abs().max() * images.detach().abs().max() <= rounding:

@@ -93,11 +93,13 @@ def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> s
         batch: its images count.
         weights: tables of operation weights.
 
-    UserError for what is no network, and for one that has no values: lazy layers that saw no image
-    yet, or a network on the device 'meta'.
+    UserError for what is no network of layers that can be seen, and for one that has no values:
+    lazy layers that saw no image yet, or a network on the device 'meta'.
     """
     if not isinstance(network, nn.Module):
         raise UserError(f"a network is a torch.nn.Module, not a {type(network).__name__}")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
+        raise UserError("a scripted network hides its layers; hand over the module it was made of")
     if not all_finite([batch.images]):
         return "not finite: the images"
     if not all_finite(weights):

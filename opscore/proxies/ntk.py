@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import logits_of, require_images
+from opscore.proxies.common import check_graph, logits_of, require_images
 from opscore.proxies.per_sample import freeze_batch_statistics, per_sample_gradients
 
 #: Relative size of an eigenvalue that single precision cannot tell from zero.
@@ -40,6 +40,7 @@ def coupled_kernel(network: nn.Module, images: Tensor) -> Tensor:
     named = network.named_parameters()
     weights = [parameter for name, parameter in named if "weight" in name]
     outputs = sum_of_logits(logits_of(network, images))
+    check_graph(outputs)
     size = sum(weight.numel() for weight in weights)
     rows = torch.empty(len(images), size, dtype=images.dtype, device=images.device)
     for row, output in zip(rows, outputs, strict=True):

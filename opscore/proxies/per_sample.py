@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opscore.proxies.common import gradients, hooked, logits_of
+from opscore.proxies.common import check_graph, gradients, hooked, logits_of
 
 Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
 
@@ -34,30 +34,46 @@ def per_sample_gradients(
 
     Args:
         network: a network in which samples do not meet: batch norm must be in eval mode.
+            ArithmeticError where they do.
         images: [N, ...].
         objective: logits [N, classes] to one number for each sample, [N].
         batch_norm: whether batch norm weights count, beside convolution and linear weights.
 
-    A layer that runs several times gives the sum of its uses; layers that do not run, and layers
-    that the objective does not depend on, give nothing.
+    A layer that runs several times, or layers that share a weight, give the sum of its uses;
+    layers that do not run, and layers that the objective does not depend on, give nothing.
     """
-    calls: dict[Layer, list[tuple[Tensor, Tensor]]] = {}
+    check_apart(network, images)
+    calls: dict[object, list[tuple[Layer, Tensor, Tensor]]] = {}
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         # A copy, so that what works in place after the layer leaves the output as it is.
         if not output.requires_grad:
             output.requires_grad_()
-        calls.setdefault(module, []).append((inputs[0].detach(), output))  # type: ignore[arg-type]
+        weight = module._parameters.get("weight", module)
+        calls.setdefault(weight, []).append((module, inputs[0].detach(), output))  # type: ignore[arg-type]
         return output.clone()
 
     counted = [m for m in network.modules() if _counts(m, batch_norm)]
     with hooked([layer.register_forward_hook(keep) for layer in counted]):
         total = objective(logits_of(network, images)).sum()
-    outputs = [output for uses in calls.values() for _, output in uses]
+    outputs = [output for uses in calls.values() for *_, output in uses]
     found = iter(gradients(total, outputs))
-    for layer, uses in calls.items():
-        parts = [_weight_gradient(layer, seen, next(found)) for seen, _ in uses]
+    for uses in calls.values():
+        parts = [_weight_gradient(layer, seen, next(found)) for layer, seen, _ in uses]
         yield parts[0] if len(parts) == 1 else torch.stack(parts).sum(dim=0)
+
+
+def check_apart(network: nn.Module, images: Tensor) -> None:
+    """ArithmeticError where the logits of one image depend on another image."""
+    pair = images[:2].detach().clone().requires_grad_()
+    output = logits_of(network, pair)[0].sum()
+    check_graph(output)
+    (found,) = torch.autograd.grad(output, pair, allow_unused=True, materialize_grads=True)
+    if bool(found[1:].any()):
+        raise ArithmeticError(
+            "images see each other in this network in eval mode too, so that none has gradients "
+            "of its own"
+        )
 
 
 def freeze_batch_statistics(network: nn.Module, images: Tensor) -> None:
@@ -103,10 +119,9 @@ def _convolution_gradient(layer: nn.Conv2d, seen: Tensor, gradient: Tensor) -> T
     if layer.kernel_size == (1, 1) and layer.stride == (1, 1) and layer.padding == (0, 0):
         patches = seen.flatten(2)
     else:
-        padding = layer.padding
-        if isinstance(padding, str):
-            raise NotImplementedError(f"padding '{padding}' of {layer}")
-        patches = functional.unfold(seen, layer.kernel_size, layer.dilation, padding, layer.stride)
+        kind = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        wide = functional.pad(seen, layer._reversed_padding_repeated_twice, mode=kind)
+        patches = functional.unfold(wide, layer.kernel_size, layer.dilation, 0, layer.stride)
     positions = patches.shape[2]
     patches = patches.reshape(count * groups, -1, positions)
     own = gradient.reshape(count * groups, -1, positions)

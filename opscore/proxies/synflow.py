@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from opscore.engine import synaptic_flows
 from opscore.images import Batch
 from opscore.proxies.base import Meaning, register_proxy
-from opscore.proxies.common import counted_weights, logits_of
+from opscore.proxies.common import counted_weights, gradients, logits_of
 from opscore.spaces import State
 from opscore.supernets import Supernet, Survivors
 
@@ -65,16 +65,12 @@ def total_flow(network: nn.Module, batch: Batch, *, create_graph: bool = False) 
     bypass_batch_norm(network)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.abs_()
+            parameter.copy_(parameter.abs())  # also of complex numbers
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
     flow = logits_of(network, ones).sum()
-    gradients = torch.autograd.grad(flow, weights, create_graph=create_graph, allow_unused=True)
-    parts = [
-        (weight.detach() * gradient).abs().sum()
-        for weight, gradient in zip(weights, gradients, strict=True)
-        if gradient is not None
-    ]
-    return torch.stack(parts).sum()
+    found = gradients(flow, weights, create_graph=create_graph)
+    parts = [(w.detach() * g).abs().sum() for w, g in zip(weights, found, strict=True)]
+    return torch.stack(parts).sum() if parts else flow.new_zeros(())
 
 
 def bypass_batch_norm(network: nn.Module) -> None:

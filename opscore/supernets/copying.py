@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import functools
 import types
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -207,6 +208,12 @@ def _function(value: types.FunctionType, memo: Memo) -> types.FunctionType:
     return own
 
 
+def _reference(value: weakref.ReferenceType[Any], memo: Memo) -> weakref.ReferenceType[Any]:
+    """A weak reference, such as of a layer to the network that it is in."""
+    referent = value()
+    return weakref.ref(_copy(referent, memo)) if isinstance(referent, nn.Module) else value
+
+
 def _contents(cell: types.CellType) -> list[Any]:
     try:
         return [cell.cell_contents]
@@ -231,4 +238,5 @@ _KINDS: dict[type, Callable[[Any, Memo], Any]] = {
     types.MethodType: _method,
     types.FunctionType: _function,
     functools.partial: _partial,
+    weakref.ref: _reference,
 }
