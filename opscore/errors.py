@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterable
-from dataclasses import fields
-from typing import Any
 
 
 class OpscoreError(Exception):
@@ -57,18 +55,6 @@ def whole_number(value: object, what: str, least: int | None = None) -> int:
     if least is not None and found < least:
         raise UserError(f"{what} is {least} or more, got {found}")
     return int(found)
-
-
-def take_whole_numbers(settings: Any) -> None:
-    """Every field of a dataclass that holds a whole number, as the int it is (see whole_number).
-
-    For ``__post_init__``: equal settings are then named alike, wherever they come from.
-    """
-    for field in fields(settings):
-        value, declared = getattr(settings, field.name), str(field.type)
-        outer = declared.partition("[")[0].split(" | ")  # a tuple of numbers is no number
-        if "int" in outer and value is not None and not ("str" in outer and isinstance(value, str)):
-            object.__setattr__(settings, field.name, whole_number(value, field.name))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

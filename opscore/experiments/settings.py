@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from opscore.errors import UserError, take_whole_numbers, unknown
+from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
 from opscore.images import ImageSet, check_memory, resolve_images
 from opscore.oracles import NO_TRUTH, Truth, has_oracle, load_accuracies, load_truth
@@ -18,15 +18,13 @@ from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import (
     Meaning,
     Precision,
-    check_meaning,
-    check_precision,
-    check_survivors,
     get_proxy,
 )
 from opscore.rng import check_seed
 from opscore.spaces import DEFAULT_SPACE, get_space
 from opscore.supernets import SUPERNETS, Survivors, images_for
 from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
+from opscore.typed import take_types
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -55,7 +53,7 @@ class OracleSettings:
     allow_partial: bool = False
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self)
 
     @property
     def known(self) -> bool:
@@ -165,7 +163,7 @@ class ScoringSettings:
     image_size: int | None = None
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self)
 
     @property
     def profile(self) -> TrainingProfile:
@@ -215,7 +213,6 @@ class ScoringSettings:
         family = SUPERNETS[self.space]
         family.size(self.size)
         side = family.side(self.size, self.image_size)
-        check_meaning(self.meaning)
         if not self.policies:
             raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
         for policy in self.policies:
@@ -225,38 +222,31 @@ class ScoringSettings:
         seeds = tuple(check_seed(seed) for seed in self.seeds)
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
-        if self.survivors != "auto":
-            check_survivors(self.survivors)
-        if check_precision(self.precision) != "full":
+        if self.precision != "full":
             for policy in self.policies:
                 _require_precision(policy, self.precision)
         if self.batch_size < 2:
             raise UserError(f"a batch needs at least two images, got {self.batch_size}")
         check_memory(self.batch_size, side, DTYPES[self.dtype].itemsize)
-        data_dir = _path(self.data_dir)
-        oracle = self.oracle.resolved(self.space, data_dir)
+        oracle = self.oracle.resolved(self.space, self.data_dir)
         _require_truth(self.policies, self.space, oracle)
         check_brought(
             self.policies,
             self.space,
             self.size,
             self.images,
-            _path(self.checkpoint),
-            _path(self.batch_file),
-            data_dir,
+            self.checkpoint,
+            self.batch_file,
+            self.data_dir,
         )
         return replace(
             self,
             oracle=oracle,
             policies=tuple(dict.fromkeys(self.policies)),
             seeds=tuple(dict.fromkeys(seeds)),
-            images=resolve_images(self.images, data_dir),
+            images=resolve_images(self.images, self.data_dir),
             device=resolve_device(self.device),
-            checkpoint=_path(self.checkpoint),
-            batch_file=_path(self.batch_file),
-            data_dir=data_dir,
             training=self._training(),
-            cache=_path(self.cache),
             image_size=None if side == family.side(self.size) else side,
         )
 
@@ -266,10 +256,6 @@ def no_truth(space: str) -> str:
     if has_oracle(space):
         return "none was asked for (source 'none')"
     return f"space '{space}' has no table of accuracies"
-
-
-def _path(value: Path | str | None) -> Path | None:
-    return None if value is None else Path(value)
 
 
 def _require_truth(policies: Sequence[str], space: str, oracle: OracleSettings) -> None:

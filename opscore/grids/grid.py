@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from opscore.runs.store import run_name
 from opscore.search import SearchSettings
 from opscore.search.call import search_units
 from opscore.spaces import DEFAULT_SPACE
+from opscore.typed import shown, type_of, typed
 
 #: Cells of one grid; more are a slip of the hand.
 MOST_CELLS = 100_000
@@ -45,17 +47,10 @@ _ELSEWHERE = frozenset({"policies", "methods", "seeds", "space", "cache"})
 
 _FILES = ("checkpoint", "batch_file", "data_dir")
 
-#: What the types of settings are called in messages, and what TOML gives for them.
-_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
-    "int": ("a whole number", (int,)),
-    "float": ("a number", (int, float)),
-    "bool": ("true or false", (bool,)),
-    "str": ("a text", (str,)),
-    "Path": ("a path", (str,)),
-    "Meaning": ("a text", (str,)),
-    "Precision": ("a text", (str,)),
-    "Survivors": ("a text", (str,)),
-    "TrainingProfile": ("the name of a training profile", (str,)),
+#: What progressive scoring takes beside the settings of scoring.
+_PROGRESSIVE: dict[str, Any] = {
+    "order": str | list[int | str],
+    "retrain_epochs": int | dict[str, int] | None,
 }
 
 
@@ -88,13 +83,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Entry:
-    """One block of a grid, with all that is not given filled in."""
+    """One block of a grid, with all that is not given filled in.
+
+    ``where`` is what messages call it.
+    """
 
     kind: str
     spaces: tuple[str, ...]
     policies: tuple[str, ...]
     seeds: tuple[int, ...]
     settings: tuple[Mapping[str, Any], ...]
+    where: str
 
 
 @dataclass(frozen=True)
@@ -143,8 +142,9 @@ class Grid:
             for number, given in enumerate(entry.settings):
                 mark = f" [{number + 1}]" if len(entry.settings) > 1 else ""
                 for space in entry.spaces:
-                    for cell in _cells(entry, space, self._paths(given), cache, mark):
-                        found.setdefault(cell.name, cell)
+                    with _at(entry.where):
+                        for cell in _cells(entry, space, self._paths(given), cache, mark):
+                            found.setdefault(cell.name, cell)
         return list(found.values())
 
     def _paths(self, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _cells(
 ) -> Iterator[Cell]:
     given = dict(settings)
     order, epochs = given.pop("order", "fixed"), given.pop("retrain_epochs", None)
-    truth = OracleSettings(**given.pop("oracle", {}))
+    truth = given.pop("oracle", OracleSettings())
     common: dict[str, Any] = {"space": space, "seeds": entry.seeds, "oracle": truth, "cache": cache}
     runs: Sequence[Run]
     if entry.kind == "search":
@@ -199,7 +199,7 @@ def _parse(content: Mapping[str, Any], folder: Path, where: str) -> Grid:
 
 def _entry(block: Any, shared: Mapping[str, Any], where: str) -> Entry:
     block = _table(block, where)
-    kind = block.get("kind", "initial")
+    kind = block.get("kind", "search" if "methods" in block else "initial")
     if kind not in KINDS:
         raise _in(where, unknown("kind", str(kind), KINDS))
     word = "methods" if kind == "search" else "policies"
@@ -215,76 +215,48 @@ def _entry(block: Any, shared: Mapping[str, Any], where: str) -> Entry:
     )
     spaces = _names(block.get("spaces", DEFAULT_SPACE), f"{where}: spaces")
     policies = _names(block.get(word), f"{where}: {word}")
-    return Entry(kind, spaces, policies, _seeds(block.get("seeds", [0]), where), settings)
+    with _at(where):
+        seeds = _seeds(block.get("seeds", [0]))
+    return Entry(kind, spaces, policies, seeds, settings, where)
 
 
 def _settings(given: Mapping[str, Any], kind: str, where: str) -> dict[str, Any]:
     allowed = _settings_of(kind)
+    found = {}
     for name, value in given.items():
         if name not in allowed:
             raise _in(where, unknown("setting", name, allowed))
-        if name == "oracle":
-            for each, what in _table(value, f"{where}: oracle").items():
-                known = {f.name: str(f.type) for f in fields(OracleSettings)}
-                if each not in known:
-                    raise _in(where, unknown("setting of the oracle", each, known))
-                _check_type(each, what, known[each], where)
-        else:
-            _check_type(name, value, allowed[name], where)
-    return dict(given)
-
-
-def _settings_of(kind: str) -> dict[str, str]:
-    """The settings that a kind of run has, with the text of their types."""
-    cls = SearchSettings if kind == "search" else ScoringSettings
-    found = {each.name: str(each.type) for each in fields(cls) if each.name not in _ELSEWHERE}
-    if kind == "progressive":
-        found |= {"order": "order", "retrain_epochs": "epochs"}
+        with _at(where):
+            found[name] = typed(name, value, allowed[name])
     return found
 
 
-def _check_type(name: str, value: Any, declared: str, where: str) -> None:
-    if declared in {"order", "epochs"}:
-        wanted = "a text, or a list of edges" if declared == "order" else "a number, or a table"
-        good = isinstance(value, str | list if declared == "order" else int | dict)
-    elif not any(name in declared for name in _TYPES):
-        return  # of a type that only its user knows
-    else:
-        parts = [_TYPES[p] for p in declared.replace("[", " ").split() if p.strip("|") in _TYPES]
-        wanted = " or ".join(dict.fromkeys(word for word, _ in parts))
-        kinds = tuple(kind for _, each in parts for kind in each)
-        good = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
-    if not good:
-        raise UserError(f"{where}: {name} is {wanted}, got {_shown(value)}")
+def _settings_of(kind: str) -> dict[str, Any]:
+    """The settings that a kind of run has, with their types."""
+    cls = SearchSettings if kind == "search" else ScoringSettings
+    names = [each.name for each in fields(cls) if each.name not in _ELSEWHERE]
+    own = {name: type_of(cls, name) for name in names}
+    return own | _PROGRESSIVE if kind == "progressive" else own
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list | tuple) or not values:
-        raise UserError(f"{where} is a list of names, got {_shown(value)}")
+        raise UserError(f"{where} is a list of names, got {shown(value)}")
     for each in values:
         if not isinstance(each, str):
-            raise UserError(f"{where} is a list of names, got {_shown(each)} in it")
+            raise UserError(f"{where} is a list of names, got {shown(each)} in it")
     return tuple(dict.fromkeys(values))
 
 
-def _seeds(value: Any, where: str) -> tuple[int, ...]:
+def _seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, str):
-        return _within(where, parse_seeds, value)
+        return parse_seeds(value)
     if not isinstance(value, list | tuple | range) or not value:
-        raise UserError(f"{where}: seeds are '0-4' or a list of numbers, got {_shown(value)}")
+        raise UserError(f"seeds are '0-4' or a list of numbers, got {shown(value)}")
     if len(value) > MOST_CELLS:
-        raise UserError(f"{where}: {len(value):,} seeds; {MOST_CELLS:,} are the most")
-    return _within(where, as_seeds, list(value))
-
-
-def _within(where: str, function: Any, value: Any) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(function(value)))
-    except UserError as error:
-        raise _in(where, error) from None
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: seeds are whole numbers, got {_shown(value)}") from None
+        raise UserError(f"{len(value):,} seeds; {MOST_CELLS:,} are the most")
+    return as_seeds(list(value))
 
 
 def _only(table: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
@@ -295,7 +267,7 @@ def _only(table: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UserError(f"{where} is a table (name = value), got {_shown(value)}")
+        raise UserError(f"{where} is a table (name = value), got {shown(value)}")
     return value
 
 
@@ -303,6 +275,10 @@ def _in(where: str, error: UserError) -> UserError:
     return UserError(f"{where}: {error}")
 
 
-def _shown(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+@contextmanager
+def _at(where: str) -> Iterator[None]:
+    """Say where in the file it is that something is wrong."""
+    try:
+        yield
+    except UserError as error:
+        raise _in(where, error) from None

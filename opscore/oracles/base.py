@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore import schema
-from opscore.errors import UserError, take_whole_numbers
+from opscore.errors import UserError
 from opscore.fingerprint import fingerprint
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.ties import decimal_numbers, equal_where_equal
 from opscore.spaces import SearchSpace, State
+from opscore.typed import take_types
 
 Array = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ class Oracle:
     rows: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self, "epochs", "seeds")
         counts = self.space.choice_counts
         if self.trials.shape[:-1] != counts or self.trials.ndim <= len(counts):
             raise UserError(

@@ -24,7 +24,7 @@ import pandas as pd
 from torch import Tensor
 
 from opscore import progress as reporting
-from opscore.errors import UserError, take_whole_numbers
+from opscore.errors import UserError
 from opscore.experiments.dependencies import image_key, start_key
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
@@ -35,6 +35,7 @@ from opscore.search.score_record import COLUMNS
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets import Supernet, build_network, build_supernet, network_version
+from opscore.typed import take_types
 
 #: What progress calls the work of a seed.
 ALL = "all architectures"
@@ -62,7 +63,7 @@ class RecordSettings:
     data_dir: Path | None = None
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self)
 
     def resolved(self) -> RecordSettings:
         """The same with 'auto' decided; UserError for a bad batch size."""

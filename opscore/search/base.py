@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
-from opscore.errors import UserError, note, take_whole_numbers, unknown, whole_number
+from opscore.errors import UserError, note, unknown, whole_number
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
 from opscore.progress import reach
@@ -21,6 +21,7 @@ from opscore.runs.workers import in_workers
 from opscore.search.race import check_race
 from opscore.spaces import DEFAULT_SPACE, State
 from opscore.supernets.profiles import TrainingProfile
+from opscore.typed import take_types
 
 R = TypeVar("R")
 
@@ -112,7 +113,7 @@ class SearchSettings:
     image_size: int | None = None
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self)
 
     def scoring(self, policy: str = "random") -> ScoringSettings:
         """The settings of scoring by one policy, as these say."""
@@ -147,9 +148,7 @@ class SearchSettings:
             images=scoring.images,
             oracle=scoring.oracle,
             device=scoring.device,
-            data_dir=scoring.data_dir,
             training=scoring.training,
-            cache=scoring.cache,
             image_size=scoring.image_size,
         )
         return resolved._of_fitting_methods()

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from opscore.errors import UserError, take_whole_numbers, unknown
+from opscore.errors import UserError, unknown
+from opscore.typed import take_types
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class TrainingProfile:
     alpha_weight_decay: float = 1e-3
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self)
         for field in ("steps", "images", "validation", "tuning_steps"):
             value = getattr(self, field)
             if value is not None and value < 1:

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from opscore.errors import UserError, take_whole_numbers, unknown
+from opscore.errors import UserError, unknown
+from opscore.typed import take_types
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Recipe:
     measured: int | None = None
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self)
         if self.epochs < 1:
             raise UserError(f"a training needs 1 epoch or more, got {self.epochs}")
         if self.batch_size < 2:

@@ -74,7 +74,7 @@ class Runs:
     [
         ["export", ARCHITECTURE, "--weights", "evil.pt"],
         ["initial", *SMALL.split(), "--checkpoint", "evil.pt"],
-        ["train", ARCHITECTURE, "--recipe", "smoke", "--images", "digits", "--out", "."],
+        ["train", ARCHITECTURE, "--recipe", "smoke", "--images", "digits", "--out", ".", "-q"],
         ["data", "add", "evil.pt"],
     ],
     ids=lambda command: command[0],

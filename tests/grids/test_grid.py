@@ -52,6 +52,11 @@ def test_every_kind_of_run_has_cells(kind):
     assert all(c.kind == kind and c.name.startswith(kind) for c in found)
 
 
+def test_one_name_is_a_list_of_one_and_methods_are_those_of_a_search():
+    assert {c.policy for c in cells(policies="random")} >= {"random"}
+    assert {c.kind for c in cells(methods="random")} == {"search"}
+
+
 def test_settings_are_a_dimension_of_the_grid():
     found = cells(policies=["zc-pt(nwot)"], seeds=[0], settings=[{"batch_size": n} for n in (4, 8)])
     sizes = [c.key["batch_size"] for c in found if c.policy == "zc-pt(nwot)"]
@@ -81,6 +86,19 @@ BAD = {
     "an unknown space": (
         {"grid": [{"policies": ["random"], "spaces": ["nasbench202"]}]},
         "did you mean nasbench201",
+    ),
+    "a flag as seed": ({"grid": [{"policies": ["random"], "seeds": [True]}]}, "seed .* got True"),
+    "a text as oracle": (
+        {"grid": [{"policies": ["random"]}], "settings": {"oracle": "cifar10"}},
+        "block 1: oracle is a table, got 'cifar10'",
+    ),
+    "an unknown setting of the oracle": (
+        {"grid": [{"policies": ["random"]}], "settings": {"oracle": {"sources": "x"}}},
+        "unknown setting 'sources'; did you mean source",
+    ),
+    "an order that is none": (
+        {"grid": [{"kind": "progressive", "policies": ["random"], "settings": {"order": 3}}]},
+        "order is a text or a list, got 3",
     ),
     "a negative seed": ({"grid": [{"policies": ["random"], "seeds": [-1]}]}, "seed"),
     "a half seed": ({"grid": [{"policies": ["random"], "seeds": [0.5]}]}, "seed"),

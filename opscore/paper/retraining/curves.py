@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
-from opscore.errors import UserError, take_whole_numbers
+from opscore.errors import UserError
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import DTYPES, ScoringSettings
@@ -29,6 +29,7 @@ from opscore.spaces import State, get_space
 from opscore.supernets import Supernet
 from opscore.supernets.measure import accuracy, draw_validation
 from opscore.supernets.training import tune
+from opscore.typed import take_types
 
 #: One row per (operation, epoch).
 CURVES = {
@@ -65,7 +66,7 @@ class RetrainingUnit(Run):
     progress: OnRetrained | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self, "seed", "edge", "epochs")
 
     @property
     def label(self) -> str:

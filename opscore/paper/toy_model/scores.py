@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore import progress, schema
-from opscore.errors import UserError, take_whole_numbers
+from opscore.errors import UserError
 from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
 from opscore.experiments.settings import DTYPES, ScoringSettings
@@ -34,6 +34,7 @@ from opscore.runs.store import Outcome, Pieces
 from opscore.spaces import SearchSpace
 from opscore.supernets import Supernet
 from opscore.supernets.chain import OPERATIONS, ChainSupernet, build_chain, chain_space
+from opscore.typed import take_types
 
 #: The truth of the toy model, as tables name it.
 BEST_NWOT = "best-nwot"
@@ -97,7 +98,7 @@ class ToyUnit(Run):
     seed: int
 
     def __post_init__(self) -> None:
-        take_whole_numbers(self)
+        take_types(self, "length", "seed")
 
     def key(self) -> dict[str, Any]:
         """What the scores depend on, as plain values."""
