@@ -7,10 +7,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from opscore.analysis.bars import HINDSIGHT, is_bar
 from opscore.analysis.side_by_side import new_figure, write_heading
 
 #: Policies that know the truth: they draw nothing, and stand in grey beside the others.
 _TRUTHS = ("best-acc", "avg-acc")
+
+#: How the bars are drawn, hollow and without their intervals; op-flops orders as op-params does.
+_BARS = {"op-params": "o", HINDSIGHT: "s", "residual(params)": "*"}
 
 #: What a grey stroke is: how far the two references agree with each other.
 _OTHER = "the other reference"
@@ -23,13 +27,14 @@ def task_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
 
     Args:
         frame: columns space, dataset, reference (best-acc, avg-acc), policy, rho, ci_low,
-            ci_high; tasks and policies are drawn in its order.
+            ci_high; tasks and policies are drawn in its order, bars below them.
         note: what the numbers are, added in small print.
     """
     references = sorted(set(frame["reference"]), key=_TRUTHS.index)
     tasks = list(dict.fromkeys(zip(frame["space"], frame["dataset"], strict=True)))
-    policies = [name for name in dict.fromkeys(frame["policy"]) if name not in _TRUTHS]
-    lines = max(len(policies), 1)
+    names = [str(name) for name in dict.fromkeys(frame["policy"])]
+    policies = [name for name in names if name not in _TRUTHS and not is_bar(name)]
+    lines = max(len(policies), 1) + any(name in _BARS for name in names)
     figure = new_figure(5.2 * len(references) + 2.2, 2.4 + len(tasks) * (0.22 + 0.11 * lines))
     panels = figure.subplots(1, len(references), sharey=True, squeeze=False)[0]
     for axes, reference in zip(panels, references, strict=True):
@@ -56,10 +61,11 @@ def _panel(
 ) -> None:
     places = {task: place for place, task in enumerate(tasks)}
     palette = sns.color_palette("colorblind", max(len(policies), 1))
-    step = 0.72 / max(len(policies), 1)
+    lines = max(len(policies), 1) + bool(set(rows["policy"]) & set(_BARS))
+    step = 0.72 / lines
     for number, policy in enumerate(policies):
         own = rows[rows["policy"] == policy]
-        shift = step * (number - (len(policies) - 1) / 2)
+        shift = step * (number - (lines - 1) / 2)
         where = [places[task] + shift for task in zip(own["space"], own["dataset"], strict=True)]
         reach = [(own["rho"] - own["ci_low"]).clip(0), (own["ci_high"] - own["rho"]).clip(0)]
         axes.errorbar(
@@ -71,6 +77,21 @@ def _panel(
             ms=4.5,
             elinewidth=0.9,
             label=policy,
+        )
+    for bar, marker in _BARS.items():
+        own = rows[rows["policy"] == bar]
+        if own.empty:
+            continue
+        shift = step * (lines - 1) / 2
+        where = [places[task] + shift for task in zip(own["space"], own["dataset"], strict=True)]
+        axes.plot(
+            own["rho"],
+            where,
+            marker,
+            mfc="none",
+            mec="#1b1b1b",
+            ms=8 if marker == "*" else 5,
+            label=f"{bar}, {'in hindsight' if bar == HINDSIGHT else 'no network'}",
         )
     for policy in _TRUTHS:
         own = rows[rows["policy"] == policy]

@@ -12,7 +12,7 @@ from rich.table import Table
 from opscore.errors import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -47,9 +47,9 @@ def correlation_table(
     headings = [
         "rho",
         "95 % over\nother edges",
-        f"p common\n({_least(rows['p_common_least'])})",
+        f"p common\n{_least(rows['p_common_least'])}",
         "Holm",
-        f"p kinds\n({_least(rows['p_kinds_least'])})",
+        f"p kinds\n{_least(rows['p_kinds_least'])}",
         "edge-\nspecific (p)",
     ]
     known = not set(published).isdisjoint(rows["policy"])
@@ -161,8 +161,8 @@ def rank_text(value: object) -> str:
 
 
 def _least(values: pd.Series[float]) -> str:
-    """What a column of p-values cannot fall below: 'least .0083', of all rows or of the best."""
-    return f"least {p_text(values.min())}"
+    """What a column of p-values cannot fall below, whatever the scores are."""
+    return f"≥ {p_text(values.min())}"
 
 
 def _test_notes(rows: pd.DataFrame) -> str:
@@ -173,13 +173,12 @@ def _test_notes(rows: pd.DataFrame) -> str:
     notes = [
         "p common: operations relabelled alike on all edges, as a preference for some of them is "
         "the same on all; it takes operations for exchangeable, and p kinds exchanges those with "
-        "weights and those without apart; Holm: p common, for the "
-        f"{tests} polic{'y' if tests == 1 else 'ies'} asked for; edge-specific: what agrees beyond "
-        "an order that is the same on all edges"
+        "weights and those without apart; neither can be less than stands in the heading; Holm: "
+        f"p common, for the {tests} polic{'y' if tests == 1 else 'ies'} asked for; edge-specific: "
+        "what agrees beyond an order that is the same on all edges"
     ]
-    bars = [str(policy) for policy in rows["policy"] if is_bar(str(policy))]
-    if bars:
-        notes.append(f"need no network: {', '.join(bars)}")
+    if any(map(is_bar, rows["policy"])):
+        notes.append(_bars_note(rows["policy"]))
     least, most = rows["n_seeds"].min(), rows["n_seeds"].max()
     notes.append(f"number of seeds: {least if least == most else f'{least} to {most}'}")
     left_out = int(rows["n_excluded"].sum())
@@ -224,17 +223,22 @@ def selection_table(rows: pd.DataFrame, dataset: str | None) -> Table:
 
 def tasks_tables(rows: pd.DataFrame) -> list[Table]:
     """Spearman of each policy with a reference: a table for each reference, a line for a task."""
+    from opscore.analysis import is_bar
+
     tables = []
     several = len(set(rows["space"])) > 1
     for reference in sorted(set(rows["reference"]), reverse=True):
         own = rows[(rows["reference"] == reference) & (rows["policy"] != reference)]
-        policies = list(dict.fromkeys(own["policy"]))
+        policies = _bars_last(own)
         title = f"Spearman with {reference} of every task, mean over edges and seeds"
         table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in (*(["space"] if several else []), "task"):
             table.add_column(heading, no_wrap=True)
         for policy in policies:
-            table.add_column(policy.replace("(", "\n("), justify="right", overflow="fold")
+            heading = policy.replace("(", "\n(").replace("op-", "op-\n")
+            table.add_column(
+                heading.replace("fixed-order", "\nfixed-\norder"), justify="right", overflow="fold"
+            )
         previous = ""
         for (space, task), line in own.groupby(["space", "dataset"], sort=False):
             rho = line.set_index("policy")["rho"].to_dict()
@@ -243,7 +247,28 @@ def tasks_tables(rows: pd.DataFrame) -> list[Table]:
             cells = (number(rho.get(policy), "+.2f") for policy in policies)
             table.add_row(*([name] if several else []), str(task), *cells)
         tables.append(table)
+        if any(map(is_bar, policies)):
+            table.caption = _bars_note(policies)
     return tables
+
+
+def _bars_note(policies: Iterable[str]) -> str:
+    """Which of these are bars, and what that means."""
+    from opscore.analysis import HINDSIGHT, is_bar
+
+    named = [f"{name} (in hindsight)" if name == HINDSIGHT else name for name in policies]
+    return f"need no network: {', '.join(name for name in named if is_bar(name.split()[0]))}"
+
+
+def _bars_last(rows: pd.DataFrame) -> list[str]:
+    """The policies of a table, bars after the others; op-flops only where it says something new."""
+    from opscore.analysis import is_bar
+
+    policies = sorted(dict.fromkeys(map(str, rows["policy"])), key=is_bar)
+    params, flops = (
+        rows.loc[rows["policy"] == name, "rho"].tolist() for name in ("op-params", "op-flops")
+    )
+    return [name for name in policies if name != "op-flops" or params != flops]
 
 
 def _picks_table(rows: pd.DataFrame) -> Table:

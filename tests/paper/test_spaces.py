@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import opscore
+from opscore.analysis import is_bar
 from opscore.analysis.spaces import task_panels
 from opscore.cli import main
 from opscore.errors import UserError
@@ -27,14 +28,35 @@ def test_five_spaces_ship_as_measured_at_paper_size_with_four_seeds() -> None:
     assert all(own["seeds"] == [0, 1, 2, 3] for own in result.settings.values())
     tasks = result.tasks[["space", "dataset"]].drop_duplicates()
     assert len(tasks) == 13  # three datasets, seven tasks, one of each other space
-    drawn = result.tasks[~result.tasks["policy"].isin(["best-acc", "avg-acc"])]
-    assert drawn["ci_low"].notna().all()
+    truths = result.tasks["policy"].isin(["best-acc", "avg-acc"])
+    drawn = result.tasks[~truths & ~result.tasks["policy"].map(is_bar)]
+    assert drawn["rho"].notna().all()
     assert (drawn["n_seeds"] == 4).all()
+
+
+def test_bars_stand_beside_the_policies_on_every_truth() -> None:
+    """Counts of parameters are above zc-pt(nwot) on all truths by avg-acc: others' computation."""
+    result = opscore.compare_spaces()
+    mean, best = result.against("avg-acc"), result.against("best-acc")
+    assert (mean["op-params"] > mean["zc-pt(nwot)"]).sum() == 13
+    assert (best["op-params"] > best["zc-pt(nwot)"]).sum() == 7
+    has_rule = best["residual(params)"].notna()
+    assert set(best.index[has_rule].get_level_values("space")) == {"nasbench201", "transnas-micro"}
+    assert best.loc[("nasbench201", "cifar10"), "residual(params)"] == pytest.approx(
+        0.82, abs=0.005
+    )
+
+
+def test_the_order_in_hindsight_is_of_each_task() -> None:
+    """One for all tasks would fall far behind; an order by size has ties, which are no order."""
+    best = opscore.compare_spaces().against("best-acc")
+    assert (best["best-fixed-order"] >= best["op-params"] - 0.03).all()
+    assert best.loc[("transnas-micro", "autoencoder"), "best-fixed-order"] > 0.3
 
 
 def test_its_table_has_a_row_for_each_task_and_a_column_for_each_policy() -> None:
     wide = opscore.compare_spaces().against("avg-acc")
-    assert wide.shape == (13, 6)
+    assert wide.shape == (13, 10)
     assert "avg-acc" not in wide.columns
     with pytest.raises(UserError, match="best-acc"):
         opscore.compare_spaces().against("bestacc")
