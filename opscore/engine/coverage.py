@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from opscore.engine.expressions import Builder, Value
-from opscore.engine.rules import Call, value_of
+from opscore.engine.rules import Attribute, Call, value_of
 from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, trace
 from opscore.supernets.base import Supernet
 
@@ -60,7 +60,8 @@ def _coverage(traced: Trace, network: nn.Module) -> Coverage:
         value = values[node] = value_of(builder, node, values, rows)
         if node.op == "call_module":
             called.add(str(node.target))
-        if node.op in ("placeholder", "get_attr") or "shape" not in node.meta:
+        known = isinstance(value, Attribute) or "shape" not in node.meta
+        if known or node.op == "placeholder":
             continue
         found[_way(node, value)][_name(node, modules)] += 1
     unused = [

@@ -13,6 +13,7 @@ from opscore.engine.expressions import Atom, Coefficient
 from opscore.engine.pool import AveragePool
 from opscore.engine.rules import Attribute, BatchSize, Call, Pool, Slot
 from opscore.engine.steps import Step, Terms
+from opscore.engine.trace import overwrites
 
 #: Kernel [c_out, c_in / groups, k, k] and bias [c_out].
 Kernel = tuple[Tensor, Tensor]
@@ -236,6 +237,17 @@ class Layers:
 
 def call(layer: Call, inputs: Sequence[Tensor], modules: Mapping[str, nn.Module]) -> Tensor:
     """What the plain module, function or method gives."""
+    if overwrites(layer.node, modules):  # others may share it
+        inputs = [inputs[0].clone(), *inputs[1:]]
+    found = _called(layer.node, layer.arguments, inputs, modules)
+    result: Tensor = found if layer.place is None else found[layer.place]
+    return result
+
+
+def _called(
+    node: fx.Node, arguments: Any, inputs: Sequence[Tensor], modules: Mapping[str, nn.Module]
+) -> Any:
+    """What a node gives; a :class:`Slot` in the arguments stands for an input."""
 
     def filled(argument: Any) -> Any:
         if isinstance(argument, Slot):
@@ -244,31 +256,24 @@ def call(layer: Call, inputs: Sequence[Tensor], modules: Mapping[str, nn.Module]
             return len(inputs[0])
         return attribute(argument, modules) if isinstance(argument, Attribute) else argument
 
-    node = layer.node
-    if _overwrites(node, modules):
-        inputs = [inputs[0].clone(), *inputs[1:]]
-    args, kwargs = fx.node.map_aggregate(layer.arguments, filled)
+    args, kwargs = fx.node.map_aggregate(arguments, filled)
     if node.op == "call_module":
-        found = modules[str(node.target)](*args, **kwargs)
-    elif node.op == "call_method":
-        found = getattr(args[0], str(node.target))(*args[1:], **kwargs)
-    else:
-        found = node.target(*args, **kwargs)  # type: ignore[operator]
-    result: Tensor = found if layer.place is None else found[layer.place]
-    return result
+        return modules[str(node.target)](*args, **kwargs)
+    if node.op == "call_method":
+        # The engine's tensors may lie in memory in another order, of which a view cannot be had.
+        sizes = node.target == "view" and not isinstance(args[1], torch.dtype)
+        return getattr(args[0], "reshape" if sizes else str(node.target))(*args[1:], **kwargs)
+    return node.target(*args, **kwargs)  # type: ignore[operator]
 
 
-def _overwrites(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether a call writes into its input, which others may share."""
-    if node.op == "call_module":
-        return bool(getattr(modules[str(node.target)], "inplace", False))
-    name = node.target if isinstance(node.target, str) else node.target.__name__
-    return name.endswith("_") or bool(node.kwargs.get("inplace", False))
-
-
-def attribute(name: Attribute, modules: Mapping[str, nn.Module]) -> Any:
-    """A parameter or buffer by its name."""
-    owner, _, own = name.name.rpartition(".")
+def attribute(found: Attribute, modules: Mapping[str, nn.Module]) -> Any:
+    """A parameter, buffer or constant of the network, or what is computed of such alone."""
+    node = found.node
+    if node.op != "get_attr":
+        return _called(node, found.arguments, (), modules)
+    if "constant" in node.meta:
+        return node.meta["constant"]
+    owner, _, own = str(node.target).rpartition(".")
     return getattr(modules[owner], own)
 
 

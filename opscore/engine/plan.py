@@ -111,7 +111,8 @@ def plans(states: Iterable[Sequence[Step]]) -> list[Plan]:
     for wanted in states:
         whole = set(ordered(wanted))
         new = [step for step in wanted if step not in counted]
-        found.append(Plan(ordered(new, known & whole), set(new)))
+        # What was computed and not counted is computed again, to count it.
+        found.append(Plan(ordered(new, (known & whole).difference(new)), set(new)))
         known, counted = whole, set(wanted)
     later: set[Step] = set()
     for before, plan in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):

@@ -17,7 +17,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from opscore.engine.expressions import ZERO, Builder, Coefficient, Value, scaled, total
-from opscore.engine.trace import CannotTraceError, mix
+from opscore.engine.trace import CannotTraceError, hooked, mix
 
 #: Operation weights by edge.
 Rows = Sequence[Sequence[Coefficient]]
@@ -47,9 +47,13 @@ BATCH = BatchSize()
 
 @dataclass(frozen=True)
 class Attribute:
-    """Stands for a parameter or buffer that the forward pass uses by itself."""
+    """Stands for a parameter, buffer or constant, or for what is computed of such alone.
 
-    name: str
+    It is computed when it is read, so that gradients reach the parameters.
+    """
+
+    node: fx.Node
+    arguments: Any = field(default=((), {}), compare=False)
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,11 @@ def value_of(b: Builder, node: fx.Node, values: Values, rows: Rows) -> Any:
     if node.op == "placeholder":
         return b.layer("images", None, (), shape_of(node))
     if node.op == "get_attr":
-        return Attribute(str(node.target))
+        return Attribute(node)
     if node.target is mix:
         return _mix(b, node, values, rows)
+    if _reads_attributes_only(node, values):
+        return Attribute(node, fx.map_arg((node.args, dict(node.kwargs)), values.__getitem__))
     rule = rule_of(b, node)
     if rule is not None:
         found = rule(b, node, values)
@@ -102,12 +108,18 @@ def value_of(b: Builder, node: fx.Node, values: Values, rows: Rows) -> Any:
     return call(b, node, values)
 
 
+def _reads_attributes_only(node: fx.Node, values: Values) -> bool:
+    read = [values[n] for n in node.all_input_nodes]
+    return bool(read) and all(isinstance(value, Attribute) for value in read)
+
+
 def rule_of(b: Builder, node: fx.Node) -> Rule | None:
     """The rule for a node, if there is one."""
     if not node.args or not isinstance(node.args[0], fx.Node | list | tuple):
         return FUNCTIONS.get(node.target) if node.target in _BINARY else None
     if node.op == "call_module":
-        return MODULES.get(type(b.modules[str(node.target)]))
+        module = b.modules[str(node.target)]
+        return None if hooked(module) else MODULES.get(type(module))
     return FUNCTIONS.get(node.target)
 
 
@@ -127,6 +139,8 @@ def call(b: Builder, node: fx.Node, values: Values) -> Any:
     arguments = fx.map_arg((node.args, dict(node.kwargs)), slot)
     if not inputs:
         return _plain_call(node, arguments)
+    if not node.meta["by_image"]:
+        raise CannotTraceError(f"{node.target} gives tensors that do not begin with the images")
     per_image = is_per_image(b, node, arguments)
     if "shapes" in node.meta:
         return tuple(
@@ -289,6 +303,7 @@ def _stack(b: Builder, node: fx.Node, values: Values) -> Any:
 def _sums_over_first(node: fx.Node) -> bool:
     dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
     known = (node.op == "call_method" and node.target == "sum") or node.target is torch.sum
+    known &= len(node.args) < 3 and node.kwargs.keys() <= {"dim"}
     return known and dim in (0, (0,), [0])
 
 
@@ -422,7 +437,7 @@ def is_per_image(b: Builder, node: fx.Node, arguments: Any) -> bool:
     if node.op == "call_module":
         module = b.modules[str(node.target)]
         known = isinstance(module, _PER_IMAGE_MODULES)
-        known &= type(module).__module__.startswith("torch.nn")
+        known &= type(module).__module__.startswith("torch.nn") and not hooked(module)
         return known or (isinstance(module, nn.Flatten) and module.start_dim >= 1)
     return any(test(node, *arguments) for test in _PER_IMAGE_TESTS)
 
@@ -474,4 +489,4 @@ def _holds_attribute(arguments: Any) -> bool:
 
 
 def _pair(size: Any) -> tuple[int, int]:
-    return (size[0], size[1]) if isinstance(size, tuple) else (size, size)
+    return (size, size) if isinstance(size, int) else (size[0], size[-1])

@@ -2,16 +2,21 @@
 
 ``torch.fx`` runs the plain forward pass on a stand-in for the images. Layers become nodes; a choice
 becomes one node, :func:`mix`, that names its edge and the output of each candidate. Beside the
-graph stands where the rectifiers are: what nwot counts. Nothing here holds a weight, so one
-trace serves all networks of a structure.
+graph stands where the rectifiers are: what nwot counts. Nothing here holds a weight.
+
+What a forward pass does may depend on anything: its mode, a setting, a global of the notebook. So a
+network is read anew each time that it is scored, in the mode that it is in. Networks that ship
+(:func:`ships`) depend on their structure alone: one reading serves all of a structure.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +36,13 @@ from opscore.supernets.choice import (
 
 #: Traces that are kept, the latest ones.
 KEPT = 64
+
+#: Images that a network of one's own is read with: few, and no usual number of channels, so that
+#: a tensor which does not begin with the images is told from one that does.
+IMAGES = 5
+
+#: Packages whose networks and layers the tests prove.
+_PROVED = ("opscore.supernets.", "torch.nn.")
 
 
 class CannotTraceError(Exception):
@@ -94,30 +106,71 @@ def mix(edge: int | None, weights: tuple[Any, ...], outputs: Sequence[Tensor]) -
 def trace(network: nn.Module, image_shape: Sequence[int]) -> Trace:
     """The trace of a supernet or of a stand-alone network for images [C, H, W].
 
-    CannotTraceError when its forward pass cannot be read (:mod:`opscore.supernets.choice` tells
-    how it must be written).
+    The network is left as it is. CannotTraceError when its forward pass cannot be read
+    (:mod:`opscore.supernets.choice` tells how it must be written).
     """
     if len(image_shape) != 3:
         raise CannotTraceError(f"images have {len(image_shape)} dimensions where 3 are read")
-    key = (tuple(image_shape), structure(network))
-    with _lock:
-        found = _known.get(key)
-        if found is None:
-            found = _known[key] = _trace_or_reason(network, image_shape)
-        _known.move_to_end(key)
-        while len(_known) > KEPT:
-            _known.popitem(last=False)
+    shape = tuple(image_shape)
+    if ships(network):
+        found = _kept(_known, (shape, structure(network)), network, shape)
+    elif (readings := _readings.get()) is not None:
+        found = _kept(readings, (shape, network, network.training), network, shape)
+    else:
+        found = _trace_or_reason(network, shape)
     if isinstance(found, str):
         raise CannotTraceError(found)
     return found
 
 
+@contextmanager
+def read_once() -> Iterator[None]:
+    """A block in which nobody changes a network, so that each is read once."""
+    token = _readings.set(OrderedDict())
+    try:
+        yield
+    finally:
+        _readings.reset(token)
+
+
+def ships(network: nn.Module) -> bool:
+    """Whether a network and all its layers are of this package or torch, without hooks.
+
+    The tests prove what the engine makes of those.
+    """
+    return type(network).__module__.startswith(_PROVED[0]) and not any(
+        hooked(module) or not f"{type(module).__module__}.".startswith(_PROVED)
+        for module in network.modules()
+    )
+
+
+def hooked(module: nn.Module) -> bool:
+    """Whether something is called before or after a module."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+
+
 def modules_of(network: nn.Module) -> dict[str, nn.Module]:
     """The modules of a network under the names that a trace gives them."""
-    return {f"network.{name}": m for name, m in network.named_modules(remove_duplicate=False)}
+    named = network.named_modules(remove_duplicate=False)
+    return {f"network.{name}".removesuffix("."): module for name, module in named}
 
 
-_known: OrderedDict[Hashable, Trace | str] = OrderedDict()
+Known = OrderedDict[Hashable, "Trace | str"]
+
+
+def _kept(known: Known, key: Hashable, network: nn.Module, shape: Sequence[int]) -> Trace | str:
+    with _lock:
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _trace_or_reason(network, shape)
+        known.move_to_end(key)
+        while len(known) > KEPT:
+            known.popitem(last=False)
+    return found
+
+
+_known: Known = OrderedDict()
+_readings: ContextVar[Known | None] = ContextVar("readings", default=None)
 _lock = threading.RLock()
 
 #: What every module has beside what its own class sets.
@@ -162,12 +215,24 @@ def _frozen(value: Any) -> Hashable:
 
 
 def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | str:
-    was_training = [(module, module.training) for module in network.modules()]
     try:
-        return _trace(network.eval(), image_shape)
+        # Layers that set themselves up on what they first see, or count, do so in a copy.
+        own = ships(network)
+        with torch.random.fork_rng(devices=[], enabled=not own):
+            return (
+                _in_eval(network, image_shape)
+                if own
+                else _trace(copy.deepcopy(network), image_shape, IMAGES)
+            )
     except Exception as error:  # whatever a forward pass may raise on a stand-in
         reason = str(error).strip().splitlines()
         return f"{type(error).__name__}: {reason[0] if reason else 'no reason given'}"
+
+
+def _in_eval(network: nn.Module, image_shape: Sequence[int]) -> Trace:
+    was_training = [(module, module.training) for module in network.modules()]
+    try:
+        return _trace(network.eval(), image_shape, 1)
     finally:
         for module, training in was_training:
             module.training = training
@@ -189,20 +254,23 @@ class _Whole(nn.Module):
         return found
 
 
-def _trace(network: nn.Module, image_shape: Sequence[int]) -> Trace:
-    whole = _Whole(network).eval()
+def _trace(network: nn.Module, image_shape: Sequence[int], images: int) -> Trace:
+    whole = _Whole(network)
     tracer = _Tracer()
     graph = tracer.trace(whole)
     like = next(network.parameters(), torch.zeros(()))
+    shapes = _Shapes(whole, images, graph)
     with torch.no_grad():
-        _Shapes(whole, graph=graph).run(like.new_zeros(1, *image_shape))
+        shapes.run(like.new_zeros(images, *image_shape))
     nodes = tuple(graph.nodes)
-    _check_in_place(nodes, dict(whole.named_modules()))
+    _check_in_place(nodes, dict(whole.named_modules(remove_duplicate=False)), shapes.memory)
     (output,) = nodes[-1].all_input_nodes
     return Trace(nodes[:-1], tuple(tracer.rectifiers), nodes[0], output)
 
 
 class _Tracer(fx.Tracer):
+    proxy_buffer_attributes = True  # a branch on one cannot be read
+
     def __init__(self) -> None:
         super().__init__()
         self.rectifiers: list[Rectifier] = []
@@ -210,6 +278,8 @@ class _Tracer(fx.Tracer):
         self._module: nn.Module | None = None
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(m, Choice | WeightedSum) and hooked(m):
+            raise CannotTraceError(f"a {type(m).__name__} has hooks")
         if isinstance(m, Choice):
             return self._choice(m, *args, **kwargs)
         if isinstance(m, WeightedSum):
@@ -280,28 +350,53 @@ class _Tracer(fx.Tracer):
 
 
 class _Shapes(fx.Interpreter):
-    """Notes the shapes of tensors, and of several that come together."""
+    """Notes the shapes of tensors, of several that come together, and the values of constants.
+
+    Attributes:
+        memory: where the numbers of each node are, to see which share it.
+    """
+
+    def __init__(self, whole: nn.Module, images: int, graph: fx.Graph) -> None:
+        super().__init__(whole, graph=graph)
+        self.images = images
+        self.memory: dict[fx.Node, int] = {}
+        self._alive: list[Tensor] = []  # so that memory is not used again
 
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
+        several = isinstance(result, list | tuple) and all(isinstance(r, Tensor) for r in result)
+        parts = [result] if isinstance(result, Tensor) else list(result) if several else []
+        n.meta["by_image"] = self.images == 1 or all(p.shape[:1] == (self.images,) for p in parts)
         if isinstance(result, Tensor):
             n.meta["shape"] = tuple(result.shape)
-        elif isinstance(result, list | tuple) and all(isinstance(r, Tensor) for r in result):
-            n.meta["shapes"] = [tuple(r.shape) for r in result]
+        elif several:
+            n.meta["shapes"] = [tuple(part.shape) for part in parts]
+        if n.op == "get_attr" and "." not in str(n.target):
+            n.meta["constant"] = result  # made by the forward pass
+        if self.images > 1 and parts:
+            self.memory[n] = parts[0].untyped_storage().data_ptr()
+            self._alive += parts[:1]
         return result
 
 
-def _check_in_place(nodes: Sequence[fx.Node], modules: dict[str, nn.Module]) -> None:
+def _check_in_place(
+    nodes: Sequence[fx.Node], modules: dict[str, nn.Module], memory: dict[fx.Node, int]
+) -> None:
     """CannotTraceError where something reads what has been overwritten."""
     order = {node: place for place, node in enumerate(nodes)}
-    for node in nodes:
-        overwrites = node.op == "call_module" and getattr(
-            modules[str(node.target)], "inplace", False
-        )
-        overwrites |= node.op == "call_method" and str(node.target).endswith("_")
-        overwrites |= node.kwargs.get("inplace", False) is True
-        if not overwrites:
+    for place, node in enumerate(nodes):
+        if not overwrites(node, modules):
             continue
         for seen in node.all_input_nodes[:1]:
-            if any(order[user] > order[node] for user in seen.users):
+            where = memory.get(seen)
+            same = [n for n in nodes[:place] if where is not None and memory.get(n) == where]
+            if any(order[user] > place for other in (seen, *same) for user in other.users):
                 raise CannotTraceError(f"{node.target} overwrites what is read later")
+
+
+def overwrites(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+    """Whether a module, function or method writes into its first input."""
+    if node.op == "call_module":
+        return bool(getattr(modules[str(node.target)], "inplace", False))
+    name = getattr(node.target, "__name__", str(node.target))
+    return (name.endswith("_") and not name.endswith("__")) or bool(node.kwargs.get("inplace"))
