@@ -100,12 +100,12 @@ class Networks:
                 continue
             seen, unseen = _sees_input(rectifier, rows, run_removed)
             value: Value = values[rectifier.input]
-            shape = rectifier.input.meta["shape"]
+            shape = rectifier.input.meta["shape"][1:]
             if not value:
                 seen, unseen = 0.0, added(seen, unseen)
             constant = added(constant, multiplied(unseen, float(torch.Size(shape).numel())))
             if nonzero(seen):
-                atom = self.builder.rectified(value, shape[1:])
+                atom = self.builder.rectified(value, shape)
                 times[atom] = added(times.get(atom, 0.0), seen)
         return Counted(times, constant)
 
