@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class OpscoreError(Exception):
@@ -55,6 +57,32 @@ def whole_number(value: object, what: str, least: int | None = None) -> int:
     if least is not None and found < least:
         raise UserError(f"{what} is {least} or more, got {found}")
     return int(found)
+
+
+_kept: ContextVar[list[str] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping_notes() -> Iterator[list[str]]:
+    """A block; gives the notes for the record that are made in it, each once.
+
+    A block around it gets them too.
+    """
+    found: list[str] = []
+    token = _kept.set(found)
+    try:
+        yield found
+    finally:
+        _kept.reset(token)
+        for message in found:
+            note_for_record(message)
+
+
+def note_for_record(message: str) -> None:
+    """What the record of a result has to say of how its numbers were made."""
+    found = _kept.get()
+    if found is not None and message not in found:
+        found.append(message)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

@@ -5,15 +5,26 @@ from opscore.engine.flow import synaptic_flows
 from opscore.engine.forms import Forms
 from opscore.engine.gradient import shared_networks
 from opscore.engine.kernels import activation_kernels, network_kernel
-from opscore.engine.trace import CannotTraceError
+from opscore.engine.proof import PROOFS, Claim, Prove, check_prove, doubt, proving, tell
+from opscore.engine.trace import CannotTraceError, read_once, reading, ships
 
 __all__ = [
+    "PROOFS",
     "CannotTraceError",
+    "Claim",
     "Coverage",
     "Forms",
+    "Prove",
     "activation_kernels",
+    "check_prove",
     "coverage",
+    "doubt",
     "network_kernel",
+    "proving",
+    "read_once",
+    "reading",
     "shared_networks",
+    "ships",
     "synaptic_flows",
+    "tell",
 ]

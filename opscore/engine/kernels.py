@@ -10,6 +10,8 @@ channels, with grouped convolutions; on a CPU one after the other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +34,19 @@ PIECE_BYTES = {"cpu": 2**22, "cuda": 2**28}
 #: Bytes of the largest activation of all states that go side by side, of the whole batch. On a CPU
 #: one state after the other is faster; on a GPU a whole batch of one state is a small problem.
 STATES_BYTES = {"cpu": 0, "cuda": 2**26}
+
+
+_images_together: ContextVar[int | None] = ContextVar("images_together", default=None)
+
+
+@contextmanager
+def pieces_of(images: int) -> Iterator[None]:
+    """A block in which at most so many images go through a segment together."""
+    token = _images_together.set(images)
+    try:
+        yield
+    finally:
+        _images_together.reset(token)
 
 
 def activation_kernels(
@@ -247,6 +262,8 @@ class _Pieces:
         """How many images go through a segment together."""
         if any(_sees_all_images(step) for step in segment.steps):
             return len(self.images)
+        if (together := _images_together.get()) is not None:
+            return together
         states = self.layers.states
         sizes = [torch.Size(s.shape).numel() * (states if s.wide else 1) for s in segment.steps]
         return max(1, self.budget // (max(sizes) * self.images.element_size()))

@@ -11,7 +11,6 @@ network is read anew each time that it is scored, in the mode that it is in. Net
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from opscore.supernets.choice import (
     Wrapper,
     holds_rectifier,
 )
+from opscore.supernets.copying import copy_network
 
 #: Traces that are kept, the latest ones.
 KEPT = 64
@@ -149,6 +149,22 @@ def hooked(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
+def reading(network: nn.Module, image_shape: Sequence[int]) -> Hashable:
+    """What networks have in common that compute the same but for weights and statistics.
+
+    Of a network of one's own that is what is read of it now, or why it cannot be read.
+    """
+    if ships(network):
+        return structure(network)
+    try:
+        traced = trace(network, image_shape)
+    except CannotTraceError as error:
+        return structure(network), str(error)
+    steps = [(n.name, n.op, str(n.target), str(n.args), str(n.kwargs)) for n in traced.nodes]
+    counted = [(str(r.input), r.real, r.candidate, r.wrapper) for r in traced.rectifiers]
+    return structure(network), network.training, *steps, *counted
+
+
 def modules_of(network: nn.Module) -> dict[str, nn.Module]:
     """The modules of a network under the names that a trace gives them."""
     named = network.named_modules(remove_duplicate=False)
@@ -200,17 +216,19 @@ class _Same:
         return id(self.value)
 
 
-def _frozen(value: Any) -> Hashable:
+def _frozen(value: Any, depth: int = 8) -> Hashable:
+    """A value by its content, as far as that can be had; an object's is what it holds."""
+    if depth == 0 or isinstance(value, Tensor | nn.Module):
+        return _Same(value)
     if isinstance(value, list | tuple):
-        return (type(value), *map(_frozen, value))
+        return (type(value), *(_frozen(item, depth - 1) for item in value))
     if isinstance(value, dict):
-        return tuple((_frozen(k), _frozen(v)) for k, v in value.items())
-    if isinstance(value, Tensor):
-        return _Same(value)
-    try:
-        hash(value)
-    except TypeError:
-        return _Same(value)
+        return tuple((_frozen(k, depth - 1), _frozen(v, depth - 1)) for k, v in value.items())
+    if isinstance(value, set):
+        return frozenset(value)
+    if type(value).__hash__ in (None, object.__hash__) and not callable(value):
+        own = getattr(value, "__dict__", None)
+        return _Same(value) if own is None else (type(value), _frozen(own, depth - 1))
     return value  # type: ignore[no-any-return]
 
 
@@ -222,7 +240,7 @@ def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | 
             return (
                 _in_eval(network, image_shape)
                 if own
-                else _trace(copy.deepcopy(network), image_shape, IMAGES)
+                else _trace(copy_network(network), image_shape, IMAGES)
             )
     except Exception as error:  # whatever a forward pass may raise on a stand-in
         reason = str(error).strip().splitlines()

@@ -8,20 +8,20 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from opscore import progress
-from opscore.engine import shared_networks
+from opscore.engine import Claim, doubt, read_once, shared_networks, tell
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
 from opscore.proxies.common import seed_of
-from opscore.proxies.failures import attempt, is_failure, reason_of, unfit
+from opscore.proxies.failures import attempt, reason_of, unfit
 from opscore.proxies.memo import Memo
-from opscore.proxies.score import OK, Score
+from opscore.proxies.score import OK, Score, may_pass
 from opscore.registry import Registry
 from opscore.spaces import State
 from opscore.supernets import SURVIVORS, StateNetwork, Supernet, Survivors
@@ -41,6 +41,11 @@ PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.b
 Mode = Literal["eval", "train"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
+#: What networks are asked for: states, tables of weights, or None for one that has no choice.
+Asked = TypeVar("Asked")
+#: (network, what is asked for, minibatch) -> scores; None where there is no such way.
+Way = Callable[[Any, Sequence[Asked], Batch], "list[Score] | None"]
+
 ProxyFunction = Callable[[nn.Module, Batch], float]
 #: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path. It
 #: weighs the survivors of an edge as the proxy itself does in this meaning.
@@ -51,6 +56,14 @@ Sharing = Literal["shared", "gradient", "unaltered"]
 #: (network, batch, meaning) -> a value, or None where this network has no fast path; ``dtype`` as
 #: above.
 NetworkEngine = Callable[..., "float | None"]
+
+
+@dataclass(frozen=True)
+class Ways(Generic[Asked]):
+    """A fast and a plain way to the same scores."""
+
+    fast: Way[Asked]
+    plain: Callable[[Any, Sequence[Asked], Batch], list[Score]]
 
 
 @dataclass(frozen=True)
@@ -154,33 +167,101 @@ class Proxy:
         reason = unfit(network, batch)
         if reason is not None:
             return Score(math.nan, reason, 0.0)
-        return self._score_network(network, batch, meaning, fast, precision)
+        if not fast or self.network_engine is None or isinstance(network, StateNetwork | Supernet):
+            if precision != "full":
+                raise UserError(f"'{self.name}' has no {precision} for this network")
+            return self._score_network(network, batch, meaning)
+        (score,) = self._either_way(
+            network,
+            (None,),
+            (None,),
+            batch,
+            lambda precision: Ways(
+                partial(self._by_network_engine, meaning=meaning, precision=precision),
+                lambda own, _, few: [self._score_network(own, few, meaning)],
+            ),
+            (f"meaning '{meaning}'",),
+            precision,
+        )
+        return score
 
-    def _score_network(
-        self,
-        network: nn.Module,
-        batch: Batch,
-        meaning: Meaning,
-        fast: bool,
-        precision: Precision = "full",
-    ) -> Score:
+    def _score_network(self, network: nn.Module, batch: Batch, meaning: Meaning) -> Score:
+        """The score by the function itself, on a copy."""
         own, seed = batch.own(), self._seed(batch)
 
         def compute() -> float:
-            value: float | None = None
-            if fast and self.network_engine is not None:
-                option = _dtype_option(precision)
-                seed_generators(seed)
-                value = self.network_engine(self._own(network), own, meaning, **option)
-            if value is not None:
-                return value
-            if precision != "full":
-                raise UserError(f"'{self.name}' has no {precision} for this network")
             copied = self._own(network)
             seed_generators(seed)
             return self._function(meaning)(copied, own)
 
         return attempt(self.name, compute, self.undefined)
+
+    def _by_network_engine(
+        self,
+        network: nn.Module,
+        _: Sequence[None],
+        batch: Batch,
+        *,
+        meaning: Meaning,
+        precision: Precision,
+    ) -> list[Score] | None:
+        engine, start = self.network_engine, time.perf_counter()
+        assert engine is not None
+        seed_generators(self._seed(batch))
+        value = engine(network, batch.own(), meaning, **_dtype_option(precision))
+        return None if value is None else [Score.of(value, _since(start), self.undefined)]
+
+    def _either_way(
+        self,
+        network: nn.Module,
+        asked: Sequence[Asked],
+        some: Sequence[Asked],
+        batch: Batch,
+        ways: Callable[[Precision], Ways[Asked]],
+        key: tuple[str, ...],
+        precision: Precision = "full",
+        *,
+        reads: bool = True,
+    ) -> list[Score]:
+        """Scores the fast way where that proves itself (:mod:`opscore.engine.proof`), else plainly.
+
+        Args:
+            network: left as it is; the fast way gets a copy, one for all that is asked for.
+            asked: what it is asked for.
+            some: what it is asked for in a proof.
+            batch: the minibatch.
+            ways: the two ways, in a precision.
+            key: what they depend on beside proxy, network, batch and precision.
+            precision: of the fast way.
+            reads: whether the fast way reads the network.
+        """
+        taken, proved = ways(precision), ways("full")
+        claim = Claim(
+            (self, precision, *key), _values(proved.fast), _values(proved.plain), reads=reads
+        )
+        own = self._own(network)
+        found: list[Score] | None = None
+        with read_once():
+            reason = doubt(own, some, batch, claim)
+            if reason is None:
+                try:
+                    found = taken.fast(own, asked, batch)
+                except Exception as error:  # an error of the user's code, the plain way raises too
+                    if may_pass(reason_of(error)):
+                        return [Score(math.nan, reason_of(error))] * len(asked)
+                    reason = f"cannot be computed the fast way ({reason_of(error)})"
+        if found is not None:
+            return found
+        if precision != "full":
+            why = "" if reason is None else f": it {reason}"
+            raise UserError(
+                f"{precision} is a precision of the fast path, which '{self.name}' does not "
+                f"take here (a {type(network).__name__}, {', '.join(key)}){why}"
+            )
+        scores = taken.plain(network, asked, batch)
+        if reason is not None and any(score.status == OK for score in scores):
+            tell(network, self.name, reason)
+        return scores
 
     def _function(self, meaning: Meaning) -> ProxyFunction:
         return self.clean if meaning == "clean" and self.clean is not None else self.function
@@ -256,26 +337,46 @@ class Proxy:
         reason = unfit(supernet, batch, weights)
         if reason is not None:
             return [Score(math.nan, reason, 0.0)] * len(weights)
-        faithful = meaning == "faithful"
-        if fast and isinstance(self.engine, str) and meaning in self.engine_meanings:
-            # One copy for all of them: such a function leaves it as it was.
-            own = self._own(supernet)
-            networks: Iterable[tuple[Sequence[int], nn.Module]] | None
-            if self.engine == "unaltered":
-                networks = (
-                    ([place], StateNetwork(own, table, run_removed=faithful))
-                    for place, table in enumerate(weights)
-                )
-            else:
-                networks = shared_networks(
-                    own, weights, batch.images.shape[1:], first_order=self.engine == "gradient"
-                )
-            if networks is not None:
-                return self._shared_scores(networks, batch, meaning)
+        shares = isinstance(self.engine, str) and meaning in self.engine_meanings
+        if not fast or not shares or not weights:
+            return self._plain_scores(supernet, weights, batch, meaning)
+        return self._either_way(
+            supernet,
+            weights,
+            (supernet.weights(supernet.space.initial_state()), min(weights, key=_present)),
+            batch,
+            lambda _: Ways(
+                partial(self._by_sharing, meaning=meaning),
+                partial(self._plain_scores, meaning=meaning),
+            ),
+            (f"meaning '{meaning}'", str(self.engine)),
+            reads=self.engine != "unaltered",
+        )
+
+    def _by_sharing(
+        self, supernet: Supernet, weights: Sequence[Tensor], batch: Batch, meaning: Meaning
+    ) -> list[Score] | None:
+        """Scores of networks that are computed with less work; None where they cannot be read."""
+        networks: Iterable[tuple[Sequence[int], nn.Module]] | None
+        if self.engine == "unaltered":
+            networks = (
+                ([place], StateNetwork(supernet, table, run_removed=meaning == "faithful"))
+                for place, table in enumerate(weights)
+            )
+        else:
+            networks = shared_networks(
+                supernet, weights, batch.images.shape[1:], first_order=self.engine == "gradient"
+            )
+        return None if networks is None else self._shared_scores(networks, batch, meaning)
+
+    def _plain_scores(
+        self, supernet: Supernet, weights: Sequence[Tensor], batch: Batch, meaning: Meaning
+    ) -> list[Score]:
+        """Scores by the function itself, one network after the other."""
         found = []
         for table in weights:
-            network = StateNetwork(supernet, table, run_removed=faithful)
-            found.append(self._score_network(network, batch, meaning, fast))
+            network = StateNetwork(supernet, table, run_removed=meaning == "faithful")
+            found.append(self._score_network(network, batch, meaning))
             progress.advance()
         return found
 
@@ -310,42 +411,60 @@ class Proxy:
         survivors: Survivors | None,
     ) -> list[Score]:
         own = self.weighs(meaning)
-        if fast and survivors in (None, own):
-            found = self._engine_scores(supernet, states, batch, meaning, precision)
-            if found is not None:
-                return found
+        weighed = survivors or own
+        reason = unfit(supernet, batch)
+        if reason is not None:
+            return [Score(math.nan, reason, 0.0)] * len(states)
+        engine = callable(self.engine) and meaning in self.engine_meanings
+        if fast and engine and weighed == own:
+            return self._either_way(
+                supernet,
+                states,
+                (supernet.space.initial_state(), min(states, key=_present_in)),
+                batch,
+                lambda precision: Ways(
+                    partial(self._engine_scores, meaning=meaning, precision=precision),
+                    partial(self._plainly, meaning=meaning, survivors=weighed),
+                ),
+                (f"meaning '{meaning}'",),
+                precision,
+            )
         if precision != "full":
             raise UserError(
                 f"{precision} is a precision of the fast path, which '{self.name}' does not "
                 f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}', "
-                f"survivors '{survivors or own}')"
+                f"survivors '{weighed}')"
             )
-        weights = [supernet.weights(state, survivors=survivors or own) for state in states]
+        return self._plainly(supernet, states, batch, meaning, weighed, fast=fast)
+
+    def _plainly(
+        self,
+        supernet: Supernet,
+        states: Sequence[State],
+        batch: Batch,
+        meaning: Meaning,
+        survivors: Survivors,
+        *,
+        fast: bool = False,
+    ) -> list[Score]:
+        """Scores by the function itself."""
+        weights = [supernet.weights(state, survivors=survivors) for state in states]
         return self.scores_under(supernet, weights, batch, meaning=meaning, fast=fast)
 
     def _engine_scores(
         self,
         supernet: Supernet,
-        states: list[State],
+        states: Sequence[State],
         batch: Batch,
+        *,
         meaning: Meaning,
         precision: Precision,
     ) -> list[Score] | None:
-        """Those of an engine of the proxy's own; None where it has none for this."""
-        if not callable(self.engine) or meaning not in self.engine_meanings:
-            return None
-        reason = unfit(supernet, batch)
-        if reason is not None:
-            return [Score(math.nan, reason, 0.0)] * len(states)
+        """Those of an engine of the proxy's own; None where it has none for this supernet."""
+        assert callable(self.engine)
         start = time.perf_counter()
-        option = _dtype_option(precision)
-        try:
-            seed_generators(self._seed(batch))
-            values = self.engine(self._own(supernet), states, batch.own(), meaning, **option)
-        except Exception as error:
-            if not is_failure(error):
-                raise
-            return [Score(math.nan, reason_of(error), _since(start) / len(states))] * len(states)
+        seed_generators(self._seed(batch))
+        values = self.engine(supernet, states, batch.own(), meaning, **_dtype_option(precision))
         if values is None:
             return None
         seconds = _since(start) / max(len(states), 1)
@@ -454,6 +573,26 @@ def check_precision(precision: str) -> Precision:
 def _dtype_option(precision: Precision) -> dict[str, torch.dtype | None]:
     """What an engine is told: nothing, or the type of its forward pass."""
     return {} if precision == "full" else {"dtype": PRECISIONS[precision]}
+
+
+def _present(table: Tensor) -> int:
+    """How many operations have a weight."""
+    return int((table != 0).sum())
+
+
+def _present_in(state: State) -> int:
+    """How many operations remain."""
+    return sum(map(sum, state.mask))
+
+
+def _values(way: Way[Any]) -> Callable[[Any, Sequence[Any], Batch], list[float] | None]:
+    """A way that gives numbers; NaN where there is none."""
+
+    def values(network: Any, asked: Sequence[Any], batch: Batch) -> list[float] | None:
+        scores = way(network, asked, batch)
+        return None if scores is None else [score.value for score in scores]
+
+    return values
 
 
 def _since(start: float) -> float:

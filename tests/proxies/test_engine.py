@@ -240,7 +240,7 @@ def test_a_precision_is_refused_where_the_fast_path_is_not_taken(monkeypatch):
     with pytest.raises(UserError, match="bf16 is a precision of the fast path"):
         nwot.scores(supernet, [A0], batch, precision="bf16", fast=False)
     monkeypatch.setattr("opscore.proxies.nwot.activation_kernels", lambda *_, **__: None)
-    with pytest.raises(UserError, match="a supernet of 'nasbench201', meaning 'faithful'"):
+    with pytest.raises(UserError, match="a NASBench201Supernet, meaning 'faithful'"):
         nwot.scores(supernet, [A0], batch, precision="bf16")
 
 

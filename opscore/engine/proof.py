@@ -1,0 +1,260 @@
+"""Proof before use: a fast path is believed on a network once it gave the plain path's numbers.
+
+Networks that ship are proved by the tests. Any other goes both ways the first time that it is read
+like this, for each proxy, mode, precision and kind of minibatch: some of its own states on a few
+images, on copies in double precision, cut into pieces that are smaller still. Where the two ways
+differ the plain path is taken, and a note says which layer is the first that differs.
+
+:func:`proving` sets how often: 'first' as said, 'always', or 'never'.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, fx, nn
+
+from opscore.engine.expressions import Value
+from opscore.engine.gradient import Pass
+from opscore.engine.kernels import pieces_of
+from opscore.engine.network import Networks
+from opscore.engine.rules import shape_of
+from opscore.engine.steps import Steps
+from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, reading, ships, trace
+from opscore.errors import note, note_for_record, unknown
+from opscore.images import Batch
+from opscore.supernets.base import Supernet
+from opscore.supernets.copying import copy_network
+
+#: How often a fast path has to prove itself.
+Prove = Literal["first", "always", "never"]
+PROOFS: tuple[Prove, ...] = get_args(Prove)
+
+#: Images of a proof, and how many of them go through the network together.
+IMAGES, PIECE = 5, 2
+
+#: Relative difference that is rounding, by the precision of the proof.
+ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-3}
+
+#: Verdicts that are remembered, the latest ones.
+KEPT = 4096
+
+#: (network, what it is asked for, minibatch) -> values, NaN where there is none; None where there
+#: is no such way.
+Way = Callable[[Any, Sequence[Any], Batch], "list[float] | None"]
+
+_setting: ContextVar[Prove] = ContextVar("prove", default="first")
+_verdicts: OrderedDict[Hashable, str | None] = OrderedDict()
+_told: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That two ways give the same numbers.
+
+    Attributes:
+        key: what the claim depends on beside network and minibatch.
+        fast, plain: the two ways; each is given a copy of the network.
+        reads: whether the fast one reads the network.
+    """
+
+    key: Hashable
+    fast: Way
+    plain: Way
+    reads: bool = True
+
+
+@contextmanager
+def proving(when: str) -> Iterator[None]:
+    """A block in which fast paths prove themselves 'first' (the default), 'always' or 'never'.
+
+    UserError for another word.
+    """
+    token = _setting.set(check_prove(when))
+    try:
+        yield
+    finally:
+        _setting.reset(token)
+
+
+def check_prove(when: str) -> Prove:
+    """The setting of this name; UserError when there is none."""
+    for known in PROOFS:
+        if when == known:
+            return known
+    raise unknown("time of proof", when, PROOFS)
+
+
+def doubt(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Claim) -> str | None:
+    """Why the fast way is not to be taken; None where it has proved itself, or ships.
+
+    asked: some of what the network will be asked for.
+    """
+    setting = _setting.get()
+    if setting == "never" or ships(network):
+        return None
+    images = batch.images
+    if claim.reads:
+        try:
+            trace(network, images.shape[1:])
+        except CannotTraceError as error:
+            return f"cannot be read ({error})"
+    key = (
+        claim.key,
+        images.shape[1:],
+        images.dtype,
+        images.device,
+        reading(network, images.shape[1:]),
+    )
+    if setting == "always" or key not in _verdicts:
+        _verdicts[key] = _compared(network, asked, batch, claim)
+    _verdicts.move_to_end(key)
+    while len(_verdicts) > KEPT:
+        _verdicts.popitem(last=False)
+    return _verdicts[key]
+
+
+def tell(network: nn.Module, name: str, reason: str) -> None:
+    """Say once, and for each record, that the plain modules of a network run and why."""
+    message = f"{name}: {type(network).__name__} runs as it is, which is slower: it {reason}"
+    note_for_record(message)
+    if message not in _told:
+        _told.add(message)
+        note(message)
+
+
+def _compared(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Claim) -> str | None:
+    for few, dtype in _settings(batch):
+        plain, fast = copy_network(network).to(dtype), copy_network(network).to(dtype)
+        try:
+            right = claim.plain(plain, asked, few)
+        except Exception:  # too few images, or a layer of one precision
+            continue
+        if right is not None and any(map(math.isfinite, right)):
+            break
+    else:
+        return "has no value by its plain modules on a few images"
+    try:
+        with pieces_of(PIECE):
+            found = claim.fast(fast, asked, few)
+    except Exception as error:
+        return f"cannot be computed the fast way ({type(error).__name__}: {error})"
+    if found is None:
+        return None  # there is no fast way, and nothing to prove
+    for value, wanted in zip(found, right, strict=True):
+        if not _agree(value, wanted, ROUNDING[dtype]):
+            where = first_difference(fast, few)
+            return f"gives {value:.6g} the fast way where its modules give {wanted:.6g}; {where}"
+    return None
+
+
+def _settings(batch: Batch) -> Iterator[tuple[Batch, torch.dtype]]:
+    """A few images in double precision; more, or as they are, for what cannot do with less."""
+    own = batch.images.dtype
+    few = Batch(batch.images[:IMAGES], batch.labels[:IMAGES], batch.source, batch.labelled)
+    device = batch.images.device
+    wide = own if device.type == "mps" else torch.float64
+    for images, dtype in ((few, wide), (batch, wide), (few, own), (batch, own)):
+        yield images.to(device, dtype), dtype
+
+
+def _agree(found: float, wanted: float, rounding: float) -> bool:
+    if not math.isfinite(found) or not math.isfinite(wanted):
+        return not (math.isfinite(found) or math.isfinite(wanted))
+    return abs(found - wanted) <= rounding * max(abs(wanted), 1e-4)
+
+
+def first_difference(network: nn.Module, batch: Batch) -> str:
+    """Which layer is the first whose output the engine computes otherwise, and by how much.
+
+    The network runs whole: a supernet with all its operations.
+    """
+    try:
+        with torch.no_grad():
+            for node, own, plain in _outputs(network, batch.images):
+                size = float(plain.abs().max())
+                difference = (
+                    float((own - plain).abs().max()) if own.shape == plain.shape else math.inf
+                )
+                if not difference <= 1e-5 * max(size, 1e-8):
+                    return f"first at {_named(node, network)}, by {difference:.2g} of {size:.2g}"
+    except Exception as error:  # what is only said need not be complete
+        return f"where cannot be said ({type(error).__name__})"
+    return "no layer alone differs"
+
+
+def _outputs(network: nn.Module, images: Tensor) -> Iterator[tuple[fx.Node, Tensor, Tensor]]:
+    """The output of each node as the engine computes it, and as the plain modules do."""
+    traced = trace(network, images.shape[1:])
+    modules = modules_of(network)
+    table = None
+    if isinstance(network, Supernet):
+        table = network.weights(network.space.initial_state())
+    rows = [] if table is None else table.tolist()
+    networks = Networks(traced, modules, dropout=network.training)
+    values, steps, run = networks.values(rows), Steps(modules), Pass(modules)
+    seen = _seen(network, images, table)
+    functions = _Functions(network, traced, rows)
+    functions.run(images)
+    place: Counter[str] = Counter()
+    for node in traced.nodes:
+        plain, value = functions.env[node], values[node]
+        if node.op == "call_module":
+            plain = seen[str(node.target)][place[str(node.target)]]
+            place[str(node.target)] += 1
+        if isinstance(value, Value) and isinstance(plain, Tensor):
+            step = steps.of(networks.builder.tensor(value, shape_of(node)))
+            yield node, run.run(step, images), plain
+
+
+class _Functions(fx.Interpreter):
+    """Runs a trace node by node, to see what its functions give."""
+
+    def __init__(self, network: nn.Module, traced: Trace, rows: list[list[float]]) -> None:
+        whole = nn.Module()
+        whole.network = network
+        for node in traced.nodes:
+            if "constant" in node.meta:
+                setattr(whole, str(node.target), node.meta["constant"])
+        super().__init__(whole, garbage_collect_values=False, graph=traced.output.graph)
+        self.rows = rows
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """What a function gives; of a choice, the weighted sum of its candidates."""
+        if target is not mix:
+            return super().call_function(target, args, kwargs)
+        edge, weights, outputs = args
+        factors = weights if edge is None else [self.rows[edge][place] for place in weights]
+        return sum(factor * output for factor, output in zip(factors, outputs, strict=True))
+
+
+def _seen(network: nn.Module, images: Tensor, table: Tensor | None) -> dict[str, list[Tensor]]:
+    """What each module gives whenever the plain network calls it."""
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    handles = []
+    for name, module in modules_of(network).items():
+
+        def keep(_module: nn.Module, _inputs: Any, output: Any, name: str = name) -> None:
+            found[name].append(output.clone() if isinstance(output, Tensor) else output)
+
+        handles.append(module.register_forward_hook(keep))
+    try:
+        network(images) if table is None else network(images, table)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _named(node: fx.Node, network: nn.Module) -> str:
+    if node.op != "call_module":
+        return f"'{node.name}'"
+    module = modules_of(network)[str(node.target)]
+    return f"'{str(node.target).removeprefix('network.')}' ({type(module).__name__})"
