@@ -226,7 +226,8 @@ def _frozen(value: Any, depth: int = 8) -> Hashable:
         return tuple((_frozen(k, depth - 1), _frozen(v, depth - 1)) for k, v in value.items())
     if isinstance(value, set):
         return frozenset(value)
-    if type(value).__hash__ in (None, object.__hash__) and not callable(value):
+    hashes: Any = type(value).__hash__
+    if hashes in (None, object.__hash__) and not callable(value):
         own = getattr(value, "__dict__", None)
         return _Same(value) if own is None else (type(value), _frozen(own, depth - 1))
     return value  # type: ignore[no-any-return]
