@@ -24,11 +24,9 @@ def batch(
         Path, typer.Option("--out", help="Run store that cells are found and kept in.")
     ] = Path("runs"),
     jobs: JobsOption = 1,
-    backend: Annotated[str, typer.Option(help="loky (processes), threading, dask or ray.")] = (
-        "loky"
-    ),
+    backend: Annotated[str, typer.Option(help="loky (processes), threading or dask.")] = ("loky"),
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a running dask scheduler or ray cluster.")
+        str | None, typer.Option(help="Address of a running dask scheduler.")
     ] = None,
     finished: Annotated[
         str,

@@ -16,7 +16,6 @@ BACKENDS = {
     "loky": "processes of this machine",
     "threading": "threads of this process",
     "dask": "workers of a dask cluster; one of this machine unless a scheduler is named",
-    "ray": "workers of a ray cluster; one of this machine unless its address is named",
 }
 
 
@@ -27,17 +26,15 @@ def backend_ready(backend: str, jobs: int, scheduler: str | None = None) -> Iter
     Args:
         backend: one of :data:`BACKENDS`.
         jobs: workers, where they are started here.
-        scheduler: address of a running cluster, of dask or ray.
+        scheduler: address of a running dask cluster.
 
     UserError when its package is not installed, or the cluster cannot be reached.
     """
-    if scheduler is not None and backend not in {"dask", "ray"}:
-        raise UserError(f"backend '{backend}' has no scheduler; dask and ray have")
+    if scheduler is not None and backend != "dask":
+        raise UserError(f"backend '{backend}' has no scheduler; dask has")
     with ExitStack() as stack:
         if backend == "dask":
             stack.enter_context(_dask(jobs, scheduler))
-        elif backend == "ray":
-            stack.enter_context(_ray(jobs, scheduler))
         elif backend == "loky":
             # The libraries under NumPy have one thread in each worker, as tensors have.
             stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1))
@@ -49,7 +46,7 @@ def backend_ready(backend: str, jobs: int, scheduler: str | None = None) -> Iter
 
 @contextmanager
 def _dask(jobs: int, scheduler: str | None) -> Iterator[None]:
-    distributed = _package("distributed", "dask")
+    distributed = _distributed()
     with ExitStack() as stack:
         if scheduler is None:
             cluster = distributed.LocalCluster(
@@ -63,28 +60,10 @@ def _dask(jobs: int, scheduler: str | None) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _ray(jobs: int, scheduler: str | None) -> Iterator[None]:
-    ray = _package("ray", "ray")
+def _distributed() -> Any:
     try:
-        options: dict[str, Any] = (
-            {"num_cpus": jobs} if scheduler is None else {"address": scheduler}
-        )
-        ray.init(include_dashboard=False, log_to_driver=False, **options)
-    except (ConnectionError, ValueError) as error:
-        raise UserError(f"ray cluster {scheduler} cannot be reached ({error})") from None
-    try:
-        import_module("ray.util.joblib").register_ray()
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _package(name: str, extra: str) -> Any:
-    try:
-        return import_module(name)
+        return import_module("distributed")
     except ImportError:
         raise UserError(
-            f"backend '{extra}' needs a package that is not installed: "
-            f"pip install 'opscore[{extra}]'"
+            "backend 'dask' needs a package that is not installed: pip install 'opscore[dask]'"
         ) from None

@@ -136,8 +136,8 @@ def batch(
         grid: a TOML file, or what such a file would hold (:mod:`opscore.grids.grid`).
         out: the run store that finished cells are found and kept in.
         jobs: workers. Results do not depend on it.
-        backend: 'loky' (processes), 'threading', 'dask' or 'ray'.
-        scheduler: address of a dask scheduler or a ray cluster; None starts one here.
+        backend: 'loky' (processes), 'threading' or 'dask'.
+        scheduler: address of a dask scheduler; None starts one here.
         finished: what to do with cells that were tried before, one of :data:`FINISHED`.
         retries: how often a cell that failed is tried again at once.
         shard: 'i/n' runs the i-th of n parts of the grid, i from 1; :func:`opscore.runs.upkeep.
