@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -47,8 +43,7 @@ def test_a_group_without_a_command_prints_its_help_only(capsys, group):
     assert err == ""
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]])
-@pytest.mark.parametrize("command", ["initial", "progressive"])
+@pytest.mark.parametrize(("command", "form"), [("initial", []), ("progressive", ["--json"])])
 def test_memory_that_ran_out_is_exit_code_1_and_no_finished_run(capsys, command, form):
     calls = []
 
@@ -94,23 +89,15 @@ def test_committed_figures_are_not_overwritten_by_looking(capsys, command):
     assert [path.name for path in Path().iterdir()] == ["out"]
 
 
-def test_an_interrupt_says_that_what_was_finished_is_kept():
-    script = (
-        "import opscore.cli.records as records, opscore.paper.records as made, os, signal\n"
-        "made.describe_records = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
-        "from opscore.cli import main\n"
-        "main(['records'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        check=False,
-    )
-    assert done.returncode == 130
-    assert done.stderr.startswith("stopped; what was finished is kept")
-    assert done.stderr.count("\n") == 1
+def test_an_interrupt_says_that_what_was_finished_is_kept(capsys, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("opscore.paper.records.describe_records", interrupted)
+    code, _, err = run(capsys, "records")
+    assert code == 130
+    assert err.startswith("stopped; what was finished is kept")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("option", ["--out", "--runs"])
@@ -261,14 +248,10 @@ def test_a_method_without_its_truth_is_left_out_too(capsys):
     assert err.count("\n") <= 2
 
 
-def test_figures_use_nothing_that_is_deprecated(tmp_path):
+def test_figures_use_nothing_that_is_deprecated(capsys, tmp_path):
     arguments = ["initial", "--policies", "random", *SMALL, "--out", "drawn", "--quiet"]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "opscore", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "MPLBACKEND": "Agg"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        code, _, err = run(capsys, *arguments)
+    assert code == 0, err
     assert (tmp_path / "drawn" / "best_acc.png").exists()

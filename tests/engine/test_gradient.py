@@ -6,17 +6,25 @@ import copy
 
 import pytest
 import torch
+from cases import (
+    IMAGES,
+    batch_of,
+    new_supernet,
+    plain_gradients,
+    weight_and_image_gradients,
+    weights_of,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from opscore.engine import shared_networks
 from opscore.engine.batch_norm import batch_norm, channel_sums
-from opscore.images import Batch, NoiseImages
+from opscore.images import Batch
 from opscore.proxies.common import channel_effects, counted_layers, gradients, loss
-from opscore.spaces import NASBENCH201, State, get_space
+from opscore.spaces import NASBENCH201
 from opscore.supernets import SUPERNETS, StateNetwork, Supernet, build_supernet
 
 EDGES, OPS = len(NASBENCH201.edges), NASBENCH201.max_operations
@@ -36,14 +44,8 @@ def supernet_in_train_mode(
 
 
 def noise(count: int, side: int = 16) -> Batch:
-    batch = NoiseImages().minibatch(count, 0, "gradient").to("cpu", torch.float64)
-    return Batch(batch.images[:, :, :side, :side].contiguous(), batch.labels, batch.source)
-
-
-def some_states(space: str) -> list[State]:
-    whole = get_space(space).initial_state()
-    last = len(whole.space.edges) - 1
-    return [whole, whole.perturb(0, 0), whole.perturb(0, 1), whole.perturb(last, 0)]
+    batch = batch_of(count, side)
+    return Batch(batch.images.clone(), batch.labels, batch.source)
 
 
 def networks_of(
@@ -58,12 +60,6 @@ def networks_of(
         for position in positions:
             found[position] = network
     return [network for network in found if network is not None]
-
-
-def weight_and_image_gradients(network: nn.Module, batch: Batch) -> list[Tensor]:
-    images = batch.images.clone().requires_grad_()
-    value = functional.cross_entropy(network(images), batch.labels)
-    return gradients(value, [images, *network.parameters()])
 
 
 def assert_equal(found: list[Tensor], expected: list[Tensor]) -> None:
@@ -85,6 +81,8 @@ def test_gradients_equal_those_of_the_modules(table: list[list[float]], images: 
 #: another space has the same layers.
 LARGE = ("darts", "darts-none", "s1", "s2", "s3", "s4", "mobilenet", "nb1shot1-3")
 ALIKE = ("darts-none", "s2", "s3")
+#: States of each space: A_0 and some of its perturbations.
+FEW = 4
 
 
 @pytest.mark.parametrize(
@@ -102,15 +100,13 @@ ALIKE = ("darts-none", "s2", "s3")
     ],
 )
 def test_gradients_on_every_space(space: str, training: bool, first_order: bool) -> None:
-    supernet, batch = supernet_in_train_mode(space).train(training), noise(3, 32)
-    weights = [supernet.weights(state) for state in some_states(space)]
-    for network, table in zip(
-        networks_of(supernet, weights, batch, first_order), weights, strict=True
+    supernet, batch = new_supernet(space).train(training), batch_of(IMAGES)
+    plain = plain_gradients(space, training, FEW)
+    weights = weights_of(space)[:FEW]
+    for network, expected in zip(
+        networks_of(supernet, weights, batch, first_order), plain, strict=True
     ):
-        plain = StateNetwork(supernet, table)
-        assert_equal(
-            weight_and_image_gradients(network, batch), weight_and_image_gradients(plain, batch)
-        )
+        assert_equal(weight_and_image_gradients(network, batch), expected)
 
 
 def test_images_of_another_shape_are_read_again() -> None:

@@ -7,13 +7,21 @@ from collections.abc import Iterator, Sequence
 import pytest
 import torch
 from _pytest.mark import ParameterSet
+from cases import (
+    architectures_of,
+    batch_of,
+    network_of,
+    new_supernet,
+    plain_kernel,
+    states_of,
+    supernet_of,
+    weights_of,
+)
 
 from opscore.engine import Forms, activation_kernels, coverage, kernels, network_kernel
-from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, get_proxy
-from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
-from opscore.spaces import State, get_space
-from opscore.supernets import SUPERNETS, StateNetwork, Supernet, build_network, build_supernet
+from opscore.spaces import State
+from opscore.supernets import SUPERNETS, StateNetwork, build_supernet
 
 SPACES = [
     pytest.param(name, marks=pytest.mark.exhaustive) if name in ("darts-none", "s2", "s3") else name
@@ -35,52 +43,6 @@ def with_spaces(settings: Sequence[object]) -> Iterator[ParameterSet]:
             yield pytest.param(name, setting, marks=pytest.mark.exhaustive if later else ())
 
 
-def after_training(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    """The same network, its batch norms as after training, in double precision."""
-    draw = torch.Generator().manual_seed(seed)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=draw)
-            module.running_var.uniform_(0.3, 2, generator=draw)
-            for parameter in module.parameters():
-                parameter.data.uniform_(-0.5, 1.5, generator=draw)
-    return network.double()
-
-
-def supernet_of(space: str) -> Supernet:
-    supernet = build_supernet(space, "smoke", seed=1)
-    supernet.alphas.normal_(generator=torch.Generator().manual_seed(0))
-    after_training(supernet)
-    return supernet
-
-
-def batch_of(count: int) -> Batch:
-    return NoiseImages().minibatch(count, 0, "engine").to("cpu", torch.float64)
-
-
-def states_of(space: str) -> list[State]:
-    """A_0, the perturbations of two edges, some edges decided, and an architecture."""
-    whole = get_space(space).initial_state()
-    last = len(whole.space.edges) - 1
-    found = [whole]
-    for edge in (0, last):
-        found += [whole.perturb(edge, op) for op in range(whole.space.shape[edge])]
-    found.append(whole.perturb(0, 0).perturb(last, 1))
-    return [*found, *some_architectures(space, 2)]
-
-
-def some_architectures(space: str, count: int) -> list[State]:
-    this, found = get_space(space), []
-    place = 0
-    while len(found) < count:
-        choices = [(place * 7 + 3 * edge) % n for edge, n in enumerate(this.choice_counts)]
-        state = this.architecture(choices)
-        if this.is_valid(state):
-            found.append(state)
-        place += 1
-    return found
-
-
 @pytest.mark.parametrize("space", SPACES)
 def test_all_is_read_by_rules(space: str) -> None:
     found = coverage(build_supernet(space, "smoke"))
@@ -92,16 +54,14 @@ def test_all_is_read_by_rules(space: str) -> None:
 
 @pytest.mark.parametrize(("space", "run_removed"), [*with_spaces([True, False])])
 def test_kernels_are_those_of_the_plain_path(space: str, run_removed: bool) -> None:
-    supernet, x = supernet_of(space), batch_of(4).images
-    tables = [supernet.weights(state) for state in states_of(space)]
+    supernet, x, tables = supernet_of(space), batch_of(4).images, weights_of(space)
     found = activation_kernels(supernet, tables, x, run_removed=run_removed)
     assert found is not None
     seen = set()
     for positions, kernel in found:
         for place in positions:
             network = StateNetwork(supernet, tables[place], run_removed=run_removed)
-            counted = hooked_by_the_authors if run_removed else is_relu
-            assert torch.equal(kernel, activation_kernel(network, x, counted))
+            assert torch.equal(kernel, plain_kernel(network, x, run_removed))
             seen.add(place)
     assert seen == set(range(len(tables)))
 
@@ -113,8 +73,7 @@ def test_kernels_are_those_of_the_plain_path(space: str, run_removed: bool) -> N
 def test_states_side_by_side_have_the_kernels_that_they_have_alone(
     space: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    supernet, x = supernet_of(space), batch_of(3).images
-    tables = [supernet.weights(state) for state in states_of(space)]
+    supernet, x, tables = supernet_of(space), batch_of(3).images, weights_of(space)
 
     def by_place() -> dict[int, torch.Tensor]:
         found = activation_kernels(supernet, tables, x, run_removed=True)
@@ -130,12 +89,11 @@ def test_states_side_by_side_have_the_kernels_that_they_have_alone(
 @pytest.mark.parametrize(("space", "wrappers"), [*with_spaces([True, False])])
 def test_stand_alone_networks_have_the_plain_kernel(space: str, wrappers: bool) -> None:
     x = batch_of(4).images
-    for state in some_architectures(space, 3):
-        network = after_training(build_network(state, "smoke", seed=2))
+    for state in architectures_of(space, 3):
+        network = network_of(state)
         found = network_kernel(network, x, wrappers=wrappers)
-        counted = hooked_by_the_authors if wrappers else is_relu
         assert found is not None
-        assert torch.equal(found, activation_kernel(network, x, counted))
+        assert torch.equal(found, plain_kernel(network, x, wrappers))
 
 
 @pytest.mark.parametrize(("space", "meaning"), [*with_spaces(MEANINGS)])
@@ -154,10 +112,10 @@ def test_synflow_is_that_of_the_plain_path(space: str, meaning: str) -> None:
 
 @pytest.mark.parametrize("space", SPACES)
 def test_architectures_of_one_form_compute_the_same(space: str) -> None:
-    supernet, x = supernet_of(space).train(), batch_of(4).images
+    supernet, x = new_supernet(space).train(), batch_of(4).images
     forms = Forms(supernet, x.shape[1:])
     by_form: dict[object, list[State]] = {}
-    for state in some_architectures(space, 40):
+    for state in architectures_of(space, 40):
         by_form.setdefault(forms.form(supernet.weights(state)), []).append(state)
     for states in by_form.values():
         logits = [supernet(x, supernet.weights(state)).detach() for state in states[:2]]

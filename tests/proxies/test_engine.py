@@ -7,17 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import cases
 import numpy as np
 import pytest
 import torch
+from cases import batch_of, new_supernet
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from opscore.engine import activation_kernels, kernels
 from opscore.errors import UserError
-from opscore.images import Batch, NoiseImages
+from opscore.images import Batch
 from opscore.proxies import MEANINGS, PROXIES, get_proxy, list_proxies, register_proxy
-from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import StateNetwork, build_supernet, load_batch, load_checkpoint
 
@@ -32,22 +33,11 @@ states = st.lists(rows, min_size=EDGES, max_size=EDGES).map(
 
 
 def trained(size: str, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.nn.Module:
-    """A supernet whose batch norms look as after training."""
-    supernet = build_supernet(size=size, seed=seed)
-    draw = torch.Generator().manual_seed(seed)
-    for module in supernet.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=draw)
-            module.running_var.uniform_(0.3, 2, generator=draw)
-            for parameter in module.parameters():
-                parameter.data.uniform_(-0.5, 1.5, generator=draw)
-    supernet.alphas.normal_(generator=draw)
-    return supernet.to(dtype)
+    return new_supernet("nasbench201", size, seed).to(dtype)
 
 
 def images(count: int, dtype: torch.dtype = torch.float64, side: int = 32) -> Batch:
-    batch = NoiseImages().minibatch(count, 0, "engine").to("cpu", dtype)
-    return Batch(batch.images[:, :, :side, :side].contiguous(), batch.labels, batch.source)
+    return batch_of(count, side, dtype)
 
 
 def fast_kernels(supernet, tables, x, run_removed):
@@ -61,8 +51,9 @@ def fast_kernels(supernet, tables, x, run_removed):
 
 
 def plain_kernel(supernet, table, x, run_removed):
-    network = StateNetwork(supernet, table, run_removed=run_removed)
-    return activation_kernel(network, x, hooked_by_the_authors if run_removed else is_relu)
+    return cases.plain_kernel(
+        StateNetwork(supernet, table, run_removed=run_removed), x, run_removed
+    )
 
 
 @pytest.mark.parametrize("run_removed", [True, False])
@@ -266,6 +257,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_stays_bounded_by_the_batch():
     done = subprocess.run(

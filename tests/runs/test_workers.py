@@ -9,14 +9,13 @@ import threading
 from functools import partial
 
 import pytest
-import torch
 
 import opscore
 from opscore.errors import UserError
 from opscore.proxies import register_proxy, unregister_proxy
 from opscore.registry import Added
 from opscore.runs import workers as threads
-from opscore.runs.workers import available_cores, in_workers, packed, threads_for_each
+from opscore.runs.workers import available_cores, packed, threads_for_each
 
 
 @pytest.fixture
@@ -49,16 +48,9 @@ def test_only_cores_that_the_process_may_use_count():
     assert available_cores() == len(allowed)
 
 
-def test_workers_have_their_threads_and_this_process_keeps_its_own(monkeypatch):
-    monkeypatch.setattr(threads, "available_cores", lambda: 6)
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    before = torch.get_num_threads()
-    assert list(in_workers(2, torch.get_num_threads, [(), (), ()])) == [3, 3, 3]
-    assert torch.get_num_threads() == before
-
-
 SCRIPT = """
 import opscore, torch
+from opscore.runs import workers
 from opscore.images import IMAGE_SETS, NoiseImages
 from opscore.policies import POLICIES, PolicyFamily
 from opscore.policies.random import RandomPolicy
@@ -75,6 +67,10 @@ POLICIES.add("mine", PolicyFamily(lambda context, argument: Mine(context.seed), 
 IMAGE_SETS.add("my-noise", lambda data_dir: NoiseImages("my-noise"))
 
 if __name__ == "__main__":
+    workers.available_cores = lambda: 6
+    before = torch.get_num_threads()
+    print(*workers.in_workers(2, torch.get_num_threads, [(), (), ()]))
+    assert torch.get_num_threads() == before
     found = [
         opscore.initial(["disc-zc(logit_spread)", "mine"], seeds=range(2), size="smoke",
                         images="my-noise", batch_size=4, jobs=jobs, baselines=False).scores
@@ -85,12 +81,20 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_know_what_a_script_has_registered(tmp_path):
+def test_workers_of_a_script_have_their_threads_and_know_what_it_has_registered(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "3"},
+    )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 2 * (2 * 30) + 2 * 30  # two policies with two seeds; two oracles
+    of_workers, rows = done.stdout.splitlines()
+    assert of_workers == "3 3 3"
+    assert int(rows) == 2 * (2 * 30) + 2 * 30  # two policies with two seeds; two oracles
 
 
 @pytest.mark.exhaustive  # as the script above, in a module of tests

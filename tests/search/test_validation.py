@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import cases
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,9 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from opscore.engine import network_kernel
-from opscore.images import Batch, NoiseImages
 from opscore.proxies import MEANINGS, get_proxy
-from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.search.validation import (
     DROPPED,
     OK,
@@ -32,21 +31,12 @@ SOME = NASBENCH201.architecture([3, 1, 2, 3, 4, 2])
 
 
 def network_of(ops, dtype=torch.float64):
-    """A network whose batch norms look as after training."""
     network = build_network(NASBENCH201.architecture(ops), "smoke", seed=sum(ops))
-    draw = torch.Generator().manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=draw)
-            module.running_var.uniform_(0.3, 2, generator=draw)
-            for parameter in module.parameters():
-                parameter.data.uniform_(-0.5, 1.5, generator=draw)
-    return network.to(dtype)
+    return cases.as_trained(network, seed=1).to(dtype)
 
 
 def images(count=6, side=16, dtype=torch.float64):
-    batch = NoiseImages().minibatch(count, 0, "validation").to("cpu", dtype)
-    return Batch(batch.images[:, :, :side, :side].contiguous(), batch.labels, batch.source)
+    return cases.batch_of(count, side, dtype)
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
@@ -56,9 +46,9 @@ def images(count=6, side=16, dtype=torch.float64):
 @example(ops=[0, 0, 3, 1, 2, 3])  # nodes 1 and 2 get nothing
 def test_the_fast_kernel_is_the_plain_one(ops):
     network, x = network_of(ops), images().images
-    for wrappers, counted in ((True, hooked_by_the_authors), (False, is_relu)):
+    for wrappers in (True, False):
         fast = network_kernel(network, x, wrappers=wrappers)
-        assert torch.equal(fast, activation_kernel(network, x, counted))
+        assert torch.equal(fast, cases.plain_kernel(network, x, wrappers))
 
 
 @pytest.mark.parametrize("wrappers", [True, False])
@@ -68,7 +58,7 @@ def test_in_single_precision_a_few_signs_differ_at_most(wrappers):
     for ops in ([0] * 6, [3, 3, 0, 1, 0, 0], *draw.integers(0, 5, size=(6, 6)).tolist()):
         network = network_of(ops, torch.float32)
         fast = network_kernel(network, x, wrappers=wrappers)
-        plain = activation_kernel(network, x, hooked_by_the_authors if wrappers else is_relu)
+        plain = cases.plain_kernel(network, x, wrappers)
         assert torch.equal(fast.diagonal(), plain.diagonal())
         assert (fast - plain).abs().max() <= 24
 
