@@ -64,14 +64,21 @@ def channel_sums(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     that function leaves these gradients out where it is given no weight.)
     """
     x_flat, z_flat = (t.permute(0, 2, 3, 1).reshape(len(t), -1) for t in (x, z))
-    mean, inverse_deviation = z_flat.new_zeros(z_flat.shape[1]), z_flat.new_ones(z_flat.shape[1])
-    _, products, sums = torch.ops.aten.native_batch_norm_backward(
-        *(x_flat, z_flat, None, None, None, mean, inverse_deviation, True, 0.0),
-        [False, True, True],
-    )
+    if _sums_in_one_pass():
+        zeros, ones = z_flat.new_zeros(z_flat.shape[1]), z_flat.new_ones(z_flat.shape[1])
+        _, products, sums = torch.ops.aten.native_batch_norm_backward(
+            *(x_flat, z_flat, None, None, None, zeros, ones, True, 0.0), [False, True, True]
+        )
+    else:
+        products, sums = (x_flat * z_flat).sum(dim=0), x_flat.sum(dim=0)
     channels = x.shape[1]
     found = (part.view(-1, channels).double().sum(dim=0) for part in (sums, products))
     return next(found), next(found)
+
+
+def _sums_in_one_pass() -> bool:
+    """Whether this build has that function, which is none that the framework promises to keep."""
+    return hasattr(torch.ops.aten, "native_batch_norm_backward")
 
 
 def _map(vector: Tensor, like: Tensor) -> Tensor:

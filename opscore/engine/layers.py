@@ -303,7 +303,8 @@ def add_convolution(
 
 def _adds_in_place() -> bool:
     """Whether this build has that library, and its operation."""
-    return torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
 
 
 def _total(parts: Sequence[tuple[float, Tensor]]) -> Tensor:

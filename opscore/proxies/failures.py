@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.nn.utils import get_total_norm
 
 from opscore.errors import UserError
 from opscore.images import Batch
@@ -120,8 +121,7 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     found = [_real(t.detach()) for t in tensors if _is_inexact(t) and t.numel()]
     if not found:
         return True
-    largest = torch._foreach_norm(found, float("inf"))
-    return all(math.isfinite(float(value)) for value in largest)
+    return math.isfinite(float(get_total_norm(found, math.inf)))
 
 
 def _is_inexact(tensor: Tensor) -> bool:

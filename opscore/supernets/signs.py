@@ -60,4 +60,4 @@ def gram_of_bits(codes: Tensor) -> Tensor:
 def _has_fast_int8() -> bool:
     """Whether this processor multiplies int8 matrices natively; if not, float32 is faster."""
     supported = getattr(torch.cpu, "_is_vnni_supported", None)
-    return bool(supported is not None and supported())
+    return hasattr(torch, "_int_mm") and bool(supported is not None and supported())

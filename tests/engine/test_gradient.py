@@ -229,8 +229,12 @@ def test_batch_norm_in_single_precision_is_as_good_as_the_frameworks() -> None:
     torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("one_pass", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_sums_of_channels(dtype: torch.dtype) -> None:
+def test_sums_of_channels(
+    dtype: torch.dtype, one_pass: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opscore.engine.batch_norm._sums_in_one_pass", lambda: one_pass)
     draw = torch.Generator().manual_seed(0)
     x, z = (
         torch.randn(7, 5, 4, 3, generator=draw, dtype=dtype).contiguous(
