@@ -21,6 +21,7 @@ from make import ROOT, MissingError, table, value
 
 import opscore
 from opscore.analysis import Correlation, agreement_between_trainings, edge_correlations
+from opscore.analysis.bars import is_bar
 from opscore.data import find
 from opscore.data.records import read_record
 from opscore.experiments.initial.result import BASELINES
@@ -1308,13 +1309,15 @@ def tasks_table(reference: str, *only: str) -> str:
         if only and space == "nasbench201" and task not in only:
             continue
         by_policy = {row["policy"]: row for row in own.to_dict("records")}
-        cells = [_with_interval(by_policy[policy]) for policy in policies]
+        known = (by_policy.get(policy) for policy in policies)
+        cells = [_with_interval(row) if row else "" for row in known]
         lines.append([f"`{space}`", f"`{task}`", *cells, dotted(by_policy["random"]["rho"])])
     return table(["space", "task", *policies, "random"], lines)
 
 
 def _with_interval(row: Any) -> str:
-    return f"**{dotted(row['rho'])}** ({interval(row)})"
+    rho_text = dotted(row["rho"]) if is_bar(row["policy"]) else f"**{dotted(row['rho'])}**"
+    return f"{rho_text} ({interval(row)})" if interval(row) else rho_text
 
 
 @value

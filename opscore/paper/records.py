@@ -14,10 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from opscore.analysis import HINDSIGHT
 from opscore.data.records import FOLDER, read_record, record_names, write_record
 from opscore.errors import unknown
+from opscore.experiments import ScoringSettings
 from opscore.experiments.initial.result import initial
+from opscore.experiments.initial.tasks import REFERENCES, truth_scores
 from opscore.experiments.progressive.call import progressive
+from opscore.experiments.settings import truth_of
 from opscore.images import load_images, resolve_images
 from opscore.oracles import load_oracles
 from opscore.paper.live import LiveSearches, live_proposals
@@ -29,6 +33,7 @@ from opscore.paper.sampling import (
     repeated_sampling,
 )
 from opscore.paper.searches import SEARCHES, searches
+from opscore.paper.spaces import TRUTH_SCORES
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.toy_model.result import toy_model
 from opscore.runs.store import provenance
@@ -107,8 +112,8 @@ _VALIDATIONS = tuple(
 _LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
 _ROUNDS = (1, 10, 100)
 
-#: Scores of A_0 on each space, and how they agree with the truth of each of its tasks.
-INITIAL, TASKS = "initial_", "tasks_"
+#: How the names of scores of A_0 on a space begin.
+INITIAL = "initial_"
 SPACES_SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
 
 #: As in the authors' runs on a space, where they say so.
@@ -207,10 +212,22 @@ def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) ->
         data_dir=making.data_dir,
     )
     record = {k: v for k, v in result.record().items() if k not in ("data_dir", "cache")}
-    return [
-        write_record(f"{prefix}{space}", table, record, making.folder)
-        for prefix, table in ((INITIAL, result.scores), (TASKS, result.tasks))
-    ]
+    return [write_record(f"{INITIAL}{space}", result.scores, record, making.folder)]
+
+
+def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    """Nothing is drawn, so there are no seeds."""
+    tables, truths = [], {}
+    for space in SPACES_SCORED:
+        names = (*REFERENCES, HINDSIGHT)
+        settings = ScoringSettings(names, space=space, data_dir=making.data_dir).resolved()
+        tables.append(truth_scores(settings, names))
+        truths[space] = truth_of(settings).record()
+        making.done(space)
+    table = pd.concat(tables, ignore_index=True)
+    note = "scores of A_0 by what is known of each task"
+    record = {"note": note, "truths": truths, **provenance()}
+    return [write_record(TRUTH_SCORES, table, record, making.folder)]
 
 
 def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
@@ -319,6 +336,7 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
     **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},
     "search_proposals": _make_proposals,
+    TRUTH_SCORES: _make_truth_scores,
     EXPECTATIONS: _make_expected,
     VALIDATIONS: _make_validations,
     TOY_MODEL: _make_toy_model,
@@ -326,14 +344,13 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
 
 #: Records that are made otherwise.
 _OWN = {
-    **{TASKS + space: f"comes with {INITIAL}{space}" for space in SPACES_SCORED},
     "architecture_scores": "opscore architecture-scores --record",
     "search_scores": "comes with search_proposals",
 }
 
 _HOLDS = {
     **{INITIAL + space: f"initial scores on {space}, paper size" for space in SPACES_SCORED},
-    **{TASKS + space: "how these agree with every truth of the space" for space in SPACES_SCORED},
+    TRUTH_SCORES: "what the truth of every task says of every operation",
     "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
     "progressive_cpu": "scores of every policy along searches, reduced supernet",
     "progressive_paper": "scores of zero-cost policies along searches, paper size",

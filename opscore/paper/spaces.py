@@ -13,10 +13,13 @@ from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.result import InitialResult
-from opscore.experiments.initial.tasks import TASKS
+from opscore.experiments.initial.tasks import task_correlations
 
-#: How the names of the shipped tables begin; the space follows.
-PREFIX = "tasks_"
+#: How the names of the shipped score tables begin; the space follows.
+PREFIX = "initial_"
+
+#: The record of what is known of each task: scores by the policies that know the truth.
+TRUTH_SCORES = "truth_scores"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class SpacesResult:
             f"supernets: {_said({name: _size(own['size']) for name, own in each})}",
         ]
         images = {name: str(own["notes"][0]).removeprefix("images: ") for name, own in each}
-        return [*notes, f"images: {_said(images)}"]
+        truths = {name: f"sha256 {own['truth']['digest'][:12]}" for name, own in each}
+        return [*notes, f"images: {_said(images)}", f"truths: tables with {_said(truths)}"]
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write the table (Parquet) and the figure (PNG, PDF, CSV) into a folder."""
@@ -107,13 +111,13 @@ def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesRes
 
 def _shipped() -> SpacesResult:
     names = [name for name in record_names() if name.startswith(PREFIX)]
-    found = {name.removeprefix(PREFIX): read_record(name) for name in names}
+    scored = {name.removeprefix(PREFIX): read_record(name) for name in names}
+    truths, made = read_record(TRUTH_SCORES)
     # The paper's space first, as everywhere.
-    order = sorted(found, key=lambda name: (name != "nasbench201", name))
-    tasks = pd.concat([found[name][0] for name in order], ignore_index=True)
-    settings = {name: found[name][1] for name in order}
-    tasks = tasks.reindex(columns=list(TASKS))
-    return SpacesResult(tasks, settings, shipped=True)
+    order = sorted(scored, key=lambda name: (name != "nasbench201", name))
+    tables = [task_correlations(scored[name][0], truths[truths["space"] == name]) for name in order]
+    settings = {name: {**scored[name][1], "truth": made["truths"][name]} for name in order}
+    return SpacesResult(pd.concat(tables, ignore_index=True), settings, shipped=True)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -89,7 +89,7 @@ def test_without_a_truth_there_are_no_tasks():
 
 
 @pytest.mark.exhaustive
-def test_records_of_every_space_are_scores_and_tasks(data_dir, tmp_path: Path, monkeypatch):
+def test_records_of_every_space_are_scores(data_dir, tmp_path: Path, monkeypatch):
     asked = []
 
     def small(policies, seeds, **settings):
@@ -101,8 +101,8 @@ def test_records_of_every_space_are_scores_and_tasks(data_dir, tmp_path: Path, m
     making = RecordSettings(tmp_path / "runs", data_dir=data_dir, folder=tmp_path / "made")
     for space in SPACES_SCORED:
         made = [path.name for path in make_record(f"initial_{space}", making, (0,))]
-        assert made == [f"initial_{space}.parquet", f"tasks_{space}.parquet"]
-        assert str(data_dir) not in (tmp_path / "made" / f"tasks_{space}.json").read_text()
+        assert made == [f"initial_{space}.parquet"]
+        assert str(data_dir) not in (tmp_path / "made" / f"initial_{space}.json").read_text()
     assert [batch for _, _, batch in asked] == [256, 256, 128, 128, 256]
     assert asked[0][0] == (
         "zc-pt(nwot)",

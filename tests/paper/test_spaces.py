@@ -12,8 +12,10 @@ import opscore
 from opscore.analysis import is_bar
 from opscore.analysis.spaces import task_panels
 from opscore.cli import main
+from opscore.data.records import read_record
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings
+from opscore.experiments import OracleSettings, ScoringSettings
+from opscore.experiments.initial.result import InitialResult
 from opscore.experiments.initial.tasks import TASKS
 from opscore.paper.spaces import SpacesResult
 
@@ -32,6 +34,20 @@ def test_five_spaces_ship_as_measured_at_paper_size_with_four_seeds() -> None:
     drawn = result.tasks[~truths & ~result.tasks["policy"].map(is_bar)]
     assert drawn["rho"].notna().all()
     assert (drawn["n_seeds"] == 4).all()
+
+
+def test_what_ships_is_what_scoring_and_its_truth_would_give(data_dir: Path) -> None:
+    """Shipped scores and shipped truths, against the tables themselves."""
+    scores, settings = read_record("initial_nasbench201")
+    asked = ScoringSettings(tuple(settings["policies"]), data_dir=data_dir).resolved()
+    found = InitialResult(asked, scores).tasks
+    shipped = opscore.compare_spaces().tasks
+    keys = ["dataset", "policy", "reference"]
+    own = shipped[(shipped["space"] == "nasbench201")].set_index(keys)["rho"]
+    pd.testing.assert_series_equal(
+        own.loc[found.set_index(keys).index], found.set_index(keys)["rho"]
+    )
+    assert opscore.compare_spaces().settings["nasbench201"]["truth"]["split"] == "test"
 
 
 def test_bars_stand_beside_the_policies_on_every_truth() -> None:
@@ -115,6 +131,7 @@ def test_the_figure_shows_each_rho_at_its_task() -> None:
 
 def test_settings_are_told_apart_where_spaces_differ_in_them() -> None:
     own = {"size": "paper", "seeds": [0], "notes": ["images: noise; batch 4"]}
+    own["truth"] = {"digest": "0123456789abcdef"}
     result = SpacesResult(
         pd.DataFrame({name: [] for name in TASKS}), {"a": own, "b": {**own, "size": "cpu"}}, False
     )

@@ -22,7 +22,12 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
 from opscore.experiments.dependencies import made_with
-from opscore.experiments.initial.tasks import task_correlations
+from opscore.experiments.initial.tasks import (
+    REFERENCES,
+    knows_truth,
+    task_correlations,
+    truth_scores,
+)
 from opscore.experiments.settings import no_truth, truth_of
 from opscore.isolation import isolated
 from opscore.oracles import Truth
@@ -139,7 +144,9 @@ class InitialResult:
 
         Columns: :data:`opscore.experiments.initial.tasks.TASKS`.
         """
-        return task_correlations(self.scores, self.settings, asked=self.asked)
+        knowing = [name for name in dict.fromkeys(self.scores["policy"]) if knows_truth(str(name))]
+        truths = truth_scores(self.settings, dict.fromkeys([*REFERENCES, *map(str, knowing)]))
+        return task_correlations(self.scores, truths, asked=self.asked)
 
     @property
     def _first_stage(self) -> pd.DataFrame:

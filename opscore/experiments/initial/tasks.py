@@ -1,8 +1,12 @@
-"""The same scores against every truth that a space has: one table for all of its tasks."""
+"""The same scores against every truth that a space has: one table for all of its tasks.
+
+Scores of operations depend on no truth but for those of policies that know it. These are made for
+each task (:func:`truth_scores`); all else follows from the two tables (:func:`task_correlations`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pandas as pd
@@ -12,15 +16,21 @@ from opscore.analysis import Correlation
 from opscore.analysis.stages import scores_of_stage
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext, ScoringSettings, score_table
-from opscore.oracles import load_oracles
+from opscore.experiments.settings import truth_of
 from opscore.policies import find_family, make_policy
 from opscore.spaces import get_space
 
 #: What scores are compared with on each task.
 REFERENCES = ("best-acc", "avg-acc")
 
+#: What a task is.
+_TASK = {"space": "str", "dataset": "str", "split": "str"}
+
 #: One row per task, reference and policy.
-TASKS = {"space": "str", "dataset": "str", "split": "str", **schema.CORRELATION}
+TASKS = {**_TASK, **schema.CORRELATION}
+
+#: Scores of operations by what is known of a task: one row per task, policy, edge and operation.
+TRUTHS = {**_TASK, **schema.SCORES}
 
 
 def tasks_of(settings: ScoringSettings) -> list[str]:
@@ -29,63 +39,64 @@ def tasks_of(settings: ScoringSettings) -> list[str]:
     At the settings' split and length of training; with ``allow_partial`` those too that lack some
     architectures. Empty where the space has no truth.
     """
-    truth = settings.oracle
-    if not truth.known:
+    if not settings.oracle.known:
         return []
-    found = load_oracles(
-        settings.space,
-        truth.split,
-        truth.epochs,
-        truth.source,
-        settings.data_dir,
-        allow_partial=truth.allow_partial,
-    )
-    return list(dict.fromkeys([str(truth.dataset), *found]))
+    return list(dict.fromkeys([str(settings.oracle.dataset), *truth_of(settings).tables]))
 
 
-def _knows_truth(policy: str) -> bool:
-    """Whether a policy's scores are another task's with another truth; not of unknown names."""
+def knows_truth(policy: str) -> bool:
+    """Whether a policy has other scores with another truth; not of names that are unknown here."""
     try:
         return "oracle" in find_family(policy)[0].policy.uses
     except UserError:
         return False
 
 
-def task_correlations(
-    scores: pd.DataFrame,
-    settings: ScoringSettings,
-    references: Sequence[str] = REFERENCES,
-    *,
-    asked: tuple[str, ...] | None = None,
-) -> pd.DataFrame:
-    """How scores of A_0 agree with the truth of every task of the space.
-
-    Scores depend on no truth, so one table of them answers for all tasks.
+def truth_scores(settings: ScoringSettings, policies: Iterable[str] = REFERENCES) -> pd.DataFrame:
+    """Scores of A_0 by policies that need no seed, on every task of the space.
 
     Args:
-        scores: a score table (schema SCORES); rows of policies that know the truth, such as the
-            best fixed order in hindsight, are made anew for each task.
         settings: resolved settings; split, source, reduction and length are taken from them.
-        references: policies that know the truth.
-        asked: the policies whose tests are a family, see :class:`opscore.analysis.Correlation`.
+        policies: their names.
 
     Returns:
-        A frame with columns :data:`TASKS`, without rows where the space has no truth.
+        A frame with columns :data:`TRUTHS`, without rows where the space has no truth.
     """
     space = get_space(settings.space)
-    initial = scores[scores["iteration"] == 0]
-    names = dict.fromkeys([*references, *(str(name) for name in initial["policy"])])
-    knowing = [name for name in names if name in references or _knows_truth(name)]
-    own = initial[~initial["policy"].isin(knowing)]
     tables = []
     for task in tasks_of(settings):
         oracle = replace(settings.oracle, dataset=task)
         context = ScoringContext(replace(settings, oracle=oracle), 0)
-        truths = [score_table(make_policy(name, context), space, None) for name in knowing]
-        rows = scores_of_stage(pd.concat([*truths, own], ignore_index=True), space)
+        own = [score_table(make_policy(name, context), space, None) for name in policies]
+        named = {"space": space.name, "dataset": task, "split": oracle.split}
+        tables.append(pd.concat(own, ignore_index=True).assign(**named))
+    if not tables:
+        return pd.DataFrame({name: [] for name in TRUTHS}).astype(TRUTHS)
+    return pd.concat(tables, ignore_index=True)[list(TRUTHS)].astype(TRUTHS)
+
+
+def task_correlations(
+    scores: pd.DataFrame, truths: pd.DataFrame, *, asked: tuple[str, ...] | None = None
+) -> pd.DataFrame:
+    """How scores of A_0 agree with the truth of every task of the space.
+
+    Args:
+        scores: a score table (schema SCORES); rows of policies that ``truths`` has are left out.
+        truths: what :func:`truth_scores` gives, :data:`REFERENCES` among its policies.
+        asked: the policies whose tests are a family, see :class:`opscore.analysis.Correlation`.
+
+    Returns:
+        A frame with columns :data:`TASKS`, without rows where there is no truth.
+    """
+    initial = scores[scores["iteration"] == 0]
+    tables = []
+    for (name, dataset, split), known in truths.groupby(list(_TASK), sort=False):
+        space = get_space(str(name))
+        own = initial[~initial["policy"].isin(known["policy"])]
+        rows = pd.concat([schema.conform(known, "scores"), own], ignore_index=True)
         correlation = Correlation(asked=asked, weightless=space.weightless)
-        found = correlation(rows, references=list(references))
-        tables.append(found.assign(space=space.name, dataset=task, split=oracle.split))
+        found = correlation(scores_of_stage(rows, space), references=list(REFERENCES))
+        tables.append(found.assign(space=str(name), dataset=str(dataset), split=str(split)))
     if not tables:
         return pd.DataFrame({name: [] for name in TASKS}).astype(TASKS)
     return pd.concat(tables, ignore_index=True)[list(TASKS)].astype(TASKS)
