@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from opscore.analysis.side_by_side import new_figure, write_heading
+from opscore.analysis.drawn import Drawn
+from opscore.analysis.side_by_side import write_heading
 
 #: Colours of the two policies that the toy model compares.
 _POLICY_COLOURS = ("#2f5d8a", "#c8553d")
@@ -22,7 +23,7 @@ def toy_panels(measured: pd.DataFrame, published: pd.DataFrame, *, note: str = "
         published: the same columns, as published.
         note: what the numbers are, added in small print.
     """
-    figure = new_figure(11.5, 4.8)
+    figure = Drawn(11.5, 4.8)
     left, right = figure.subplots(1, 2)
     styles = {"clean": ("-", "o"), "faithful": (":", "s")}
     policies = list(dict.fromkeys(measured["policy"]))
@@ -69,7 +70,7 @@ def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: 
         correlation: columns epoch, rho (mean over seeds), rho_low, rho_high (least and most).
         note: what the numbers are, added in small print.
     """
-    figure = new_figure(11.5, 4.8)
+    figure = Drawn(11.5, 4.8)
     left, right = figure.subplots(1, 2)
     truth = curves.groupby("op", sort=False)["best_acc"].first().sort_values(ascending=False)
     colours = sns.color_palette("colorblind", len(truth))

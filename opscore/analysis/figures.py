@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 from numpy.typing import NDArray
 
+from opscore.analysis.drawn import Drawn
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
 
@@ -239,8 +239,7 @@ def save_undated(figure: Figure, path: Path, form: str, *, dpi: int) -> None:
 
 def _new_axes(width: float, height: float) -> Axes:
     """Axes on a figure of its own, which pyplot never sees: no global state, no display."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Drawn(width, height)
     return figure.subplots()
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from opscore.analysis.drawn import Drawn
 from opscore.analysis.figures import write_title
 from opscore.analysis.side_by_side import write_heading
 
@@ -123,8 +122,7 @@ def figure4(points: pd.DataFrame, ends: pd.DataFrame, *, note: str = "") -> Axes
 
     Returns the left axes.
     """
-    figure = Figure(figsize=(11.4, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Drawn(11.4, 4.8)
     left: Axes
     right: Axes
     left, right = figure.subplots(1, 2)
@@ -176,8 +174,7 @@ def _names(rows: pd.DataFrame, label: str) -> list[str]:
 
 
 def _axes(width: float, height: float) -> Axes:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Drawn(width, height)
     return figure.subplots()
 
 

@@ -11,20 +11,14 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from opscore.analysis.drawn import Drawn
 
 PUBLISHED = "published"
 
 #: Colour and marker of each source, published first.
 _STYLES = (("#c8553d", "D"), ("#2f5d8a", "o"), ("#4f8a4f", "s"), ("#7d5ba6", "^"))
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """A figure that pyplot never sees: no global state, no display."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def agreement_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
@@ -37,7 +31,7 @@ def agreement_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
     """
     references = list(dict.fromkeys(frame["reference"]))
     policies = _by_agreement(frame, references[0])
-    figure = new_figure(5.6 * len(references) + 1, 2.6 + 0.46 * len(policies))
+    figure = Drawn(5.6 * len(references) + 1, 2.6 + 0.46 * len(policies))
     panels = figure.subplots(1, len(references), sharey=True, squeeze=False)[0]
     for axes, reference in zip(panels, references, strict=True):
         _agreement(axes, frame[frame["reference"] == reference], policies)
@@ -81,7 +75,7 @@ def matrix_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
     """
     sources = list(dict.fromkeys(frame["source"]))
     sizes = [frame.loc[frame["source"] == source, "policy"].nunique() for source in sources]
-    figure = new_figure(2.2 * len(sources) + 0.58 * sum(sizes), 3.0 + 0.52 * max(sizes))
+    figure = Drawn(2.2 * len(sources) + 0.58 * sum(sizes), 3.0 + 0.52 * max(sizes))
     ratios = [size + 3 for size in sizes]
     panels = figure.subplots(1, len(sources), squeeze=False, width_ratios=ratios)[0]
     for axes, source in zip(panels, sources, strict=True):
@@ -124,7 +118,7 @@ def line_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
     policies = list(dict.fromkeys(frame["policy"]))
     palette = sns.color_palette("colorblind", 10) + sns.color_palette("dark", 10)
     colours = dict(zip(policies, palette, strict=False))
-    figure = new_figure(5.2 * len(sources), 5.6)
+    figure = Drawn(5.2 * len(sources), 5.6)
     panels = figure.subplots(1, len(sources), sharey=True, squeeze=False)[0]
     for axes, source in zip(panels, sources, strict=True):
         rows = frame[frame["source"] == source]
@@ -183,7 +177,7 @@ def table1_strip(frame: pd.DataFrame, *, note: str = "") -> Figure:
     best = frame.groupby("policy", sort=False)["error"].median()
     policies = [str(name) for name in best.sort_values(ascending=False).index]
     places = {policy: place for place, policy in enumerate(policies)}
-    figure = new_figure(8.6, 2.4 + 0.42 * len(policies))
+    figure = Drawn(8.6, 2.4 + 0.42 * len(policies))
     axes = figure.subplots()
     for number, (source, (colour, marker)) in enumerate(zip(sources, _STYLES, strict=False)):
         rows = frame[frame["source"] == source]

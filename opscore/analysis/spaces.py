@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from opscore.analysis.bars import HINDSIGHT, is_bar
-from opscore.analysis.side_by_side import new_figure, write_heading
+from opscore.analysis.drawn import Drawn
+from opscore.analysis.side_by_side import write_heading
 
 #: Policies that know the truth: they draw nothing, and stand in grey beside the others.
 _TRUTHS = ("best-acc", "avg-acc")
@@ -35,7 +36,7 @@ def task_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
     names = [str(name) for name in dict.fromkeys(frame["policy"])]
     policies = [name for name in names if name not in _TRUTHS and not is_bar(name)]
     lines = max(len(policies), 1) + any(name in _BARS for name in names)
-    figure = new_figure(5.2 * len(references) + 2.2, 2.4 + len(tasks) * (0.22 + 0.11 * lines))
+    figure = Drawn(5.2 * len(references) + 2.2, 2.4 + len(tasks) * (0.22 + 0.11 * lines))
     panels = figure.subplots(1, len(references), sharey=True, squeeze=False)[0]
     for axes, reference in zip(panels, references, strict=True):
         rows = frame[frame["reference"] == reference]

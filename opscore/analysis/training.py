@@ -6,8 +6,8 @@ import textwrap
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from opscore.analysis.drawn import Drawn
 
 _TRAIN, _TEST = "#2f5d8a", "#c8553d"
 
@@ -19,8 +19,7 @@ def training_curves(log: pd.DataFrame, *, note: str = "") -> Axes:
         log: epoch, train_accuracy and test_accuracy, percent.
         note: what the numbers are, in small print below.
     """
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Drawn(6.4, 4.2)
     axes = figure.add_subplot()
     marker = "o" if len(log) < 30 else ""
     for column, label, colour in (

@@ -222,7 +222,7 @@ def export(
     for each in written:
         console.print(
             f"wrote {each.path}: {each.format}, logits within {each.difference:.0e} of the "
-            "network's",
+            f"network's, whose own rounding is {each.rounding:.0e}",
             highlight=False,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +14,9 @@ from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.result import InitialResult
 from opscore.experiments.initial.tasks import task_correlations
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: How the names of the shipped score tables begin; the space follows.
 PREFIX = "initial_"
@@ -67,16 +70,17 @@ class SpacesResult:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write the table (Parquet) and the figure (PNG, PDF, CSV) into a folder."""
-        target = Path(folder)
-        return [write_table(target / "spaces.parquet", self.tasks), *self.figure(target / "spaces")]
-
-    def figure(self, stem: Path | str) -> list[Path]:
-        """Every policy's rho on every task, as PNG, PDF and CSV."""
         from opscore.analysis.figures import save_figure
+
+        target = Path(folder)
+        table = write_table(target / "spaces.parquet", self.tasks)
+        return [table, *save_figure(self.figure(), target / "spaces", self.tasks)]
+
+    def figure(self) -> Figure:
+        """Every policy's rho on every task; its ``savefig`` writes it into a file."""
         from opscore.analysis.spaces import task_panels
 
-        figure = task_panels(self.tasks, note="\n".join(self.notes()))
-        return save_figure(figure, Path(stem), self.tasks)
+        return task_panels(self.tasks, note="\n".join(self.notes()))
 
 
 def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesResult:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import pytest
 import torch
+from torch import nn
 
 from opscore.cli import main
+from opscore.errors import UserError
+from opscore.spaces import get_space
+from opscore.supernets import export, find_target
 
 
 def run(*arguments):
@@ -82,6 +87,29 @@ def test_export_reads_back_what_it_writes(tmp_path, capsys):
     assert content["size"]["params"] > 0
     program = torch.export.load(tmp_path / "nasbench201-cifar10.pt2").module()
     assert program(torch.zeros(5, 3, 32, 32)).shape == (5, 10)
+
+
+class Amplifying(nn.Module):
+    """A network whose rounding in single precision is a thousandth of its logits."""
+
+    def forward(self, images):
+        return (images.mean((2, 3)) + 3000) - 3000
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(1.0, True), (1.01, False)])
+def test_a_file_may_be_off_by_what_rounding_makes_and_no_more(tmp_path, monkeypatch, factor, kept):
+    def write(network, built, architecture, images, path):
+        path.write_text("")
+        return factor * network.double()(images.double())
+
+    monkeypatch.setitem(export.FORMATS, "json", write)
+    built = find_target("nasbench-macro")
+    state = get_space("nasbench-macro").parse("22212220")
+    with nullcontext() if kept else pytest.raises(UserError, match=r"is not kept: .* rounding"):
+        found = export.export(Amplifying(), built, state, tmp_path, "json")
+        assert found.difference > export.TOLERANCE
+        assert found.rounding > export.TOLERANCE
+    assert len(list(tmp_path.iterdir())) == kept
 
 
 def test_train_then_export_its_weights(tmp_path, capsys):

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 import opscore
@@ -213,6 +214,14 @@ def test_results_are_saved_as_tables_and_a_figure(tmp_path, result):
     }  # fmt: skip
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), result.scores)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "decisions.parquet"), result.decisions)
+
+
+def test_a_figure_is_matplotlibs_and_a_notebook_shows_it(tmp_path, result):
+    figure = result.figure("conditional")
+    assert isinstance(figure, Figure)
+    figure.savefig(tmp_path / "mine.svg")
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.svg"]
 
 
 def test_the_record_is_plain_and_says_how_supernets_were_trained():

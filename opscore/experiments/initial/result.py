@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -38,6 +38,9 @@ from opscore.rng import as_seeds
 from opscore.runs.run import complete
 from opscore.runs.store import Outcome, RunStore, provenance
 from opscore.spaces import SearchSpace, get_space
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Called with each unit's table as it comes in.
 OnDone = Callable[[Unit, pd.DataFrame], object]
@@ -200,31 +203,36 @@ class InitialResult:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
+        from opscore.analysis.figures import save_figure
+
         target = Path(folder)
         names = ["scores", "correlation", "differences", "selection", "tasks"]
         written = [write_table(target / f"{name}.parquet", getattr(self, name)) for name in names]
         if not self.correlation.empty:
-            written += self.figure(target / "figure2_left")
-        if not self.against("best-acc").empty:
-            written += self.bars(target / "best_acc")
+            written += save_figure(self.figure(), target / "figure2_left", self.correlation)
+        if not (rows := self.against("best-acc")).empty:
+            written += save_figure(self.bars(), target / "best_acc", rows)
         return written
 
-    def figure(self, stem: Path | str) -> list[Path]:
-        """Figure 2 (left): the correlation matrix as PNG, PDF and CSV, under this path's name."""
-        from opscore.analysis.figures import correlation_matrix, save_figure
+    def figure(self) -> Figure:
+        """Figure 2 (left), the correlation matrix; its ``savefig`` writes it into a file."""
+        from opscore.analysis.drawn import figure_of
+        from opscore.analysis.figures import correlation_matrix
 
-        axes = correlation_matrix(self.correlation, note=self._figure_note())
-        return save_figure(axes.figure, Path(stem), self.correlation)
+        return figure_of(correlation_matrix(self.correlation, note=self._figure_note()))
 
-    def bars(self, stem: Path | str, reference: str = "best-acc") -> list[Path]:
+    def bars(self, reference: str = "best-acc") -> Figure:
         """Each policy against one reference, with intervals, beside the published values."""
-        from opscore.analysis.figures import correlation_bars, save_figure
+        from opscore.analysis.drawn import figure_of
+        from opscore.analysis.figures import correlation_bars
 
-        rows = self.against(reference)
         axes = correlation_bars(
-            rows, reference, published=self.published(reference), note=self._figure_note()
+            self.against(reference),
+            reference,
+            published=self.published(reference),
+            note=self._figure_note(),
         )
-        return save_figure(axes.figure, Path(stem), rows)
+        return figure_of(axes)
 
     def _figure_note(self) -> str:
         return "; ".join(["measured", *self.measured_with()])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -29,6 +29,9 @@ from opscore.policies import make_policy
 from opscore.published import published_progressive, side_by_side
 from opscore.runs.store import provenance
 from opscore.spaces import SearchSpace, State, get_space
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The truth; always followed as a policy too.
 REFERENCE = "best-acc"
@@ -179,6 +182,8 @@ class ProgressiveResult:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write tables (Parquet), the Figure 2 (right) picture and its CSV into a folder."""
+        from opscore.analysis.figures import save_figure
+
         target = Path(folder)
         tables = {
             "scores": self.scores,
@@ -189,11 +194,18 @@ class ProgressiveResult:
         paths = [write_table(target / f"{name}.parquet", table) for name, table in tables.items()]
         if tables["correlation"].empty:
             return paths
-        return [*paths, *self.figure(target / "figure2_right")]
+        return [
+            *paths,
+            *save_figure(self.figure(), target / "figure2_right", tables["correlation"]),
+        ]
 
-    def figure(self, stem: Path | str, oracle: str | None = None) -> list[Path]:
-        """Figure 2 (right): one line per policy, as PNG, PDF and CSV, under this path's name."""
-        from opscore.analysis.figures import correlation_lines, save_figure
+    def figure(self, oracle: str | None = None) -> Figure:
+        """Figure 2 (right), one line per policy; its ``savefig`` writes it into a file.
+
+        ``oracle``: 'initial' or 'conditional', see :meth:`correlation`; that of the call if None.
+        """
+        from opscore.analysis.drawn import figure_of
+        from opscore.analysis.figures import correlation_lines
 
         mode = oracle or self.oracle_mode
         frame = self.correlation(mode)
@@ -205,7 +217,7 @@ class ProgressiveResult:
             edges.index.tolist(),
             [f"{t}\n{n} edge{'' if n == 1 else 's'}" for t, n in edges.items()],
         )
-        return save_figure(axes.figure, Path(stem), frame)
+        return figure_of(axes)
 
     @cached_property
     def _initial(self) -> InitialResult:

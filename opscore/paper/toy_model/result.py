@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -28,6 +28,9 @@ from opscore.proxies import MEANINGS
 from opscore.published import toy_model as published_toy_model
 from opscore.runs.run import complete
 from opscore.runs.store import RunStore, provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The record that the package ships.
 RECORD = "toy_model"
@@ -77,22 +80,23 @@ class ToyResult:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write scores and table (Parquet, CSV), and the figure, into a folder."""
+        from opscore.analysis.figures import save_figure
+
         target = Path(folder)
         paths = [target / f"toy_model_{name}.parquet" for name in ("scores", "summary")]
         for path, table in zip(paths, (self.scores, self.against_published()), strict=True):
             write_table(path, table)
-        return [*paths, *self.figure(target / "toy_model")]
+        table = self.against_published()
+        return [*paths, *save_figure(self.figure(), target / "toy_model", table)]
 
-    def figure(self, stem: Path | str) -> list[Path]:
-        """Agreement and rank of skip_connect against depth, as PNG, PDF and CSV."""
+    def figure(self) -> Figure:
+        """Agreement and rank of skip_connect against depth; its ``savefig`` writes a file."""
         from opscore.analysis.case_studies import toy_panels
-        from opscore.analysis.figures import save_figure
 
         table = self.against_published()
-        figure = toy_panels(
+        return toy_panels(
             table[table["policy"] != BEST_NWOT], published_toy_model(), note="; ".join(self.notes())
         )
-        return save_figure(figure, Path(stem), table)
 
 
 @progress.shows_progress
