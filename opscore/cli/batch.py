@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from opscore.cli.common import JobsOption, JsonOption, QuietOption, console, print_json
+from opscore.cli.common import (
+    FinishedOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    RetriesOption,
+    console,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from opscore.grids.call import BatchResult
@@ -28,16 +36,8 @@ def batch(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running dask scheduler.")
     ] = None,
-    finished: Annotated[
-        str,
-        typer.Option(
-            help="Cells that were tried before: only-missing computes those without a result, "
-            "always computes all again, never leaves failed ones too, only-cache computes nothing."
-        ),
-    ] = "only-missing",
-    retries: Annotated[
-        int, typer.Option(help="How often a cell that failed is tried again at once.")
-    ] = 0,
+    finished: FinishedOption = "only-missing",
+    retries: RetriesOption = 0,
     shard: Annotated[
         str | None, typer.Option(help="Run the i-th of n parts, i/n, for instance 1/4.")
     ] = None,

@@ -58,6 +58,16 @@ DeviceOption = Annotated[
     str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
 ]
 JobsOption = Annotated[int, typer.Option(help="Worker processes.")]
+FinishedOption = Annotated[
+    str,
+    typer.Option(
+        help="Runs that were tried before: only-missing computes those without a result, always "
+        "computes all again, never leaves failed ones too, only-cache computes nothing."
+    ),
+]
+RetriesOption = Annotated[
+    int, typer.Option(help="How often a run that failed is tried again at once.")
+]
 RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.", callback=writable)]
 PoliciesOption = Annotated[
     str, typer.Option(help="Policies, as the paper names them, separated by commas.")

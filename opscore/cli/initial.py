@@ -78,8 +78,7 @@ def initial(
         result = run_initial(
             names,
             seeds,
-            store=grid.runs,
-            jobs=grid.jobs,
+            **grid.calls,
             baselines=baselines,
             **settings,
         )

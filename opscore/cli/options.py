@@ -15,10 +15,12 @@ from opscore.cli.common import (
     BatchSizeOption,
     DataDirOption,
     DeviceOption,
+    FinishedOption,
     ImagesOption,
     JobsOption,
     OracleSourceOption,
     QuietOption,
+    RetriesOption,
     RunsOption,
     SeedsOption,
     SizeOption,
@@ -104,12 +106,24 @@ class OracleOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Which seeds are run, where they are kept, and by how many processes."""
+    """Which seeds are run, where they are kept, by how many processes, and which again."""
 
     seeds: SeedsOption = "0"
     jobs: JobsOption = 1
     runs: RunsOption = Path("runs")
+    finished: FinishedOption = "only-missing"
+    retries: RetriesOption = 0
     quiet: QuietOption = False
+
+    @property
+    def calls(self) -> dict[str, Any]:
+        """Where runs are kept and how they are carried out, as the functions take it."""
+        return {
+            "store": self.runs,
+            "jobs": self.jobs,
+            "finished": self.finished,
+            "retries": self.retries,
+        }
 
     @property
     def seed_list(self) -> tuple[int, ...]:

@@ -94,8 +94,7 @@ def progressive(
             order=_parse_order(order),
             retrain_epochs=_parse_epochs(retrain_epochs),
             oracle_mode=oracle,
-            store=grid.runs,
-            jobs=grid.jobs,
+            **grid.calls,
             **settings,
         )
     written = [] if out is None else result.save(out)

@@ -125,8 +125,7 @@ def search(
         result = run_search(
             names,
             seeds,
-            store=grid.runs,
-            jobs=grid.jobs,
+            **grid.calls,
             **settings,
         )
     written = [] if out is None else result.save(out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import joblib
 
-from opscore.errors import UserError
+from opscore.errors import UserError, unknown
 
 #: Backends, and what each is.
 BACKENDS = {
@@ -17,6 +17,14 @@ BACKENDS = {
     "threading": "threads of this process",
     "dask": "workers of a dask cluster; one of this machine unless a scheduler is named",
 }
+
+
+def check_backend(backend: str, scheduler: str | None) -> None:
+    """UserError for a backend that there is not, or one that has no scheduler and is given one."""
+    if backend not in BACKENDS:
+        raise unknown("backend", str(backend), BACKENDS)
+    if scheduler is not None and backend != "dask":
+        raise UserError(f"backend '{backend}' has no scheduler; dask has")
 
 
 @contextmanager
@@ -30,8 +38,6 @@ def backend_ready(backend: str, jobs: int, scheduler: str | None = None) -> Iter
 
     UserError when its package is not installed, or the cluster cannot be reached.
     """
-    if scheduler is not None and backend != "dask":
-        raise UserError(f"backend '{backend}' has no scheduler; dask has")
     with ExitStack() as stack:
         if backend == "dask":
             stack.enter_context(_dask(jobs, scheduler))

@@ -8,39 +8,25 @@ nor on the backend: a worker has the same number of threads in all of them.
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import torch
-from threadpoolctl import threadpool_limits
 
 from opscore import progress
-from opscore.data.files import REFUSALS, reason_of, refusal_of, writable_folder
-from opscore.errors import OpscoreError, UserError, note, unknown, whole_number
+from opscore.data.files import writable_folder
+from opscore.errors import UserError
 from opscore.fingerprint import named_once
-from opscore.grids.backends import BACKENDS, backend_ready
+from opscore.grids.backends import backend_ready, check_backend
 from opscore.grids.grid import Cell, Grid
 from opscore.isolation import isolated
+from opscore.runs.loop import End, Manner, ends, known
 from opscore.runs.reading import StoredRun, stored_runs
-from opscore.runs.run import work
-from opscore.runs.store import DamagedRunError, RunStore
-from opscore.runs.upkeep import clean
-from opscore.runs.workers import WorkerKilledError, in_workers
-
-#: What to do with cells that were tried before.
-FINISHED = {
-    "only-missing": "compute the cells without a result, failed ones again",
-    "always": "compute every cell again, and replace its result",
-    "never": "compute only cells that were never tried, and leave failed ones as they are",
-    "only-cache": "compute nothing, and say what is missing",
-}
+from opscore.runs.store import RunStore
 
 #: One row per cell, in the grid's order (:attr:`BatchResult.cells`).
 CELLS = {
@@ -54,20 +40,6 @@ CELLS = {
     "seconds": "float64",  # that it took; before it is done: that it will take, where known
     "error": "str",
 }
-
-
-class StoreFullError(OpscoreError):
-    """The store cannot be written any more."""
-
-
-class End(NamedTuple):
-    """How a cell ended, as its worker tells."""
-
-    place: int
-    status: str
-    seconds: float
-    error: str
-    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +110,8 @@ def batch(
         jobs: workers. Results do not depend on it.
         backend: 'loky' (processes), 'threading' or 'dask'.
         scheduler: address of a dask scheduler; None starts one here.
-        finished: what to do with cells that were tried before, one of :data:`FINISHED`.
+        finished: what to do with cells that were tried before, one of
+            :data:`opscore.runs.loop.FINISHED`.
         retries: how often a cell that failed is tried again at once.
         shard: 'i/n' runs the i-th of n parts of the grid, i from 1; :func:`opscore.runs.upkeep.
             merge` puts their stores together.
@@ -149,33 +122,27 @@ def batch(
         UserError: a name, a setting or an option is wrong; nothing has been computed then.
         StoreFullError: the store cannot be written any more; what is finished stays.
     """
-    _check(jobs, backend, finished, retries, threads)
-    store = _store(out)
-    cells = in_shard(Grid.of(grid).cells(store.root / "supernets"), shard)
+    check_backend(backend, scheduler)
+    manner = Manner(jobs, finished, retries, threads, backend, alone=True)
+    store, cells = _asked(grid, out, shard)
     cells = [_on_device(cell, place) for place, cell in enumerate(cells)]
     if finished != "only-cache":
         writable_folder(store.root)
     rows = [_row(cell) for cell in cells]
-    missing = []
-    progress.plan([cell.label for cell in cells])
-    for place, cell in enumerate(cells):
-        known = None if finished == "always" else _known(cell, store, finished)
-        if known is None:
-            missing.append(place)
-            continue
-        rows[place] |= known
-        progress.found(cell.label)
-        if on_cell is not None:
-            on_cell(rows[place])
-    if finished != "only-cache" and missing:
-        work_list = _WorkList(cells, store, retries, anew=finished == "always")
-        with backend_ready(backend, jobs, scheduler):
-            for end in work_list.run(missing, jobs, backend, threads):
-                rows[end.place] |= {
-                    "status": end.status, "seconds": end.seconds, "error": end.error,
-                }  # fmt: skip
-                if on_cell is not None:
-                    on_cell(rows[end.place])
+    for end in ends(
+        [cell.run for cell in cells],
+        store,
+        manner,
+        keys=[(cell.key, cell.piece_key) for cell in cells],
+        labels=[cell.label for cell in cells],
+        ready=partial(backend_ready, backend, jobs, scheduler),
+    ):
+        cell = cells[end.place]
+        if isinstance(end.error, UserError):  # that is this cell's, and the others go on
+            store.keep_error(cell.key, end.error)
+        rows[end.place] |= _ended(cell, end, store)
+        if on_cell is not None and end.status != "missing":
+            on_cell(rows[end.place])
     return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), store)
 
 
@@ -192,15 +159,24 @@ def planned(
     same policy took in this store, in the same space and size if there are any; missing where
     nothing is known.
     """
-    _check(1, "loky", finished, 0, 1)
-    store = _store(out)
-    cells = in_shard(Grid.of(grid).cells(store.root / "supernets"), shard)
+    manner = Manner(finished=finished, alone=True)
+    store, cells = _asked(grid, out, shard)
     guess = _Estimate(stored_runs(store) if store.root.is_dir() else [])
     rows = []
     for cell in cells:
-        known = None if finished == "always" else _known(cell, store, finished, mend=False)
-        rows.append(_row(cell) | (known or {"seconds": guess.seconds(cell)}))
+        end = None if finished == "always" else known(0, store, cell.key, manner, mend=False)
+        more = {"seconds": guess.seconds(cell)} if end is None else _ended(cell, end, store)
+        rows.append(_row(cell) | more)
     return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), store)
+
+
+def _asked(
+    grid: Grid | Path | str | Mapping[str, Any], out: RunStore | Path | str, shard: str | None
+) -> tuple[RunStore, list[Cell]]:
+    """The store, and the cells of this part of the grid."""
+    store = out if isinstance(out, RunStore) else RunStore(out)
+    store.check()
+    return store, in_shard(Grid.of(grid).cells(store.root / "supernets"), shard)
 
 
 def in_shard(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
@@ -218,21 +194,6 @@ def in_shard(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
 
 def _is_count(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
-
-
-def _check(jobs: int, backend: str, finished: str, retries: int, threads: int) -> None:
-    for name, value, least in (("jobs", jobs, 1), ("retries", retries, 0), ("threads", threads, 1)):
-        whole_number(value, name, least)
-    if backend not in BACKENDS:
-        raise unknown("backend", str(backend), BACKENDS)
-    if finished not in FINISHED:
-        raise unknown("way with finished cells", str(finished), FINISHED)
-
-
-def _store(out: RunStore | Path | str) -> RunStore:
-    store = out if isinstance(out, RunStore) else RunStore(out)
-    store.check()
-    return store
 
 
 def _row(cell: Cell) -> dict[str, Any]:
@@ -261,163 +222,18 @@ def _on_device(cell: Cell, place: int) -> Cell:
     )
 
 
-def _known(
-    cell: Cell, store: RunStore, finished: str, *, mend: bool = True
-) -> dict[str, Any] | None:
-    """What the store says of a cell; None when it is to be computed.
-
-    A damaged run is removed, to be computed again; with ``mend`` false it only counts as missing.
-    """
-    try:
-        outcome = store.outcome(cell.key)
+def _ended(cell: Cell, end: End, store: RunStore) -> dict[str, Any]:
+    """What a row says of the end of its cell."""
+    seconds, error = end.seconds, ""
+    if end.found and end.status == "finished":
         record = store.record(cell.key) or {}
-    except DamagedRunError as error:
-        if finished == "only-cache" or not mend:
-            return None
-        note(f"{error}; it is computed again")
-        clean(store, [cell.name])
-        return None
-    spent = StoredRun(cell.name, store.path(cell.key), "finished", record).seconds
-    seconds = float("nan") if spent is None else spent
-    if outcome is not None:
-        return {"status": "finished", "found": True, "seconds": seconds}
-    if finished in {"never", "only-cache"} and record.get("status") == "failed":
-        return {"status": "failed", "found": True, "error": "; ".join(record.get("failed", []))}
-    return None
-
-
-class _WorkList:
-    """Cells that are to be computed, and what became of them so far."""
-
-    def __init__(self, cells: Sequence[Cell], store: RunStore, retries: int, *, anew: bool) -> None:
-        self.cells = cells
-        self.store = store
-        self.retries = retries
-        self.anew = anew
-
-    def run(self, places: Sequence[int], jobs: int, backend: str, threads: int) -> Iterator[End]:
-        """Compute cells; their ends as they come in."""
-        if backend == "loky" and jobs == 1:
-            with limited(threads):
-                for place in places:
-                    yield self._checked(compute(*self._call(place, None)))
-            return
-        with tempfile.TemporaryDirectory(prefix="opscore-batch-") as marks:
-            yield from self._in_pool(list(places), jobs, backend, threads, Path(marks))
-
-    def _in_pool(
-        self, pending: list[int], jobs: int, backend: str, threads: int, marks: Path
-    ) -> Iterator[End]:
-        """Compute cells in workers; those that were running when one was killed go on alone."""
-        deaths: Counter[int] = Counter()
-        pool = pending
-        alone: list[int] = []
-        idle = 0
-        while pool or alone:
-            now = pool or alone[:1]
-            before = len(pool) + len(alone)
-            try:
-                for end in self._ends(now, min(jobs, len(now)), backend, threads, marks):
-                    pool = [place for place in pool if place != end.place]
-                    alone = [place for place in alone if place != end.place]
-                    yield self._checked(end)
-            except WorkerKilledError as error:
-                running = [place for place in now if (marks / str(place)).exists()]
-                for place in running:
-                    (marks / str(place)).unlink(missing_ok=True)
-                    deaths[place] += 1
-                alone = [*alone, *(place for place in running if place not in alone)]
-                pool = [place for place in pool if place not in running]
-                idle = 0 if running or len(pool) + len(alone) < before else idle + 1
-                if idle > 2:
-                    raise
-                # One death may be another cell's doing; one that died alone did it.
-                lost = [p for p in alone if deaths[p] > 1 + self.retries and now == [p]]
-                for place in lost:
-                    alone.remove(place)
-                    yield self._lost(place, error)
-
-    def _ends(
-        self, places: Sequence[int], jobs: int, backend: str, threads: int, marks: Path
-    ) -> Iterator[End]:
-        calls = (self._call(place, marks / str(place)) for place in places)
-        if backend == "loky":
-            jobs = max(
-                2, jobs
-            )  # with one, joblib computes in this process, which would die instead
-        return in_workers(jobs, compute, calls, threads=threads, backend=backend)
-
-    def _call(self, place: int, mark: Path | None) -> tuple[Any, ...]:
-        cell = self.cells[place]
-        return place, cell, self.store.root.resolve(), self.retries, self.anew, mark
-
-    def _lost(self, place: int, error: Exception) -> End:
-        """A cell whose worker was killed each time, kept as failed."""
-        cell = self.cells[place]
-        why = OpscoreError("its worker process was killed, for instance because memory ran out")
-        self.store.keep_error(cell.key, why.with_traceback(error.__traceback__))
-        return End(place, "failed", float("nan"), f"OpscoreError: {why}")
-
-    def _checked(self, end: End) -> End:
-        if end.full:
-            raise StoreFullError(
-                f"cannot write into {self.store.root}: {end.error}; what is finished is kept: make "
-                "room, and the same command goes on from it"
-            )
-        return end
-
-
-def compute(place: int, cell: Cell, root: Path, retries: int, anew: bool, mark: Path | None) -> End:
-    """Compute one cell, here and now, and keep what it gave, be it an error.
-
-    mark: a file that is there while the cell runs.
-    """
-    if mark is not None:
-        mark.touch()
-    store = RunStore(root)
-    begun = time.perf_counter()
-    failure: Exception | None = None
-    for _ in range(1 + retries):
-        try:
-            outcome = work(cell.run, store, cell.key, cell.piece_key, label=cell.label, anew=anew)
-            why = "; ".join(dict.fromkeys(outcome.failed))
-            failure = OpscoreError(why) if why else None
-        except Exception as error:  # whatever it is, it is this cell's, and the others go on
-            failure = error
-            if (full := _full(error, root)) is not None:
-                return End(place, "failed", 0.0, full, full=True)
-            if isinstance(error, UserError):  # work keeps the others
-                store.keep_error(cell.key, error)
-                break
-        if failure is None:
-            break
-    if mark is not None:
-        mark.unlink(missing_ok=True)
-    seconds = time.perf_counter() - begun
-    if failure is None:
-        return End(place, "finished", seconds, "")
-    text = str(failure).strip().splitlines()
-    return End(place, "failed", seconds, f"{type(failure).__name__}: {text[0] if text else ''}")
-
-
-def _full(error: BaseException, root: Path) -> str | None:
-    """Why the store takes no more files, if that is what the error comes from."""
-    if not isinstance(error, OSError) or error.errno not in REFUSALS:
-        return None
-    found = refusal_of(root)
-    return None if found is None else reason_of(found)
-
-
-@contextmanager
-def limited(threads: int) -> Iterator[None]:
-    """A block that computes with so many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads):
-            yield
-    finally:
-        torch.set_num_threads(before)
+        spent = StoredRun(cell.name, store.path(cell.key), "finished", record).seconds
+        seconds = seconds if spent is None else spent
+    if end.error is not None:
+        lines = str(end.error).strip().splitlines()
+        error = lines[0] if lines else ""
+        error = error if end.found else f"{type(end.error).__name__}: {error}"
+    return {"status": end.status, "found": end.found, "seconds": seconds, "error": error}
 
 
 class _Estimate:

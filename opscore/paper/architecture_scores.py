@@ -29,7 +29,8 @@ from opscore.experiments.dependencies import image_key, start_key
 from opscore.images import load_images, resolve_images
 from opscore.proxies import get_proxy
 from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
-from opscore.runs.run import Run, complete
+from opscore.runs.loop import complete
+from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.search.score_record import COLUMNS
 from opscore.spaces import NASBENCH201, State

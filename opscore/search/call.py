@@ -14,7 +14,8 @@ from opscore.isolation import isolated
 from opscore.policies import as_names
 from opscore.proxies import may_pass
 from opscore.rng import as_seeds
-from opscore.runs.run import Run, complete
+from opscore.runs.loop import complete
+from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.search import (
     CANDIDATES,
@@ -103,6 +104,8 @@ def run_search(
     *,
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
+    finished: str = "only-missing",
+    retries: int = 0,
     on_done: OnSearch | None = None,
     progress: OnProgress | None = None,
     oracle: OracleSettings | None = None,
@@ -124,6 +127,9 @@ def run_search(
             on after its last finished piece.
         jobs: worker processes, over searches, or within each one when there are fewer searches
             than workers. The result does not depend on it.
+        finished: what to do with runs that were tried before, one of
+            :data:`opscore.runs.loop.FINISHED`.
+        retries: how often a run that failed is tried again at once.
         on_done: called for each search, found or computed.
         progress: called while a search of this process goes on: a line, and its share done.
         oracle: which table is the truth.
@@ -154,6 +160,8 @@ def run_search(
         units,
         store,
         jobs=jobs,
+        finished=finished,
+        retries=retries,
         on_done=tell,
         on_refused=refused.__setitem__,
         here=lambda unit: replace(unit, jobs=jobs, progress=progress),

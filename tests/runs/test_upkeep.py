@@ -10,8 +10,9 @@ import pytest
 
 from opscore.errors import UserError
 from opscore.grids.call import batch
+from opscore.runs.loop import complete
 from opscore.runs.reading import export_bytes, run_table, stored_runs
-from opscore.runs.run import Run, complete
+from opscore.runs.run import Run
 from opscore.runs.store import RECORD_FILE, Outcome, RunStore
 from opscore.runs.upkeep import clean, merge, store_differences
 

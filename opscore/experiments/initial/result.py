@@ -35,7 +35,7 @@ from opscore.policies import as_names, find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
 from opscore.published import Made, Setting, differences, published_initial
 from opscore.rng import as_seeds
-from opscore.runs.run import complete
+from opscore.runs.loop import complete
 from opscore.runs.store import Outcome, RunStore, provenance
 from opscore.spaces import SearchSpace, get_space
 
@@ -254,6 +254,8 @@ def initial(
     *,
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
+    finished: str = "only-missing",
+    retries: int = 0,
     on_done: OnDone | None = None,
     oracle: OracleSettings | None = None,
     baselines: bool = True,
@@ -273,6 +275,9 @@ def initial(
         seeds: run seeds; each has its own supernet and minibatch.
         store: folder of finished runs, or None to keep nothing.
         jobs: worker processes.
+        finished: what to do with runs that were tried before, one of
+            :data:`opscore.runs.loop.FINISHED`.
+        retries: how often a run that failed is tried again at once.
         on_done: called as each (policy, seed) comes in.
         oracle: which table is the truth.
         baselines: also score those of :data:`BASELINES` that the space has, which say how far one
@@ -297,7 +302,9 @@ def initial(
         names = tuple(dict.fromkeys((*resolved.policies, *bars)))
         resolved = replace(resolved, policies=names).resolved()
     tell = None if on_done is None else partial(_tell, on_done)
-    outcomes = complete(units(resolved), store, jobs=jobs, on_done=tell)
+    outcomes = complete(
+        units(resolved), store, jobs=jobs, finished=finished, retries=retries, on_done=tell
+    )
     tables = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
     return InitialResult(resolved, pd.concat(tables, ignore_index=True), asked.policies)
 

@@ -27,13 +27,13 @@ from opscore.experiments.progressive.result import (
 from opscore.isolation import isolated
 from opscore.policies import as_names
 from opscore.rng import as_seeds
-from opscore.runs.run import complete
+from opscore.runs.loop import complete
 from opscore.runs.store import Outcome, RunStore
 
 
 @progress.shows_progress
 @isolated()
-def progressive(
+def progressive(  # noqa: PLR0913 - one for each way to go about it
     policies: str | Sequence[str] = ("zc-pt(nwot)",),
     seeds: int | Sequence[int] = (0,),
     *,
@@ -42,6 +42,8 @@ def progressive(
     oracle_mode: str = "initial",
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
+    finished: str = "only-missing",
+    retries: int = 0,
     on_step: OnStep | None = None,
     oracle: OracleSettings | None = None,
     **settings: Any,
@@ -66,6 +68,9 @@ def progressive(
         store: folder of finished runs, or None to keep nothing. A run that was stopped goes on
             after its last finished iteration, and within retraining after its last epoch.
         jobs: worker processes; the result does not depend on it.
+        finished: what to do with runs that were tried before, one of
+            :data:`opscore.runs.loop.FINISHED`.
+        retries: how often a run that failed is tried again at once.
         on_step: called for each iteration; with several workers, when its run is finished.
         oracle: which table is the truth.
         **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
@@ -96,7 +101,9 @@ def progressive(
             for step in unit.steps(outcome):
                 on_step(unit, step)
 
-    outcomes = complete(units, store, jobs=jobs, on_done=tell, here=here)
+    outcomes = complete(
+        units, store, jobs=jobs, finished=finished, retries=retries, on_done=tell, here=here
+    )
     followed = [(u, u.steps(outcome)) for u, outcome in zip(units, outcomes, strict=True)]
     return ProgressiveResult(
         settings=resolved,

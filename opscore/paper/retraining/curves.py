@@ -23,7 +23,8 @@ from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import DTYPES, ScoringSettings
 from opscore.experiments.trained import trained_supernet
 from opscore.images import load_images
-from opscore.runs.run import Run, complete
+from opscore.runs.loop import complete
+from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import State, get_space
 from opscore.supernets import Supernet

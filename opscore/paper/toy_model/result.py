@@ -26,7 +26,7 @@ from opscore.paper.toy_model.scores import (
 )
 from opscore.proxies import MEANINGS
 from opscore.published import toy_model as published_toy_model
-from opscore.runs.run import complete
+from opscore.runs.loop import complete
 from opscore.runs.store import RunStore, provenance
 
 if TYPE_CHECKING:
