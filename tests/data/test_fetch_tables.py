@@ -47,17 +47,24 @@ def sampled_file(path):
     return path
 
 
-@pytest.fixture
-def originals(data_dir, tmp_path, monkeypatch):
-    """The originals as a server has them; the one that is not stored here in a small form."""
-    folder = tmp_path / "originals"
+@pytest.fixture(scope="session")
+def stored(data_dir, tmp_path_factory):
+    """A copy of the originals that are stored here, and a small form of the one that is not."""
+    folder = tmp_path_factory.mktemp("stored") / "originals"
     shutil.copytree(data_dir / "originals", folder)
-    sampled = sampled_file(folder / "zc_nasbench201.json")
+    sampled_file(folder / "zc_nasbench201.json")
+    return folder
+
+
+@pytest.fixture
+def originals(stored, monkeypatch):
+    """The originals as a server has them; read only."""
+    sampled = stored / "zc_nasbench201.json"
     entry = dataclasses.replace(
         ORIGINALS[sampled.name], sha256=file_hash(sampled), size=sampled.stat().st_size
     )
     monkeypatch.setitem(ORIGINALS._entries, sampled.name, entry)
-    return folder
+    return stored
 
 
 @pytest.fixture
@@ -211,8 +218,8 @@ def test_a_folder_of_originals_is_added_at_once(capsys, cache, originals):
 
 
 def test_a_changed_original_is_not_taken_for_it(tmp_path, cache, originals):
-    path = originals / "nas-bench-macro_cifar10.json"
-    path.write_bytes(path.read_bytes().replace(b"mean_acc", b"mean_acd", 1))
+    path = tmp_path / "nas-bench-macro_cifar10.json"
+    path.write_bytes((originals / path.name).read_bytes().replace(b"mean_acc", b"mean_acd", 1))
     with pytest.raises(UserError, match=r"has the name of a file .* another content"):
         add(path)
     assert find("nasbench-macro") is None

@@ -49,7 +49,7 @@ def few_regions(monkeypatch):
     monkeypatch.setattr("opscore.proxies.linear_regions.SAMPLES", 300)
 
 
-@pytest.mark.parametrize("check", promises())
+@pytest.mark.parametrize("check", [*promises()])
 def test_a_proxy_keeps_its_promise(check):
     check()
 

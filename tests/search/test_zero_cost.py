@@ -97,7 +97,7 @@ def test_more_proposals_and_minibatches_go_on_from_fewer(whole, small, tmp_path)
     assert before < {path.name for path in tmp_path.rglob("*.parquet")}
 
 
-@pytest.mark.parametrize("weights", ["once", "redrawn"])
+@pytest.mark.parametrize("weights", ["once", pytest.param("redrawn", marks=pytest.mark.exhaustive)])
 def test_a_race_ends_where_all_minibatches_end(small, tmp_path, weights):
     asked = {**small, "proposals": 3, "validation": 12, "validation_weights": weights}
     whole = zero_cost_pt("nwot", **asked)
