@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,25 +32,100 @@ SCORES = {
     "seconds": "float64",  # wall time spent on this score; shared work is split evenly
 }
 
+
+@dataclass(frozen=True)
+class Statistic:
+    """A column of agreement: what it is, and how a table, a page and a terminal show it.
+
+    A statistic is added here, and where :class:`opscore.analysis.Correlation` computes it.
+
+    Attributes:
+        name: the column.
+        kind: 'number' (two decimals), 'p' (a p-value) or 'whole'.
+        label: heading on a page.
+        about: what it is, in a sentence.
+        heading: heading in a terminal; '' leaves it out there.
+        end: the column of the other end, if this one is the low end of an interval.
+        least: the column of the least value that this one can take, which stands in its heading.
+    """
+
+    name: str
+    kind: Literal["number", "p", "whole"]
+    label: str
+    about: str
+    heading: str = ""
+    end: str = ""
+    least: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """Type of the column."""
+        return "int64" if self.kind == "whole" else "float64"
+
+
+#: The columns of agreement between a policy and a reference.
+STATISTICS = (
+    Statistic(
+        "rho",
+        "number",
+        "rho",
+        "Spearman within an edge, averaged over edges and then over seeds",
+        heading="rho",
+    ),
+    Statistic(
+        "ci_low",
+        "number",
+        "from",
+        "95 % interval over other edges of the kind; missing below three edges, or without width",
+        heading="95 % over\nother edges",
+        end="ci_high",
+    ),
+    Statistic("ci_high", "number", "to", "the interval's other end"),
+    Statistic(
+        "p_value", "p", "p", "exact two-sided p-value of rho, operations relabelled on each edge"
+    ),
+    Statistic("p_holm", "p", "p, Holm", "p, adjusted over the policies asked for, per reference"),
+    Statistic(
+        "p_common",
+        "p",
+        "p common",
+        "operations relabelled alike on all edges, as a preference for some of them is the same on "
+        "all; it takes operations for exchangeable",
+        heading="p common",
+        least="p_common_least",
+    ),
+    Statistic("p_common_least", "p", "its least", "the least value that p common can take"),
+    Statistic(
+        "p_common_holm",
+        "p",
+        "p common, Holm",
+        "p common, adjusted over the policies asked for",
+        heading="Holm",
+    ),
+    Statistic(
+        "p_kinds",
+        "p",
+        "p kinds",
+        "the same for operations with weights and those without apart",
+        heading="p kinds",
+        least="p_kinds_least",
+    ),
+    Statistic("p_kinds_least", "p", "its least", "the least value that p kinds can take"),
+    Statistic("n_seeds", "whole", "seeds", "run seeds behind rho"),
+    Statistic("n_edges", "whole", "edges", "edges behind rho, the most over seeds"),
+    Statistic(
+        "n_excluded",
+        "whole",
+        "left out",
+        "(seed, edge) rows left out: constant, failed, or fewer than two scores",
+    ),
+)
+
+#: What says which agreement a row is.
+PAIR = {"policy": "str", "reference": "str", "iteration": "int64"}
+
 #: One row per ordered pair of policies and iteration.
-CORRELATION = {
-    "policy": "str",
-    "reference": "str",
-    "iteration": "int64",
-    "rho": "float64",  # Spearman within an edge, averaged over edges and then over seeds
-    "ci_low": "float64",  # 95 % interval over other edges of the kind; missing below three edges
-    "ci_high": "float64",
-    "p_value": "float64",  # exact two-sided p-value of rho, operations relabelled on each edge
-    "p_common": "float64",  # the same with one relabelling for all edges of the same operations
-    "p_common_least": "float64",  # the least value that p_common can take with these operations
-    "p_kinds": "float64",  # p_common within kinds of operations: with weights, without
-    "p_kinds_least": "float64",  # the least value that p_kinds can take
-    "p_holm": "float64",  # p_value, Holm-adjusted over the policies asked for, per reference
-    "p_common_holm": "float64",  # p_common, likewise
-    "n_seeds": "int64",
-    "n_edges": "int64",  # edges behind rho (the most over seeds)
-    "n_excluded": "int64",  # (seed, edge) rows left out: constant, failed, or fewer than two scores
-}
+CORRELATION = {**PAIR, **{each.name: each.dtype for each in STATISTICS}}
 
 #: One row per (policy, seed, dataset): the architecture picked edge by edge, as in Table 1.
 SELECTION = {

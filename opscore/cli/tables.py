@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from opscore import schema
 from opscore.errors import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     import pandas as pd
 
     from opscore.experiments import ScoringSettings
+    from opscore.schema import Statistic
     from opscore.search import SearchSettings
 
 #: Datasets that have a column each; of more, only the one that was asked for is shown.
@@ -44,29 +46,14 @@ def correlation_table(
         collapse_padding=True,
     )
     table.add_column("policy", overflow="fold")
-    headings = [
-        "rho",
-        "95 % over\nother edges",
-        f"p common\n{_least(rows['p_common_least'])}",
-        "Holm",
-        f"p kinds\n{_least(rows['p_kinds_least'])}",
-        "edge-\nspecific (p)",
-    ]
     known = not set(published).isdisjoint(rows["policy"])
-    for heading in [*headings, "published"] if known else headings:
+    own = ["edge-\nspecific (p)", *(["published"] if known else [])]
+    for heading in [*_headings(rows), *own]:
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows.itertuples():
-        theirs = [number(published.get(str(row.policy)), "+.2f")] if known else []
-        table.add_row(
-            str(row.policy),
-            number(row.rho, "+.2f"),
-            interval_text(row.ci_low, row.ci_high),
-            p_text(row.p_common),
-            p_text(row.p_common_holm),
-            p_text(row.p_kinds),
-            beyond.get(str(row.policy), "-"),
-            *theirs,
-        )
+    for row in rows.to_dict("records"):
+        policy = str(row["policy"])
+        theirs = [number(published.get(policy), "+.2f")] if known else []
+        table.add_row(policy, *_statistics(row), beyond.get(policy, "-"), *theirs)
     table.caption = _test_notes(rows)
     return table
 
@@ -84,18 +71,11 @@ def agreement_table(rows: pd.DataFrame) -> Table:
     )
     for heading in ("policy", "and"):
         table.add_column(heading, overflow="fold")
-    for heading in ("rho", "95 % over\nother edges", "p, edges\nalone", "p\ncommon", "seeds"):
+    for heading in [*_headings(rows), "seeds"]:
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in pairs_once(rows).itertuples():
-        table.add_row(
-            str(row.policy),
-            str(row.reference),
-            number(row.rho, "+.2f"),
-            interval_text(row.ci_low, row.ci_high),
-            p_text(row.p_value),
-            p_text(row.p_common),
-            str(row.n_seeds),
-        )
+    for row in pairs_once(rows).to_dict("records"):
+        names = str(row["policy"]), str(row["reference"])
+        table.add_row(*names, *_statistics(row), str(row["n_seeds"]))
     table.caption = "says how alike their scores are, not which are right"
     return table
 
@@ -160,9 +140,31 @@ def rank_text(value: object) -> str:
     return "-" if str(value) in {"<NA>", "nan", "None"} else f"{int(str(value)):,}"
 
 
-def _least(values: pd.Series[float]) -> str:
-    """What a column of p-values cannot fall below, whatever the scores are."""
-    return f"≥ {p_text(values.min())}"
+def _shown() -> list[Statistic]:
+    return [each for each in schema.STATISTICS if each.heading]
+
+
+def _headings(rows: pd.DataFrame) -> list[str]:
+    """The headings of the statistics, with the least value that one can take whatever is scored."""
+    return [
+        f"{each.heading}\n≥ {p_text(rows[each.least].min())}" if each.least else each.heading
+        for each in _shown()
+    ]
+
+
+def _statistics(row: Mapping[Hashable, Any]) -> list[str]:
+    """The cells of the statistics of a row."""
+    written: dict[str, Callable[[Any], str]] = {
+        "number": lambda value: number(value, "+.2f"),
+        "p": p_text,
+        "whole": str,
+    }
+    return [
+        interval_text(row[each.name], row[each.end])
+        if each.end
+        else written[each.kind](row[each.name])
+        for each in _shown()
+    ]
 
 
 def _test_notes(rows: pd.DataFrame) -> str:
@@ -170,12 +172,15 @@ def _test_notes(rows: pd.DataFrame) -> str:
     from opscore.analysis import is_bar
 
     tests = int(rows["p_common_holm"].notna().sum())
+    asked = f"{tests} {'policy' if tests == 1 else 'policies'}"
+    said = [
+        f"{each.heading}: {each.about}" + (f", {asked}" if each.name.endswith("_holm") else "")
+        for each in _shown()
+        if each.kind == "p"
+    ]
     notes = [
-        "p common: operations relabelled alike on all edges, as a preference for some of them is "
-        "the same on all; it takes operations for exchangeable, and p kinds exchanges those with "
-        "weights and those without apart; neither can be less than stands in the heading; Holm: "
-        f"p common, for the {tests} polic{'y' if tests == 1 else 'ies'} asked for; edge-specific: "
-        "what agrees beyond an order that is the same on all edges"
+        f"{'; '.join(said)}; none can be less than stands in its heading; "
+        "edge-specific: what agrees beyond an order that is the same on all edges"
     ]
     if any(map(is_bar, rows["policy"])):
         notes.append(_bars_note(rows["policy"]))

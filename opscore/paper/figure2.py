@@ -9,28 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from opscore import schema
 from opscore.analysis import Correlation
 from opscore.data.files import write_table
 from opscore.paper.claims import COLUMNS, check_claims
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
 from opscore.published import correlation_matrix, progressive_correlations
 from opscore.spaces import NASBENCH201
-
-#: Columns of the tables behind Figure 2, beside those that a correlation has anyway.
-_FIGURE2 = [
-    "source",  # 'published', or what the measurement is called
-    "policy",
-    "reference",
-    "iteration",
-    "rho",
-    "ci_low",
-    "ci_high",
-    "std",  # published curves have a standard deviation over seeds in place of an interval
-    *("p_value", "p_common", "p_holm", "p_common_holm"),  # see schema CORRELATION
-    "n_seeds",
-    "n_edges",
-    "n_excluded",
-]
 
 
 @dataclass(frozen=True)
@@ -124,8 +109,10 @@ def figure2(measured: Sequence[Measured] | None = None) -> Figure2:
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of Figure 2's tables, missing ones empty."""
-    numbers = ("ci_low", "ci_high", "std", "p_value", "p_common", "p_holm", "p_common_holm")
-    return frame.reindex(columns=_FIGURE2).astype(
-        dict.fromkeys(numbers, "float64") | {"n_excluded": "Int64"}
-    )
+    """The columns of Figure 2's tables: source, those of CORRELATION, std; missing ones empty.
+
+    Published curves have a standard deviation over seeds in place of an interval.
+    """
+    columns = {"source": "str", **schema.CORRELATION, "std": "float64"}
+    kept = {name: "Int64" if kind == "int64" else kind for name, kind in columns.items()}
+    return frame.reindex(columns=list(columns)).astype(kept)

@@ -1,6 +1,7 @@
 """What the paper and its authors published, as data with its source."""
 
 from opscore.published.compare import (
+    MEASURED,
     published_correlations,
     published_initial,
     side_by_side,
@@ -31,6 +32,7 @@ from opscore.published.rule import (
 )
 
 __all__ = [
+    "MEASURED",
     "NOTHING",
     "PAPER",
     "Made",

@@ -17,18 +17,8 @@ from opscore.published.paper import (
 )
 from opscore.published.rule import Made, differences
 
-_COLUMNS = [
-    "policy",
-    "reference",
-    "iteration",
-    "measured",
-    "ci_low",
-    "ci_high",
-    "n_seeds",
-    "published",
-    "published_n",
-    "source",
-]
+#: What a measured statistic is called where a published one stands beside it.
+MEASURED = {"rho": "measured"}
 
 #: Columns of published correlations.
 _PUBLISHED = ["policy", "reference", "iteration", "rho", "n_seeds", "source"]
@@ -53,18 +43,18 @@ def side_by_side(
             beside those whose are other (:func:`opscore.published.differences`).
 
     Returns:
-        A frame with columns policy, reference, iteration, measured (rho), ci_low, ci_high,
-        n_seeds, published and published_n, its seeds (both missing where there is none), and
-        source, in the order of the input.
+        The rows of that reference, in their order: the columns of schema CORRELATION, with rho as
+        ``measured``, then published and published_n, its seeds (both missing where there is none),
+        and source.
     """
-    rows = measured[measured["reference"] == reference].rename(columns={"rho": "measured"})
+    rows = measured[measured["reference"] == reference].rename(columns=MEASURED)
     known = published_correlations(setting) if published is None else published
     other = [name for name, own in (made or {}).items() if differences(name, own, setting.space)]
     known = known[~known["policy"].isin(other)]
     known = known.rename(columns={"rho": "published", "n_seeds": "published_n"})
     keys = ["policy", "reference", "iteration"]
     joined = rows.merge(known[[*keys, "published", "published_n", "source"]], on=keys, how="left")
-    return joined[_COLUMNS].astype({"published_n": "Int64"})
+    return joined.astype({"published_n": "Int64"})
 
 
 def published_initial(

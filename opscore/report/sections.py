@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from opscore.experiments import ProgressiveUnit, ScoringSettings
 from opscore.experiments.dependencies import made_with
 from opscore.oracles import Truth
 from opscore.published import (
+    MEASURED,
     PAPER,
     Made,
     Setting,
@@ -60,24 +61,6 @@ _REFERENCES = ("best-acc", "avg-acc")
 _MOST_DRAWN = 24
 
 
-_AGREEMENT = (
-    Column("reference", "reference", choice=True, about="what is agreed with"),
-    Column("policy", "policy"),
-    Column("iteration", "iteration", "whole", about="edges discretized before"),
-    Column("measured", "rho", "number", about="Spearman within an edge, mean over edges and seeds"),
-    Column("ci_low", "from", "number", about="95 % interval over other edges of the kind"),
-    Column("ci_high", "to", "number", about="95 % interval over other edges of the kind"),
-    Column("published", "published", "number", about="rho of the paper, of the same settings"),
-    Column("published_n", "its seeds", "whole"),
-    Column("difference", "difference", "number", about="measured minus published"),
-    Column("p_value", "p", "p", about="exact, each edge relabelled alone"),
-    Column("p_common", "p common", "p", about="exact, one relabelling for all edges"),
-    Column("p_common_holm", "p common, Holm", "p", about="adjusted over the rows of one reference"),
-    Column("n_seeds", "seeds", "whole"),
-    Column("n_edges", "edges", "whole"),
-    Column("n_excluded", "left out", "whole", about="edges of a seed without a rho"),
-    Column("source", "published in"),
-)
 _SELECTION = (
     Column("policy", "policy", choice=True),
     Column("seed", "seed", "whole"),
@@ -335,19 +318,34 @@ def _agreement(
         if (correlation["reference"] == reference).any()
     ]
     if not parts:
-        return table("Agreement with the truth", pd.DataFrame(), _AGREEMENT)
-    keys = ["policy", "reference", "iteration"]
-    more = correlation[[*keys, "p_value", "p_common", "p_common_holm", "n_edges", "n_excluded"]]
-    rows = pd.concat(parts, ignore_index=True).merge(more, on=keys, how="left")
+        return table("Agreement with the truth", pd.DataFrame(), _agreement_columns())
+    rows = pd.concat(parts, ignore_index=True)
     rows["difference"] = rows["measured"] - rows["published"]
     order = rows["reference"].map(_REFERENCES.index)
     rows = rows.assign(order=order).sort_values(
         ["order", "iteration", "measured"], ascending=[True, True, False], kind="stable"
     )
-    columns: Sequence[Column] = _AGREEMENT
+    columns = _agreement_columns()
     if (rows["iteration"] == 0).all():
         columns = [column for column in columns if column.name != "iteration"]
     return table("Agreement with the truth", rows, columns)
+
+
+def _agreement_columns() -> list[Column]:
+    """What an agreement is between, its statistics, and what was published."""
+    return [
+        Column("reference", "reference", choice=True, about="what is agreed with"),
+        Column("policy", "policy"),
+        Column("iteration", "iteration", "whole", about="edges discretized before"),
+        *(
+            Column(MEASURED.get(each.name, each.name), each.label, each.kind, about=each.about)
+            for each in schema.STATISTICS
+        ),
+        Column("published", "published", "number", about="rho of the paper, of the same settings"),
+        Column("published_n", "its seeds", "whole"),
+        Column("difference", "difference", "number", about="measured minus published"),
+        Column("source", "published in"),
+    ]
 
 
 def _draw_initial(
