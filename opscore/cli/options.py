@@ -59,6 +59,13 @@ class NetworkOptions:
             "(sum one), uniform (1/|O|); auto is each proxy's own (docs/faithful.md)."
         ),
     ] = "auto"
+    prove: Annotated[
+        str,
+        typer.Option(
+            help="How often fast paths prove themselves on networks that do not ship with opscore: "
+            "first (once for each structure), always, never."
+        ),
+    ] = "first"
     device: DeviceOption = "auto"
     data_dir: DataDirOption = None
 

@@ -5,18 +5,16 @@ from opscore.engine.flow import synaptic_flows
 from opscore.engine.forms import Forms
 from opscore.engine.gradient import shared_networks
 from opscore.engine.kernels import activation_kernels, network_kernel
-from opscore.engine.proof import PROOFS, Claim, Prove, check_prove, doubt, proving, tell
+from opscore.engine.proof import Claim, Prove, doubt, proving, tell
 from opscore.engine.trace import CannotTraceError, read_once, reading, ships
 
 __all__ = [
-    "PROOFS",
     "CannotTraceError",
     "Claim",
     "Coverage",
     "Forms",
     "Prove",
     "activation_kernels",
-    "check_prove",
     "coverage",
     "doubt",
     "network_kernel",

@@ -21,6 +21,7 @@ from torch import nn
 from opscore import progress as reporting
 from opscore.data.files import writable_file
 from opscore.data.tables import DamagedTableError, read_checked, write_checked
+from opscore.engine import proving
 from opscore.errors import UserError, note, whole_number
 from opscore.experiments.dependencies import image_key, proxy_code, start_key
 from opscore.experiments.settings import resolve_device
@@ -76,6 +77,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     batch_size: int = 64,
     seed: int = 0,
     meaning: Meaning = "faithful",
+    prove: str = "first",
     device: str = "auto",
     data_dir: Path | str | None = None,
     store: Path | str | None = None,
@@ -93,6 +95,8 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
         batch_size: images in the minibatch, the same one for all architectures.
         seed: of the minibatch and of all weights.
         meaning: 'faithful' or 'clean' (docs/faithful.md).
+        prove: how often a fast path has to prove itself on networks that do not ship with opscore:
+            'first', 'always' or 'never' (:mod:`opscore.engine.proof`).
         device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         data_dir: where data is looked for first.
         store: a Parquet file that keeps what is finished; values found in it for the same
@@ -124,7 +128,8 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     results = _Results(store, settings, depends)
     batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
     reporting.plan(["architectures"])
-    with reporting.unit("architectures"), reporting.steps(len(states), "architectures"):
+    steps = reporting.steps(len(states), "architectures")
+    with proving(prove), reporting.unit("architectures"), steps:
         for done, (name, state) in enumerate(states.items(), start=1):
             missing = [proxy for proxy in chosen if (name, proxy.name) not in results.rows]
             if missing:

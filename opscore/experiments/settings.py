@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import torch
 
+from opscore.engine import Prove
 from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
 from opscore.images import ImageSet, check_memory, resolve_images
@@ -139,6 +140,8 @@ class ScoringSettings:
         data_dir: where data is looked for first.
         training: how supernets are trained, for the policies that need it: a profile, its name,
             or 'auto' for the one that is named as the size.
+        prove: how often a fast path has to prove itself on networks that do not ship with opscore:
+            'first', 'always' or 'never' (:mod:`opscore.engine.proof`); no score depends on it.
         cache: folder where trained supernets are kept, so that policies share them; scores do not
             depend on it. None keeps the latest ones in memory.
     """
@@ -161,6 +164,7 @@ class ScoringSettings:
     training: TrainingProfile | str = "auto"
     cache: Path | None = None
     image_size: int | None = None
+    prove: Prove = "first"
 
     def __post_init__(self) -> None:
         take_types(self)

@@ -51,6 +51,7 @@ def plain_weight(layer: Layer) -> Tensor:
     """
     if "weight" not in layer._parameters:
         if parametrize.is_parametrized(layer, "weight"):
+            _class_of_its_own(layer)
             parametrize.remove_parametrizations(layer, "weight")
         for key, hook in list(layer._forward_pre_hooks.items()):
             if isinstance(hook, WeightNorm | SpectralNorm | BasePruningMethod):
@@ -62,6 +63,13 @@ def plain_weight(layer: Layer) -> Tensor:
             "unknown way, so that there is no gradient with respect to it"
         )
     return layer.weight
+
+
+def _class_of_its_own(layer: Layer) -> None:
+    """Torch takes a parametrization out of the class, which copies of a layer share."""
+    kind: Any = type(layer)
+    own = {k: v for k, v in vars(kind).items() if k not in ("__dict__", "__weakref__")}
+    layer.__class__ = type(kind)(kind.__name__, kind.__bases__, own)
 
 
 def logits_of(network: nn.Module, images: Tensor) -> Tensor:

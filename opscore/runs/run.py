@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from opscore import progress
-from opscore.errors import UserError
+from opscore.errors import UserError, keeping_notes
 from opscore.isolation import own_generators
 from opscore.rng import derive_seed
 from opscore.runs.store import Outcome, Pieces, RunStore
@@ -74,12 +75,12 @@ def work(
     seed = derive_seed(0, "run", run.label)
     with progress.unit(label or run.label), own_generators(seed):
         if store is None:
-            return run.compute(Pieces())
+            return _computed(run, Pieces())
         key = key or run.key()
         pieces = Pieces() if anew else store.pieces(piece_key or key)
         begun = time.perf_counter()
         try:
-            outcome = run.compute(pieces)
+            outcome = _computed(run, pieces)
         except UserError:
             raise
         except Exception as error:
@@ -89,3 +90,16 @@ def work(
         store.keep(key, outcome, more=spent, replace=anew)
         run.clean_up(outcome, pieces)
         return outcome
+
+
+def _computed(run: Run, pieces: Pieces) -> Outcome:
+    """What a run gives; notes on how its numbers were made are kept among the facts."""
+    with keeping_notes() as notes:
+        outcome = run.compute(pieces)
+    return replace(outcome, facts={**outcome.facts, "notes": notes}) if notes else outcome
+
+
+def notes_of(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """What these runs say of how their numbers were made, each once."""
+    said = (note for outcome in outcomes for note in outcome.facts.get("notes", ()))
+    return tuple(dict.fromkeys(said))

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
+from opscore.engine import Prove
 from opscore.errors import UserError, note, unknown, whole_number
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
@@ -85,7 +86,8 @@ class SearchSettings:
             chosen edge again (opscore/search/orders.py, docs/faithful.md).
         evaluations: networks that a sampling method may score (NASWOT, evolution).
         space, size, batch_size, images, meaning, dtype, precision, survivors, device, data_dir,
-            training, cache, oracle, image_size: as in :class:`opscore.experiments.ScoringSettings`.
+            training, cache, oracle, image_size, prove: as in
+            :class:`opscore.experiments.ScoringSettings`.
     """
 
     methods: tuple[str, ...] = ("zero-cost-pt(nwot)",)
@@ -111,6 +113,7 @@ class SearchSettings:
     training: TrainingProfile | str = "auto"
     cache: Path | None = None
     image_size: int | None = None
+    prove: Prove = "first"
 
     def __post_init__(self) -> None:
         take_types(self)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opscore import progress as reporting
+from opscore.engine import proving
 from opscore.errors import UserError, note
 from opscore.experiments import OracleSettings
 from opscore.isolation import isolated
@@ -15,7 +16,7 @@ from opscore.policies import as_names
 from opscore.proxies import may_pass
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
-from opscore.runs.run import Run
+from opscore.runs.run import Run, notes_of
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.search import (
     CANDIDATES,
@@ -68,7 +69,7 @@ class SearchUnit(Run):
     def compute(self, pieces: Pieces) -> Outcome:
         """Search on from the finished pieces, which searches with other N and V share."""
         method = find_method(self.method)
-        with reporting.steps(1):
+        with reporting.steps(1), proving(self.settings.prove):
             found = search_once(
                 method, self.settings, self.seed, pieces, progress=self.progress, jobs=self.jobs
             )
@@ -176,7 +177,7 @@ def run_search(
         (unit.method, unit.seed, unit.found(outcome))
         for unit, outcome in zip(fit, outcomes, strict=True)
     ]
-    return SearchResult.of(resolved, searches)
+    return SearchResult.of(resolved, searches, notes_of(outcomes))
 
 
 def search_units(settings: SearchSettings) -> list[SearchUnit]:

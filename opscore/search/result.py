@@ -66,6 +66,7 @@ class SearchResult:
         candidates: columns method, seed, then :data:`opscore.search.CANDIDATES`.
         trace: columns method, seed, then :data:`opscore.search.TRACE`.
         costs: columns method, seed, then the fields of :class:`opscore.search.Cost`.
+        remarks: what there is to say of how the numbers were computed, a line each.
     """
 
     settings: SearchSettings
@@ -73,14 +74,16 @@ class SearchResult:
     candidates: pd.DataFrame
     trace: pd.DataFrame
     costs: pd.DataFrame
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls,
         settings: SearchSettings,
         searches: Sequence[tuple[str, int | None, SearchOutcome]],
+        remarks: tuple[str, ...] = (),
     ) -> SearchResult:
-        """The result of (method, seed, outcome)s."""
+        """The result of (method, seed, outcome)s; remarks: see the attributes."""
         truth = truth_of(settings)
         ends = [
             {"method": method, "seed": pd.NA if seed is None else seed, **found}
@@ -98,6 +101,7 @@ class SearchResult:
             candidates=pd.concat(frames["candidates"], ignore_index=True),
             trace=pd.concat(frames["trace"], ignore_index=True),
             costs=pd.concat(costs, ignore_index=True),
+            remarks=remarks,
         )
 
     def summary(self, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -170,6 +174,7 @@ class SearchResult:
             f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
             f"search: N = {settings.proposals}, {validation}, order {order}",
             *self._record_notes(),
+            *self.remarks,
             self._truth_note(),
         ]
 

@@ -36,6 +36,7 @@ from opscore.policies.residual import RESIDUAL, has_residual_edge
 from opscore.published import Made, Setting, differences, published_initial
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
+from opscore.runs.run import notes_of
 from opscore.runs.store import Outcome, RunStore, provenance
 from opscore.spaces import SearchSpace, get_space
 
@@ -82,11 +83,13 @@ class InitialResult:
         scores: the score table (schema SCORES).
         asked: the policies that were asked for, without those that are set beside them; their
             tests are the family of Holm's adjustment. All but references and bars where None.
+        remarks: what there is to say of how the numbers were computed, a line each.
     """
 
     settings: ScoringSettings
     scores: pd.DataFrame
     asked: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def setting(self) -> Setting:
@@ -164,6 +167,7 @@ class InitialResult:
         """What the numbers rest on, a line each."""
         return [
             *self.measured_with(),
+            *self.remarks,
             *self.truth_notes(),
             *without_published(self.setting, self.made),
         ]
@@ -306,7 +310,8 @@ def initial(
         units(resolved), store, jobs=jobs, finished=finished, retries=retries, on_done=tell
     )
     tables = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
-    return InitialResult(resolved, pd.concat(tables, ignore_index=True), asked.policies)
+    scores = pd.concat(tables, ignore_index=True)
+    return InitialResult(resolved, scores, asked.policies, notes_of(outcomes))
 
 
 def _tell(on_done: OnDone, unit: Unit, outcome: Outcome) -> None:

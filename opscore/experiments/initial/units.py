@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress, schema
+from opscore.engine import proving
 from opscore.errors import UserError
 from opscore.experiments.dependencies import (
     batch_key,
@@ -68,7 +69,8 @@ class Unit(Run):
 
     def compute(self, pieces: Pieces) -> Outcome:
         """The score table; a unit is its own smallest piece."""
-        return scored(score_unit(self))
+        with proving(self.settings.prove):
+            return scored(score_unit(self))
 
 
 def scored(table: pd.DataFrame) -> Outcome:

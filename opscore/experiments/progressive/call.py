@@ -28,6 +28,7 @@ from opscore.isolation import isolated
 from opscore.policies import as_names
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
+from opscore.runs.run import notes_of
 from opscore.runs.store import Outcome, RunStore
 
 
@@ -114,4 +115,5 @@ def progressive(  # noqa: PLR0913 - one for each way to go about it
             [step.scores for _, steps in followed for step in steps], ignore_index=True
         ),
         decisions=decisions_table(followed),
+        remarks=notes_of(outcomes),
     )

@@ -61,6 +61,7 @@ class ProgressiveResult:
         oracle_mode: what :meth:`correlation` compares with when it is not told.
         scores: the score table (schema SCORES), all iterations.
         decisions: a frame with columns :data:`DECISIONS`.
+        remarks: what there is to say of how the numbers were computed, a line each.
     """
 
     settings: ScoringSettings
@@ -69,6 +70,7 @@ class ProgressiveResult:
     oracle_mode: str
     scores: pd.DataFrame
     decisions: pd.DataFrame
+    remarks: tuple[str, ...] = ()
 
     @property
     def space(self) -> SearchSpace:
@@ -153,7 +155,7 @@ class ProgressiveResult:
         """What the numbers rest on, a line each."""
         initial = self._initial
         without = without_published(initial.setting, self.made())
-        return [*self.measured_with(), *initial.truth_notes(), *without]
+        return [*self.measured_with(), *self.remarks, *initial.truth_notes(), *without]
 
     def made(self, oracle: str | None = None) -> dict[str, dict[str, Any]]:
         """What each policy's scores and their truth were made with, by policy."""

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress, schema
+from opscore.engine import proving
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings
@@ -72,7 +73,8 @@ class ProgressiveUnit(Run):
 
     def compute(self, pieces: Pieces) -> Outcome:
         """All iterations, a table each: the scores, with the decision in two columns."""
-        steps = follow(self, pieces, self.on_step)
+        with proving(self.settings.prove):
+            steps = follow(self, pieces, self.on_step)
         failed = [s for step in steps for s in step.scores["status"] if may_pass(s)]
         return Outcome(
             {_step_name(step.iteration): _frame(step) for step in steps}, failed=tuple(failed)
