@@ -17,6 +17,7 @@ from opscore.cli.common import (
     JsonOption,
     OutOption,
     QuietOption,
+    RunsOption,
     SizeOption,
     console,
     print_json,
@@ -101,9 +102,7 @@ def check(
     size: Annotated[str, typer.Option(help="Of the networks; published: paper.")] = "paper",
     batch_size: Annotated[int, typer.Option(help="Images; published: probably 32.")] = 32,
     seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
-    store: Annotated[
-        Path, typer.Option(help="File that keeps finished values; a stopped run goes on from it.")
-    ] = Path("runs/proxies-check.parquet"),
+    runs: RunsOption = Path("runs"),
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -136,7 +135,7 @@ def check(
             seed=seed,
             device=device,
             data_dir=data_dir,
-            store=store,
+            store=runs,
         )
     rows = compare(values, published, compared)
     if as_json:
@@ -186,9 +185,7 @@ def evaluate(
     batch_size: BatchSizeOption = 64,
     images: ImagesOption = "auto",
     seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
-    store: Annotated[
-        Path, typer.Option(help="File that keeps finished values; a stopped run goes on from it.")
-    ] = Path("runs/proxies-evaluate.parquet"),
+    runs: RunsOption = Path("runs"),
     out: OutOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -215,7 +212,7 @@ def evaluate(
             seed=seed,
             device=device,
             data_dir=data_dir,
-            store=store,
+            store=runs,
         )
     agreement = proxy_correlations(values, accuracies)
     estimates = operation_estimates(space, accuracies)

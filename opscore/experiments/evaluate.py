@@ -9,29 +9,30 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import nn
 
 from opscore import progress as reporting
-from opscore.data.files import writable_file
-from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.engine import proving
 from opscore.errors import UserError, note, whole_number
 from opscore.experiments.dependencies import image_key, proxy_code, start_key
 from opscore.experiments.settings import resolve_device
-from opscore.fingerprint import hash_of, named_once
-from opscore.images import Batch, resolve_images
+from opscore.fingerprint import hash_of
+from opscore.images import resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
 from opscore.policies import split_names
 from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy, may_pass
+from opscore.proxies.score import Score
 from opscore.rng import check_seed, numpy_generator
+from opscore.runs.loop import complete
+from opscore.runs.run import Run
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, build_network, images_for, network_version
@@ -54,19 +55,15 @@ COLUMNS = {
     "meaning": "str",
 }
 
-#: What tells one measurement from another, beside architecture and proxy.
-_KEY = ["space", "size", "images", "batch_size", "seed", "meaning"]
+#: What a piece keeps of each architecture's value, by one proxy.
+_PIECE = {name: COLUMNS[name] for name in ("architecture", "value", "status", "seconds")}
 
-#: The column of a stored file that holds a hash of what else a row depends on.
-_DEPENDS = "depends"
-
-#: Seconds between two writes of the results file.
+#: Seconds between two writes of a piece.
 _SAVE_EVERY = 10.0
 
 
 @reporting.shows_progress
 @isolated()
-@named_once()
 def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
     space: str,
     architectures: str | State | Iterable[str | State | Choices],
@@ -80,7 +77,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     prove: str = "first",
     device: str = "auto",
     data_dir: Path | str | None = None,
-    store: Path | str | None = None,
+    store: RunStore | Path | str | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Values of proxies for architectures, each built on its own with fresh weights.
@@ -99,117 +96,152 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
             'first', 'always' or 'never' (:mod:`opscore.engine.proof`).
         device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         data_dir: where data is looked for first.
-        store: a Parquet file that keeps what is finished; values found in it for the same
-            settings, images and code of the proxy are not computed again. It may hold several.
+        store: folder of finished runs, where values for the same settings, images and code of the
+            proxy are found, whatever else was asked for with them; None keeps nothing.
         progress: called with (done, total) after each architecture.
 
     Returns one row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
     """
     data_dir = None if data_dir is None else Path(data_dir)
-    store = None if store is None else writable_file(store)
-    source, meaning = resolve_images(images, data_dir), check_meaning(meaning)
-    batch_size, seed = whole_number(batch_size, "batch_size", 1), check_seed(seed)
-    settings = dict(zip(_KEY, (space, size, source, batch_size, seed, meaning), strict=True))
     SUPERNETS[space].size(size)
-    states = _unique_states(space, architectures)
-    chosen = _resolve_proxies(proxies)
-    where = resolve_device(device)
-    image_set = images_for(space, source, data_dir, size=size)
-    shared = {
-        **start_key("evaluate", space),
-        **image_key(source, data_dir),
-        "networks": network_version(space),
-        "device": where.partition(":")[0],
-    }
-    depends = {
-        one.name: hash_of({**shared, "proxy": one.name, "proxy_code": proxy_code(one)})
-        for one in chosen
-    }
-    results = _Results(store, settings, depends)
-    batch = image_set.minibatch(batch_size, seed, "evaluate").to(where)
-    reporting.plan(["architectures"])
-    steps = reporting.steps(len(states), "architectures")
-    with proving(prove), reporting.unit("architectures"), steps:
-        for done, (name, state) in enumerate(states.items(), start=1):
-            missing = [proxy for proxy in chosen if (name, proxy.name) not in results.rows]
-            if missing:
-                network = build_network(state, size, seed=seed, n_classes=image_set.n_classes)
-                for proxy in missing:
-                    results.add(name, proxy, network.to(where), batch)
-            reporting.advance()
-            if progress is not None:
-                progress(done, len(states))
-        results.save()
-    rows = [results.rows[name, proxy.name] for name in states for proxy in chosen]
-    return _conform(pd.DataFrame(rows, columns=list(COLUMNS)))
+    run = ProxyValues(
+        space,
+        tuple(_unique_states(space, architectures)),
+        tuple(_resolve_proxies(proxies)),
+        size,
+        resolve_images(images, data_dir),
+        whole_number(batch_size, "batch_size", 1),
+        check_seed(seed),
+        check_meaning(meaning),
+        resolve_device(device),
+        data_dir,
+        progress,
+    )
+    with proving(prove):
+        (found,) = complete([run], RunStore.of(store))
+    return found.tables["values"][list(COLUMNS)].astype(COLUMNS)
 
 
-class _Results:
-    """Finished rows by (architecture, proxy), and the file that keeps them.
+@dataclass(frozen=True)
+class ProxyValues(Run):
+    """Values of proxies for architectures; see :func:`evaluate_proxies`."""
+
+    space: str
+    architectures: tuple[State, ...]
+    proxies: tuple[Proxy, ...]
+    size: str
+    images: str
+    batch_size: int
+    seed: int
+    meaning: Meaning
+    device: str
+    data_dir: Path | None = None
+    progress: Callable[[int, int], object] | None = field(default=None, compare=False, repr=False)
+
+    label = "architectures"
+
+    def key(self) -> dict[str, Any]:
+        """What the values depend on: of each proxy the code too, where it is the user's."""
+        proxies = {proxy.name: proxy_code(proxy) for proxy in self.proxies}
+        names = [state.space.format(state) for state in self.architectures]
+        return self._settings("evaluate") | {"architectures": names, "proxies": proxies}
+
+    def piece_key(self) -> dict[str, Any]:
+        """What the values depend on whose pieces share a folder, one for each proxy."""
+        return self._settings("evaluate-pieces")
+
+    def _settings(self, kind: str) -> dict[str, Any]:
+        return {
+            **start_key(kind, self.space),
+            "size": self.size,
+            **image_key(self.images, self.data_dir),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "meaning": self.meaning,
+            "networks": network_version(self.space),
+            "device": self.device.partition(":")[0],
+        }
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """Each architecture is built once, and scored by the proxies that have not scored it."""
+        images = images_for(self.space, self.images, self.data_dir, size=self.size)
+        batch = images.minibatch(self.batch_size, self.seed, "evaluate").to(self.device)
+        values = {proxy.name: _Values(proxy, pieces) for proxy in self.proxies}
+        names = {state.space.format(state): state for state in self.architectures}
+        try:
+            with reporting.steps(len(names), "architectures"):
+                for done, (name, state) in enumerate(names.items(), start=1):
+                    missing = [
+                        proxy for proxy in self.proxies if name not in values[proxy.name].rows
+                    ]
+                    if missing:
+                        network = build_network(
+                            state, self.size, seed=self.seed, n_classes=images.n_classes
+                        ).to(self.device)
+                    for proxy in missing:
+                        score = proxy.score_network(network, batch, meaning=self.meaning)
+                        values[proxy.name].add(name, score)
+                    reporting.advance()
+                    if self.progress is not None:
+                        self.progress(done, len(names))
+        finally:
+            for each in values.values():
+                each.save()
+        rows = [self._row(name, p, values[p.name]) for name in names for p in self.proxies]
+        table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+        return Outcome({"values": table}, failed=tuple(filter(may_pass, table["status"])))
+
+    def _row(self, name: str, proxy: Proxy, values: _Values) -> dict[str, Any]:
+        row = values.rows[name]
+        settings = ("space", "size", "images", "batch_size", "seed", "meaning")
+        return {
+            **{setting: getattr(self, setting) for setting in settings},
+            **row,
+            "proxy": proxy.name,
+            "strength": row["value"] if proxy.higher_is_better else -row["value"],
+        }
+
+
+class _Values:
+    """The values of one proxy, found in its piece and added to it.
 
     Attributes:
-        path: the file; None keeps nothing.
-        settings: what all rows have in common.
-        depends: for each proxy, a hash of what its values depend on beside the settings: its
-            code, the images and labels, the networks, the kind of device.
-        rows: what is finished.
-        others: rows of the file that belong to other settings, images or code.
+        rows: by architecture, with columns :data:`_PIECE`.
     """
 
-    def __init__(
-        self, path: Path | None, settings: dict[str, Any], depends: Mapping[str, str]
-    ) -> None:
-        self.path = path
-        self.settings = settings
-        self.depends = depends
-        self.rows: dict[tuple[str, str], dict[str, Any]] = {}
-        self.others = _kept(pd.DataFrame({name: [] for name in COLUMNS}))
-        if path is not None and path.is_file():
-            found = _kept(_read_values(path))
-            found = found[~found["status"].map(may_pass)]  # those are tried again
-            same = (found[_KEY] == pd.Series(settings)).all(axis=1)
-            same &= found[_DEPENDS] == found["proxy"].map(depends)
-            self.others = found[~same]
-            for row in found[same].to_dict(orient="records"):
-                self.rows[row["architecture"], row["proxy"]] = {str(k): v for k, v in row.items()}
-        self._saved, self._saved_at = len(self.rows), time.monotonic()
+    def __init__(self, proxy: Proxy, pieces: Pieces) -> None:
+        self._name = f"values-{hash_of({'proxy': proxy.name, 'code': proxy_code(proxy)})}"
+        self._pieces = pieces
+        found = pieces.get(self._name, _PIECE)
+        rows: list[Any] = [] if found is None else found.to_dict(orient="records")
+        self.rows: dict[str, dict[str, Any]] = {row["architecture"]: row for row in rows}
+        self._saved, self._saved_at = len(rows), time.monotonic()
 
-    def add(self, architecture: str, proxy: Proxy, network: nn.Module, batch: Batch) -> None:
-        """Score one network; a failed one is kept with its reason."""
-        score = proxy.score_network(network, batch, meaning=self.settings["meaning"])
-        self.rows[architecture, proxy.name] = {
-            **self.settings,
-            "architecture": architecture,
-            "proxy": proxy.name,
-            "value": score.value,
-            "strength": score.value if proxy.higher_is_better else -score.value,
-            "status": score.status,
-            "seconds": score.seconds,
-            _DEPENDS: self.depends[proxy.name],
-        }
+    def add(self, architecture: str, score: Score) -> None:
+        """Take in a score, be it a failure."""
+        parts = (architecture, score.value, score.status, score.seconds)
+        self.rows[architecture] = dict(zip(_PIECE, parts, strict=True))
         if time.monotonic() - self._saved_at > _SAVE_EVERY:
             self.save()
 
     def save(self) -> None:
-        """Write everything, atomically."""
-        if self.path is None or len(self.rows) == self._saved:
-            return
-        own = _kept(pd.DataFrame(list(self.rows.values())))
-        frame = pd.concat([self.others, own], ignore_index=True) if len(self.others) else own
-        write_checked(self.path, frame)
-        self._saved, self._saved_at = len(self.rows), time.monotonic()
+        """Write what is finished; a failure that may pass is not."""
+        rows = [row for row in self.rows.values() if not may_pass(row["status"])]
+        if len(rows) > self._saved:
+            self._pieces.put(self._name, pd.DataFrame(rows, columns=list(_PIECE)))
+        self._saved, self._saved_at = len(rows), time.monotonic()
 
 
 def _unique_states(
     space: str, architectures: str | State | Iterable[str | State | Choices]
-) -> dict[str, State]:
+) -> list[State]:
     found = get_space(space)
     if isinstance(architectures, str | State):
         architectures = [architectures]
     states = [found.as_architecture(given) for given in architectures]
     if not states:
         raise UserError("no architecture was asked for")
-    return {found.format(state): state for state in states}
+    return list(dict.fromkeys(states))
 
 
 def _resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy]:
@@ -224,27 +256,6 @@ def _resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy
         if proxy.grouped:
             raise UserError(f"'{proxy.name}' ranks candidates; it has no value for one network")
     return found
-
-
-def _read_values(path: Path) -> pd.DataFrame:
-    try:
-        return read_checked(path)
-    except DamagedTableError as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it to redo it") from None
-
-
-def _kept(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows as the file has them: those of an earlier version do not say what they depend on."""
-    missing = [name for name in COLUMNS if name not in frame.columns]
-    if missing:
-        raise UserError(f"a file of proxies' values needs the column(s) {', '.join(missing)}")
-    depends = frame[_DEPENDS] if _DEPENDS in frame.columns else [""] * len(frame)
-    kept = frame.assign(**{_DEPENDS: depends})[[*COLUMNS, _DEPENDS]]
-    return kept.astype({**COLUMNS, _DEPENDS: "str"}).reset_index(drop=True)
-
-
-def _conform(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,11 @@ def counting():
     PROXIES.remove("counting")
 
 
+def kept(store):
+    """How many values a store's pieces have."""
+    return sum(len(pd.read_parquet(path)) for path in store.glob("evaluate-pieces-*/*.parquet"))
+
+
 def test_one_row_per_architecture_and_proxy():
     values = evaluate()
     assert list(values.columns) == list(COLUMNS)
@@ -82,7 +87,7 @@ def test_strength_has_the_sign_of_the_proxy(counting):
 
 
 def test_finished_values_are_not_computed_again(tmp_path, counting):
-    store = tmp_path / "deep" / "values.parquet"
+    store = tmp_path / "deep" / "runs"
     first = evaluate(ARCHITECTURES[:2], ["counting"], store=store)
     again = evaluate(ARCHITECTURES, ["counting", "params"], store=store)
     assert len(counting) == 3
@@ -90,31 +95,32 @@ def test_finished_values_are_not_computed_again(tmp_path, counting):
     pd.testing.assert_frame_equal(
         again.query("proxy == 'counting'")[:2].reset_index(drop=True), first
     )
-    assert len(pd.read_parquet(store)) == 6
+    assert kept(store) == 6
+    assert evaluate(ARCHITECTURES, ["counting", "params"], store=store).equals(again)
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, counting, monkeypatch):
-    store = tmp_path / "values.parquet"
+    store = tmp_path / "runs"
     monkeypatch.setattr("opscore.experiments.evaluate._SAVE_EVERY", 0)
     counting.append(1)
     with pytest.raises(KeyboardInterrupt):
         evaluate(ARCHITECTURES, ["counting"], store=store)
-    assert len(pd.read_parquet(store)) == 2
+    assert kept(store) == 2
     values = evaluate(ARCHITECTURES, ["counting"], store=store)
     assert values["value"].tolist() == [2, 3, 5]
 
 
-def test_settings_do_not_mix_in_one_file(tmp_path, counting):
-    store = tmp_path / "values.parquet"
+def test_settings_do_not_mix_in_one_store(tmp_path, counting):
+    store = tmp_path / "runs"
     one = evaluate(ARCHITECTURES[:1], ["counting"], store=store, seed=0)
     two = evaluate(ARCHITECTURES[:1], ["counting"], store=store, seed=1)
     assert [one["value"].item(), two["value"].item()] == [1, 2]
-    assert len(pd.read_parquet(store)) == 2
+    assert kept(store) == 2
     assert evaluate(ARCHITECTURES[:1], ["counting"], store=store, seed=0)["value"].item() == 1
 
 
 def test_an_edited_proxy_is_another_measurement(tmp_path):
-    store = tmp_path / "values.parquet"
+    store = tmp_path / "runs"
     edits = [lambda network, batch: 1 / 0, lambda network, batch: 2.0]
     try:
         for edit in [*edits, edits[1]]:
@@ -122,13 +128,13 @@ def test_an_edited_proxy_is_another_measurement(tmp_path):
             register_proxy("test_edited", higher_is_better=True, source="this test")(edit)
             found = evaluate(ARCHITECTURES[:1], ["test_edited"], store=store)
         assert found["value"].tolist() == [2.0]
-        assert len(pd.read_parquet(store)) == 2
+        assert kept(store) == 2
     finally:
         PROXIES.remove("test_edited")
 
 
 def test_other_images_of_the_same_name_are_another_measurement(tmp_path, counting, monkeypatch):
-    store = tmp_path / "values.parquet"
+    store = tmp_path / "runs"
     evaluate(ARCHITECTURES[:1], ["counting"], store=store)
     monkeypatch.setattr(
         "opscore.experiments.dependencies.image_content", lambda name, data_dir: "other labels"
@@ -137,7 +143,7 @@ def test_other_images_of_the_same_name_are_another_measurement(tmp_path, countin
 
 
 def test_memory_that_ran_out_is_tried_again(tmp_path):
-    store = tmp_path / "values.parquet"
+    store = tmp_path / "runs"
     calls = []
 
     @register_proxy("test_memory", higher_is_better=True, source="this test")
@@ -152,26 +158,21 @@ def test_memory_that_ran_out_is_tried_again(tmp_path):
         assert first["value"].isna().all()
         again = evaluate(ARCHITECTURES[:1], ["test_memory"], store=store)
         assert again["value"].tolist() == [3.0]
-        assert len(pd.read_parquet(store)) == 1
+        assert kept(store) == 1
     finally:
         PROXIES.remove("test_memory")
 
 
-def test_a_file_of_an_earlier_version_is_kept_and_not_trusted(tmp_path, counting):
-    store = tmp_path / "values.parquet"
-    evaluate(ARCHITECTURES[:1], ["counting"], store=store)
-    pd.read_parquet(store).drop(columns="depends").to_parquet(store)
-    assert evaluate(ARCHITECTURES[:1], ["counting"], store=store)["value"].tolist() == [2]
-    assert pd.read_parquet(store)["depends"].eq("").tolist() == [True, False]
-
-
-def test_values_that_were_changed_are_refused(tmp_path, counting):
-    store = tmp_path / "values.parquet"
-    evaluate(ARCHITECTURES[:1], ["counting"], store=store)
-    whole = store.read_bytes()
-    store.write_bytes(whole[: len(whole) // 2])
+@pytest.mark.parametrize("pattern", ["evaluate-pieces-*", "evaluate-[0-9a-f]*"])
+def test_values_that_were_changed_are_refused(tmp_path, counting, pattern):
+    evaluate(ARCHITECTURES[:1], ["counting"], store=tmp_path)
+    (path,) = tmp_path.glob(f"{pattern}/*.parquet")
+    table = pd.read_parquet(path)
+    table["value"] += 1
+    table.to_parquet(path)
+    asked = ARCHITECTURES[: 2 if "pieces" in pattern else 1]
     with pytest.raises(UserError, match="delete it to redo it"):
-        evaluate(ARCHITECTURES[:1], ["counting"], store=store)
+        evaluate(asked, ["counting"], store=tmp_path)
 
 
 @pytest.mark.parametrize(

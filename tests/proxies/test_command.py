@@ -87,8 +87,8 @@ def test_few_architectures_are_no_disagreement_but_a_reversed_order_is():
 
 
 def test_check_runs_on_the_published_values(capsys, data_dir, tmp_path):
-    store = str(tmp_path / "v.parquet")
-    options = ("--all", "--count", "4", "--batch-size", "8", "--store", store)
+    store = str(tmp_path / "runs")
+    options = ("--all", "--count", "4", "--batch-size", "8", "--runs", store)
     code, out = run(
         capsys, "proxies", "check", *options, "--size", "smoke", "--json", "--data-dir",
         str(data_dir),
@@ -101,8 +101,8 @@ def test_check_runs_on_the_published_values(capsys, data_dir, tmp_path):
 
 @pytest.mark.parametrize("against", ["nasbench201-zen", "transnas-micro"])
 def test_check_runs_on_every_table(capsys, data_dir, tmp_path, against):
-    store = str(tmp_path / "v.parquet")
-    options = ("--all", "--count", "4", "--batch-size", "8", "--store", store)
+    store = str(tmp_path / "runs")
+    options = ("--all", "--count", "4", "--batch-size", "8", "--runs", store)
     code, out = run(
         capsys, "proxies", "check", "--against", against, *options, "--size", "smoke", "--json",
         "--data-dir", str(data_dir),
@@ -167,8 +167,8 @@ def test_a_table_without_some_of_the_values_is_compared_as_far_as_it_goes(
     """As with the one that 'data fetch transnas' makes."""
     add(data_dir / "originals" / "all_benchmarks_zen.zip", data_dir=tmp_path)
     (tmp_path / "cifar10").symlink_to(data_dir / "cifar10")
-    store = str(tmp_path / "v.parquet")
-    options = ("--all", "--count", "4", "--batch-size", "8", "--store", store)
+    store = str(tmp_path / "runs")
+    options = ("--all", "--count", "4", "--batch-size", "8", "--runs", store)
     code, out = run(
         capsys, "proxies", "check", "--against", "transnas-micro", *options, "--size", "smoke",
         "--json", "--data-dir", str(tmp_path),
@@ -186,7 +186,7 @@ def test_evaluate_compares_with_the_accuracies_of_a_table(capsys, tmp_path):
     pd.DataFrame({"arch": names, "acc": [10.0, 20.0, 30.0, 25.0, 50.0]}).to_csv(path, index=False)
     asked = ["proxies", "evaluate", str(path), "--space", "nasbench-macro", "--accuracy", "acc"]
     asked += ["--proxies", "params,synflow", "--size", "smoke", "--batch-size", "4"]
-    asked += ["--images", "noise", "--store", str(tmp_path / "values.parquet")]
+    asked += ["--images", "noise", "--runs", str(tmp_path / "runs")]
     code, out = run(capsys, *asked, "--json")
     assert code == 0
     payload = json.loads(out)
