@@ -94,10 +94,6 @@ class Registry(Generic[T]):
             and not _origin(entry)[0].startswith("opscore.")
         ]
 
-    def register(self, name: str) -> Callable[[T], T]:
-        """Decorator form of :meth:`add`."""
-        return lambda entry: self.add(name, entry)
-
     def remove(self, name: str) -> None:
         """Forget an entry (for tests and interactive work)."""
         self._entries.pop(name, None)

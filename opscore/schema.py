@@ -17,8 +17,6 @@ import pandas as pd
 
 from opscore.errors import OpscoreError
 
-SCHEMA_VERSION = 1
-
 #: One row per (policy, seed, iteration, edge, operation).
 SCORES = {
     "policy": "str",  # as the paper names it, e.g. 'zc-pt(nwot)'

@@ -20,7 +20,7 @@ from opscore.cli.common import (
 )
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
 from opscore.cli.tables import number, rank_text, say_if_no_truth, short_dataset
-from opscore.errors import UserError, note
+from opscore.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,6 @@ def search(
         str,
         typer.Option(help="The order as the paper defines it (paper), or the authors' code."),
     ] = "paper",
-    orders: Annotated[str | None, typer.Option(hidden=True)] = None,
     proposals: Annotated[int, typer.Option("--proposals", "-N", help="Proposals.")] = 10,
     validation: Annotated[
         int,
@@ -104,9 +103,6 @@ def search(
     names = split_names(methods) if methods is not None else [f"{family_of(policy)}({proxy})"]
     if not names:
         raise UserError("no search method was asked for; for instance --methods random")
-    if orders is not None:
-        note("--orders is called --order-meaning now; the old name goes with the next release")
-        order_meaning = orders
     seeds = grid.seed_list
     settings: dict[str, Any] = {
         "oracle": truth.settings(),

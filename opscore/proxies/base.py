@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -498,7 +497,6 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
     network_engine: NetworkEngine | None = None,
     precisions: Sequence[Precision] = ("full",),
     undefined: str = "",
-    renormalize: bool | None = None,
     version: str | None = None,
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
@@ -508,14 +506,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
         @register_proxy("l2_norm", higher_is_better=True, source="Abdelfattah et al. 2021")
         def l2_norm(network, batch):
             return sum(float(p.norm()) for p in network.parameters() if p.ndim > 1)
-
-    ``renormalize`` is the earlier name of ``survivors="renormalized"``, and goes with the next
-    release.
     """
-    if renormalize is not None:
-        note = "renormalize=True is survivors='renormalized' now; the old name goes soon"
-        warnings.warn(note, DeprecationWarning, stacklevel=2)
-        survivors = "renormalized" if renormalize else survivors
 
     def decorate(function: ProxyFunction) -> ProxyFunction:
         proxy = Proxy(

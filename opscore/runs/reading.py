@@ -1,6 +1,6 @@
 """Reading a whole run store: what runs it has, and everything they gave, as frames.
 
-:func:`run_table` has one row for each run, finished or not; :func:`export` has the results and
+:func:`table_of` has one row for each run, finished or not; :func:`export` has the results and
 settings without times, in a fixed order, so that equal work gives equal bytes.
 """
 
@@ -41,7 +41,7 @@ STATUSES = ("finished", "failed", "unfinished", "damaged", "pieces")
 #: Kinds that are kept to be used again, and are no results of their own.
 INTERMEDIATE = frozenset({"supernet"})
 
-#: One row per run (:func:`run_table`).
+#: One row per run (:func:`table_of`).
 RUN_TABLE = {
     "run": "str",  # the name of its folder
     "kind": "str",  # initial, progressive, search, ...
@@ -154,11 +154,6 @@ def stored_runs(store: RunStore | Path | str, *, check: bool = False) -> list[St
         raise UserError(f"there is no run store at {root}{_near(root)}")
     found = [_run(root, folder) for folder in _folders(root)]
     return [_checked(RunStore(root), run) if check else run for run in found]
-
-
-def run_table(store: RunStore | Path | str, *, check: bool = False) -> pd.DataFrame:
-    """One row for each run of a store (columns: :data:`RUN_TABLE`); arguments as stored_runs."""
-    return table_of(stored_runs(store, check=check))
 
 
 def table_of(runs: Sequence[StoredRun]) -> pd.DataFrame:

@@ -29,7 +29,6 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from opscore import schema
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError
@@ -326,18 +325,6 @@ class RunStore:
         folder.mkdir(parents=True, exist_ok=True)
         with held(folder / ".lock"):
             yield
-
-    def load(self, key: Mapping[str, Any]) -> pd.DataFrame | None:
-        """The score table of a finished run (schema SCORES); None when it is not there.
-
-        UserError as for :meth:`outcome`.
-        """
-        found = self.outcome(key)
-        return None if found is None else schema.conform(found.tables["scores"], "scores")
-
-    def save(self, key: Mapping[str, Any], scores: pd.DataFrame) -> Path:
-        """Write a run that gave a score table; returns its folder."""
-        return self.keep(key, Outcome({"scores": scores}))
 
     def _replace(self, temporary: Path, folder: Path) -> None:
         away = self.root / f".removed-{secrets.token_hex(8)}"

@@ -199,14 +199,3 @@ def test_methods_are_listed(capsys):
     listed = {row["method"] for row in json.loads(out)["methods"]}
     assert {"zero-cost-pt(PROXY)", "zero-cost-disc(PROXY)"} <= listed
     assert run(capsys, "methods")[0] == 0
-
-
-def test_the_old_name_of_order_meaning_is_taken_with_a_note(capsys, tmp_path):
-    command = ["search", *SMALL, "-V", "0", "--order", "global-op-once", "--json", "--quiet"]
-    command += ["--runs", str(tmp_path)]
-    _, renamed, _ = run(capsys, *command, "--order-meaning", "authors")
-    code, old, noted = run(capsys, *command, "--orders", "authors")
-    assert code == 0
-    assert "--orders is called --order-meaning now" in noted
-    assert json.loads(old)["trace"] == json.loads(renamed)["trace"]
-    assert json.loads(old)["settings"]["orders"] == "authors"

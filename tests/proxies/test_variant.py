@@ -108,13 +108,3 @@ def test_words_that_are_not_known_are_refused():
     with pytest.raises(UserError, match="unknown mode 'Train'; did you mean train"):
         register_proxy("t", higher_is_better=True, source="me", mode="Train")(clean_nwot)
     assert "t" not in PROXIES
-
-
-def test_the_old_name_of_renormalized_survivors_still_works():
-    with pytest.warns(DeprecationWarning, match="survivors='renormalized'"):
-        decorate = register_proxy("old", higher_is_better=True, source="me", renormalize=True)
-    try:
-        decorate(clean_nwot)
-        assert PROXIES["old"].survivors == "renormalized"
-    finally:
-        PROXIES.remove("old")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from opscore.errors import UserError
-from opscore.runs.reading import RUN_TABLE, export, export_bytes, find_run, run_table, stored_runs
+from opscore.runs.reading import RUN_TABLE, export, export_bytes, find_run, stored_runs, table_of
 from opscore.runs.store import RECORD_FILE, Outcome, RunStore
 
 
@@ -42,7 +42,7 @@ def fill(root, order=(0, 1), seconds=0.5):
 
 def test_every_run_is_one_row(tmp_path):
     fill(tmp_path)
-    table = run_table(tmp_path)
+    table = table_of(stored_runs(tmp_path))
     assert list(table.columns) == list(RUN_TABLE)
     assert sorted(table["status"]) == ["failed", "finished", "finished", "finished", "finished",
                                        "unfinished"]  # fmt: skip
@@ -96,14 +96,14 @@ def test_the_types_of_an_export_do_not_depend_on_what_is_in_it(tmp_path):
 
 def test_an_empty_store_exports_its_header(tmp_path):
     assert export_bytes(tmp_path).decode().startswith("run,kind,space,policy,seed,status")
-    assert run_table(tmp_path).empty
+    assert table_of(stored_runs(tmp_path)).empty
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 3}', "\x00\xff"])
 def test_a_truncated_record_is_damaged_and_named(tmp_path, text):
     store = fill(tmp_path)
     (store.path(key()) / RECORD_FILE).write_text(text)
-    table = run_table(tmp_path)
+    table = table_of(stored_runs(tmp_path))
     assert (table["status"] == "damaged").sum() == 1
     with pytest.raises(UserError, match=r"cannot be read .*opscore runs clean"):
         export(tmp_path)
@@ -113,7 +113,7 @@ def test_a_changed_table_is_found_when_it_is_looked_for(tmp_path):
     store = fill(tmp_path)
     path = store.path(key()) / "scores.parquet"
     path.write_bytes(path.read_bytes()[:-20])
-    assert "damaged" not in set(run_table(tmp_path)["status"])
+    assert "damaged" not in set(table_of(stored_runs(tmp_path))["status"])
     damaged = [run for run in stored_runs(tmp_path, check=True) if run.status == "damaged"]
     assert [run.folder for run in damaged] == [path.parent]
     with pytest.raises(UserError, match="its checksum is another one"):
@@ -134,4 +134,4 @@ def test_runs_are_found_by_the_beginning_of_their_name_or_hash(tmp_path):
 def test_a_folder_that_is_not_there_is_named_with_what_is_near(tmp_path):
     fill(tmp_path / "runs")
     with pytest.raises(UserError, match=r"no run store at .*run; did you mean .*runs\?"):
-        run_table(tmp_path / "run")
+        table_of(stored_runs(tmp_path / "run"))

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 import opscore
+from opscore import schema
 from opscore.errors import UserError
 from opscore.proxies import PROXIES, register_proxy
 from opscore.runs import RunStore
-from opscore.runs.store import run_name
+from opscore.runs.store import Outcome, run_name
 
 SMALL = {"size": "smoke", "batch_size": 16, "images": "digits"}
 initial = partial(opscore.initial, baselines=False)
@@ -106,24 +107,26 @@ def test_store_writes_whole_runs_and_says_what_it_cannot_read(tmp_path):
     store = RunStore(tmp_path / "runs")
     result = initial(["random"], **SMALL)
     key = {"kind": "test", "a": 1}
-    assert store.load(key) is None
-    folder = store.save(key, result.scores)
+    assert store.outcome(key) is None
+    given = Outcome({"scores": result.scores})
+    folder = store.keep(key, given)
     assert folder.name == run_name(key)
-    pd.testing.assert_frame_equal(store.load(key), result.scores)
-    store.save(key, result.scores)
+    found = schema.conform(store.outcome(key).tables["scores"], "scores")
+    pd.testing.assert_frame_equal(found, result.scores)
+    store.keep(key, given)
     assert [p.name for p in (tmp_path / "runs").iterdir()] == [folder.name], "nothing left over"
     record = json.loads((folder / "run.json").read_text())
     assert record["key"] == key
     assert {"versions", "date", "machine"} <= set(record)
     (folder / "scores.parquet").write_bytes(b"broken")
     with pytest.raises(UserError, match="cannot be read"):
-        store.load(key)
+        store.outcome(key)
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path):
     store = RunStore(tmp_path)
     with pytest.raises(AttributeError):
-        store.save({"kind": "test"}, None)  # type: ignore[arg-type]
+        store.keep({"kind": "test"}, Outcome({"scores": None}))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from opscore.errors import UserError
 from opscore.grids.call import batch
 from opscore.runs.loop import complete
-from opscore.runs.reading import export_bytes, run_table, stored_runs
+from opscore.runs.reading import export_bytes, stored_runs, table_of
 from opscore.runs.run import Run
 from opscore.runs.store import RECORD_FILE, Outcome, RunStore
 from opscore.runs.upkeep import clean, merge, store_differences
@@ -47,7 +47,7 @@ def test_what_is_finished_takes_the_place_of_what_failed_and_not_the_other_way(t
     RunStore(tmp_path / "bad").keep_error(key(0), MemoryError("no memory"))
     RunStore(tmp_path / "bad").keep_error(key(1), MemoryError("no memory"))
     assert len(merge(tmp_path / "bad", tmp_path / "good").copied) == 1
-    assert sorted(run_table(tmp_path / "good")["status"]) == ["failed", "finished"]
+    assert sorted(table_of(stored_runs(tmp_path / "good"))["status"]) == ["failed", "finished"]
     assert len(merge(tmp_path / "good", tmp_path / "bad").copied) == 1
     assert export_bytes(tmp_path / "good") == export_bytes(tmp_path / "bad")
 
@@ -88,15 +88,15 @@ def test_cleaning_removes_what_is_spoiled_and_leaves_what_is_finished(tmp_path):
     left = tmp_path / ".unfinished-0123"
     left.mkdir()
     assert len(clean(tmp_path, dry_run=True)) == 2
-    assert len(run_table(tmp_path)) == 4
+    assert len(table_of(stored_runs(tmp_path))) == 4
     assert {run.status for run in clean(tmp_path)} == {"failed", "damaged"}
     assert left.is_dir(), "another process may be writing it"
     os.utime(left, (0, 0))
     assert [run.status for run in clean(tmp_path, statuses=["unfinished"])] == ["unfinished"]
     assert not left.is_dir()
-    assert run_table(tmp_path)["status"].tolist() == ["finished"]
+    assert table_of(stored_runs(tmp_path))["status"].tolist() == ["finished"]
     assert len(clean(tmp_path, [store.path(key(0)).name])) == 1
-    assert run_table(tmp_path).empty
+    assert table_of(stored_runs(tmp_path)).empty
 
 
 def test_stores_in_a_store_are_never_cleaned_away(tmp_path):
