@@ -1,12 +1,13 @@
 """How often tests reject and intervals hold the mean, simulated, before and after corrections.
 
     python benchmarks/simulate_statistics.py [--repetitions 1000] [--quick] [--jobs 2] [--out DIR]
+                                             [--only TEXT]
 
 Strengths of policies and of a truth are drawn that have nothing to do with each other (tests), or
 as much as is stated (intervals). *Before* stands for what these statistics are without their
 corrections: every edge one piece of evidence, and a seed with a failed score another one; plain
 percentiles of 2,000 bootstrap draws. Everything depends on the seed alone. Nothing is written
-unless --out says where.
+unless --out says where; rows of other cases that are there stay.
 """
 
 from __future__ import annotations
@@ -33,14 +34,22 @@ from opscore.analysis.intervals import (
     edge_interval,
     seed_interval,
 )
-from opscore.analysis.relabelling import each_edge_alone, edges_together, relabelling_p_value
+from opscore.analysis.relabelling import (
+    each_edge_alone,
+    edges_together,
+    least_p_value,
+    relabelling_p_value,
+)
 from opscore.data.files import write_table
 from opscore.rng import numpy_generator
 
 Array = NDArray[np.float64]
 
 LEVEL = 0.05
-OPERATIONS = "abcde"
+#: Operations without weights and with weights: those of NAS-Bench-201, and of DARTS.
+FIVE, SEVEN = (3, 2), (3, 4)
+#: What operations are called.
+OPERATIONS = "abcdefg"
 #: Draws of the plain bootstrap.
 DRAWS = 2_000
 #: Rows of the table that several tests stand in.
@@ -54,29 +63,50 @@ class World:
     """What is drawn.
 
     Attributes:
-        edges, seeds: how many; all edges have the same five operations.
+        edges, seeds: how many; all edges have the same operations.
+        kinds: number of operations without weights, and with weights.
+        alike: share of the variance over operations that those of one kind have in common, for
+            each policy, the truth, and each edge.
         common: share of the variance that is one preference for all edges, of policies and truth.
         noise: variance from seed to seed, relative to that over operations.
         failed: share of the scores that fail.
         agreement: correlation of a policy's expected strengths with the truth's.
+        other_edges: share of the edges that are of another kind, each drawn by itself.
+        other_agreement: the agreement there.
     """
 
     edges: int = 6
     seeds: int = 4
+    kinds: tuple[int, int] = FIVE
+    alike: float = 0.0
     common: float = 0.0
     noise: float = 0.1
     failed: float = 0.0
     agreement: float = 0.0
+    other_edges: float = 0.0
+    other_agreement: float = 0.0
+
+    def _drawn(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        """Strengths of operations, standard normal, [*shape, operations]."""
+        own = generator.normal(size=(*shape, sum(self.kinds)))
+        if self.alike == 0:
+            return own
+        of_kind = generator.normal(size=(*shape, len(self.kinds)))
+        shared = np.repeat(of_kind, self.kinds, axis=-1)
+        return np.asarray(math.sqrt(1 - self.alike) * own + math.sqrt(self.alike) * shared)
 
     def preferences(self, generator: np.random.Generator) -> Array:
         """One preference for all edges: of truth and policy, shape (2, operations)."""
-        return math.sqrt(self.common) * generator.normal(size=(2, len(OPERATIONS)))
+        return math.sqrt(self.common) * self._drawn((2,), generator)
 
     def expected(self, preferences: Array, edges: int, generator: np.random.Generator) -> Array:
         """Strengths without noise: of truth and policy, shape (2, edges, operations)."""
-        own = generator.normal(size=(2, edges, len(OPERATIONS)))
+        own = self._drawn((2, edges), generator)
         truth, rest = math.sqrt(1 - self.common) * own + preferences[:, None]
-        return np.stack([truth, self.agreement * truth + math.sqrt(1 - self.agreement**2) * rest])
+        agreement = np.full((edges, 1), self.agreement)
+        if self.other_edges:
+            agreement[generator.random(edges) < self.other_edges] = self.other_agreement
+        return np.stack([truth, agreement * truth + np.sqrt(1 - agreement**2) * rest])
 
     def scored(self, expected: Array, seeds: int, generator: np.random.Generator) -> Array:
         """A policy's strengths with noise and failures, shape (seeds, edges, operations)."""
@@ -95,6 +125,23 @@ NULL = {
     "the same preference, 14 edges": World(edges=14, common=0.7),
 }
 
+#: Worlds in which operations of one kind are alike, for policy and truth: of the last, the policy
+#: knows the truth.
+_SAME = 0.7
+ALIKE = {
+    "five operations, none alike": World(common=_SAME),
+    "five operations, half of the variance is the kind's": World(common=_SAME, alike=0.5),
+    "five operations, .8 of the variance is the kind's": World(common=_SAME, alike=0.8),
+    "five operations, .95 of the variance is the kind's": World(common=_SAME, alike=0.95),
+    "seven operations, none alike": World(common=_SAME, kinds=SEVEN),
+    "seven operations, .8 of the variance is the kind's": World(
+        common=_SAME, kinds=SEVEN, alike=0.8
+    ),
+    "seven operations, .8, and the policy agrees at .8": World(
+        common=_SAME, kinds=SEVEN, alike=0.8, agreement=0.8
+    ),
+}
+
 #: Worlds in which the mean over edges is looked for.
 COVERED = {
     "seeds agree, no agreement with the truth": World(noise=0.05),
@@ -108,6 +155,15 @@ COVERED = {
     "8 edges": World(edges=8, agreement=0.5),
     "14 edges": World(edges=14, agreement=0.5),
     "28 edges": World(edges=28, agreement=0.5),
+    "two kinds of edges, one in two opposed": World(
+        noise=0.05, agreement=0.9, other_edges=0.5, other_agreement=-0.9
+    ),
+    "two kinds of edges, one in six opposed": World(
+        noise=0.05, agreement=0.9, other_edges=1 / 6, other_agreement=-0.9
+    ),
+    "two kinds of edges, one in ten opposed": World(
+        noise=0.05, agreement=0.9, other_edges=0.1, other_agreement=-0.9
+    ),
 }
 
 #: Distributions of one value per seed, mean 0.
@@ -178,6 +234,25 @@ def _failed_apart(cells: Sequence[Cell]) -> float:
             for cell in defined
         ],
     )
+
+
+def reject_alike(name: str, world: World, repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Share of repetitions in which operations relabelled, freely or within kinds, give LEVEL."""
+    generator = numpy_generator(seed, "statistics", "alike", name)
+    weightless = OPERATIONS[: world.kinds[0]]
+    rejected = np.zeros(2)
+    for _ in range(repetitions):
+        truth, policy = world.expected(world.preferences(generator), world.edges, generator)
+        scored = world.scored(policy, world.seeds, generator)
+        cells = Strengths(score_table({"truth": truth[None], "p": scored})).cells("p", "truth")
+        weights = cell_weights(rho_matrix(cells)).ravel().tolist()
+        together = edges_together(cells)
+        found = [relabelling_p_value(cells, weights, together, kinds) for kinds in ("", weightless)]
+        rejected += np.array(found) <= LEVEL
+    least = [least_p_value(cells, kinds) for kinds in ("", weightless)]
+    for statistic, count, low in zip(("common", "within kinds"), rejected, least, strict=True):
+        yield {"statistic": statistic, "share": float(count / repetitions)}
+        yield {"statistic": f"{statistic}, least", "share": low}
 
 
 def any_row(name: str, world: World, repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -301,8 +376,15 @@ class Task:
 
     def rows(self, repetitions: int, seed: int) -> list[dict[str, Any]]:
         """What was counted, with everything that it depends on."""
-        kinds = {"tests": reject, "rows": any_row, "edges": cover_edges, "seeds": cover_seeds}
-        given = {"part": self.part, "case": self.case, **asdict(self.world)}
+        kinds = {
+            "tests": reject,
+            "alike": reject_alike,
+            "rows": any_row,
+            "edges": cover_edges,
+            "seeds": cover_seeds,
+        }
+        world = {**asdict(self.world), "kinds": "+".join(map(str, self.world.kinds))}
+        given = {"part": self.part, "case": self.case, **world}
         given |= {"repetitions": repetitions, "random_seed": seed}
         found = kinds[self.part](self.case, self.world, repetitions, seed)
         return [{**given, **row} for row in found]
@@ -313,15 +395,19 @@ def tasks() -> list[Task]:
     several = ("edges independent", "the same preference on all edges, .7 of the variance")
     return [
         *(Task("tests", case, world) for case, world in NULL.items()),
+        *(Task("alike", case, world) for case, world in ALIKE.items()),
         *(Task("edges", case, world) for case, world in COVERED.items()),
         *(Task("rows", case, NULL[case]) for case in several),
         *(Task("seeds", case, World(seeds=seeds)) for case in SEEDS for seeds in (2, 3, 4, 8)),
     ]
 
 
-def simulate(repetitions: int, seed: int = 0, jobs: int = 1) -> pd.DataFrame:
-    """All counts: one row per part, case and statistic; the same with any number of jobs."""
-    todo = tasks()
+def simulate(repetitions: int, seed: int = 0, jobs: int = 1, only: str = "") -> pd.DataFrame:
+    """All counts: one row per part, case and statistic; the same with any number of jobs.
+
+    only: cases in whose part or name this stands.
+    """
+    todo = [task for task in tasks() if only in f"{task.part}: {task.case}"]
     if jobs == 1:
         found = [task.rows(repetitions, seed) for task in todo]
     else:
@@ -329,6 +415,22 @@ def simulate(repetitions: int, seed: int = 0, jobs: int = 1) -> pd.DataFrame:
             waiting = [pool.submit(task.rows, repetitions, seed) for task in todo]
             found = [each.result() for each in waiting]
     return pd.DataFrame([row for rows in found for row in rows])
+
+
+def beside_others(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table with those rows of a file that are of other cases, in the order of the tasks."""
+    places = {(task.part, task.case): place for place, task in enumerate(tasks())}
+    new = set(zip(table["part"], table["case"], strict=True))
+    tables = [table]
+    if path.is_file():
+        there = pd.read_parquet(path)
+        keys = list(zip(there["part"], there["case"], strict=True))
+        tables.append(there[[key in places and key not in new for key in keys]])
+    found = pd.concat(tables, ignore_index=True)
+    order = [places[key] for key in zip(found["part"], found["case"], strict=True)]
+    found = found.iloc[np.argsort(order, kind="stable")]
+    plain = {name: value for name, value in asdict(World()).items() if name != "kinds"}
+    return found.fillna({**plain, "kinds": "+".join(map(str, FIVE))}).reset_index(drop=True)
 
 
 def main() -> None:
@@ -341,11 +443,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, help="folder for statistics.parquet")
+    parser.add_argument("--only", default="", help="cases in whose 'part: name' this stands")
     options = parser.parse_args()
-    table = simulate(20 if options.quick else options.repetitions, options.seed, options.jobs)
+    repetitions = 20 if options.quick else options.repetitions
+    table = simulate(repetitions, options.seed, options.jobs, options.only)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-        write_table(options.out / "statistics.parquet", table)
+        path = options.out / "statistics.parquet"
+        write_table(path, beside_others(table, path))
     for part, rows in table.groupby("part", sort=False):
         by = ["case", "seeds"] if part == "seeds" else "case"
         shown = rows.pivot_table("share", by, "statistic", sort=False)

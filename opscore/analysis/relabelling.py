@@ -16,7 +16,7 @@ Three null hypotheses, each of which asks for more than the one before:
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +53,17 @@ def least_p_value(cells: Sequence[Cell], weightless: Collection[str] = ()) -> fl
         cells: the cells that are compared.
         weightless: operations that are exchanged among themselves alone.
     """
-    blocks = set(edges_together(cells).values())
+    return least_of_operations(edges_together(cells).values(), weightless)
+
+
+def least_of_operations(
+    operations: Iterable[Sequence[str]], weightless: Collection[str] = ()
+) -> float:
+    """The same, from the operations of each edge; NaN without edges."""
+    blocks = {tuple(sorted(names)) for names in operations}
     if not blocks:
         return math.nan
-    kinds = [[op in weightless for op in names] for names in blocks]
-    return math.prod(least_of(each) for each in kinds)
+    return math.prod(least_of([op in weightless for op in names]) for names in blocks)
 
 
 def relabelling_p_value(
