@@ -1323,8 +1323,12 @@ def _trust(oracle: Any, digits: int) -> list[str]:
 
 
 @cache
+def _compared() -> Any:
+    return opscore.compare_spaces()
+
+
 def _tasks() -> pd.DataFrame:
-    return opscore.compare_spaces().tasks
+    return _compared().tasks
 
 
 #: Bars of the tables of tasks, and what they are called there.
@@ -1372,7 +1376,7 @@ def task_range(space: str, policy: str, reference: str = "best-acc", without: st
 
 
 def _wide(reference: str) -> pd.DataFrame:
-    return opscore.compare_spaces().against(reference)
+    return _compared().against(reference)
 
 
 @value
