@@ -81,6 +81,20 @@ def own_generators(seed: int) -> Iterator[None]:
         yield
 
 
+def generator_states() -> tuple[object, ...]:
+    """Where the global generators are: equal as long as nothing is drawn from them."""
+    import torch
+
+    on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    states = (torch.default_generator.get_state(), *on_gpus)
+    drawn = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - the global one
+    return (
+        *(state.numpy().tobytes() for state in states),
+        (drawn["pos"], drawn["key"].tobytes()),
+        random.getstate(),
+    )
+
+
 def seed_generators(seed: int) -> None:
     """Seed the global generators, within :func:`own_generators`."""
     import torch

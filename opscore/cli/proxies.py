@@ -74,6 +74,9 @@ def proxies(
             f"seconds: one score of the whole supernet at size 'cpu', {_COST_BATCH} images.",
             style="dim",
         )
+    for limits in dict.fromkeys(proxy.limits for proxy in found if proxy.limits):
+        names = ", ".join(proxy.name for proxy in found if proxy.limits == limits)
+        console.print(f"{names}: {limits}.", style="dim", highlight=False)
     names = "vote(P1,P2,...), rank-mean(P1,P2,...); tenas is rank-mean(ntk,linear_regions)"
     console.print(f"Combinations, for zc-pt and disc-zc: {names}.", style="dim", highlight=False)
 
@@ -312,6 +315,7 @@ def _describe(proxy: Proxy) -> dict[str, Any]:
         "mode": proxy.mode,
         "needs": sorted(proxy.needs),
         "source": proxy.source,
+        "limits": proxy.limits,
         "meanings_differ": proxy.clean is not None or proxy.survivors != "theta",
     }
 

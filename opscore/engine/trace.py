@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from opscore.isolation import generator_states, own_generators
 from opscore.supernets.base import Supernet
 from opscore.supernets.choice import (
     Choice,
@@ -236,13 +237,14 @@ def _frozen(value: Any, depth: int = 8) -> Hashable:
 def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | str:
     try:
         # Layers that set themselves up on what they first see, or count, do so in a copy.
-        own = ships(network)
-        with torch.random.fork_rng(devices=[], enabled=not own):
-            return (
-                _in_eval(network, image_shape)
-                if own
-                else _trace(copy_network(network), image_shape, IMAGES)
-            )
+        if ships(network):
+            return _in_eval(network, image_shape)
+        with own_generators(0):
+            before = generator_states()
+            traced = _trace(copy_network(network), image_shape, IMAGES)
+            if generator_states() != before:
+                return "its forward pass draws random numbers"
+            return traced
     except Exception as error:  # whatever a forward pass may raise on a stand-in
         reason = str(error).strip().splitlines()
         return f"{type(error).__name__}: {reason[0] if reason else 'no reason given'}"

@@ -92,6 +92,7 @@ class Proxy:
             such as a stand-alone one, that gives the same number; it may not alter the network.
         precisions: what the engines can compute in, of :data:`PRECISIONS`.
         undefined: what it means when the value is infinite or NaN; failures say it.
+        limits: on which networks it has no value, or always the same one; '' where there are none.
         grouped: whether states that are asked for together are ranked against each other.
         version: what stored results know the function by, instead of its source and the present
             values of what that reads (:mod:`opscore.fingerprint`).
@@ -112,6 +113,7 @@ class Proxy:
     network_engine: NetworkEngine | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
     undefined: str = ""
+    limits: str = ""
     version: str | None = None
 
     def __post_init__(self) -> None:
@@ -497,6 +499,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
     network_engine: NetworkEngine | None = None,
     precisions: Sequence[Precision] = ("full",),
     undefined: str = "",
+    limits: str = "",
     version: str | None = None,
 ) -> Callable[[ProxyFunction], ProxyFunction]:
     """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
@@ -523,6 +526,7 @@ def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a 
             network_engine=network_engine,
             precisions=frozenset(precisions),
             undefined=undefined,
+            limits=limits,
             version=version,
         )
         PROXIES.add(name, proxy)

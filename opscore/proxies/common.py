@@ -186,6 +186,14 @@ def _over_positions(product: Tensor) -> Tensor:
     return product.flatten(2).sum(dim=2) if product.ndim > 2 else product
 
 
+#: Where :func:`input_jacobian` is zero in train mode.
+WITHOUT_JACOBIAN = (
+    "no value where a batch norm is the last step before the average over the image: in train mode "
+    "it fixes the sum of what it returns, so that the sum of all logits does not depend on the "
+    "images"
+)
+
+
 def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:
     """J [N, pixels]: row i is the gradient of the sum of all logits with respect to image i.
 

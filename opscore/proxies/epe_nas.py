@@ -18,7 +18,7 @@ from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import input_jacobian, logits_of, require_images
+from opscore.proxies.common import WITHOUT_JACOBIAN, input_jacobian, logits_of, require_images
 from opscore.proxies.jacob_cov import SMALL, correlations
 
 #: Up to so many classes the classes are added, beyond it they are compared.
@@ -32,6 +32,7 @@ FEW_CLASSES = 100
     mode="train",
     needs=("labels", "gradients"),
     engine="shared",
+    limits=WITHOUT_JACOBIAN,
 )
 def epe_nas(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

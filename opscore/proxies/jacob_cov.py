@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import input_jacobian, require_images
+from opscore.proxies.common import WITHOUT_JACOBIAN, input_jacobian, require_images
 
 #: k of the equation.
 SMALL = 1e-5
@@ -47,6 +47,7 @@ def correlations(rows: Tensor) -> Tensor:
     mode="train",
     needs=("gradients",),
     engine="shared",
+    limits=WITHOUT_JACOBIAN,
 )
 def jacob_cov(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

@@ -93,6 +93,10 @@ def clean_ntk(network: nn.Module, batch: Batch) -> float:
     clean=clean_ntk,
     engine="shared",
     engine_meanings=("faithful",),
+    limits=(
+        "no value in the faithful meaning where a batch norm with fresh weights, or with none, is "
+        "the last step before the average over the image: the kernel's rows add to zero"
+    ),
 )
 def ntk(network: nn.Module, batch: Batch) -> float:
     """S with the samples coupled by batch norm."""

@@ -53,6 +53,10 @@ def log_flow(total: float) -> float:
     survivors="renormalized",
     engine=fast_synflow,
     undefined="nothing flows from the input to the logits",
+    limits=(
+        "always the same value where rectifiers are bounded (ReLU6): absolute weights saturate the "
+        "last one, and no weight before it counts"
+    ),
 )
 def synflow(network: nn.Module, batch: Batch) -> float:
     """log S of a network; the network is altered."""
