@@ -13,7 +13,7 @@ Several states can be one graph, side by side: a coefficient is then one number 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +70,8 @@ class Builder:
         modules: the network's layers by their names.
         norms: whether there are batch norms; without them they are the identity.
         dropout: whether dropout does anything.
-        nothing_from_nothing: whether zeros give zeros in every layer, as without biases, or where
-            batch norm takes off the mean of what is constant.
+        nothing_from_nothing: tells of a layer, by its kind and what it is, and the shapes of its
+            inputs, whether zeros give zeros in it; None where that is not asked.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Builder:
         *,
         norms: bool = True,
         dropout: bool = False,
-        nothing_from_nothing: bool = False,
+        nothing_from_nothing: Callable[[str, Any, list[tuple[int, ...]]], bool] | None = None,
     ) -> None:
         self.modules = modules
         self.norms = norms
@@ -89,9 +89,11 @@ class Builder:
         self._atoms: dict[Any, Atom] = {}
 
     def layer(self, kind: str, layer: Any, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
-        """The value of a layer's output; zeros give zeros where that is said of all layers."""
-        if inputs and self.nothing_from_nothing and all(map(_is_zero, inputs)):
-            return ZERO
+        """The value of a layer's output; zeros give zeros where that is said of the layer."""
+        if self.nothing_from_nothing is not None and inputs and all(map(_is_zero, inputs)):
+            shapes = [value[0][1].shape for value in inputs if value]
+            if self.nothing_from_nothing(kind, layer, shapes):
+                return ZERO
         return Value(((1.0, self.atom(kind, layer, tuple(inputs), shape)),))
 
     def atom(self, kind: str, layer: Any, inputs: tuple[Value, ...], shape: Sequence[int]) -> Atom:

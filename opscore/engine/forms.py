@@ -1,20 +1,23 @@
 """Which architectures compute the same, and what nwot counts of their live parts.
 
-What follows from zeros alone is zero: convolutions here have no bias, or batch norm takes off the
-mean of what is constant. Without it, and without what the logits do not depend on, architectures
-that differ in dead parts, or in the place of an identity, are one expression.
+What follows from zeros alone is mostly zero: of a convolution without a bias, or where batch norm
+takes off the mean of what is constant. Without it, and without what the logits do not depend on,
+architectures that differ in dead parts, or in the place of an identity, are one expression.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from opscore.engine.expressions import Atom, Value
 from opscore.engine.gradient import Pass
+from opscore.engine.layers import affine_map, call, fold_batch_norm
 from opscore.engine.network import Networks
+from opscore.engine.rules import shape_of
 from opscore.engine.steps import Step, Steps
 from opscore.engine.trace import Rectifier, mix, modules_of, trace
 from opscore.supernets.base import Supernet
@@ -37,10 +40,31 @@ class Forms:
     def __init__(self, supernet: Supernet, image_shape: Sequence[int]) -> None:
         self.modules = modules_of(supernet)
         self.trace = trace(supernet, image_shape)
-        self.networks = Networks(self.trace, self.modules, nothing_from_nothing=True)
+        self.networks = Networks(self.trace, self.modules, nothing_from_nothing=self._gives_nothing)
         self.steps = Steps(self.modules)
         self._seen: dict[Atom, bool] = {}
+        self._nothing: dict[Hashable, bool] = {}
         self._carriers = [_carrier(rectifier) for rectifier in self.trace.rectifiers]
+
+    def _gives_nothing(self, kind: str, layer: Any, shapes: list[tuple[int, ...]]) -> bool:
+        """Whether a layer gives zeros of zeros."""
+        key = (kind, layer)
+        if key not in self._nothing:
+            with torch.no_grad():
+                self._nothing[key] = _gives_nothing(kind, layer, shapes, self.modules)
+        return self._nothing[key]
+
+    @torch.no_grad()
+    def logits(self, tables: Sequence[Tensor], images: Tensor) -> Tensor:
+        """Those of each table of weights, [tables, N, classes], equal forms computed once."""
+        found: dict[Hashable, Tensor] = {}
+        for table in tables:
+            form = self.form(table)
+            if form not in found:
+                output = self.networks.output(table.tolist())
+                value = self.networks.builder.tensor(output, shape_of(self.trace.output))
+                found[form] = Pass(self.modules).run(self.steps.of(value), images)
+        return torch.stack([found[self.form(table)] for table in tables])
 
     def form(self, weights: Tensor) -> Hashable:
         """The same for tables of weights [edges, operations] under which the logits are the same.
@@ -106,6 +130,32 @@ class _CountingPass(Pass):
             # Batch, height, width, channels is the order in memory, so nothing is moved about.
             codes = codes.permute(0, 2, 3, 1) if codes.ndim == 4 else codes
             self.kernel.add(codes.flatten(1), self._times[step])
+
+
+def _gives_nothing(
+    kind: str, layer: Any, shapes: list[tuple[int, ...]], modules: dict[str, nn.Module]
+) -> bool:
+    if kind == "conv":
+        conv, norm = (None if name is None else modules[name] for name in layer)
+        if norm is None or not norm.training:
+            return not fold_batch_norm(conv, norm)[1].any()  # type: ignore[arg-type]
+        return not _shifts(norm)  # it takes off the mean of what is constant
+    if kind == "affine":
+        norm = modules[layer]
+        return not (_shifts(norm) if norm.training else affine_map(norm)[1].any())
+    if kind != "call":
+        return True
+    module = modules.get(str(layer.node.target))
+    if module is not None and next(module.buffers(), None) is not None:
+        return False  # it may change what it holds
+    like = next((p for m in modules.values() for p in m.parameters()), torch.zeros(()))
+    given = call(layer, [like.new_zeros(2, *shape) for shape in shapes], modules)
+    return not given.any()
+
+
+def _shifts(norm: nn.Module) -> bool:
+    bias = norm.bias
+    return isinstance(bias, Tensor) and bool(bias.any())
 
 
 def _below(*values: Value) -> Iterator[Atom]:

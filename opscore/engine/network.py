@@ -50,7 +50,7 @@ class Networks:
         options: of :class:`Builder`.
     """
 
-    def __init__(self, trace: Trace, modules: Mapping[str, nn.Module], **options: bool) -> None:
+    def __init__(self, trace: Trace, modules: Mapping[str, nn.Module], **options: Any) -> None:
         self.trace = trace
         self.builder = Builder(modules, **options)
         self._latest: tuple[Rows, Values] | None = None

@@ -10,22 +10,29 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
-from opscore.engine import CannotTraceError, Forms, synaptic_flows
+from opscore.engine import CannotTraceError, Claim, Forms, doubt, synaptic_flows, tell
 from opscore.errors import UserError
+from opscore.images import Batch
 from opscore.isolation import isolated
 from opscore.proxies.nwot import log_determinant
 from opscore.proxies.synflow import log_flow
+from opscore.rng import torch_generator
 from opscore.spaces import State
 from opscore.supernets import Supernet
 from opscore.supernets.copying import copy_network
 from opscore.supernets.measure import one_thread
 
 
-def can_be_read(supernet: Supernet, shape: Sequence[int]) -> bool:
-    """Whether the engine can trace a supernet, so that dead parts are known and networks shared."""
+@isolated()
+def can_be_read(supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]) -> bool:
+    """Whether the engine reads a supernet, so that dead parts are known and networks shared.
+
+    A note says why not.
+    """
     try:
-        Forms(supernet, shape)
-    except CannotTraceError:
+        _read(copy_network(supernet).train(), architectures, shape)
+    except UserError as error:
+        tell(supernet, "forms", str(error).partition(": it ")[2])
         return False
     return True
 
@@ -45,7 +52,7 @@ def forms_of(
         architectures: states with one choice on every edge.
         shape: [channels, height, width] of the images.
     """
-    forms = _read(supernet, shape)
+    forms = _read(copy_network(supernet), architectures, shape)
     return [forms.form(supernet.weights(state)) for state in architectures]
 
 
@@ -64,7 +71,7 @@ def nwot_of_architectures(
     """
     own = copy_network(supernet).train()
     own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    forms = _read(own, images.shape[1:])
+    forms = _read(own, architectures, images.shape[1:])
     tables: dict[Hashable, torch.Tensor] = {}
     places: dict[Hashable, list[int]] = {}
     for place, state in enumerate(architectures):
@@ -94,10 +101,46 @@ def synflow_of_architectures(
     return [log_flow(flow) for flow in flows]
 
 
-def _read(supernet: Supernet, shape: Sequence[int]) -> Forms:
+def _read(supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]) -> Forms:
+    """What a supernet computes; UserError where it cannot be read, or is read wrong."""
     try:
-        return Forms(supernet, shape)
+        forms = Forms(supernet, shape)
+        tables = [supernet.weights(state) for state in architectures]
+        reason = doubt(supernet, _two_alike(forms, tables), _noise(supernet, shape), _SAME_LOGITS)
     except CannotTraceError as error:
-        raise UserError(
-            f"{type(supernet).__name__} cannot be scored as many networks at once: {error}"
-        ) from None
+        reason = f"cannot be read ({error})"
+    if reason is None:
+        return forms
+    raise UserError(
+        f"{type(supernet).__name__} cannot be scored as many networks at once: it {reason}"
+    )
+
+
+def _two_alike(forms: Forms, tables: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Two architectures that are taken for the same, if there are any; else the ends."""
+    seen: dict[Hashable, torch.Tensor] = {}
+    for table in tables:
+        if (form := forms.form(table)) in seen:
+            return [seen[form], table]
+        seen[form] = table
+    return [tables[0], tables[-1]] if tables else []
+
+
+def _noise(supernet: Supernet, shape: Sequence[int]) -> Batch:
+    images = torch.randn(5, *shape, generator=torch_generator(0, "forms"))
+    return Batch(images.to(supernet.alphas), torch.zeros(5, dtype=torch.int64), "noise")
+
+
+def _read_logits(supernet: Supernet, tables: Sequence[torch.Tensor], batch: Batch) -> list[float]:
+    found = Forms(supernet, batch.images.shape[1:]).logits(tables, batch.images)
+    return list(found.flatten().tolist())
+
+
+@torch.no_grad()
+def _plain_logits(supernet: Supernet, tables: Sequence[torch.Tensor], batch: Batch) -> list[float]:
+    found = [supernet(batch.images, table.to(batch.images)) for table in tables]
+    return list(torch.stack(found).flatten().tolist())
+
+
+#: That what is taken for one network gives the logits of the plain modules.
+_SAME_LOGITS = Claim("the same logits", _read_logits, _plain_logits)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore import progress
-from opscore.engine import Claim, doubt, read_once, shared_networks, tell
+from opscore.engine import Claim, doubt, read_once, reading, shared_networks, tell
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
@@ -305,7 +305,8 @@ class Proxy:
         self.require_precision(precision)
         known: dict[State, Score] = {}
         if memo is not None:
-            known = memo.table(supernet, batch, self, meaning, precision, survivors, fast)
+            now = reading(supernet, batch.images.shape[1:])
+            known = memo.table(supernet, batch, self, meaning, precision, survivors, fast, now)
         by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
         missing = [state for state in dict.fromkeys(states) if state not in known]
         if missing:

@@ -52,7 +52,8 @@ def plain_weight(layer: Layer) -> Tensor:
     if "weight" not in layer._parameters:
         if parametrize.is_parametrized(layer, "weight"):
             _class_of_its_own(layer)
-            parametrize.remove_parametrizations(layer, "weight")
+            with torch.enable_grad():  # else torch takes the weight for a constant
+                parametrize.remove_parametrizations(layer, "weight")
         for key, hook in list(layer._forward_pre_hooks.items()):
             if isinstance(hook, WeightNorm | SpectralNorm | BasePruningMethod):
                 hook.remove(layer)

@@ -106,7 +106,9 @@ class ArchitectureScorer:
     def _compute(self, architectures: Sequence[State]) -> list[float]:
         context = self.context
         images, start = context.batch.images, time.perf_counter()
-        if self.proxy.name == "nwot" and can_be_read(context.supernet, images.shape[1:]):
+        if self.proxy.name == "nwot" and can_be_read(
+            context.supernet, architectures, images.shape[1:]
+        ):
             values = nwot_of_architectures(context.supernet, architectures, images)
         else:
             scores = self.proxy.scores(
