@@ -74,14 +74,15 @@ class Runs:
     [
         ["export", ARCHITECTURE, "--weights", "evil.pt"],
         ["initial", *SMALL.split(), "--checkpoint", "evil.pt"],
-        ["train", ARCHITECTURE, "--recipe", "smoke", "--images", "digits", "--out", ".", "-q"],
+        f"train {ARCHITECTURE} --recipe smoke --images digits --image-size 8 -q".split(),
         ["data", "add", "evil.pt"],
     ],
     ids=lambda command: command[0],
 )
 @pytest.mark.parametrize("write", [torch.save, lambda o, p: Path(p).write_bytes(pickle.dumps(o))])
 def test_a_file_that_could_run_code_is_refused_in_our_own_words(capsys, recwarn, command, write):
-    for name in ("evil.pt", "network.pt"):
+    Path("trained").mkdir()
+    for name in ("evil.pt", "trained/network.pt"):
         write({"a": Runs()}, name)
     code, _, err = run(capsys, command)
     assert code == 2
@@ -159,5 +160,10 @@ def test_a_batch_of_more_images_than_there_are_is_noted(tmp_path):
     recipe = find_recipe("smoke").changed(epochs=1, batch_size=10**9)
     with pytest.warns(UserWarning, match="batches of 1,000,000,000 images were asked for; there"):
         opscore.train_network(
-            "nasbench201", ARCHITECTURE, recipe=recipe, images="digits", folder=tmp_path
+            "nasbench201",
+            ARCHITECTURE,
+            recipe=recipe,
+            images="digits",
+            image_size=8,
+            folder=tmp_path,
         )
