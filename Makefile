@@ -13,7 +13,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-all faults lint unit docs docs-check bench figures notebooks clean
+.PHONY: demo test test-all faults lint unit docs docs-check bench figures figures-check notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -49,20 +49,15 @@ docs-check: $(VENV)/.base
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/scoring.py --out benchmarks/results
 
-# Every committed figure that needs no training, from one command.
+# Every committed picture and table of figures/ and docs/, from what ships: a few minutes.
 figures: $(VENV)/.base
-	$(BIN)/opscore initial \
-	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),disc-zc(synflow),random" \
-	  --seeds 0-3 --out figures/initial
-	$(BIN)/opscore figure2 --out figures/figure2
-	$(BIN)/opscore compare-spaces --out figures/spaces
-	$(BIN)/opscore table1 --out figures/table1
-	$(BIN)/opscore toy-model --out figures/toy_model
-	$(BIN)/opscore table2 --out figures/search
-	$(BIN)/opscore table5 --out figures/search
-	$(BIN)/opscore search-cost --out figures/search
-	$(BIN)/opscore figure4 --out figures/search
-	$(BIN)/python docs/spaces/pictures.py
+	$(BIN)/python scripts/figures.py
+	$(BIN)/python docs/make.py
+
+# Says which committed tables are not what the code makes of what ships.
+figures-check: $(VENV)/.base
+	$(BIN)/python scripts/figures.py --check
+	$(BIN)/python docs/make.py --check
 
 notebooks: $(VENV)/.base
 	$(PIP) --editable ".[notebooks]"

@@ -20,10 +20,17 @@ import pandas as pd
 from make import ROOT, MissingError, table, value
 
 import opscore
-from opscore.analysis import HINDSIGHT, Correlation, agreement_between_trainings, edge_correlations
+from opscore.analysis import (
+    HINDSIGHT,
+    Correlation,
+    Selection,
+    agreement_between_trainings,
+    edge_correlations,
+)
 from opscore.data import find
 from opscore.data.records import read_record
 from opscore.experiments.initial.result import BASELINES
+from opscore.oracles import NO_TRUTH, load_truth
 from opscore.oracles.references import best_reference
 from opscore.spaces import NASBENCH201, SPACES, get_space
 
@@ -102,7 +109,7 @@ def needs(name: str) -> Callable[[Callable[..., str]], Callable[..., str]]:
 @cache
 def figure_table(name: str) -> pd.DataFrame:
     """A table under figures/, as it was committed."""
-    return pd.read_parquet(FIGURES / f"{name}.parquet")
+    return pd.read_csv(FIGURES / f"{name}.csv")
 
 
 def scores_of(source: str) -> pd.DataFrame:
@@ -229,9 +236,6 @@ def _median_and_range(errors: pd.Series[float]) -> str:
 @cache
 def picks() -> pd.DataFrame:
     """What each policy picks edge by edge, CIFAR-10: error, rank, by policy (a row for a seed)."""
-    from opscore.analysis import Selection
-    from opscore.oracles import load_truth
-
     found = Selection()(scores_of("initial"), load_truth("nasbench201", source="table"))
     return found[found["dataset"] == "cifar10"].set_index("policy")
 
@@ -627,7 +631,7 @@ def skip_rank_of_truth() -> str:
 @value
 def skips_chosen(policy: str) -> str:
     """Edges with skip_connect in the four picks of a policy at paper size."""
-    picked = figure_table("initial/selection").query("dataset == 'cifar10'")
+    picked = Selection()(scores_of("initial"), load_truth(source=NO_TRUTH))
     names = picked[picked["policy"] == policy]["architecture"]
     return str(int(names.str.count("skip_connect").sum()))
 
@@ -1011,7 +1015,7 @@ def retrained_range(first: str, column: str) -> str:
 @value
 def proxies_table() -> str:
     """Every proxy inside zc-pt and disc-zc on the reduced supernet."""
-    scores = figure_table("proxies/scores")
+    scores = read_record("proxies")[0]
     found = Correlation()(scores, references=["best-acc"])
     found = found[found["policy"] != "avg-acc"].sort_values("rho", ascending=False, kind="stable")
     seconds = scores[scores["status"] == "ok"].groupby("policy")["seconds"].mean()

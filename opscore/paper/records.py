@@ -346,6 +346,8 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
 _OWN = {
     "architecture_scores": "opscore architecture-scores --record",
     "search_scores": "comes with search_proposals",
+    "proxies": "opscore initial, docs/proxies.md",
+    "retraining": "opscore retraining, docs/case_studies.md",
 }
 
 _HOLDS = {
@@ -361,4 +363,6 @@ _HOLDS = {
     EXPECTATIONS: "what random search and NASWOT end on, exactly",
     VALIDATIONS: "where searches end by each way to validate, with or without a race",
     TOY_MODEL: "scores of the chains of the toy model",
+    "proxies": "initial scores by every proxy, reduced supernet",
+    "retraining": "accuracy along retraining after edge 0 is discretized, reduced supernet",
 }

@@ -56,6 +56,13 @@ class SpacesResult:
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
+        truths = {
+            name: f"sha256 {own['truth']['digest'][:12]}" for name, own in self.settings.items()
+        }
+        return [*self.measured_with(), f"truths: tables with {_said(truths)}"]
+
+    def measured_with(self) -> list[str]:
+        """What the scores rest on, a line each."""
         each = self.settings.items()
         notes = [
             "computed by this project, shipped with the package"
@@ -65,8 +72,7 @@ class SpacesResult:
             f"supernets: {_said({name: _size(own['size']) for name, own in each})}",
         ]
         images = {name: str(own["notes"][0]).removeprefix("images: ") for name, own in each}
-        truths = {name: f"sha256 {own['truth']['digest'][:12]}" for name, own in each}
-        return [*notes, f"images: {_said(images)}", f"truths: tables with {_said(truths)}"]
+        return [*notes, f"images: {_said(images)}"]
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write the table (Parquet) and the figure (PNG, PDF, CSV) into a folder."""
@@ -80,7 +86,7 @@ class SpacesResult:
         """Every policy's rho on every task; its ``savefig`` writes it into a file."""
         from opscore.analysis.spaces import task_panels
 
-        return task_panels(self.tasks, note="\n".join(self.notes()))
+        return task_panels(self.tasks, note="\n".join(self.measured_with()))
 
 
 def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesResult:
