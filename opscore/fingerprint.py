@@ -358,7 +358,9 @@ def _parsed(text: str, flags: int) -> tuple[list[Any], set[types.CodeType]]:
     """The functions of a file's text, and what they are compiled to."""
     try:
         tree = ast.parse(text)
-        codes = [compile(text, "", "exec", flags, dont_inherit=True)]
+        # A notebook compiles each statement by itself, which may give other code than the whole.
+        parts = [ast.Module([node], []) for node in tree.body]
+        codes = [compile(part, "", "exec", flags, dont_inherit=True) for part in (tree, *parts)]
     except (SyntaxError, ValueError):
         return [], set()
     for code in codes:  # it grows

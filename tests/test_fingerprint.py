@@ -198,6 +198,21 @@ def test_code_without_source_is_named_by_what_it_was_compiled_to():
         assert fingerprint(made("def f(x): return x + 2")) != one
 
 
+def test_cells_of_a_notebook_have_their_source(monkeypatch):
+    """Run again they are the same; their settings count as they are now."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setattr(_Reader, "_compiled", None)
+    shell = InteractiveShell()
+    cell = "def mine(network, batch):\n    return PARAMS['gain'] * math.sqrt(2)"
+    shell.run_cell("from __future__ import annotations\nimport math\nPARAMS = {'gain': 1}\n" + cell)
+    first = fingerprint(shell.user_ns["mine"])
+    shell.run_cell(cell)
+    assert fingerprint(shell.user_ns["mine"]) == first
+    shell.run_cell("PARAMS['gain'] = 2")
+    assert fingerprint(shell.user_ns["mine"]) != first
+
+
 def test_objects_count_by_what_they_hold():
     assert fingerprint(random.Random(1)) != fingerprint(random.Random(2))
     assert fingerprint([1, 2]) != fingerprint([2, 1])
