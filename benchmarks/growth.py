@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from opscore.images import NoiseImages
 from opscore.proxies import get_proxy
 from opscore.spaces import State
-from opscore.supernets import SUPERNETS, SupernetSize, build_supernet
+from opscore.supernets import SUPERNETS, Size, build_supernet
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Setting:
         operations: number of operations on each open edge, the last ones of the space.
     """
 
-    size: SupernetSize
+    size: Size
     batch: int = 64
     edges: int = 6
     operations: int = 5
@@ -52,13 +52,13 @@ class Setting:
 
 def settings(quick: bool) -> Iterator[tuple[str, int, Setting]]:
     """(quantity, its value, setting)."""
-    base = Setting(SupernetSize(**SUPERNETS["nasbench201"].arguments("cpu" if quick else "paper")))
+    base = Setting(SUPERNETS["nasbench201"].size("cpu" if quick else "paper"))
     if quick:
         base = replace(base, batch=16)
     for batch in (8, 16, 32) if quick else (16, 32, 64, 128, 256):
         yield "batch", batch, replace(base, batch=batch)
     for cells in (1, 2) if quick else (1, 2, 3, 4, 5):
-        yield "cells", cells, replace(base, size=replace(base.size, cells=cells))
+        yield "cells", cells, replace(base, size={**base.size, "cells": cells})
     for edges in (2, 4, 6) if quick else (1, 2, 3, 4, 5, 6):
         yield "edges", edges, replace(base, edges=edges)
     for operations in (2, 3, 4, 5):
@@ -77,7 +77,7 @@ def measure(quick: bool) -> pd.DataFrame:
         get_proxy("nwot").scores(supernet, states, batch)
         seconds = time.perf_counter() - start
         rows.append({"quantity": quantity, "value": value, "states": len(states)})
-        rows[-1] |= {"seconds": seconds, "batch": setting.batch, "cells": setting.size.cells}
+        rows[-1] |= {"seconds": seconds, "batch": setting.batch, "cells": setting.size["cells"]}
     return pd.DataFrame(rows)
 
 

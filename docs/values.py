@@ -1515,7 +1515,7 @@ def published_sizes_table() -> str:
 def _genotype_size(name: str, target: str) -> Any:
     from opscore.published.genotypes import genotypes
     from opscore.spaces import get_space
-    from opscore.supernets import built_size, find_target
+    from opscore.supernets import find_target
 
     state = get_space("darts").parse(str(genotypes()[name]))
-    return built_size(find_target("darts", target), state)
+    return find_target("darts", target).size(state)

@@ -80,12 +80,12 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Tell how large an architecture's network is, as it is trained in the end."""
-    from opscore.supernets import built_size, find_target, list_targets
+    from opscore.supernets import find_target, list_targets
 
     state = find_architecture(architecture, space)
     name = state.space.name
     rows = [
-        _size_row(built, built_size(built, state))
+        _size_row(built, built.size(state))
         for each in ([target] if target else list_targets(name))
         for built in [find_target(name, each)]
     ]
@@ -179,7 +179,6 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write an architecture's network in other forms, and check that they give the same numbers."""
-    from opscore.supernets import build as build_final
     from opscore.supernets import find_target
     from opscore.supernets.checkpoints import load_weights
     from opscore.supernets.export import FORMATS, settle
@@ -193,15 +192,7 @@ def export(
     built = find_target(state.space.name, target)
     if weights is not None:
         built = _trained_as(weights, state) or built
-    network = build_final(
-        built.space,
-        state,
-        built.target,
-        seed=seed,
-        n_classes=built.n_classes,
-        in_channels=built.in_channels,
-        **built.arguments,
-    )
+    network = built.network(state, seed)
     if weights is None:
         settle(network, built.image_side, built.in_channels)
     else:
@@ -233,11 +224,13 @@ def _trained_as(path: Path, architecture: State) -> Built | None:
     UserError when the training was of another architecture.
     """
     from opscore.supernets import find_target
-    from opscore.supernets.fitting import read_fitted
+    from opscore.supernets.epochs import read_checkpoint
 
     try:
-        training = read_fitted(path)["training"]
+        training = read_checkpoint(path)["training"]
     except UserError:
+        return None
+    if "network" not in training:
         return None
     if (training["network"]["space"], training["architecture"]) != (
         architecture.space.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from opscore.images import resolve_images
 from opscore.rng import check_seed, derive_seed
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
-from opscore.supernets import SUPERNETS, Built, build, find_target, images_for, network_size
-from opscore.supernets.fitting import PRECISIONS, OnEpoch, fit, split_images
+from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_size
+from opscore.supernets.epochs import OnEpoch
+from opscore.supernets.fitting import PRECISIONS, fit, split_images
 from opscore.supernets.recipes import Recipe, find_recipe
 
 #: Files of a training's folder.
@@ -95,22 +96,9 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
     arithmetic = _precision(precision, where)
     built = _built(space, how, target, image_size)
     image_set = images_for(space, name, data, image_size=built.image_side)
-    built = find_target(
-        space,
-        built.target,
-        n_classes=image_set.n_classes,
-        image_side=built.image_side,
-        **built.arguments,
-    )
+    built = replace(built, n_classes=image_set.n_classes)
     path = writable_folder(folder)
-    network = build(
-        space,
-        state,
-        built.target,
-        seed=derive_seed(check_seed(seed), "fitting", "weights"),
-        n_classes=built.n_classes,
-        **built.arguments,
-    ).to(where)
+    network = built.network(state, derive_seed(check_seed(seed), "fitting", "weights")).to(where)
     split = split_images(image_set, data)
     with reporting.unit(reporting.label("training", seed)):
         log = fit(
@@ -143,19 +131,15 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
 
 
 def _built(space: str, recipe: Recipe, target: str | None, image_size: int | None) -> Built:
-    """The network of a recipe, before the images say how many classes it has."""
-    named = find_target(space).target if recipe.name != "imagenet" else "imagenet"
-    built = find_target(space, target or named)
+    """The network of a recipe, with the classes of its target."""
+    built = find_target(space, target or ("imagenet" if recipe.name == "imagenet" else None))
     family = SUPERNETS[space]
-    arguments = dict(built.arguments)
+    small = {} if recipe.size is None else family.arguments(recipe.size)
     side = built.image_side
-    if recipe.size is not None:
-        small = family.arguments(recipe.size)
-        arguments = {name: small.get(name, value) for name, value in arguments.items()}
-        side = family.side(recipe.size)
-    if image_size is not None:
-        side = family.side("paper", image_size)
-    return find_target(space, built.target, image_side=side, **arguments)
+    if recipe.size is not None or image_size is not None:
+        side = family.side(recipe.size or "paper", image_size)
+    arguments = {name: small.get(name, value) for name, value in built.arguments.items()}
+    return replace(built, arguments=arguments, image_side=side)
 
 
 def _precision(asked: str, device: str) -> str:

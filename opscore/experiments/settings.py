@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar, cast
 
 import torch
 
 from opscore.engine import Prove
 from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
-from opscore.images import ImageSet, check_memory, resolve_images
+from opscore.images import Batch, ImageSet, check_memory, resolve_images
 from opscore.oracles import NO_TRUTH, Truth, has_oracle, load_accuracies, load_truth
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
@@ -28,6 +28,9 @@ from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
 from opscore.typed import take_types
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+#: What has a place: a network, or a minibatch.
+Placed = TypeVar("Placed", bound=torch.nn.Module | Batch)
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,10 @@ class ScoringSettings:
     def image_size_key(self) -> dict[str, int]:
         """What the size of images adds to a run's key: nothing where it is the networks' own."""
         return {} if self.image_size is None else {"image_size": self.image_size}
+
+    def place(self, thing: Placed) -> Placed:
+        """A network or a minibatch on the device and in the precision of these settings."""
+        return cast("Placed", thing.to(self.device, DTYPES[self.dtype]))
 
     def image_set(self) -> ImageSet:
         """The image set, scaled for the networks."""

@@ -9,13 +9,14 @@ from typing import Any
 
 from opscore import progress as reporting
 from opscore.experiments.dependencies import image_key, network_key, start_key
-from opscore.experiments.settings import DTYPES, ScoringSettings
+from opscore.experiments.settings import ScoringSettings
 from opscore.fingerprint import hash_of
 from opscore.isolation import isolated
 from opscore.runs.run import Run, work
 from opscore.runs.store import Outcome, Pieces, RunStore, held
 from opscore.supernets import Supernet, build_supernet, load_checkpoint
-from opscore.supernets.training import OnEpoch, train
+from opscore.supernets.epochs import OnEpoch
+from opscore.supernets.training import train
 
 #: The file with the supernet, its optimisers and its log.
 CHECKPOINT = "supernet.pt"
@@ -38,7 +39,7 @@ def trained_supernet(
     """
     if settings.checkpoint is not None:
         supernet = load_checkpoint(settings.checkpoint, settings.space).eval()
-        return supernet.to(settings.device, DTYPES[settings.dtype])
+        return settings.place(supernet)
     training = Training(settings, seed, progress)
     if settings.cache is None:
         return deepcopy(_trained_in_memory(training))
@@ -53,7 +54,7 @@ def trained_supernet(
 def checkpoint_path(settings: ScoringSettings, seed: int) -> Path | None:
     """Where the checkpoint of this training is, or would be; None without a cache.
 
-    :func:`opscore.supernets.training.read_checkpoint` reads it: its 'log' tells losses and
+    :func:`opscore.supernets.epochs.read_checkpoint` reads it: its 'log' tells losses and
     accuracies of each epoch.
     """
     if settings.cache is None:
@@ -104,9 +105,11 @@ class Training(Run):
         """The supernet, trained on from the checkpoint at the path, or found whole there."""
         settings = self.settings
         images = settings.image_set()
-        supernet = build_supernet(
-            settings.space, settings.size, seed=self.seed, n_classes=images.n_classes
-        ).to(settings.device, DTYPES[settings.dtype])
+        supernet = settings.place(
+            build_supernet(
+                settings.space, settings.size, seed=self.seed, n_classes=images.n_classes
+            )
+        )
         train(
             supernet,
             images,

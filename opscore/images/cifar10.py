@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import tarfile
 import zlib
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opscore.data import find
-from opscore.data.pickles import load_restricted
+from opscore.data.pickles import PLAIN_GLOBALS, load_restricted
 from opscore.errors import UserError
 from opscore.images.base import PixelImages
 from opscore.images.batch_files import read_npz
@@ -31,16 +30,6 @@ STD = (0.24703233, 0.24348505, 0.26158768)
 
 #: Scoring draws from the first half of the official training set.
 FIRST_HALF = 25_000
-
-#: What a NumPy array needs to come out of the archive's pickles, under the names of Python 2 and 3.
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-_ARRAY_GLOBALS: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
-}
 
 #: The most that a batch of the archive may unpack to; it is 30 MB.
 MAX_BATCH_BYTES = 64 * 2**20
@@ -133,7 +122,7 @@ def _read_archive(
                 member = archive.extractfile(entry)
                 if member is None or entry.size > MAX_BATCH_BYTES:
                     raise UserError(f"{path.name} is not the CIFAR-10 python archive")
-                content = load_restricted(member, _ARRAY_GLOBALS, encoding="bytes")
+                content = load_restricted(member, PLAIN_GLOBALS, encoding="bytes")
                 images.append(content[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
                 labels.append(np.asarray(content[b"labels"], dtype=np.int64))
     except UserError:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence, Sized
-from contextlib import contextmanager
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
@@ -15,12 +14,12 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
-from torch.utils.hooks import RemovableHandle
 
 from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.rng import derive_seed
 from opscore.supernets import StateNetwork
+from opscore.supernets.counting import hooked
 
 #: What zero-cost-nas counts.
 Layer = nn.Conv2d | nn.Linear
@@ -216,16 +215,6 @@ def skip_removed(network: nn.Module) -> nn.Module:
     if isinstance(network, StateNetwork):
         network.run_removed = False
     return network
-
-
-@contextmanager
-def hooked(handles: Sequence[RemovableHandle]) -> Iterator[None]:
-    """Remove these hooks at the end, whatever happens."""
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @torch.no_grad()

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import draw_of, hooked, run, skip_removed
+from opscore.proxies.common import draw_of, run, skip_removed
 from opscore.proxies.nwot import is_relu
+from opscore.supernets.counting import hooked
 
 SAMPLES = 3000
 CROP = 3

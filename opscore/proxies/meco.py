@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import draw_of, hooked, normal_like, skip_removed
+from opscore.proxies.common import draw_of, normal_like, skip_removed
+from opscore.supernets.counting import hooked
 
 
 @torch.no_grad()

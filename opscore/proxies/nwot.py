@@ -27,9 +27,10 @@ from opscore.engine import activation_kernels, network_kernel
 from opscore.images import Batch
 from opscore.progress import advance
 from opscore.proxies.base import Meaning, register_proxy
-from opscore.proxies.common import hooked, run
+from opscore.proxies.common import run
 from opscore.spaces import State
 from opscore.supernets import Supernet
+from opscore.supernets.counting import hooked
 
 #: Relative size of a pivot that gives cause to look at eigenvalues, and of an eigenvalue that
 #: double precision cannot tell from zero.
@@ -65,10 +66,7 @@ def activation_kernel(
         # Single precision is exact here: a product is a count below 2^24.
         kernel.add_(active @ active.T).add_(idle @ idle.T)
 
-    hooks = [
-        module.register_forward_pre_hook(add) for module in network.modules() if counted(module)
-    ]
-    with hooked(hooks):
+    with hooked(m.register_forward_pre_hook(add) for m in network.modules() if counted(m)):
         run(network, images)
     return kernel
 

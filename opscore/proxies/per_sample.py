@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opscore.proxies.common import check_graph, gradients, hooked, logits_of
+from opscore.proxies.common import check_graph, gradients, logits_of
+from opscore.supernets.counting import hooked
 
 Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import hooked, run, skip_removed
+from opscore.proxies.common import run, skip_removed
 from opscore.proxies.nwot import is_relu
+from opscore.supernets.counting import hooked
 
 
 @register_proxy(

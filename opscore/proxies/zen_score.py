@@ -25,13 +25,13 @@ from opscore.images import Batch
 from opscore.proxies.base import register_proxy
 from opscore.proxies.common import (
     draw_of,
-    hooked,
     logits_of,
     modules_that_run,
     normal_like,
     plain_weight,
     skip_removed,
 )
+from opscore.supernets.counting import hooked
 
 #: a of the equation.
 MIXUP = 1e-2

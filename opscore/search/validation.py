@@ -23,7 +23,6 @@ import pandas as pd
 from torch import nn
 
 from opscore.experiments import ScoringContext
-from opscore.experiments.settings import DTYPES
 from opscore.images import Batch
 from opscore.proxies import Combination, Proxy, may_pass
 from opscore.rng import derive_seed
@@ -82,7 +81,7 @@ def candidate_network(
         seed=derive_seed(context.seed, "search", "candidate", *purpose),
         n_classes=context.images.n_classes,
     )
-    return network.to(settings.device, DTYPES[settings.dtype])
+    return settings.place(network)
 
 
 def validation_batch(context: ScoringContext, number: int) -> Batch:

@@ -13,9 +13,10 @@ from opscore.rng import derive_seed, torch_generator
 from opscore.spaces import State, get_space
 from opscore.supernets.base import (
     SURVIVORS,
+    Layers,
+    StandAlone,
     StateNetwork,
     Supernet,
-    SupernetSize,
     Survivors,
     initialize,
 )
@@ -28,7 +29,7 @@ from opscore.supernets.checkpoints import (
 from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_rows
 from opscore.supernets.counting import NetworkSize, network_size
 from opscore.supernets.families import SUPERNETS, Family, Final, Size, network_version
-from opscore.supernets.final import Built, build, built_size, find_target, list_targets
+from opscore.supernets.final import Built, build, find_target, freshly, list_targets
 
 #: Side of the images of the image sets, pixels.
 IMAGE_SIDE = 32
@@ -51,7 +52,8 @@ def build_supernet(
     family = SUPERNETS[space]
     shape = family.arguments(size)
     seed_generators(derive_seed(seed, "building"))  # for layers that are not drawn anew below
-    supernet = family.supernet(**shape, in_channels=in_channels, n_classes=n_classes)
+    channels = {"in_channels": in_channels, "n_classes": n_classes}
+    supernet = family.supernet(get_space(space), **shape, **channels)
     supernet.reset_parameters(torch_generator(seed, "supernet"))
     return supernet.eval()
 
@@ -82,11 +84,7 @@ def build_network(
     shape = family.arguments(size)
     channels = {"in_channels": in_channels, "n_classes": n_classes}
     seed_generators(derive_seed(seed, "building"))
-    network = family.network(architecture, **shape, **channels)
-    generator = torch_generator(seed, "network")
-    draw = getattr(network, "reset_parameters", None)
-    draw(generator) if draw is not None else initialize(network, generator)
-    return network.eval()
+    return freshly(family.network(architecture, **shape, **channels), seed)
 
 
 @isolated()
@@ -118,7 +116,7 @@ def load_checkpoint(path: Path | str, space: str = "nasbench201") -> Supernet:
         raise UserError(f"{path}: not a supernet of {space}: {error}") from None
     reasons = []
     for size in sizes:
-        supernet = family.supernet(**family.arguments(size), **channels)
+        supernet = family.supernet(get_space(space), **family.arguments(size), **channels)
         try:
             fill(supernet, tensors)
         except MisfitError as error:
@@ -156,18 +154,18 @@ __all__ = [
     "Choice",
     "Family",
     "Final",
+    "Layers",
     "NetworkSize",
     "Size",
+    "StandAlone",
     "StateNetwork",
     "Supernet",
-    "SupernetSize",
     "Survivors",
     "WeightedSum",
     "Wrapper",
     "build",
     "build_network",
     "build_supernet",
-    "built_size",
     "find_target",
     "images_for",
     "initialize",

@@ -1,15 +1,22 @@
-"""Supernets: a network that holds every candidate operation of every edge."""
+"""What supernets and stand-alone networks are made of.
+
+A space has its layers once, as :class:`Layers` of a state: the candidates that the state leaves on
+each edge, and what is around them. Its supernet is these layers of A_0 under weights, its
+stand-alone networks are these layers of an architecture: a stand-alone network is a supernet with
+one choice on every edge, because there is nothing else that it is made of.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from opscore.spaces import SearchSpace, State
+from opscore.supernets.choice import Row, operation_rows
 
 #: What the operations that are left on an edge weigh after others were removed from it: 'theta',
 #: as before; 'renormalized', as before and scaled to a sum of one; 'uniform', 1/|O| each, with |O|
@@ -21,38 +28,64 @@ SURVIVORS: tuple[Survivors, ...] = get_args(Survivors)
 ALPHA_SCALE = 1e-3
 
 
-@dataclass(frozen=True)
-class SupernetSize:
-    """How large a supernet is built: base channels, and searchable cells in each stage."""
+class Layers(nn.Module):
+    """Base of the layers of a space's networks.
 
-    channels: int
-    cells: int
+    A subclass makes the layers of a state, where each edge has what :meth:`State.remaining` says,
+    and its :meth:`logits` reads them.
+
+    Args:
+        state: A_0 for a supernet, an architecture for a stand-alone network.
+
+    Attributes:
+        space: the search space.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.space = state.space
+
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """Logits [N, classes] of images [N, channels, height, width].
+
+        rows: the weights of what each edge has, by edge of the space. run_removed: whether
+        operations of weight zero still run, where hooks can see them.
+        """
+        raise NotImplementedError
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights anew, by PyTorch's default unless a space says otherwise."""
+        initialize(self, generator)
 
 
-class Supernet(nn.Module):
-    """Base of the supernets.
+class Supernet(Layers):
+    """All operations of all edges, under weights: in front of a space's layers, in its bases.
 
     ``forward(images, weights)`` takes images [N, channels, height, width] and the edges' operation
     weights [edges, operations], and returns logits [N, classes]. A weight of exactly zero means
     that the operation has been removed.
 
-    Attributes:
+    Args:
         space: the search space.
+        shape: what the layers are made with.
+
+    Attributes:
         alphas: architecture parameters, float [edges, operations]. A buffer, not a parameter: no
             proxy counts them. Entries of operations that an edge does not have are ignored.
+        has_alphas: whether there are architecture parameters in this space; where there are none
+            the alphas stay zero, so that operations weigh alike.
     """
 
     alphas: Tensor
+    has_alphas = True
 
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__()
-        self.space = space
-        shape = (len(space.edges), space.max_operations)
-        self.register_buffer("alphas", torch.zeros(shape))
+    def __init__(self, space: SearchSpace, *args: Any, **shape: Any) -> None:
+        super().__init__(space.initial_state(), *args, **shape)
+        self.register_buffer("alphas", torch.zeros(len(space.edges), space.max_operations))
 
     def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
         """Logits [N, classes]; with ``run_removed`` removed operations still run, on zeros."""
-        raise NotImplementedError
+        return self.logits(images, operation_rows(weights), run_removed)
 
     def theta(self) -> Tensor:
         """Softmax of the alphas over each edge's own operations, [edges, operations]."""
@@ -82,17 +115,38 @@ class Supernet(nn.Module):
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights, and then the alphas, anew."""
-        initialize(self, generator)
+        super().reset_parameters(generator)
         self.redraw_alphas(generator)
 
+    @torch.no_grad()
     def redraw_alphas(self, generator: torch.Generator) -> None:
-        """Draw the architecture parameters anew: 1e-3 x N(0, 1).
-
-        A family without architecture parameters leaves them zero, so that operations weigh alike.
-        """
-        draw = torch.randn(self.alphas.shape, generator=generator)
-        with torch.no_grad():
+        """Draw the architecture parameters anew: 1e-3 x N(0, 1)."""
+        if self.has_alphas:
+            draw = torch.randn(self.alphas.shape, generator=generator)
             self.alphas.copy_(ALPHA_SCALE * draw)
+        else:
+            self.alphas.zero_()
+
+
+class StandAlone(Layers):
+    """What an architecture has, each with weight one: in front of a space's layers, in its bases.
+
+    Args:
+        architecture: a state with every edge decided.
+        shape: what the layers are made with.
+    """
+
+    def __init__(self, architecture: State, *args: Any, **shape: Any) -> None:
+        _ = architecture.architecture_indices  # says which edges are open
+        super().__init__(architecture, *args, **shape)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes] of images [N, channels, height, width]."""
+        return self.logits(images, self.ones(), False)
+
+    def ones(self) -> list[Row]:
+        """The rows of a network without a choice."""
+        return [(1.0,) * kept for kept in self.space.keeps]
 
 
 class StateNetwork(nn.Module):

@@ -8,7 +8,7 @@ space and a supernet like any other, it can be scored by every policy that takes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from opscore.errors import UserError
 from opscore.rng import torch_generator
 from opscore.spaces import SearchSpace
 from opscore.supernets.base import Supernet
-from opscore.supernets.choice import Choice, operation_rows
+from opscore.supernets.choice import Choice, Row
 from opscore.supernets.nasbench201 import ReLUConvBN, make_operation
 from opscore.supernets.signs import SignKernel
 
@@ -80,6 +80,9 @@ class ChainSupernet(Supernet):
         channels: width of every layer.
     """
 
+    #: Each operation weighs exactly 1/4.
+    has_alphas = False
+
     def __init__(
         self,
         length: int,
@@ -104,13 +107,10 @@ class ChainSupernet(Supernet):
         self.lastact = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(channels, n_classes)
 
-    def redraw_alphas(self, generator: torch.Generator) -> None:
-        """Leave the alphas zero, so that each operation weighs exactly 1/4."""
-        self.alphas.zero_()
-
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
         x = self.stem(images)
-        for edge, row in zip(self.edges, operation_rows(weights), strict=True):
+        for edge, row in zip(self.edges, rows, strict=True):
             x = edge(x, row, run_removed)
         logits: Tensor = self.classifier(self.lastact(x).mean(dim=(2, 3)))
         return logits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,7 @@ def fill(supernet: Supernet, tensors: Mapping[str, Tensor]) -> None:
     """
     given = dict(tensors)
     alphas = given.pop(_ALPHAS, None)
-    own = supernet.state_dict()
-    missing = {name for name, _ in supernet.named_parameters()} - given.keys()
-    surplus = given.keys() - own.keys()
-    if missing or surplus:
-        what = [f"lacks {len(missing)} (first: {min(missing)})"] if missing else []
-        what += [f"has {len(surplus)} unknown (first: {min(surplus)})"] if surplus else []
-        raise MisfitError(f"it {' and '.join(what)}")
-    for name, tensor in given.items():
-        if tensor.shape != own[name].shape:
-            raise MisfitError(f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}")
+    _check(supernet, {name for name, _ in supernet.named_parameters()}, given)
     if alphas is not None and alphas.shape != supernet.alphas.shape:
         turned = alphas.ndim == 2 and alphas.T.shape == supernet.alphas.shape
         raise MisfitError(
@@ -87,6 +78,19 @@ def fill(supernet: Supernet, tensors: Mapping[str, Tensor]) -> None:
     if alphas is not None:
         with torch.no_grad():
             supernet.alphas.copy_(alphas)
+
+
+def _check(network: nn.Module, needed: Set[str], given: Mapping[str, Tensor]) -> None:
+    """MisfitError when tensors lack something, or are not the network's by name and shape."""
+    own = network.state_dict()
+    missing, surplus = needed - given.keys(), given.keys() - own.keys()
+    if missing or surplus:
+        what = [f"lacks {len(missing)} (first: {min(missing)})"] if missing else []
+        what += [f"has {len(surplus)} unknown (first: {min(surplus)})"] if surplus else []
+        raise MisfitError(f"it {' and '.join(what)}")
+    for name, tensor in given.items():
+        if tensor.shape != own[name].shape:
+            raise MisfitError(f"{name} is {_sizes(tensor)}, not {_sizes(own[name])}")
 
 
 def channels_and_classes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
@@ -145,7 +149,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             if name.startswith(_PREFIX) or name in ALPHA_NAMES
         }
     else:
-        found = _state_dict(path, _load(path))
+        found = _state_dict(path, read_torch(path))
     tensors = _unwrapped(found)
     alphas = {name: tensors.pop(name) for name in ALPHA_NAMES if name in tensors}
     tensors = {name: value for name, value in tensors.items() if not name.endswith(_IGNORED)}
@@ -155,8 +159,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors | _one_alphas(path, alphas)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """What a PyTorch file holds."""
+def read_torch(path: Path) -> dict[str, Any]:
+    """The dictionary in a PyTorch file; UserError when it cannot be read or holds no dictionary."""
     content: dict[str, Any] = load_tensors(path, _SAFE)
     if not isinstance(content, dict):
         raise UserError(
@@ -169,25 +173,40 @@ def _state_dict(path: Path, content: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a checkpoint, and the alphas that lie beside them."""
     if all(isinstance(value, Tensor) for value in content.values()):
         return dict(content)
-    inside = {
-        name: value
+    place = _place(path, content)
+    if place is None:  # the dictionary itself, with other things beside the tensors
+        found = {name: value for name, value in content.items() if _matters(name, value)}
+    else:
+        found = {**content[place], **_beside(path, content, place)}
+    if not any(isinstance(value, Tensor) for value in found.values()):
+        raise UserError(f"{path}: a checkpoint must hold a dictionary of tensors")
+    for name, value in found.items():
+        if not isinstance(value, Tensor) and name not in ALPHA_NAMES:
+            raise UserError(
+                f"{path}: '{name}' is a {type(value).__name__}; "
+                "a checkpoint must hold a dictionary of tensors"
+            )
+    return found
+
+
+def _place(path: Path, content: Mapping[str, Any]) -> str | None:
+    """Under which name the state dictionary is; None where the content is one itself."""
+    inside = [
+        name
         for name, value in content.items()
         if isinstance(value, Mapping) and any(isinstance(v, Tensor) for v in value.values())
-    }
-    known = [name for name in STATE_NAMES if name in inside]
-    if not inside:
-        # The dictionary itself, with other things beside the tensors.
-        rest = {name: value for name, value in content.items() if _matters(name, value)}
-        if not any(isinstance(value, Tensor) for value in rest.values()):
-            raise UserError(f"{path}: a checkpoint must hold a dictionary of tensors")
-        _all_understood(path, rest)
-        return rest
-    if len(known or inside) > 1:
+    ]
+    known = [name for name in STATE_NAMES if name in inside] or inside
+    if len(known) > 1:
         raise UserError(
             f"{path}: parameters are in {len(inside)} places ({', '.join(inside)}); "
             "save the one that is wanted alone"
         )
-    place = (known or list(inside))[0]
+    return known[0] if known else None
+
+
+def _beside(path: Path, content: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The alphas beside a state dictionary that are not in it."""
     beside = {n: v for n, v in content.items() if n != place and _matters(n, v)}
     strange = [name for name in beside if name not in ALPHA_NAMES]
     if strange:
@@ -195,31 +214,18 @@ def _state_dict(path: Path, content: dict[str, Any]) -> dict[str, Any]:
             f"{path}: beside '{place}' it holds '{strange[0]}', which is not understood; alphas "
             f"are called {', '.join(ALPHA_NAMES)}; save what is wanted alone"
         )
-    both = beside.keys() & inside[place].keys()
-    # A training's own checkpoint tells the alphas of every epoch; the last are the network's.
-    told = {n for n in both if _last_equals(beside[n], inside[place][n])}
-    beside = {n: v for n, v in beside.items() if n not in told}
-    both -= told
-    if both:
-        raise UserError(f"{path}: '{min(both)}' is in '{place}' and beside it")
-    found = {**inside[place], **beside}
-    _all_understood(path, found)
-    return found
+    inside = content[place]
+    for name in sorted(beside.keys() & inside.keys()):
+        # A training's own checkpoint tells the alphas of every epoch; the last are the network's.
+        if not _last_equals(beside.pop(name), inside[name]):
+            raise UserError(f"{path}: '{name}' is in '{place}' and beside it")
+    return beside
 
 
 def _last_equals(history: object, value: object) -> bool:
     """Whether a list of tensors ends with this one."""
     last = history[-1] if isinstance(history, list) and history else None
     return isinstance(last, Tensor) and isinstance(value, Tensor) and torch.equal(last, value)
-
-
-def _all_understood(path: Path, content: Mapping[str, Any]) -> None:
-    for name, value in content.items():
-        if not isinstance(value, Tensor) and name not in ALPHA_NAMES:
-            raise UserError(
-                f"{path}: '{name}' is a {type(value).__name__}; "
-                "a checkpoint must hold a dictionary of tensors"
-            )
 
 
 def _matters(name: str, value: object) -> bool:
@@ -230,12 +236,9 @@ def _matters(name: str, value: object) -> bool:
         return False
     if isinstance(value, Tensor):
         return True
-    parts = (
-        list(value.values() if isinstance(value, Mapping) else value)
-        if (isinstance(value, Mapping | list | tuple))
-        else []
-    )
-    return any(isinstance(part, Tensor) for part in parts)
+    if isinstance(value, Mapping):
+        return _matters(name, list(value.values()))
+    return isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value)
 
 
 def _unwrapped(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -275,17 +278,9 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """
     tensors = read_tensors(path)
     tensors.pop(_ALPHAS, None)
-    own = network.state_dict()
-    missing = [name for name in own if name not in tensors and not name.endswith(_IGNORED)]
-    surplus = [name for name in tensors if name not in own]
-    shapes = [name for name in tensors if name in own and tensors[name].shape != own[name].shape]
-    for what, names in (
-        ("lacks", missing),
-        ("has besides", surplus),
-        ("has of other size", shapes),
-    ):
-        if names:
-            raise UserError(
-                f"{path} is of another network: it {what} {len(names)} tensors, first {names[0]}"
-            )
+    needed = {name for name in network.state_dict() if not name.endswith(_IGNORED)}
+    try:
+        _check(network, needed, tensors)
+    except MisfitError as error:
+        raise UserError(f"{path} is of another network: {error}") from None
     network.load_state_dict(tensors, strict=False)

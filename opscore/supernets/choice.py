@@ -5,13 +5,13 @@ written like this:
 
 * the candidates of an edge are in a :class:`Choice`; where options are not layers but values, such
   as which earlier nodes a node reads, they are added by a :class:`WeightedSum`;
-* ``forward(images, weights, *, run_removed=False)`` takes the edges' rows from
-  :func:`operation_rows` and hands each to its choices; one row may serve many cells;
+* ``logits(images, rows, run_removed)`` hands each edge's row of weights to its choices; one row
+  may serve many cells;
 * beside that the forward pass is made of ``torch.nn`` layers and of torch functions, and no branch
   or loop of it depends on a value or on a weight. Sizes, such as ``x.shape[0]``, are no values;
 * what is rectified in place is read by nobody else.
 
-A stand-alone network uses the same containers with what it holds, and constant weights.
+A stand-alone network is the same module with what it holds, and constant weights.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def multiplications(network: nn.Module, images: Tensor) -> int:
         total += output[0].numel() * weight[0].numel()
 
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    with torch.no_grad(), _hooked(layer.register_forward_hook(count) for layer in layers):
+    with torch.no_grad(), hooked(layer.register_forward_hook(count) for layer in layers):
         network(images)
     return total
 
@@ -68,7 +68,8 @@ def network_size(network: nn.Module, image_side: int = 32, in_channels: int = 3)
 
 
 @contextmanager
-def _hooked(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+def hooked(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Remove these hooks at the end, whatever happens."""
     made = list(handles)
     try:
         yield

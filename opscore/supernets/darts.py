@@ -12,6 +12,7 @@ they have, and none follows a pooling (DARTS; the network that is trained in the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -30,8 +31,8 @@ from opscore.spaces.darts import (
     edge_of,
     inputs_edge,
 )
-from opscore.supernets.base import Supernet, Survivors
-from opscore.supernets.choice import Choice, Row, WeightedSum, operation_rows
+from opscore.supernets.base import Layers, StandAlone, Supernet, Survivors
+from opscore.supernets.choice import Choice, Row, WeightedSum
 
 SIZES = {
     "paper": {"channels": 16, "cells": 8},
@@ -143,40 +144,19 @@ def make_operation(name: str, channels: int, stride: int, affine: bool, seed: in
     )
 
 
-def _as_it_is(operation: nn.Module) -> nn.Module:
-    return operation
-
-
+@dataclass(frozen=True)
 class Plan:
-    """Which operations stand on each edge, and what each node reads.
-
-    Args:
-        space: the space.
-        architecture: of a stand-alone network; None for a supernet, which has everything.
+    """What the cells of a network are made of.
 
     Attributes:
-        finish: makes of an operation what stands on the edge; the operation itself by default.
+        state: which operations stand on each edge, and what each node reads.
+        affine: whether batch norms have weights.
+        finish: makes of an operation what stands on the edge.
     """
 
-    def __init__(self, space: DARTSSpace, architecture: State | None = None) -> None:
-        self.space = space
-        self.finish: Callable[[nn.Module], nn.Module] = _as_it_is
-        self.affine = architecture is not None
-        state = space.initial_state() if architecture is None else architecture
-        self.inputs = {
-            (kind, node): space.inputs(state, kind, node)
-            for kind in range(len(KINDS))
-            for node in NODES
-        }
-        self.operations = {
-            edge_of(kind, source, node): state.remaining(edge_of(kind, source, node))
-            for (kind, node), sources in self.inputs.items()
-            for source in sources
-        }
-
-    def ones(self) -> list[Row]:
-        """Rows of a stand-alone network: what it holds weighs one."""
-        return [(1.0,) * self.space.max_operations] * len(self.space.edges)
+    state: State
+    affine: bool
+    finish: Callable[[nn.Module], nn.Module]
 
 
 class Cell(nn.Module):
@@ -202,30 +182,29 @@ class Cell(nn.Module):
         number: int,
     ) -> None:
         super().__init__()
+        state, space = plan.state, plan.state.space
+        assert isinstance(space, DARTSSpace)
         before, last, channels = widths
         self.kind = kind
         self.width = len(NODES) * channels
-        self.inputs = {node: plan.inputs[kind, node] for node in NODES}
+        self.inputs = {node: space.inputs(state, kind, node) for node in NODES}
         prepare = FactorizedReduction if after_reduction else relu_conv_bn
         self.preprocess0 = prepare(before, channels, plan.affine)
         self.preprocess1 = relu_conv_bn(last, channels, plan.affine)
-        choices = {}
+        self.choices = nn.ModuleDict()
         for source, node in EDGES:
-            edge = edge_of(kind, source, node)
-            if edge not in plan.operations:
+            if source not in self.inputs[node]:
                 continue
+            edge = edge_of(kind, source, node)
             stride = 2 if KINDS[kind] == "reduce" and source < 2 else 1
-            names = plan.space.operations[edge]
+            seed = number * len(EDGES) + edge
             made = {
                 op: plan.finish(
-                    make_operation(
-                        names[op], channels, stride, plan.affine, number * len(EDGES) + edge
-                    )
+                    make_operation(space.operations[edge][op], channels, stride, plan.affine, seed)
                 )
-                for op in plan.operations[edge]
+                for op in state.remaining(edge)
             }
-            choices[str(edge)] = Choice(made, removed="absent", stride=stride)
-        self.choices = nn.ModuleDict(choices)
+            self.choices[str(edge)] = Choice(made, removed="absent", stride=stride)
         self.sums = nn.ModuleDict({str(node): WeightedSum() for node in NODES[1:]})
 
     def forward(self, s0: Tensor, s1: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
@@ -244,63 +223,67 @@ class Cell(nn.Module):
         return torch.cat(states[2:], dim=1)
 
 
-class DARTSLayers(nn.Module):
-    """Stem, cells and head."""
+class DARTSLayers(Layers):
+    """Stem, cells and head. Cells of a kind share the edges' weights.
 
-    def build(
-        self, plan: Plan, channels: int, cells: int, in_channels: int, n_classes: int
+    Attributes:
+        affine: whether batch norms have weights.
+    """
+
+    affine: bool
+
+    def __init__(
+        self, state: State, channels: int, cells: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        """Make the layers of a plan."""
+        super().__init__(state)
+        stem, halved = self.make_stem(channels, in_channels)
+        plan = Plan(state, self.affine, self.finish)
+        before, last, width, made = stem, stem, channels, []
+        for number in range(cells):
+            kind = int(number in (cells // 3, 2 * cells // 3))
+            width *= 1 + kind
+            made.append(Cell((before, last, width), plan, kind, halved, number))
+            before, last, halved = last, made[-1].width, bool(kind)
+        self.cells = nn.ModuleList(made)
+        self.classifier = nn.Linear(last, n_classes)
+
+    def make_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
+        """Make the layers before the cells.
+
+        Returns their width, and whether the second of the first cell's inputs is half as large as
+        the first.
+        """
         stem = STEM * channels
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem)
         )
-        last = self.build_cells(plan, stem, channels, cells)
-        self.classifier = nn.Linear(last, n_classes)
+        return stem, False
 
-    def build_cells(
-        self, plan: Plan, stem: int, channels: int, cells: int, *, reduced: bool = False
-    ) -> int:
-        """Make the cells on a stem of this width; returns the width of the last one's output.
+    def inputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first cell reads, of images [N, channels, height, width]."""
+        features = self.stem(images)
+        return features, features
 
-        ``reduced``: whether the second of the cells' two inputs is half as large as the first.
-        """
-        before, last, width = stem, stem, channels
-        made = []
-        for number in range(cells):
-            kind = int(number in (cells // 3, 2 * cells // 3))
-            width *= 1 + kind
-            made.append(Cell((before, last, width), plan, kind, reduced, number))
-            before, last, reduced = last, made[-1].width, bool(kind)
-        self.cells = nn.ModuleList(made)
-        return last
+    def finish(self, operation: nn.Module) -> nn.Module:
+        """What stands on an edge for an operation: itself, unless it is for training."""
+        return operation
 
-    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
-        """Logits [N, classes] of images [N, channels, height, width]; rows by edge."""
-        s0 = s1 = self.stem(images)
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
+        s0, s1 = self.inputs(images)
         for cell in self.cells:
             s0, s1 = s1, cell(s0, s1, rows, run_removed)
         logits: Tensor = self.classifier(s1.mean(dim=(2, 3)))
         return logits
 
 
-class DARTSSupernet(DARTSLayers, Supernet):
-    """All operations of all edges; cells of a kind share the edges' weights.
+class DARTSSupernet(Supernet, DARTSLayers):
+    """All operations of all edges.
 
     Inputs of a node have no parameters of their own: an input is kept or the whole edge goes.
     """
 
-    def __init__(
-        self,
-        space: DARTSSpace,
-        channels: int,
-        cells: int,
-        *,
-        in_channels: int = 3,
-        n_classes: int = 10,
-    ) -> None:
-        Supernet.__init__(self, space)
-        self.build(Plan(space), channels, cells, in_channels, n_classes)
+    affine = False
 
     def theta(self) -> Tensor:
         """Softmax of the alphas; an input of a node has its edge's largest, 'none' left out.
@@ -331,29 +314,8 @@ class DARTSSupernet(DARTSLayers, Supernet):
         found = torch.cat([found[:N_OPERATIONS], torch.ones_like(found[N_OPERATIONS:])])
         return found * kept
 
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        """See :meth:`Supernet.forward`."""
-        return self.run(images, operation_rows(weights), run_removed)
 
+class DARTSNetwork(StandAlone, DARTSLayers):
+    """Two edges into each node."""
 
-class DARTSNetwork(DARTSLayers):
-    """The stand-alone network of an architecture: two edges into each node."""
-
-    def __init__(
-        self,
-        architecture: State,
-        channels: int,
-        cells: int,
-        *,
-        in_channels: int = 3,
-        n_classes: int = 10,
-    ) -> None:
-        super().__init__()
-        space = architecture.space
-        assert isinstance(space, DARTSSpace)
-        self.plan = Plan(space, architecture)
-        self.build(self.plan, channels, cells, in_channels, n_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes]."""
-        return self.run(images, self.plan.ones())
+    affine = True

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore.spaces import State
-from opscore.spaces.darts import DARTSSpace
-from opscore.supernets.darts import Cell, DARTSLayers, Plan
+from opscore.supernets.darts import Cell, DARTSNetwork
 
 #: Widths of the auxiliary head's two convolutions.
 AUXILIARY_WIDTHS = (128, 768)
@@ -37,13 +36,6 @@ class DropPath(nn.Module):
         kept = 1 - self.probability
         mask = torch.empty(len(x), 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(kept)
         return x / kept * mask
-
-
-def with_drop_path(operation: nn.Module) -> nn.Module:
-    """An operation whose output is dropped at times; the identity never is."""
-    if isinstance(operation, nn.Identity):
-        return operation
-    return nn.Sequential(operation, DropPath())
 
 
 class AuxiliaryHead(nn.Sequential):
@@ -73,18 +65,18 @@ class AuxiliaryHead(nn.Sequential):
         )
 
 
-class DARTSFinalNetwork(DARTSLayers):
-    """The network of an architecture with what its training needs.
+class DARTSFinalNetwork(DARTSNetwork):
+    """The network of an architecture with what its training needs, for images of CIFAR's size.
 
     Args:
         architecture: two cells.
         channels: of the first cells' nodes.
         cells: the depth.
-        imagenet: ImageNet's stem, three convolutions of stride 2 for images of 224 x 224, and its
-            auxiliary head; else those of CIFAR, for 32 x 32.
         in_channels: channels of the images.
         n_classes: outputs.
     """
+
+    imagenet = False
 
     def __init__(
         self,
@@ -92,50 +84,26 @@ class DARTSFinalNetwork(DARTSLayers):
         channels: int,
         cells: int,
         *,
-        imagenet: bool = False,
         in_channels: int = 3,
         n_classes: int = 10,
     ) -> None:
-        super().__init__()
-        space = architecture.space
-        assert isinstance(space, DARTSSpace)
-        self.plan = Plan(space, architecture)
-        self.plan.finish = with_drop_path
-        self.imagenet = imagenet
-        if imagenet:
-            self.stem0 = nn.Sequential(
-                nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(channels // 2),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(channels),
-            )
-            self.stem1 = nn.Sequential(
-                nn.ReLU(inplace=True),
-                nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(channels),
-            )
-            last = self.build_cells(self.plan, channels, channels, cells, reduced=True)
-            self.classifier = nn.Linear(last, n_classes)
-        else:
-            self.build(self.plan, channels, cells, in_channels, n_classes)
+        shape = {"in_channels": in_channels, "n_classes": n_classes}
+        super().__init__(architecture, channels, cells, **shape)
         self.auxiliary_place = 2 * cells // 3
         cell = self.cells[self.auxiliary_place]
         assert isinstance(cell, Cell)
-        self.auxiliary = AuxiliaryHead(cell.width, n_classes, imagenet=imagenet)
+        self.auxiliary = AuxiliaryHead(cell.width, n_classes, imagenet=self.imagenet)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes] of images [N, channels, height, width]."""
-        return self.outputs(images)[0]
+    def finish(self, operation: nn.Module) -> nn.Module:
+        """An operation whose output is dropped at times; the identity never is."""
+        if isinstance(operation, nn.Identity):
+            return operation
+        return nn.Sequential(operation, DropPath())
 
     def outputs(self, images: Tensor, *, auxiliary: bool = False) -> tuple[Tensor, Tensor | None]:
         """Logits [N, classes], and those of the auxiliary head where they are asked for."""
-        if self.imagenet:
-            s0 = self.stem0(images)
-            s1 = self.stem1(s0)
-        else:
-            s0 = s1 = self.stem(images)
-        rows, beside = self.plan.ones(), None
+        rows, beside = self.ones(), None
+        s0, s1 = self.inputs(images)
         for number, cell in enumerate(self.cells):
             s0, s1 = s1, cell(s0, s1, rows, False)
             if auxiliary and number == self.auxiliary_place:
@@ -147,3 +115,30 @@ class DARTSFinalNetwork(DARTSLayers):
         for module in self.modules():
             if isinstance(module, DropPath):
                 module.probability = probability
+
+
+class DARTSImageNetNetwork(DARTSFinalNetwork):
+    """The same with ImageNet's stem and head: three convolutions of stride 2, for 224 x 224."""
+
+    imagenet = True
+
+    def make_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
+        """See :meth:`DARTSLayers.make_stem`."""
+        self.stem0 = nn.Sequential(
+            nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(channels // 2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        self.stem1 = nn.Sequential(
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        return channels, True
+
+    def inputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`DARTSLayers.inputs`."""
+        s0 = self.stem0(images)
+        return s0, self.stem1(s0)

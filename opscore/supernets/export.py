@@ -6,7 +6,7 @@ import importlib.util
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -16,9 +16,9 @@ from opscore.data.files import atomic_write
 from opscore.errors import UserError
 from opscore.isolation import isolated, own_generators
 from opscore.rng import torch_generator
-from opscore.spaces import State
+from opscore.spaces import State, get_space
 from opscore.supernets.copying import copy_network
-from opscore.supernets.final import Built, build, built_size
+from opscore.supernets.final import Built
 
 #: Images on which an exported network is compared with the network itself.
 N_IMAGES = 2
@@ -122,19 +122,15 @@ def _json(
         **asdict(built),
         "arguments": dict(built.arguments),
         "architecture": architecture.space.format(architecture),
-        "size": asdict(built_size(built, architecture)),
+        "size": asdict(built.size(architecture)),
         "graphs": graphs,
     }
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     read = json.loads(path.read_text(encoding="utf-8"))
-    again = build(
-        read["space"],
-        read["architecture"],
-        read["target"],
-        n_classes=read["n_classes"],
-        in_channels=read["in_channels"],
-        **read["arguments"],
+    space = get_space(read["space"])
+    again = Built(**{field.name: read[field.name] for field in fields(Built)}).network(
+        space.as_architecture(read["architecture"])
     )
     again.load_state_dict(network.state_dict())
     logits: Tensor = again(images)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,7 +18,6 @@ from opscore.spaces import (
     NASBENCH_MACRO,
     NB1SHOT1,
     TRANSNAS_MICRO,
-    State,
 )
 from opscore.supernets import (
     darts,
@@ -30,14 +28,14 @@ from opscore.supernets import (
     nb1shot1,
     transnas,
 )
-from opscore.supernets.base import Supernet, SupernetSize
+from opscore.supernets.base import Supernet
 from opscore.supernets.checkpoints import nasbench201_size
 
 #: The smallest images that any network takes, pixels.
 LEAST_SIDE = 8
 
 #: Arguments of a supernet of a size, by keyword.
-Size = Mapping[str, int] | SupernetSize
+Size = Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,9 @@ class Family:
     """How the networks of one space are built.
 
     Attributes:
-        supernet: builds an uninitialised supernet, from the size's arguments by keyword,
+        supernet: builds an uninitialised supernet: the space, and by keyword the size's arguments,
             ``in_channels`` and ``n_classes``.
-        network: builds an uninitialised stand-alone network: the architecture, and then the same.
+        network: builds an uninitialised stand-alone network: the architecture, and the same.
         sizes: the arguments of each named size. 'paper' is the full one and 'smoke' the smallest
             that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
         image_side: height and width of the images, pixels; image sets of another size are scaled.
@@ -101,8 +99,7 @@ class Family:
 
     def arguments(self, size: str | Size) -> dict[str, Any]:
         """A size, or its name, as keyword arguments."""
-        found = self.size(size) if isinstance(size, str) else size
-        return asdict(found) if isinstance(found, SupernetSize) else dict(found)
+        return dict(self.size(size) if isinstance(size, str) else size)
 
     def side(self, size: str | Size, asked: int | None = None) -> int:
         """Height and width of the images for a size: what was asked for, or its own.
@@ -119,37 +116,24 @@ class Family:
         return self.finals or {"paper": Final(self.arguments("paper"), image_side=self.image_side)}
 
 
-def nasbench201_family() -> Family:
-    """NAS-Bench-201's."""
-
-    def supernet(*, channels: int, cells: int, **shape: int) -> Supernet:
-        return nasbench201.NASBench201Supernet(SupernetSize(channels, cells), **shape)
-
-    def network(architecture: State, *, channels: int, cells: int, **shape: int) -> nn.Module:
-        size, more = SupernetSize(channels, cells), dict[str, Any](shape)
-        return nasbench201.NASBench201Network(architecture, size, **more)
-
-    return Family(
-        supernet,
-        network,
-        nasbench201.SIZES,
-        size_of=nasbench201_size,
-        reduced=(SupernetSize(3, 1), SupernetSize(1, 1)),
-        body=nasbench201.OneCell,
-        finals={
-            name: Final(asdict(nasbench201.SIZES["paper"]), n_classes, side)
-            for name, n_classes, side in (
-                ("cifar10", 10, 32),
-                ("cifar100", 100, 32),
-                ("imagenet16-120", 120, 16),
-            )
-        },
-    )
-
-
 #: Network families by the name of their space.
 SUPERNETS: Registry[Family] = Registry("supernet", entry_points="opscore.supernets")
-SUPERNETS.add(NASBENCH201.name, nasbench201_family())
+SUPERNETS.add(
+    NASBENCH201.name,
+    Family(
+        nasbench201.NASBench201Supernet,
+        nasbench201.NASBench201Network,
+        nasbench201.SIZES,
+        size_of=nasbench201_size,
+        reduced=({"channels": 3, "cells": 1}, {"channels": 1, "cells": 1}),
+        body=nasbench201.OneCell,
+        finals={
+            "cifar10": Final(nasbench201.SIZES["paper"], 10),
+            "cifar100": Final(nasbench201.SIZES["paper"], 100),
+            "imagenet16-120": Final(nasbench201.SIZES["paper"], 120, 16),
+        },
+    ),
+)
 SUPERNETS.add(
     NASBENCH_MACRO.name,
     Family(
@@ -161,12 +145,7 @@ SUPERNETS.add(
 for _space in NB1SHOT1:
     SUPERNETS.add(
         _space.name,
-        Family(
-            partial(nb1shot1.NB1Shot1Supernet, _space),
-            nb1shot1.NB1Shot1Network,
-            nb1shot1.SIZES,
-            version=2,
-        ),
+        Family(nb1shot1.NB1Shot1Supernet, nb1shot1.NB1Shot1Network, nb1shot1.SIZES, version=2),
     )
 SUPERNETS.add(
     TRANSNAS_MICRO.name,
@@ -187,7 +166,7 @@ def darts_finals(name: str) -> dict[str, Final]:
     """
     large, small = {"channels": 36, "cells": 20}, {"channels": 16, "cells": 8}
     network = darts_final.DARTSFinalNetwork
-    imagenet = partial(network, imagenet=True)
+    imagenet = darts_final.DARTSImageNetNetwork
     parts = name in ("s1", "s2", "s3", "s4")
     return {
         "cifar10": Final(large, 10, network=network),
@@ -198,14 +177,15 @@ def darts_finals(name: str) -> dict[str, Final]:
 
 
 for _darts in DARTS_SPACES:
+    _finals = darts_finals(_darts.name)
     SUPERNETS.add(
         _darts.name,
         Family(
-            partial(darts.DARTSSupernet, _darts),
+            darts.DARTSSupernet,
             darts.DARTSNetwork,
             darts.SIZES,
             version=2 if _darts.name in ("s1", "s2", "s4") else 1,
-            finals=darts_finals(_darts.name),
+            finals=_finals,
         ),
     )
 SUPERNETS.add(

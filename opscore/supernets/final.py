@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets.base import initialize
 from opscore.supernets.counting import NetworkSize, network_size
-from opscore.supernets.families import SUPERNETS, Final
+from opscore.supernets.families import SUPERNETS
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,25 @@ class Built:
     n_classes: int
     image_side: int
     in_channels: int = 3
+
+    @isolated()
+    def network(self, architecture: State, seed: int = 0) -> nn.Module:
+        """The freshly initialised network of an architecture, in eval mode, on the CPU."""
+        return freshly(self._module(architecture), seed)
+
+    def size(self, architecture: State) -> NetworkSize:
+        """Parameters and multiplications, found without computing or storing any."""
+        with torch.device("meta"):
+            network = self._module(architecture)
+        return network_size(network, self.image_side, self.in_channels)
+
+    def _module(self, architecture: State) -> nn.Module:
+        """The uninitialised network."""
+        family = SUPERNETS[self.space]
+        make = family.final_networks()[self.target].network or family.network
+        shape = {"in_channels": self.in_channels, "n_classes": self.n_classes}
+        with own_generators(0):
+            return make(architecture, **self.arguments, **shape)
 
     def describe(self) -> str:
         """One line: '20 cells, 36 channels, 10 classes, images of 32 x 32'."""
@@ -88,7 +107,6 @@ def find_target(
     )
 
 
-@isolated()
 def build(
     space: str,
     architecture: State | str | Choices,
@@ -118,25 +136,11 @@ def build(
         UserError: a name is unknown, the architecture is malformed or an edge is open.
     """
     built = find_target(space, target, n_classes=n_classes, in_channels=in_channels, **arguments)
-    network = _module(built, get_space(space).as_architecture(architecture))
-    generator = torch_generator(seed, "network")
-    draw = getattr(network, "reset_parameters", None)
-    draw(generator) if draw is not None else initialize(network, generator)
+    return built.network(get_space(space).as_architecture(architecture), seed)
+
+
+def freshly(network: nn.Module, seed: int) -> nn.Module:
+    """A stand-alone network with weights that depend on the seed alone, in eval mode."""
+    draw = getattr(network, "reset_parameters", partial(initialize, network))
+    draw(torch_generator(seed, "network"))
     return network.eval()
-
-
-def built_size(built: Built, architecture: State) -> NetworkSize:
-    """Parameters and multiplications of a network, found without computing or storing any."""
-    with torch.device("meta"):
-        network = _module(built, architecture)
-    return network_size(network, built.image_side, built.in_channels)
-
-
-def _module(built: Built, architecture: State) -> nn.Module:
-    """The uninitialised network."""
-    family = SUPERNETS[built.space]
-    final: Final = family.final_networks()[built.target]
-    make = final.network or family.network
-    shape: dict[str, Any] = {"in_channels": built.in_channels, "n_classes": built.n_classes}
-    with own_generators(0):
-        return make(architecture, **built.arguments, **shape)

@@ -1,13 +1,10 @@
 """Training the network that was found.
 
-Every epoch goes through all training images once, in an order drawn for that epoch. All draws
-(order, crops, cutout, dropped paths) come from generators named by (seed, purpose, epoch or step),
-so that a training that was stopped goes on to the same numbers. On a CPU it runs in one thread.
+Every epoch goes through all training images once, in an order drawn for that epoch.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -20,21 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from opscore.data.files import atomic_write
-from opscore.data.pickles import load_tensors
 from opscore.errors import UserError, note
 from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test_images
 from opscore.images.base import cutout
 from opscore.isolation import isolated
-from opscore.progress import advance, each
-from opscore.progress import steps as loop
 from opscore.rng import derive_seed, numpy_generator
+from opscore.supernets.epochs import OnEpoch, Stepped, Training
 from opscore.supernets.final import Built
-from opscore.supernets.measure import one_thread
+from opscore.supernets.measure import percent_right
 from opscore.supernets.recipes import Recipe
 
-#: Columns of the log, one row per epoch: learning rate, mean loss and accuracy (percent) over the
-#: epoch's batches, accuracy on the images that are not trained on, and wall time.
+#: Columns of a network's log.
 LOG = ("epoch", "learning_rate", "train_loss", "train_accuracy", "test_accuracy", "seconds")
 
 #: Types of the convolutions: 'full' is single precision, 'bf16' bfloat16 by autocast.
@@ -85,10 +78,6 @@ def part(images: ImageSet, chosen: np.ndarray[Any, Any]) -> ImageSet:
     return replace(images, pool=images.pool[chosen]) if isinstance(images, PixelImages) else images
 
 
-#: Called after each epoch with the log's newest row.
-OnEpoch = Callable[[dict[str, float]], object]
-
-
 @isolated()
 def fit(
     network: nn.Module,
@@ -134,43 +123,34 @@ def fit(
     return fitter.run(checkpoint, progress)
 
 
-class Fitter:
-    """One training: a network, its optimiser, and where it has got to."""
+class Fitter(Training):
+    """One training of a network.
+
+    Args:
+        network: on its device; changed in place.
+        split: images to train and to measure on.
+        recipe: how.
+        seed: the run's seed.
+        precision: one of :data:`PRECISIONS`.
+    """
+
+    columns = LOG
 
     def __init__(
         self, network: nn.Module, split: Split, recipe: Recipe, seed: int, precision: str
     ) -> None:
-        self.network = network
+        super().__init__(network, recipe)
         self.split = split
         self.recipe = recipe
         self.seed = seed
         self.precision = precision
-        self.identity: dict[str, Any] = {}
         self.device = next(network.parameters()).device
-        self.optimizer = torch.optim.SGD(
-            network.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-        self.log: list[dict[str, float]] = []
         self._say_if_cut()
         self.test = self._test_batch()
 
-    def run(self, checkpoint: Path | None, progress: OnEpoch | None) -> pd.DataFrame:
-        """Train to the recipe's end; returns the log."""
-        if checkpoint is not None and checkpoint.is_file():
-            self._load(checkpoint)
-        with one_thread(), loop(self.recipe.epochs, "epochs", len(self.log)):
-            while len(self.log) < self.recipe.epochs:
-                self._epoch(len(self.log))
-                advance()
-                if checkpoint is not None:
-                    self._save(checkpoint)
-                if progress is not None:
-                    progress(self.log[-1])
-        self.network.eval()
-        return pd.DataFrame(self.log, columns=list(LOG)).astype({"epoch": "int64"})
+    def rates(self) -> list[float]:
+        """See :meth:`Training.rates`."""
+        return [self.recipe.rate(epoch) for epoch in range(self.recipe.epochs)]
 
     def _say_if_cut(self) -> None:
         """A note where a batch cannot have as many images as it should."""
@@ -181,32 +161,8 @@ class Fitter:
                 "that each epoch is one step on all of them"
             )
 
-    def _epoch(self, epoch: int) -> None:
-        start, recipe = time.perf_counter(), self.recipe
-        self.network.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate(epoch)
-        set_drop_path = getattr(self.network, "set_drop_path", None)
-        if set_drop_path is not None:
-            set_drop_path(recipe.drop(epoch))
-        results = [
-            self._step(batch, epoch, step)
-            for step, batch in enumerate(each(self._batches(epoch), "steps"))
-        ]
-        count = sum(n for _, _, n in results)
-        self.log.append(
-            {
-                "epoch": epoch + 1,
-                "learning_rate": recipe.rate(epoch),
-                "train_loss": sum(loss * n for loss, _, n in results) / count,
-                "train_accuracy": 100 * sum(right for _, right, _ in results) / count,
-                "test_accuracy": self._measure(),
-                "seconds": time.perf_counter() - start,
-            }
-        )
-
-    def _batches(self, epoch: int) -> list[Callable[[], Batch]]:
-        """What draws each batch of an epoch: all images once, in an order of its own."""
+    def batches(self, epoch: int) -> list[Callable[[], Batch]]:
+        """See :meth:`Training.batches`: all images once, in an order of the epoch's own."""
         train, size = self.split.train, self.recipe.batch_size
         count = train.n_images
         if count is None:
@@ -232,24 +188,21 @@ class Fitter:
             for step, chosen in enumerate(places)
         ]
 
-    def _step(self, draw: Callable[[], Batch], epoch: int, step: int) -> tuple[float, int, int]:
-        """Loss, right answers and images of one step."""
-        batch, recipe = draw(), self.recipe
+    def step(self, batch: Batch, epoch: int, number: int) -> Stepped:
+        """One step down the loss, with that of the auxiliary head where there is one."""
+        set_drop_path = getattr(self.network, "set_drop_path", None)
+        if set_drop_path is not None:
+            set_drop_path(self.recipe.drop(epoch))
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             # What a layer drops in training it draws from torch's own generator.
-            torch.manual_seed(derive_seed(self.seed, "fitting", "dropped", epoch, step))
+            torch.manual_seed(derive_seed(self.seed, "fitting", "dropped", epoch, number))
             with self._arithmetic():
                 logits, beside = self._outputs(batch.images)
                 loss = self._loss(logits, batch.labels)
                 if beside is not None:
-                    loss = loss + recipe.auxiliary * self._loss(beside, batch.labels)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        self.optimizer.step()
-        right = int((logits.detach().argmax(dim=1) == batch.labels).sum())
-        return float(loss.detach()), right, len(batch)
+                    loss = loss + self.recipe.auxiliary * self._loss(beside, batch.labels)
+        return self.descend(loss, logits, batch.labels)
 
     def _outputs(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         outputs = getattr(self.network, "outputs", None)
@@ -276,50 +229,12 @@ class Fitter:
             min(wanted or count, count), self.seed, "fitting", "test", augment=False
         )
 
-    @torch.no_grad()
-    def _measure(self) -> float:
+    def measure(self) -> float:
         """Percent of the test images that the network classifies rightly."""
         self.network.eval()
-        right, size = 0, 2 * self.recipe.batch_size
-        for first in range(0, len(self.test), size):
-            images = self.test.images[first : first + size].to(self.device)
-            with self._arithmetic():
-                found = self.network(images).argmax(dim=1).cpu()
-            right += int((found == self.test.labels[first : first + size]).sum())
-        return 100 * right / len(self.test)
-
-    def _save(self, path: Path) -> None:
-        content = {
-            "training": self.identity,
-            "state_dict": self.network.state_dict(),
-            "sgd": self.optimizer.state_dict(),
-            "log": self.log,
-        }
-        with atomic_write(path) as temporary:
-            torch.save(content, temporary)
-
-    def _load(self, path: Path) -> None:
-        content = read_fitted(path)
-        if content["training"] != self.identity:
-            other = [k for k, v in self.identity.items() if content["training"].get(k) != v]
-            raise UserError(
-                f"{path} is a checkpoint of another training (other {', '.join(other)}); "
-                "delete it to start anew, or name another folder"
+        with self._arithmetic():
+            return percent_right(
+                lambda images: self.network(images.to(self.device)),
+                self.test,
+                2 * self.recipe.batch_size,
             )
-        self.network.load_state_dict(content["state_dict"])
-        self.optimizer.load_state_dict(content["sgd"])
-        self.log = content["log"]
-
-
-def read_fitted(path: Path) -> dict[str, Any]:
-    """A training's checkpoint, read without unpickling code.
-
-    Keys: 'training' (what it is of), 'state_dict', 'sgd', and 'log' (rows, see :data:`LOG`).
-    UserError when it cannot be read.
-    """
-    content: dict[str, Any] = load_tensors(path)
-    if not isinstance(content, dict) or not (
-        {"training", "state_dict", "sgd", "log"} <= content.keys()
-    ):
-        raise UserError(f"{path}: not the checkpoint of a network's training")
-    return content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -33,7 +33,6 @@ def draw_validation(
 
 
 @isolated()
-@torch.no_grad()
 def accuracy(
     supernet: Supernet,
     batch: Batch,
@@ -53,13 +52,25 @@ def accuracy(
             code the running statistics drift while it measures; nothing reads them in train mode.
         chunk: images in a forward pass.
     """
-    right = 0
     own = copy_network(supernet).train(batch_statistics)
     with one_thread():
-        for start in range(0, len(batch), chunk):
-            part = slice(start, start + chunk)
-            found = own(batch.images[part], weights).argmax(dim=1)
-            right += int((found == batch.labels[part]).sum())
+        return percent_right(lambda images: own(images, weights), batch, chunk)
+
+
+@torch.no_grad()
+def percent_right(logits_of: Callable[[Tensor], Tensor], batch: Batch, chunk: int) -> float:
+    """Percent of a batch's images that are classified rightly.
+
+    Args:
+        logits_of: logits [N, classes] of images [N, channels, height, width].
+        batch: the images.
+        chunk: images in a forward pass.
+    """
+    right = 0
+    for start in range(0, len(batch), chunk):
+        part = slice(start, start + chunk)
+        found = logits_of(batch.images[part]).argmax(dim=1)
+        right += int((found == batch.labels[part].to(found.device)).sum())
     return 100 * right / len(batch)
 
 

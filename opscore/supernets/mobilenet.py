@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from opscore.spaces import State
-from opscore.spaces.mobilenet import BLOCKS, GROUPS, MOBILENET
-from opscore.supernets.base import Supernet, Survivors, initialize_by_fan_out
-from opscore.supernets.choice import Choice, Row, operation_rows
+from opscore.spaces.mobilenet import BLOCKS, GROUPS
+from opscore.supernets.base import Layers, StandAlone, Supernet, Survivors, initialize_by_fan_out
+from opscore.supernets.choice import Choice, Row
 
 #: Widths in percent of the paper's.
 SIZES = {
@@ -80,14 +80,20 @@ def make_operation(op: int, c_in: int, c_out: int, stride: int) -> nn.Module:
     return InvertedResidual(c_in, c_out, stride, *BLOCKS[op])
 
 
-class MobileNetLayers(nn.Module):
-    """The layers, and the stem and head around them."""
+class MobileNetLayers(Layers):
+    """The layers, and the stem and head around them.
 
-    def build(
-        self, width: int, kept: Sequence[Sequence[int]], in_channels: int, n_classes: int
+    Attributes:
+        dropped: share of the last features that is dropped in training.
+    """
+
+    dropped = 0.0
+
+    def __init__(
+        self, state: State, percent_width: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        """Make the layers; ``kept`` names the operations that exist in each."""
-        first, c_in = (scaled(each, width) for each in STEM)
+        super().__init__(state)
+        first, c_in = (scaled(each, percent_width) for each in STEM)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, first, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(first),
@@ -96,53 +102,42 @@ class MobileNetLayers(nn.Module):
         )
         layers: list[nn.Module] = []
         for count, full, first_stride in zip(GROUPS, WIDTHS, STRIDES, strict=True):
-            c_out = scaled(full, width)
+            c_out = scaled(full, percent_width)
             for number in range(count):
                 stride = 1 if number else first_stride
-                layers.append(
-                    Choice(
-                        {op: make_operation(op, c_in, c_out, stride) for op in kept[len(layers)]},
-                        removed="absent",
-                    )
-                )
+                ops = state.remaining(len(layers))
+                made = {op: make_operation(op, c_in, c_out, stride) for op in ops}
+                layers.append(Choice(made, removed="absent"))
                 c_in = c_out
         self.layers = nn.ModuleList(layers)
-        last = scaled(LAST, width)
+        last = scaled(LAST, percent_width)
         self.last = nn.Sequential(
             nn.Conv2d(c_in, last, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6(inplace=True)
         )
-        self.dropout: nn.Module = nn.Identity()
+        self.dropout = nn.Dropout(self.dropped) if self.dropped else nn.Identity()
         self.classifier = nn.Linear(last, n_classes)
 
-    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
-        """Logits [N, classes] of images [N, channels, height, width]; a row for each layer."""
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
         x: Tensor = self.stem(images)
         for layer, row in zip(self.layers, rows, strict=True):
             x = layer(x, row, run_removed)
         logits: Tensor = self.classifier(self.dropout(self.last(x).mean(dim=(2, 3))))
         return logits
 
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights anew, as the paper's code does."""
+        initialize_by_fan_out(self, generator)
 
-class MobileNetSupernet(MobileNetLayers, Supernet):
+
+class MobileNetSupernet(Supernet, MobileNetLayers):
     """All candidates of all layers, added up: there are no architecture parameters to weigh them.
 
     They weigh one each. The alphas are there for training: an edge's weights are its theta times
     the number of its candidates.
     """
 
-    def __init__(self, percent_width: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
-        Supernet.__init__(self, MOBILENET)
-        every = [range(count) for count in self.space.shape]
-        self.build(percent_width, every, in_channels, n_classes)
-
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights anew; the alphas become zero."""
-        initialize_by_fan_out(self, generator)
-        self.redraw_alphas(generator)
-
-    def redraw_alphas(self, generator: torch.Generator) -> None:
-        """Leave the alphas zero, so that each candidate weighs one."""
-        self.alphas.zero_()
+    has_alphas = False
 
     def weights(self, state: State, *, survivors: Survivors = "theta") -> Tensor:
         """See :meth:`Supernet.weights`; as many times as large on layers that are open."""
@@ -152,35 +147,12 @@ class MobileNetSupernet(MobileNetLayers, Supernet):
             counts[edge] = self.space.shape[edge]
         return found * counts
 
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        """See :meth:`Supernet.forward`."""
-        return self.run(images, operation_rows(weights), run_removed)
 
-
-class MobileNetNetwork(MobileNetLayers):
-    """The stand-alone network of an architecture: the chosen blocks only."""
-
-    def __init__(
-        self, architecture: State, percent_width: int, *, in_channels: int = 3, n_classes: int = 10
-    ) -> None:
-        super().__init__()
-        kept = [(op,) for op in architecture.architecture_indices]
-        self.build(percent_width, kept, in_channels, n_classes)
-
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights anew."""
-        initialize_by_fan_out(self, generator)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes]."""
-        return self.run(images, [(1.0,)] * len(self.layers))
+class MobileNetNetwork(StandAlone, MobileNetLayers):
+    """The chosen blocks only."""
 
 
 class MobileNetFinalNetwork(MobileNetNetwork):
     """The same with dropout before the classifier, for training."""
 
-    def __init__(
-        self, architecture: State, percent_width: int, *, in_channels: int = 3, n_classes: int = 10
-    ) -> None:
-        super().__init__(architecture, percent_width, in_channels=in_channels, n_classes=n_classes)
-        self.dropout = nn.Dropout(DROPOUT)
+    dropped = DROPOUT

@@ -11,19 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from opscore.spaces import NASBENCH201, State
+from opscore.spaces import State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
-from opscore.supernets.base import Supernet, SupernetSize
-from opscore.supernets.choice import Choice, Row, Wrapper, operation_rows
+from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.choice import Choice, Row, Wrapper
 
+#: Base channels, and searchable cells in each stage.
 SIZES = {
-    "paper": SupernetSize(channels=16, cells=5),
-    "cpu": SupernetSize(channels=8, cells=1),
-    "smoke": SupernetSize(channels=4, cells=1),
+    "paper": {"channels": 16, "cells": 5},
+    "cpu": {"channels": 8, "cells": 1},
+    "smoke": {"channels": 4, "cells": 1},
 }
-
-#: The one-hot weight of an edge that has a single operation.
-_SINGLE = (1.0,)
 
 
 class Zero(nn.Module):
@@ -65,14 +63,17 @@ def make_operation(name: str, channels: int, affine: bool) -> nn.Module:
 class Cell(nn.Module):
     """Four nodes; node i sums its incoming edges; the output is node 3 alone."""
 
-    def __init__(self, channels: int, kept: Sequence[Sequence[int]], affine: bool) -> None:
+    def __init__(self, channels: int, state: State, affine: bool) -> None:
         super().__init__()
         self.edges = nn.ModuleDict(
             {
                 f"{target}<-{source}": Choice(
-                    {op: make_operation(OPERATIONS[op], channels, affine) for op in ops}
+                    {
+                        op: make_operation(OPERATIONS[op], channels, affine)
+                        for op in state.remaining(edge)
+                    }
                 )
-                for (source, target), ops in zip(NODES, kept, strict=True)
+                for edge, (source, target) in enumerate(NODES)
             }
         )
 
@@ -104,86 +105,52 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class MacroSkeleton(nn.Module):
-    """The layers around the cells: stem, three stages with two reductions, head."""
+class NASBench201Layers(Layers):
+    """The cells, which share the edges' weights, in three stages with two reductions, stem, head.
 
-    stem: nn.Sequential
-    cells: nn.ModuleList
-    lastact: nn.Sequential
-    classifier: nn.Linear
+    Attributes:
+        affine: whether batch norms in cells have weights.
+    """
 
-    def build(
-        self,
-        size: SupernetSize,
-        kept: Sequence[Sequence[int]],
-        *,
-        affine: bool,
-        in_channels: int,
-        n_classes: int,
+    affine: bool
+
+    def __init__(
+        self, state: State, channels: int, cells: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        """Make the layers; ``kept`` names the operations that exist on each edge."""
-        width = size.channels
+        super().__init__(state)
+        width = channels
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
         )
-        cells: list[nn.Module] = []
+        made: list[nn.Module] = []
         for stage in range(3):
             if stage > 0:
-                cells.append(ResidualBlock(width, 2 * width))
+                made.append(ResidualBlock(width, 2 * width))
                 width *= 2
-            cells.extend(Cell(width, kept, affine) for _ in range(size.cells))
-        self.cells = nn.ModuleList(cells)
+            made.extend(Cell(width, state, self.affine) for _ in range(cells))
+        self.cells = nn.ModuleList(made)
         self.lastact = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(width, n_classes)
 
-    def features(self, images: Tensor, weights: Sequence[Row], run_removed: bool = False) -> Tensor:
-        """The feature maps before global pooling, [N, 4 x channels, height / 4, width / 4]."""
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
         x: Tensor = self.stem(images)
         for cell in self.cells:
-            x = cell(x, weights, run_removed) if isinstance(cell, Cell) else cell(x)
-        out: Tensor = self.lastact(x)
-        return out
-
-    def head(self, features: Tensor) -> Tensor:
-        """Global average pooling and the linear layer: logits [N, classes]."""
-        logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
+            x = cell(x, rows, run_removed) if isinstance(cell, Cell) else cell(x)
+        logits: Tensor = self.classifier(self.lastact(x).mean(dim=(2, 3)))
         return logits
 
 
-class NASBench201Supernet(MacroSkeleton, Supernet):
-    """All five operations on all six edges of every cell; the edges' weights are shared by cells.
+class NASBench201Supernet(Supernet, NASBench201Layers):
+    """All five operations on all six edges of every cell. At paper size 1,686,106 parameters."""
 
-    Batch norm inside cells has no affine parameters. At paper size: 1,686,106 parameters.
-    """
-
-    def __init__(self, size: SupernetSize, *, in_channels: int = 3, n_classes: int = 10) -> None:
-        Supernet.__init__(self, NASBENCH201)
-        every = [range(len(OPERATIONS))] * len(NODES)
-        self.build(size, every, affine=False, in_channels=in_channels, n_classes=n_classes)
-
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        return self.head(self.features(images, operation_rows(weights), run_removed))
+    affine = False
 
 
-class NASBench201Network(MacroSkeleton):
-    """The stand-alone network of an architecture: the chosen operations only, batch norm affine."""
+class NASBench201Network(StandAlone, NASBench201Layers):
+    """The chosen operations only."""
 
-    def __init__(
-        self,
-        architecture: State,
-        size: SupernetSize,
-        *,
-        in_channels: int = 3,
-        n_classes: int = 10,
-        affine: bool = True,
-    ) -> None:
-        super().__init__()
-        self.chosen = architecture.architecture_indices
-        kept = [(op,) for op in self.chosen]
-        self.build(size, kept, affine=affine, in_channels=in_channels, n_classes=n_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images, [_SINGLE] * len(NODES)))
+    affine = True
 
 
 class OneCell(nn.Module):

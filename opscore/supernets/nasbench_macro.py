@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from opscore.spaces import State
-from opscore.spaces.nasbench_macro import NASBENCH_MACRO, STAGES
-from opscore.supernets.base import Supernet
-from opscore.supernets.choice import Choice, Row, operation_rows
+from opscore.spaces.nasbench_macro import STAGES
+from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.choice import Choice, Row
 
 SIZES = {"paper": {"channels": 32}, "cpu": {"channels": 8}, "smoke": {"channels": 4}}
 
@@ -57,13 +56,13 @@ def make_operation(op: int, c_in: int, c_out: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
 
 
-class MacroLayers(nn.Module):
+class MacroLayers(Layers):
     """The layers, and the stem and head around them."""
 
-    def build(
-        self, channels: int, kept: Sequence[Sequence[int]], in_channels: int, n_classes: int
+    def __init__(
+        self, state: State, channels: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        """Make the layers; ``kept`` names the operations that exist in each."""
+        super().__init__(state)
         width = channels
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
@@ -74,7 +73,7 @@ class MacroLayers(nn.Module):
         for count in STAGES:
             for number in range(count):
                 c_in, stride = (width, 2) if number == 0 else (2 * width, 1)
-                ops = kept[len(layers)]
+                ops = state.remaining(len(layers))
                 layers.append(
                     Choice({op: make_operation(op, c_in, 2 * width, stride) for op in ops})
                 )
@@ -87,8 +86,8 @@ class MacroLayers(nn.Module):
         )
         self.classifier = nn.Linear(LAST * width, n_classes)
 
-    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
-        """Logits [N, classes] of images [N, channels, height, width]; a row for each layer."""
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
         x: Tensor = self.stem(images)
         for layer, row in zip(self.layers, rows, strict=True):
             x = layer(x, row, run_removed)
@@ -96,33 +95,11 @@ class MacroLayers(nn.Module):
         return logits
 
 
-class NASBenchMacroSupernet(MacroLayers, Supernet):
-    """All three blocks in every layer, a third each: there are no architecture parameters."""
+class NASBenchMacroSupernet(Supernet, MacroLayers):
+    """All three blocks in every layer, each weighing exactly 1/3, as in the authors' code."""
 
-    def __init__(self, channels: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
-        Supernet.__init__(self, NASBENCH_MACRO)
-        every = [range(count) for count in self.space.shape]
-        self.build(channels, every, in_channels, n_classes)
-
-    def redraw_alphas(self, generator: torch.Generator) -> None:
-        """Leave the alphas zero: each block weighs exactly 1/3, as in the authors' code."""
-        self.alphas.zero_()
-
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        """See :meth:`Supernet.forward`."""
-        return self.run(images, operation_rows(weights), run_removed)
+    has_alphas = False
 
 
-class NASBenchMacroNetwork(MacroLayers):
-    """The stand-alone network of an architecture: the chosen blocks only."""
-
-    def __init__(
-        self, architecture: State, channels: int, *, in_channels: int = 3, n_classes: int = 10
-    ) -> None:
-        super().__init__()
-        kept = [(op,) for op in architecture.architecture_indices]
-        self.build(channels, kept, in_channels, n_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes]."""
-        return self.run(images, [(1.0,)] * len(self.layers))
+class NASBenchMacroNetwork(StandAlone, MacroLayers):
+    """The chosen blocks only."""

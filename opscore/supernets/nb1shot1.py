@@ -19,8 +19,8 @@ from torch.nn import functional
 from opscore.spaces import State
 from opscore.spaces.nasbench101_cells import CONV3X3, MAXPOOL3X3
 from opscore.spaces.nb1shot1 import OPERATIONS, NB1Shot1Space
-from opscore.supernets.base import Supernet
-from opscore.supernets.choice import Choice, Row, WeightedSum, operation_rows
+from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.choice import Choice, Row, WeightedSum
 
 SIZES = {
     "paper": {"channels": 16, "cells": 9},
@@ -92,89 +92,84 @@ class Block(nn.Module):
         return out
 
 
+def parents_of(space: NB1Shot1Space, state: State) -> dict[int, list[int]]:
+    """What each vertex reads: the blocks that there are, in order, and then the output.
+
+    Blocks that take no part in an architecture are left out.
+    """
+    output = space.n_blocks + 1
+    blocks = list(range(1, output))
+    if state.is_architecture:
+        used = space.cell(state).used()
+        blocks = [vertex for vertex in blocks if vertex in used]
+    return {
+        vertex: [p for p in space.parents(state, vertex) if p == 0 or p in blocks]
+        for vertex in [*blocks, output]
+    }
+
+
 class Cell(nn.Module):
     """The blocks of a cell and its output.
 
     Args:
         c_in: width of the cell's input.
         channels: width of a block; the output is as many times wider as the space has blocks.
-        plan: which blocks and parents there are.
+        state: what there is.
     """
 
-    def __init__(self, c_in: int, channels: int, plan: Plan) -> None:
+    def __init__(self, c_in: int, channels: int, state: State) -> None:
         super().__init__()
-        self.plan = plan
+        space = state.space
+        assert isinstance(space, NB1Shot1Space)
+        self.space = space
         self.channels = channels
+        *reads, (_, self.outputs) = parents_of(space, state).items()
         self.blocks = nn.ModuleDict(
             {
                 str(vertex): Block(
-                    c_in, channels, ops, plan.reads[vertex], vertex in plan.space.parent_edges
+                    c_in,
+                    channels,
+                    state.remaining(vertex - 1),
+                    parents,
+                    vertex in space.parent_edges,
                 )
-                for vertex, ops in plan.operations.items()
+                for vertex, parents in reads
             }
         )
-        wide = channels * plan.space.n_blocks
-        reads_input = 0 in plan.reads[plan.output]
-        self.projection = conv_bn_relu(c_in, wide, 1) if reads_input else None
+        wide = channels * space.n_blocks
+        self.projection = conv_bn_relu(c_in, wide, 1) if 0 in self.outputs else None
         self.output = WeightedSum()
 
-    def forward(self, x: Tensor, rows: Mapping[int, Row], run_removed: bool) -> Tensor:
+    def forward(self, x: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
         """Features [N, blocks x channels, height, width]; rows: by edge of the space."""
-        plan, edges = self.plan, self.plan.space.parent_edges
+        edges = self.space.parent_edges
         found: dict[int, Tensor] = {}
-        for vertex in plan.operations:
-            own: list[Row] = [rows[vertex - 1]]
+        for name, block in self.blocks.items():
+            vertex = int(name)
+            own = [rows[vertex - 1]]
             if vertex in edges:
                 own.append(rows[edges[vertex]])
-            found[vertex] = self.blocks[str(vertex)](x, found, own, run_removed)
-        parts = [self._beside(found[v], v) for v in plan.reads[plan.output] if v]
+            found[vertex] = block(x, found, own, run_removed)
+        parts = [self._beside(found[v], v) for v in self.outputs if v]
         if self.projection is not None:
             parts = [self.projection(x), *parts]
-        out: Tensor = self.output(parts, rows[edges[plan.output]])
+        out: Tensor = self.output(parts, rows[edges[self.space.n_blocks + 1]])
         return out
 
     def _beside(self, block: Tensor, vertex: int) -> Tensor:
         """A block's features at their place among those of all blocks, zeros elsewhere."""
         before = (vertex - 1) * self.channels
-        after = (self.plan.space.n_blocks - vertex) * self.channels
+        after = (self.space.n_blocks - vertex) * self.channels
         return functional.pad(block, (0, 0, 0, 0, before, after))
 
 
-class Plan:
-    """Which blocks a network has, their operations, and what every vertex reads.
-
-    Args:
-        space: the space.
-        architecture: of a stand-alone network: blocks that take no part are left out. None for a
-            supernet.
-    """
-
-    def __init__(self, space: NB1Shot1Space, architecture: State | None = None) -> None:
-        self.space = space
-        self.output = space.n_blocks + 1
-        state = space.initial_state() if architecture is None else architecture
-        used = list(range(1, self.output))
-        if architecture is not None:
-            used = [v for v in space.cell(architecture).used() if 0 < v < self.output]
-        self.operations = {v: state.remaining(v - 1) for v in used}
-        self.reads = {
-            v: [p for p in space.parents(state, v) if p == 0 or p in self.operations]
-            for v in [*self.operations, self.output]
-        }
-
-    def ones(self) -> dict[int, Row]:
-        """Rows of a stand-alone network: what it holds weighs one."""
-        return dict.fromkeys(range(len(self.space.edges)), (1.0,) * self.output)
-
-
-class NB1Shot1Layers(nn.Module):
+class NB1Shot1Layers(Layers):
     """The cells, and the stem and head around them."""
 
-    def build(
-        self, plan: Plan, channels: int, cells: int, in_channels: int, n_classes: int
+    def __init__(
+        self, state: State, channels: int, cells: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        """Make the layers of a plan."""
-        n_blocks = plan.space.n_blocks
+        super().__init__(state)
         self.stem = conv_bn_relu(in_channels, channels, 3)
         width, c_in = channels, channels
         made: list[nn.Module] = []
@@ -182,8 +177,9 @@ class NB1Shot1Layers(nn.Module):
             if number and number % (cells // GROUPS) == 0:
                 made.append(nn.MaxPool2d(2, stride=2, padding=1))
                 width *= 2
-            made.append(Cell(c_in, width, plan))
-            c_in = width * n_blocks
+            cell = Cell(c_in, width, state)
+            made.append(cell)
+            c_in = width * cell.space.n_blocks
         self.cells = nn.ModuleList(made)
         self.postprocess = nn.Sequential(
             nn.ReLU(inplace=False),
@@ -192,8 +188,8 @@ class NB1Shot1Layers(nn.Module):
         )
         self.classifier = nn.Linear(width, n_classes)
 
-    def run(self, images: Tensor, rows: Mapping[int, Row], run_removed: bool = False) -> Tensor:
-        """Logits [N, classes] of images [N, channels, height, width]; rows by edge."""
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
         x: Tensor = self.stem(images)
         for cell in self.cells:
             x = cell(x, rows, run_removed) if isinstance(cell, Cell) else cell(x)
@@ -201,47 +197,12 @@ class NB1Shot1Layers(nn.Module):
         return logits
 
 
-class NB1Shot1Supernet(NB1Shot1Layers, Supernet):
+class NB1Shot1Supernet(Supernet, NB1Shot1Layers):
     """All operations of all blocks, and all parents.
 
     At paper size 1,101,402 parameters in spaces 1 and 2, and 1,509,594 in space 3.
     """
 
-    def __init__(
-        self,
-        space: NB1Shot1Space,
-        channels: int,
-        cells: int,
-        *,
-        in_channels: int = 3,
-        n_classes: int = 10,
-    ) -> None:
-        Supernet.__init__(self, space)
-        self.build(Plan(space), channels, cells, in_channels, n_classes)
 
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        """See :meth:`Supernet.forward`."""
-        return self.run(images, dict(enumerate(operation_rows(weights))), run_removed)
-
-
-class NB1Shot1Network(NB1Shot1Layers):
-    """The stand-alone network of an architecture: the blocks and parents that take part."""
-
-    def __init__(
-        self,
-        architecture: State,
-        channels: int,
-        cells: int,
-        *,
-        in_channels: int = 3,
-        n_classes: int = 10,
-    ) -> None:
-        super().__init__()
-        space = architecture.space
-        assert isinstance(space, NB1Shot1Space)
-        self.plan = Plan(space, architecture)
-        self.build(self.plan, channels, cells, in_channels, n_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes]."""
-        return self.run(images, self.plan.ones())
+class NB1Shot1Network(StandAlone, NB1Shot1Layers):
+    """The blocks and parents that take part."""

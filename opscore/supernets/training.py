@@ -6,17 +6,13 @@ down the loss of the train batch:
 
     alpha <- alpha - Adam(d L_valid(w, alpha) / d alpha)
     w     <- w - SGD(d L_train(w, alpha) / d w)
-
-Batches come from generators named by (seed, purpose, step), so that a training that was stopped
-needs no generator's state to go on. On a CPU it runs in one thread: sums of floating-point numbers
-depend on the number of threads, and a result here depends on its seed only.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +21,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from opscore.data.files import atomic_write
-from opscore.data.pickles import load_tensors
 from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
-from opscore.progress import advance
-from opscore.progress import steps as loop
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
-from opscore.supernets.measure import accuracy, draw_validation, one_thread
+from opscore.supernets.epochs import OnEpoch, Stepped, Training
+from opscore.supernets.measure import accuracy, draw_validation
 from opscore.supernets.profiles import TrainingProfile
 
-#: Columns of a training's log, one row per epoch: mean loss and accuracy (percent) over the
-#: epoch's train batches, accuracy of the validation images after it, and wall time.
+#: Columns of a supernet's log; the accuracy is of the validation half.
 LOG = ("epoch", "train_loss", "train_accuracy", "valid_accuracy", "seconds")
-
-#: Called after each epoch with the log's newest row.
-OnEpoch = Callable[[dict[str, float]], object]
 
 
 def train(
@@ -72,8 +61,8 @@ def train(
     Raises:
         UserError: the checkpoint is of another training, or cannot be read.
     """
-    trainer = Trainer(supernet, images, profile, seed, state=state)
-    return trainer.run(profile.learning_rates(), profile.steps, checkpoint, progress)
+    rates = profile.learning_rates()
+    return Trainer(supernet, images, profile, seed, rates, state=state).run(checkpoint, progress)
 
 
 def tune(
@@ -95,14 +84,35 @@ def tune(
     rest is as for :func:`train`.
     """
     trainer = Trainer(
-        supernet, images, profile, seed, state=state, purpose=purpose, measure=measure
+        supernet,
+        images,
+        profile,
+        seed,
+        profile.tuning_rates(),
+        steps=profile.tuning_steps,
+        state=state,
+        purpose=purpose,
+        measured=measure,
     )
-    steps = profile.tuning_steps or profile.steps
-    return trainer.run(profile.tuning_rates(), steps, checkpoint, progress)
+    return trainer.run(checkpoint, progress)
 
 
-class Trainer:
-    """One training: a supernet, its optimisers, and where it has got to."""
+class Trainer(Training):
+    """One training of a supernet: an epoch for each learning rate.
+
+    Args:
+        supernet: changed in place.
+        images: the image set; its halves are trained on.
+        profile: how.
+        seed: the run's seed.
+        rates: the weights' learning rate in each epoch.
+        steps: of an epoch; the profile's, or as many as the train half has batches, where None.
+        state: discretized or perturbed edges; A_0 by default.
+        purpose: names the batches.
+        measured: whether the log has validation accuracies.
+    """
+
+    columns = LOG
 
     def __init__(
         self,
@@ -110,11 +120,14 @@ class Trainer:
         images: ImageSet,
         profile: TrainingProfile,
         seed: int,
+        rates: Sequence[float],
         *,
+        steps: int | None = None,
         state: State | None = None,
         purpose: Sequence[str | int] = ("training",),
-        measure: bool = True,
+        measured: bool = True,
     ) -> None:
+        super().__init__(supernet, profile)
         self.supernet = supernet
         self.profile = profile
         self.seed = seed
@@ -122,109 +135,67 @@ class Trainer:
         self.purpose = tuple(purpose)
         self.train_half, self.valid_half = images.halves(profile.images)
         self.validation: Batch | None = None
-        if measure:
+        if measured:
             self.validation = self._place(draw_validation(images, profile, seed, "log"))
-        self.schedule: tuple[list[float], int] = ([], 0)
-        self.sgd = torch.optim.SGD(
-            supernet.parameters(),
-            lr=profile.learning_rate,
-            momentum=profile.momentum,
-            weight_decay=profile.weight_decay,
-        )
         self.adam = torch.optim.Adam(
             [supernet.alphas],
             lr=profile.alpha_learning_rate,
             betas=(profile.alpha_beta1, profile.alpha_beta2),
             weight_decay=profile.alpha_weight_decay,
         )
-        self.log: list[dict[str, float]] = []
         self.alphas: list[Tensor] = []
+        self.schedule = list(rates), steps or profile.steps or self._batches_of_an_epoch()
+        self.identity = {
+            "seed": seed,
+            "purpose": list(self.purpose),
+            "state": str(self.state),
+            "schedule": list(self.schedule),
+            "profile": profile.training_key(),
+        }
 
-    def run(
-        self,
-        rates: Sequence[float],
-        steps: int | None,
-        checkpoint: Path | None = None,
-        progress: OnEpoch | None = None,
-    ) -> pd.DataFrame:
-        """Train an epoch for each learning rate, from wherever the checkpoint is.
-
-        ``steps``: of an epoch; None is as many as the train half has batches.
-        """
-        self.schedule = list(rates), self._batches() if steps is None else steps
-        if checkpoint is not None and checkpoint.is_file():
-            self._load(checkpoint)
-        elif checkpoint is not None and not rates:
-            self._save(checkpoint)
-        with one_thread(), loop(len(rates), "epochs", len(self.log)):
-            while len(self.log) < len(rates):
-                self._epoch()
-                advance()
-                if checkpoint is not None:
-                    self._save(checkpoint)
-                if progress is not None:
-                    progress(self.log[-1])
-        self.supernet.eval()
-        return pd.DataFrame(self.log, columns=list(LOG)).astype({"epoch": "int64"})
-
-    def _epoch(self) -> None:
-        start = time.perf_counter()
-        self.supernet.train()
-        rates, n_steps = self.schedule
-        for group in self.sgd.param_groups:
-            group["lr"] = rates[len(self.log)]
-        first = len(self.log) * n_steps
-        results = [self._step(step) for step in range(first, first + n_steps)]
-        self.alphas.append(self.supernet.alphas.detach().cpu().clone())
-        self.log.append(
-            {
-                "epoch": len(self.log) + 1,
-                "train_loss": sum(loss for loss, _ in results) / n_steps,
-                "train_accuracy": sum(right for _, right in results) / n_steps,
-                "valid_accuracy": self._validate(),
-                "seconds": time.perf_counter() - start,
-            }
-        )
-
-    def _validate(self) -> float:
-        if self.validation is None:
-            return math.nan
-        weights = self.supernet.weights(self.state)
-        return accuracy(self.supernet, self.validation, weights, chunk=self.profile.batch_size)
-
-    def _batches(self) -> int:
+    def _batches_of_an_epoch(self) -> int:
         if self.train_half.n_images is None:
             raise UserError(f"'{self.train_half.name}' has no end: a number of steps is needed")
         return -(-self.train_half.n_images // self.profile.batch_size)
 
-    def _step(self, step: int) -> tuple[float, float]:
-        """One step of both; loss and accuracy of the train batch."""
+    def rates(self) -> list[float]:
+        """See :meth:`Training.rates`."""
+        return self.schedule[0]
+
+    def batches(self, epoch: int) -> list[Callable[[], Batch]]:
+        """See :meth:`Training.batches`: of the train half."""
+        steps = self.schedule[1]
+        return [
+            partial(self._draw, self.train_half, "train", step)
+            for step in range(epoch * steps, (epoch + 1) * steps)
+        ]
+
+    def step(self, batch: Batch, epoch: int, number: int) -> Stepped:
+        """One step of alphas, where there is a choice, and weights."""
         if self.state.open_edges:
-            self._step_alphas(self._draw(self.valid_half, "valid", step))
-        return self._step_weights(self._draw(self.train_half, "train", step))
+            place = epoch * self.schedule[1] + number
+            self._step_alphas(self._draw(self.valid_half, "valid", place))
+        logits = self.supernet(batch.images, self.supernet.weights(self.state))
+        return self.descend(cross_entropy(logits, batch.labels), logits, batch.labels)
 
     def _step_alphas(self, batch: Batch) -> None:
         alphas = self.supernet.alphas.requires_grad_(True)
         try:
-            loss = cross_entropy(
-                self.supernet(batch.images, self.supernet.weights(self.state)), batch.labels
-            )
+            logits = self.supernet(batch.images, self.supernet.weights(self.state))
             # Of the alphas alone: the weights' gradients are not needed and not computed.
-            (alphas.grad,) = torch.autograd.grad(loss, [alphas])
+            (alphas.grad,) = torch.autograd.grad(cross_entropy(logits, batch.labels), [alphas])
         finally:
             alphas.requires_grad_(False)
         self.adam.step()
         alphas.grad = None
 
-    def _step_weights(self, batch: Batch) -> tuple[float, float]:
-        logits = self.supernet(batch.images, self.supernet.weights(self.state))
-        loss = cross_entropy(logits, batch.labels)
-        self.sgd.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.supernet.parameters(), self.profile.clip)
-        self.sgd.step()
-        right = (logits.detach().argmax(dim=1) == batch.labels).double().mean()
-        return float(loss.detach()), 100 * float(right)
+    def measure(self) -> float:
+        """Accuracy on the validation images; the alphas are noted with it."""
+        self.alphas.append(self.supernet.alphas.detach().cpu().clone())
+        if self.validation is None:
+            return math.nan
+        weights = self.supernet.weights(self.state)
+        return accuracy(self.supernet, self.validation, weights, chunk=self.profile.batch_size)
 
     def _draw(self, half: ImageSet, which: str, step: int) -> Batch:
         batch = half.minibatch(self.profile.batch_size, self.seed, *self.purpose, which, step)
@@ -233,48 +204,12 @@ class Trainer:
     def _place(self, batch: Batch) -> Batch:
         return batch.to(self.supernet.alphas.device, self.supernet.alphas.dtype)
 
-    def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must share with this training."""
-        return {
-            "seed": self.seed,
-            "purpose": list(self.purpose),
-            "state": str(self.state),
-            "schedule": list(self.schedule),
-            "profile": self.profile.training_key(),
-        }
+    def content(self) -> dict[str, Any]:
+        """See :meth:`Training.content`; with Adam's state, and the alphas after each epoch."""
+        return {**super().content(), "adam": self.adam.state_dict(), "alphas": self.alphas}
 
-    def _save(self, path: Path) -> None:
-        content = {
-            "training": self._identity(),
-            "state_dict": self.supernet.state_dict(),
-            "sgd": self.sgd.state_dict(),
-            "adam": self.adam.state_dict(),
-            "log": self.log,
-            "alphas": self.alphas,
-        }
-        with atomic_write(path) as temporary:
-            torch.save(content, temporary)
-
-    def _load(self, path: Path) -> None:
-        content = read_checkpoint(path)
-        if content["training"] != self._identity():
-            raise UserError(f"{path} is a checkpoint of another training; delete it to start anew")
-        self.supernet.load_state_dict(content["state_dict"])
-        self.sgd.load_state_dict(content["sgd"])
+    def restore(self, content: dict[str, Any]) -> None:
+        """See :meth:`Training.restore`."""
+        super().restore(content)
         self.adam.load_state_dict(content["adam"])
-        self.log = content["log"]
         self.alphas = content["alphas"]
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A training's checkpoint, read without unpickling code.
-
-    Keys: 'training' (what it is of), 'state_dict' (weights, alphas, running statistics), 'sgd',
-    'adam', 'log' (a list of rows, see :data:`LOG`) and 'alphas' (after each epoch).
-    :func:`opscore.load_checkpoint` reads the supernet in it. UserError when it cannot be read.
-    """
-    content: dict[str, Any] = load_tensors(path)
-    wanted = {"training", "state_dict", "sgd", "adam", "log", "alphas"}
-    if not isinstance(content, dict) or not wanted <= content.keys():
-        raise UserError(f"{path}: not the checkpoint of a training")
-    return content

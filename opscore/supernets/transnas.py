@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from opscore.spaces import State
 from opscore.spaces.nasbench201 import NODES
-from opscore.spaces.transnas import OPERATIONS, SKELETON, TRANSNAS_MICRO
-from opscore.supernets.base import Supernet, initialize_by_fan_out
-from opscore.supernets.choice import Choice, Row, operation_rows
+from opscore.spaces.transnas import OPERATIONS, SKELETON
+from opscore.supernets.base import Layers, StandAlone, Supernet, initialize_by_fan_out
+from opscore.supernets.choice import Choice, Row
 from opscore.supernets.nasbench201 import ReLUConvBN, Zero
 
 SIZES = {"paper": {"channels": 64}, "cpu": {"channels": 16}, "smoke": {"channels": 4}}
@@ -86,11 +86,12 @@ def make_operation(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
 class Cell(nn.Module):
     """Four nodes; node i sums its incoming edges; the output is node 3 alone."""
 
-    def __init__(self, c_in: int, c_out: int, stride: int, kept: Sequence[Sequence[int]]) -> None:
+    def __init__(self, c_in: int, c_out: int, stride: int, state: State) -> None:
         super().__init__()
         edges: list[nn.Module] = []
-        for (source, _), ops in zip(NODES, kept, strict=True):
+        for edge, (source, _) in enumerate(NODES):
             shape = (c_out, c_out, 1) if source else (c_in, c_out, stride)
+            ops = state.remaining(edge)
             edges.append(Choice({op: make_operation(OPERATIONS[op], *shape) for op in ops}))
         self.edges = nn.ModuleList(edges)
 
@@ -109,13 +110,13 @@ class Cell(nn.Module):
         return nodes[3]
 
 
-class TransNASLayers(nn.Module):
-    """The cells, and the stem and head around them."""
+class TransNASLayers(Layers):
+    """The cells, which share the edges' weights, and the stem and head around them."""
 
-    def build(
-        self, channels: int, kept: Sequence[Sequence[int]], in_channels: int, n_classes: int
+    def __init__(
+        self, state: State, channels: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
-        """Make the layers; ``kept`` names the operations that exist on each edge."""
+        super().__init__(state)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(channels // 2),
@@ -127,52 +128,27 @@ class TransNASLayers(nn.Module):
             factor, stride = CHANGES[digit]
             for number in range(CELLS):
                 c_in, s = (width, stride) if number == 0 else (factor * width, 1)
-                cells.append(Cell(c_in, factor * width, s, kept))
+                cells.append(Cell(c_in, factor * width, s, state))
             width *= factor
         self.cells = nn.ModuleList(cells)
         self.classifier = nn.Linear(width, n_classes)
 
-    def run(self, images: Tensor, rows: Sequence[Row], run_removed: bool = False) -> Tensor:
-        """Logits [N, classes] of images [N, channels, height, width]; a row for each edge."""
+    def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:
+        """See :meth:`Layers.logits`."""
         x: Tensor = self.stem(images)
         for cell in self.cells:
             x = cell(x, rows, run_removed)
         logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
         return logits
 
-
-class TransNASSupernet(TransNASLayers, Supernet):
-    """All four operations on all six edges of every cell; cells share the edges' weights."""
-
-    def __init__(self, channels: int, *, in_channels: int = 3, n_classes: int = 10) -> None:
-        Supernet.__init__(self, TRANSNAS_MICRO)
-        every = [range(count) for count in self.space.shape]
-        self.build(channels, every, in_channels, n_classes)
-
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights, and then the alphas, anew."""
-        initialize_by_fan_out(self, generator)
-        self.redraw_alphas(generator)
-
-    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
-        """See :meth:`Supernet.forward`."""
-        return self.run(images, operation_rows(weights), run_removed)
-
-
-class TransNASNetwork(TransNASLayers):
-    """The stand-alone network of an architecture: the chosen operations only."""
-
-    def __init__(
-        self, architecture: State, channels: int, *, in_channels: int = 3, n_classes: int = 10
-    ) -> None:
-        super().__init__()
-        kept = [(op,) for op in architecture.architecture_indices]
-        self.build(channels, kept, in_channels, n_classes)
-
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights anew."""
+        """Draw all weights anew, as the benchmark does."""
         initialize_by_fan_out(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes]."""
-        return self.run(images, [(1.0,)] * len(NODES))
+
+class TransNASSupernet(Supernet, TransNASLayers):
+    """All four operations on all six edges of every cell."""
+
+
+class TransNASNetwork(StandAlone, TransNASLayers):
+    """The chosen operations only."""

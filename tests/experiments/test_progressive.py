@@ -177,24 +177,24 @@ def test_a_stopped_run_goes_on_after_its_last_iteration(policy, tmp_path):
 
 def test_retraining_that_was_stopped_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     unit = unit_of("darts", replace(SETTINGS, cache=tmp_path / "supernets"))
-    folder, epoch, done = tmp_path / "run", Trainer._epoch, []
+    folder, epoch, done = tmp_path / "run", Trainer.epoch, []
 
-    def stop_in_the_middle(self):
+    def stop_in_the_middle(self, number):
         if self.purpose == ("tuning", 2) and len(self.log) == 1:
             raise StoppedError
-        epoch(self)
+        epoch(self, number)
 
-    def note(self):
+    def note(self, number):
         done.append((*self.purpose, len(self.log)))
-        epoch(self)
+        epoch(self, number)
 
-    monkeypatch.setattr(Trainer, "_epoch", stop_in_the_middle)
+    monkeypatch.setattr(Trainer, "epoch", stop_in_the_middle)
     with pytest.raises(StoppedError):
         follow(unit, folder)
     assert {path.name for path in folder.glob("supernet-*.pt")} == {
         "supernet-1.pt", "supernet-2.pt",
     }  # fmt: skip
-    monkeypatch.setattr(Trainer, "_epoch", note)
+    monkeypatch.setattr(Trainer, "epoch", note)
     resumed = follow(unit, folder)
     assert done[0] == ("tuning", 2, 1), "nothing of what was finished is redone"
     assert_same(resumed, follow(unit))

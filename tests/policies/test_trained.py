@@ -13,8 +13,9 @@ from opscore.images import Batch, load_images
 from opscore.policies import find_family, list_policies, make_policy
 from opscore.spaces import NASBENCH201
 from opscore.supernets import Supernet, build_supernet
+from opscore.supernets.epochs import read_checkpoint
 from opscore.supernets.profiles import TrainingProfile
-from opscore.supernets.training import read_checkpoint, tune
+from opscore.supernets.training import tune
 
 INITIAL = NASBENCH201.initial_state()
 PROFILE = TrainingProfile(

@@ -240,9 +240,7 @@ def test_fixed_alphas_do_not_move():
 
 
 def te_nas():
-    from opscore.supernets import SupernetSize
-
-    own = pruning.TENASSettings(repeats=1, images=2, size=SupernetSize(1, 1), samples=40)
+    own = pruning.TENASSettings(repeats=1, images=2, size={"channels": 1, "cells": 1}, samples=40)
     return pruning.TENAS(own)
 
 

@@ -8,7 +8,7 @@ import torch
 from opscore.errors import UserError
 from opscore.experiments import ScoringSettings
 from opscore.spaces.mobilenet import FIRST, MOBILENET
-from opscore.supernets import SUPERNETS, build_supernet, built_size, find_target, images_for
+from opscore.supernets import SUPERNETS, build_supernet, find_target, images_for
 
 STRING = "1 3 5 -1 1 3 5 -1 1 3 5 -1 1 3 5 -1 1 3 5 -1 5"
 
@@ -63,7 +63,7 @@ def state_rows(state):
 
 
 def test_the_largest_network_is_a_little_larger_than_those_of_table_7():
-    largest = built_size(find_target("mobilenet"), MOBILENET.parse(" ".join(["5"] * 21)))
+    largest = find_target("mobilenet").size(MOBILENET.parse(" ".join(["5"] * 21)))
     assert largest.params == 8_382_408
     assert 8.1e6 < largest.params < 1.05 * 8.1e6
 

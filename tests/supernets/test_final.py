@@ -13,7 +13,6 @@ from opscore.supernets import (
     SUPERNETS,
     build,
     build_network,
-    built_size,
     find_target,
     list_targets,
     network_size,
@@ -26,7 +25,7 @@ SMALL = {"channels": 4, "cells": 5}
 
 def millions(name, target):
     space = space_of(name)
-    return built_size(find_target(space, target), get_space(space).parse(str(GENOTYPES[name])))
+    return find_target(space, target).size(get_space(space).parse(str(GENOTYPES[name])))
 
 
 def first_valid(space):
@@ -85,7 +84,7 @@ def test_trained_cells_have_the_parameters_and_multiplications_of_their_table(da
     table = pd.read_parquet(data_dir / "darts_trained_545.parquet").iloc[::180]
     for row in table.itertuples():
         state = get_space("darts-none").parse(row.architecture)
-        size = built_size(find_target("darts-none", "cifar10"), state)
+        size = find_target("darts-none", "cifar10").size(state)
         assert size.params == round(row.params * 1e6)
         # Theirs counts batch norms, activations and poolings too: 3 to 5 %.
         assert size.flops == pytest.approx(row.flop * 1e6, rel=0.06)
@@ -96,7 +95,7 @@ def test_macro_networks_have_the_benchmarks_size(data_dir, string):
     import pandas as pd
 
     row = pd.read_parquet(data_dir / "nasbench_macro.parquet").set_index("arch").loc[string]
-    size = built_size(find_target("nasbench-macro"), get_space("nasbench-macro").parse(string))
+    size = find_target("nasbench-macro").size(get_space("nasbench-macro").parse(string))
     assert size.params == row["params"]
     assert size.flops == row["flops"]
 
@@ -107,7 +106,7 @@ def test_nasbench201_networks_have_the_benchmarks_parameters(data_dir):
     table = pd.read_parquet(data_dir / "nasbench201.parquet").iloc[::4000]
     for row in table.itertuples():
         state = get_space("nasbench201").parse(row.arch_str)
-        size = built_size(find_target("nasbench201", "cifar10"), state)
+        size = find_target("nasbench201", "cifar10").size(state)
         assert size.params == row.params
 
 
@@ -115,7 +114,7 @@ def test_sizes_are_found_without_weights_as_with_them():
     state = get_space("darts").parse(str(GENOTYPES["random_max_0"]))
     built = find_target("darts", "cifar10", **SMALL)
     network = build("darts", state, "cifar10", **SMALL)
-    assert network_size(network) == built_size(built, state)
+    assert network_size(network) == built.size(state)
     head = sum(p.numel() for p in network.auxiliary.parameters())
     assert network_size(network).auxiliary_params == head
     assert built.describe() == "5 cells, 4 channels, 10 classes, images of 32 x 32"

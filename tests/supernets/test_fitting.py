@@ -15,7 +15,8 @@ from opscore.images import Batch, NoiseImages, load_images
 from opscore.images.base import cutout
 from opscore.published.genotypes import genotypes
 from opscore.supernets import build, find_target
-from opscore.supernets.fitting import Fitter, fit, read_fitted, split_images
+from opscore.supernets.epochs import read_checkpoint
+from opscore.supernets.fitting import Fitter, fit, split_images
 from opscore.supernets.recipes import RECIPES, find_recipe
 
 TEXT = str(genotypes()["init_pt_s5_C10_0_100_N10"])
@@ -50,12 +51,12 @@ def test_an_epoch_goes_through_all_images_once():
     split = split_images(load_images("digits"))
     recipe = replace(SMOKE, steps=None, batch_size=50, cutout=0)
     fitter = Fitter(build("darts", TEXT, "cifar10", **SMALL), split, recipe, 0, "full")
-    labels = torch.cat([draw().labels for draw in fitter._batches(0)])
+    labels = torch.cat([draw().labels for draw in fitter.batches(0)])
     pool = split.train.pool
     whole = split.train.labels[pool]
     assert len(labels) == len(pool)
     assert np.array_equal(np.bincount(labels), np.bincount(whole))
-    again = torch.cat([draw().labels for draw in fitter._batches(1)])
+    again = torch.cat([draw().labels for draw in fitter.batches(1)])
     assert not torch.equal(labels, again)
 
 
@@ -80,7 +81,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(tmp_path):
     path = tmp_path / "network.pt"
     with pytest.raises(StopError):
         trained(checkpoint=path, progress=stop)
-    assert len(read_fitted(path)["log"]) == 1
+    assert len(read_checkpoint(path)["log"]) == 1
     resumed, log_resumed = trained(checkpoint=path)
     ours, theirs = whole.state_dict(), resumed.state_dict()
     assert all(ours[name].numpy().tobytes() == theirs[name].numpy().tobytes() for name in ours)

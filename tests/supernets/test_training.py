@@ -16,9 +16,10 @@ from opscore.errors import UserError
 from opscore.images import Batch, load_images
 from opscore.spaces import NASBENCH201
 from opscore.supernets import build_supernet, load_checkpoint
+from opscore.supernets.epochs import read_checkpoint
 from opscore.supernets.measure import accuracy, draw_validation
 from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
-from opscore.supernets.training import Trainer, read_checkpoint, train, tune
+from opscore.supernets.training import Trainer, train, tune
 
 INITIAL = NASBENCH201.initial_state()
 IMAGES = load_images("digits")
@@ -153,8 +154,8 @@ def test_a_state_trains_what_it_has_left():
     state = INITIAL.discretize(0, 3).perturb(1, 0)
     supernet = build_supernet(size="smoke")
     before = tensors(supernet)
-    trainer = Trainer(supernet, IMAGES, replace(TINY, alpha_weight_decay=0.0), 0, state=state)
-    trainer.run([0.01], 1)
+    profile = replace(TINY, alpha_weight_decay=0.0)
+    Trainer(supernet, IMAGES, profile, 0, [0.01], steps=1, state=state).run()
     changed = {name for name, value in tensors(supernet).items() if (value != before[name]).any()}
     weights = {name for name in changed if name.endswith("weight") and "cells.0." in name}
     assert not any("1<-0.0" in name or "1<-0.2" in name for name in weights), "edge 0 has op 3 only"
@@ -246,7 +247,7 @@ def test_a_checkpoint_of_another_training_or_a_broken_one_is_refused(tmp_path):
     path = tmp_path / "checkpoint.pt"
     supernet = build_supernet(size="smoke")
     tune(supernet, IMAGES, TINY, 0, state=THIN, checkpoint=path)
-    with pytest.raises(UserError, match="checkpoint of another training"):
+    with pytest.raises(UserError, match=r"of another training \(other seed\)"):
         tune(supernet, IMAGES, TINY, 1, state=THIN, checkpoint=path)
     path.write_bytes(b"broken")
     with pytest.raises(UserError, match="not a readable checkpoint"):

@@ -20,7 +20,7 @@ from opscore.experiments.dependencies import (
     survivors_key,
     training_key,
 )
-from opscore.experiments.settings import DTYPES, OracleSettings, ScoringSettings, no_truth
+from opscore.experiments.settings import OracleSettings, ScoringSettings, no_truth
 from opscore.experiments.trained import trained_supernet
 from opscore.images import Batch, ImageSet
 from opscore.oracles import Oracle, load_accuracies
@@ -167,7 +167,7 @@ class ScoringContext:
                 seed=self.seed,
                 n_classes=self.images.n_classes,
             )
-        return supernet.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(supernet)
 
     @cached_property
     def thin_supernet(self) -> Supernet:
@@ -179,13 +179,13 @@ class ScoringContext:
             in_channels=1,
             n_classes=self.images.n_classes,
         )
-        return thin.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(thin)
 
     @cached_property
     def patches(self) -> Batch:
         """3,000 patches of the image set, as the authors' tenas counts linear regions on."""
         patches = self.images.patches(3000, self.seed, "patches", *self.draw)
-        return patches.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(patches)
 
     @cached_property
     def batch(self) -> Batch:
@@ -195,7 +195,7 @@ class ScoringContext:
         else:
             draw = self.draw or ("initial",)
             batch = self.images.minibatch(self.settings.batch_size, self.seed, *draw)
-        return batch.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(batch)
 
     @cached_property
     def trained_supernet(self) -> Supernet:
@@ -206,7 +206,7 @@ class ScoringContext:
     def validation(self) -> Batch:
         """Images of the validation half, as many as the training profile says."""
         batch = draw_validation(self.images, self.settings.profile, self.seed, *self.draw)
-        return batch.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(batch)
 
     def train(self, supernet: Supernet, state: State) -> pd.DataFrame:
         """Retrain a supernet under a state, in place; batches are those of this context's draw."""

@@ -20,7 +20,7 @@ from opscore import progress as reporting
 from opscore.errors import UserError
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
-from opscore.experiments.settings import DTYPES, ScoringSettings
+from opscore.experiments.settings import ScoringSettings
 from opscore.experiments.trained import trained_supernet
 from opscore.images import load_images
 from opscore.runs.loop import complete
@@ -168,7 +168,7 @@ def _retrain(
     profile = settings.profile.with_tuning(epochs)
     # The images that the trainer's log is measured on, so that epoch 0 is on the same ones.
     batch = draw_validation(images, profile, seed, "log")
-    batch = batch.to(settings.device, DTYPES[settings.dtype])
+    batch = settings.place(batch)
     before = accuracy(supernet, batch, supernet.weights(state), chunk=profile.batch_size)
     log = tune(
         supernet,

@@ -23,7 +23,7 @@ from opscore import progress, schema
 from opscore.errors import UserError
 from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
-from opscore.experiments.settings import DTYPES, ScoringSettings
+from opscore.experiments.settings import ScoringSettings
 from opscore.fingerprint import RESULTS
 from opscore.images import Batch
 from opscore.policies import find_family, make_policy
@@ -68,7 +68,7 @@ class ToyContext(ScoringContext):
     def chain(self) -> ChainSupernet:
         """The chain of this seed."""
         chain = build_chain(self.length, self.seed)
-        return chain.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(chain)
 
     @cached_property
     def supernet(self) -> Supernet:
@@ -80,7 +80,7 @@ class ToyContext(ScoringContext):
         """Images as they are, not augmented; the same ones for every length."""
         size = self.settings.batch_size
         batch = self.images.minibatch(size, self.seed, "toy", augment=False)
-        return batch.to(self.settings.device, DTYPES[self.settings.dtype])
+        return self.settings.place(batch)
 
 
 @dataclass(frozen=True)
