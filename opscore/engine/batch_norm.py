@@ -38,22 +38,40 @@ class _BatchNorm(torch.autograd.Function):
         inverse = (squares / count - mean.square()).clamp_min(0).add(eps).rsqrt()
         scale = weight.double() * inverse
         ctx.save_for_backward(x, mean, inverse, scale)
-        return torch.addcmul(_map(bias - mean * scale, x), x, _map(scale, x))
+        return torch.addcmul(channel_map(bias - mean * scale, x), x, channel_map(scale, x))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, mean, inverse, scale = ctx.saved_tensors
         g = gradients[0].contiguous(memory_format=torch.channels_last)
-        count = x.numel() // x.shape[1]
         sums, products = channel_sums(g, x)
-        normalized = (products - mean * sums) * inverse
-        slope = -scale * inverse * normalized / count
-        constant = -scale * sums / count - slope * mean
+        products = (products - mean * sums) * inverse
         dx = None
         if ctx.needs_input_grad[0]:
-            dx = torch.addcmul(_map(constant, x), x, _map(slope, x)).addcmul_(g, _map(scale, x))
-        return dx, normalized.to(g.dtype), sums.to(g.dtype), None
+            dx = through_norm(g, x, mean, scale, inverse, sums, products)
+        return dx, products.to(g.dtype), sums.to(g.dtype), None
+
+
+def through_norm(
+    g: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+    inverse: Tensor,
+    sums: Tensor,
+    products: Tensor,
+) -> Tensor:
+    """dL/dx of a batch norm from g = dL/dout, both [N, C, H, W]; the others are float64 [C].
+
+    mean, inverse: of x, and one over its deviation. scale: w / s. sums, products: of g, and of g
+    times the normalised x, over images and positions.
+    """
+    count = x.numel() // x.shape[1]
+    slope = -scale * inverse * products / count
+    constant = -scale * sums / count - slope * mean
+    dx = torch.addcmul(channel_map(constant, x), x, channel_map(slope, x))
+    return dx.addcmul_(g, channel_map(scale, x))
 
 
 def channel_sums(x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,6 +99,6 @@ def _sums_in_one_pass() -> bool:
     return hasattr(torch.ops.aten, "native_batch_norm_backward")
 
 
-def _map(vector: Tensor, like: Tensor) -> Tensor:
+def channel_map(vector: Tensor, like: Tensor) -> Tensor:
     """[C] as a factor of [N, C, H, W], in its precision."""
     return vector.to(like.dtype)[None, :, None, None]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opscore import progress as reporting
+from opscore.engine.training import training_network
 from opscore.experiments.dependencies import image_key, network_key, start_key
 from opscore.experiments.settings import ScoringSettings
 from opscore.fingerprint import hash_of
@@ -117,6 +118,7 @@ class Training(Run):
             self.seed,
             checkpoint=path,
             progress=self.progress,
+            forward=training_network,
         )
         return supernet
 

@@ -29,6 +29,12 @@ from opscore.supernets.epochs import OnEpoch, Stepped, Training
 from opscore.supernets.measure import accuracy, draw_validation
 from opscore.supernets.profiles import TrainingProfile
 
+#: Logits [N, classes] of images [N, channels, height, width] and weights [edges, operations].
+Forward = Callable[[Tensor, Tensor], Tensor]
+
+#: What computes the logits of a supernet under a state, where a profile asks for it.
+MakeForward = Callable[[Supernet, State], Forward]
+
 #: Columns of a supernet's log; the accuracy is of the validation half.
 LOG = ("epoch", "train_loss", "train_accuracy", "valid_accuracy", "seconds")
 
@@ -42,6 +48,7 @@ def train(
     state: State | None = None,
     checkpoint: Path | None = None,
     progress: OnEpoch | None = None,
+    forward: MakeForward | None = None,
 ) -> pd.DataFrame:
     """Train weights and alphas in place: ``profile.epochs`` epochs, learning rate on a cosine.
 
@@ -54,6 +61,8 @@ def train(
         checkpoint: a file written after each epoch. When it is there already the training goes on
             from it, and ends with the same numbers as one that was never stopped.
         progress: called after each epoch.
+        forward: makes what computes the logits in a step, with less work than the supernet itself,
+            where the profile asks for that; :func:`opscore.engine.training.training_network`.
 
     Returns:
         The log, a frame with columns :data:`LOG`.
@@ -62,7 +71,8 @@ def train(
         UserError: the checkpoint is of another training, or cannot be read.
     """
     rates = profile.learning_rates()
-    return Trainer(supernet, images, profile, seed, rates, state=state).run(checkpoint, progress)
+    trainer = Trainer(supernet, images, profile, seed, rates, state=state, forward=forward)
+    return trainer.run(checkpoint, progress)
 
 
 def tune(
@@ -76,6 +86,7 @@ def tune(
     checkpoint: Path | None = None,
     progress: OnEpoch | None = None,
     measure: bool = True,
+    forward: MakeForward | None = None,
 ) -> pd.DataFrame:
     """Retrain under a state: ``profile.tuning_epochs`` epochs at a constant, small learning rate.
 
@@ -93,6 +104,7 @@ def tune(
         state=state,
         purpose=purpose,
         measured=measure,
+        forward=forward,
     )
     return trainer.run(checkpoint, progress)
 
@@ -110,6 +122,7 @@ class Trainer(Training):
         state: discretized or perturbed edges; A_0 by default.
         purpose: names the batches.
         measured: whether the log has validation accuracies.
+        forward: see :func:`train`.
     """
 
     columns = LOG
@@ -126,12 +139,16 @@ class Trainer(Training):
         state: State | None = None,
         purpose: Sequence[str | int] = ("training",),
         measured: bool = True,
+        forward: MakeForward | None = None,
     ) -> None:
         super().__init__(supernet, profile)
         self.supernet = supernet
         self.profile = profile
         self.seed = seed
         self.state = supernet.space.initial_state() if state is None else state
+        self.forward: Forward = supernet
+        if profile.fast and forward is not None:
+            self.forward = forward(supernet, self.state)
         self.purpose = tuple(purpose)
         self.train_half, self.valid_half = images.halves(profile.images)
         self.validation: Batch | None = None
@@ -175,13 +192,13 @@ class Trainer(Training):
         if self.state.open_edges:
             place = epoch * self.schedule[1] + number
             self._step_alphas(self._draw(self.valid_half, "valid", place))
-        logits = self.supernet(batch.images, self.supernet.weights(self.state))
+        logits = self.forward(batch.images, self.supernet.weights(self.state))
         return self.descend(cross_entropy(logits, batch.labels), logits, batch.labels)
 
     def _step_alphas(self, batch: Batch) -> None:
         alphas = self.supernet.alphas.requires_grad_(True)
         try:
-            logits = self.supernet(batch.images, self.supernet.weights(self.state))
+            logits = self.forward(batch.images, self.supernet.weights(self.state))
             # Of the alphas alone: the weights' gradients are not needed and not computed.
             (alphas.grad,) = torch.autograd.grad(cross_entropy(logits, batch.labels), [alphas])
         finally:

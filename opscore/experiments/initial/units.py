@@ -10,6 +10,7 @@ import pandas as pd
 
 from opscore import progress, schema
 from opscore.engine import proving
+from opscore.engine.training import training_network
 from opscore.errors import UserError
 from opscore.experiments.dependencies import (
     batch_key,
@@ -218,6 +219,7 @@ class ScoringContext:
             state=state,
             purpose=("retraining", *self.draw),
             measure=False,
+            forward=training_network,
         )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from opscore import progress, schema
 from opscore.engine import proving
+from opscore.engine.training import training_network
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings
@@ -272,6 +273,7 @@ class _TunedSupernet:
                 state=steps[iteration - 1].after,
                 purpose=("tuning", iteration),
                 checkpoint=self._path(iteration),
+                forward=training_network,
             )
             self.iteration = iteration
             self._remove(iteration - 1)

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
+from opscore.engine.training import training_network
 from opscore.errors import UserError
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
@@ -179,6 +180,7 @@ def _retrain(
         purpose=("retraining",),
         checkpoint=checkpoint,
         progress=progress,
+        forward=training_network,
     ).rename(columns={"valid_accuracy": "accuracy"})
     first = {"epoch": 0, "accuracy": before, "train_loss": float("nan"), "seconds": 0.0}
     columns = list(first)
