@@ -12,8 +12,8 @@ from opscore.paper.proxy_values import PUBLISHED_VALUES
 
 PACKAGE = Path(opscore.__file__).parent
 
-#: Rooms that are about one space each, file by file, and what the paper printed of them.
-ROOMS = ("spaces", "supernets", "oracles", "data", "paper")
+#: Rooms that are about one space each, file by file, and what was printed of them.
+ROOMS = ("spaces", "supernets", "oracles", "data", "published", "paper")
 
 #: How the names of spaces with a table begin.
 NAMES = ("nasbench", "nb1shot1", "transnas")
