@@ -6,7 +6,6 @@ precision, with batch norms and alphas as after training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from opscore.images import Batch, NoiseImages
-from opscore.proxies import Meaning, Score, get_proxy
 from opscore.proxies.common import gradients
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.spaces import State, get_space
@@ -111,12 +109,3 @@ def weight_and_image_gradients(network: nn.Module, batch: Batch) -> list[Tensor]
     images = batch.images.clone().requires_grad_()
     value = functional.cross_entropy(network(images), batch.labels)
     return gradients(value, [images, *network.parameters()])
-
-
-@cache
-def plain_scores(space: str, proxy: str, meaning: Meaning, step: int = 1) -> Sequence[Score]:
-    """Of every ``step``-th state, on one image."""
-    asked = states_of(space)[::step]
-    return get_proxy(proxy).scores(
-        supernet_of(space), asked, batch_of(1), meaning=meaning, fast=False
-    )
