@@ -221,7 +221,8 @@ class _Reader:
             note(
                 f"{function.__qualname__}: its source is not to be had (typed at a prompt, made by "
                 "exec, or edited since it was read); its compiled code names its results, which "
-                "another version of Python does not find again"
+                "another version of Python does not find again; a version='...' where it is "
+                "registered would name them"
             )
         yield self._compiled(code) if text is None else text
         yield from map(self.of, (function.__defaults__, function.__kwdefaults__, vars(function)))

@@ -221,3 +221,36 @@ def test_objects_count_by_what_they_hold():
     ring = []
     ring.append(ring)
     assert fingerprint(ring) == fingerprint(ring)
+
+
+def test_a_version_names_a_policy_or_method_whatever_its_code_is():
+    from opscore.experiments.dependencies import policy_key
+    from opscore.policies import POLICIES, PolicyFamily
+    from opscore.policies.random import RandomPolicy
+    from opscore.search.base import METHODS, MethodFamily, SearchSettings, find_method
+    from opscore.search.dependencies import search_key
+    from opscore.search.sampling import RandomArchitecture
+
+    def named(policy, method, version):
+        POLICIES.remove("mine")
+        METHODS.remove("mine")
+        POLICIES.add("mine", PolicyFamily(lambda c, a: policy(c.seed), policy, "", version=version))
+        METHODS.add("mine", MethodFamily(lambda argument: method(), "", version=version))
+        return policy_key("mine"), search_key(find_method("mine"), SearchSettings(), 0)
+
+    class Policy(RandomPolicy):
+        factor = 1
+
+    class Method(RandomArchitecture):
+        name = "mine"
+        factor = 1
+
+    try:
+        for version, same in ((None, False), ("2", True)):
+            before = named(Policy, Method, version)
+            Policy.factor = Method.factor = Policy.factor + 1
+            after = named(Policy, Method, version)
+            assert [one == other for one, other in zip(before, after, strict=True)] == [same, same]
+    finally:
+        POLICIES.remove("mine")
+        METHODS.remove("mine")

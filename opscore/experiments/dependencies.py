@@ -103,7 +103,7 @@ def policy_key(name: str) -> dict[str, Any]:
     family, argument = find_family(name)
     key: dict[str, Any] = {"policy": name}
     if POLICIES.is_from_outside(name.partition("(")[0].strip()):
-        key["policy_code"] = fingerprint((family.build, family.policy))
+        key["policy_code"] = family.version or fingerprint((family.build, family.policy))
     return key | named_key(argument)
 
 

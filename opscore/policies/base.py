@@ -168,6 +168,8 @@ class PolicyFamily:
         summary: one line for lists.
         check_argument: raises UserError for a bad argument; None when the family takes none.
         argument: what the argument is, for lists: a proxy for most families.
+        version: what stored results know it by, instead of its source and the present values of
+            what that reads (:mod:`opscore.fingerprint`).
     """
 
     build: Callable[[Context, str], Policy]
@@ -175,6 +177,7 @@ class PolicyFamily:
     summary: str
     check_argument: Callable[[str], object] | None = None
     argument: str = "PROXY"
+    version: str | None = None
 
 
 #: Policy families by name; other packages add theirs through the entry-point group.

@@ -337,11 +337,14 @@ class MethodFamily:
         build: makes the method from the text between the parentheses of its name.
         summary: one line for lists.
         check_argument: raises UserError for a bad argument; None when the family takes none.
+        version: what stored results know it by, instead of its source and the present values of
+            what that reads (:mod:`opscore.fingerprint`).
     """
 
     build: Callable[[str], Method]
     summary: str
     check_argument: Callable[[str], object] | None = None
+    version: str | None = None
 
 
 #: Method families by name; other packages add theirs through the entry-point group.

@@ -52,7 +52,8 @@ def _key(
     key: dict[str, Any] = {**start(kind, settings.space), "method": method.name, "seed": seed}
     key |= {name: value for name, value in used.items() if name not in {"oracle", "training"}}
     if name not in METHODS or METHODS.is_from_outside(name):
-        key["method_code"] = fingerprint(method)
+        version = METHODS[name].version if name in METHODS else None
+        key["method_code"] = version or fingerprint(method)
     key |= named_key(argument)
     if _NETWORKS & key.keys():
         key["networks"] = network_version(settings.space)
