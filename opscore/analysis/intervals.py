@@ -1,15 +1,17 @@
-"""Means and their intervals: over edges and seeds, and over seeds alone.
+"""Means and their intervals: over edges and seeds, over seeds alone, and over architectures.
 
-Every interval of this package is made here, and says one of two things:
+Every interval of this package is made here, and says one of three things:
 
 * :func:`edge_interval`: where the mean over *other edges of this kind* may lie. Edges are few, so
   the bootstrap's percentiles alone would be too narrow (they leave out the true mean in 10 to 17 of
   100 cases where 5 are meant, with six edges); they are moved outwards by a factor that
   ``benchmarks/simulate_statistics.py`` justifies.
 * :func:`seed_interval`: where the mean over *other seeds* may lie: Student's t.
+* :func:`replicate_interval`: where a statistic of *other architectures* may lie, of which there are
+  enough for the bootstrap's percentiles to do.
 
-Neither exists below :data:`FEWEST` units, nor where all of these have the same value: an interval
-without width would say that nothing else can happen.
+The first two do not exist below :data:`FEWEST` units, nor where all of these have the same value:
+an interval without width would say that nothing else can happen.
 """
 
 from __future__ import annotations
@@ -151,6 +153,24 @@ def seed_interval(
     mean = float(known.mean())
     low, high = np.clip([mean - reach, mean + reach], *bounds)
     return without_noise(float(low)), without_noise(float(high))
+
+
+def replicate_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
+    """The percentiles of a statistic over resamples of many units, such as architectures.
+
+    Args:
+        replicates: the statistic of each resample, shape (resamples,); NaN is left out.
+        confidence: coverage aimed at, such as 0.95.
+
+    Returns:
+        The lower and the upper end; NaN without any value.
+    """
+    values = np.asarray(replicates, dtype=np.float64).ravel()
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def _all_alike(values: Array) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from opscore.analysis.rank_correlation import RankCorrelation
 from opscore.data import get_file, read_checked, require
 from opscore.errors import UserError, unknown
-from opscore.experiments.evaluate import RankCorrelation
 from opscore.proxies import Proxy, get_proxy
 from opscore.proxies.nwot import clean_nwot
 from opscore.rng import numpy_generator

@@ -49,6 +49,12 @@ def test_equal_values_have_no_interval():
     assert not np.isnan(seed_interval([6.24, 6.24, 6.25])).any()
 
 
+def test_percentiles_over_resamples():
+    low, high = intervals.replicate_interval([*range(101), NAN], confidence=0.9)
+    assert (low, high) == (pytest.approx(5), pytest.approx(95))
+    assert np.isnan(intervals.replicate_interval([NAN, NAN])).all()
+
+
 def test_an_interval_of_errors_ends_at_0_and_100():
     free = seed_interval([10.0, 45.7, 90.0])
     assert free[0] < 0

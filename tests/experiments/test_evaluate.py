@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy.stats import kendalltau, spearmanr
 
+from opscore.analysis.rank_correlation import RankCorrelation
 from opscore.errors import UserError
 from opscore.experiments.evaluate import (
     COLUMNS,
-    RankCorrelation,
     evaluate_proxies,
     proxy_correlations,
 )
