@@ -20,7 +20,7 @@ from opscore.cli.progressive import progressive
 from opscore.cli.records import records
 from opscore.cli.report import report
 from opscore.cli.search import methods, search
-from opscore.cli.search_tables import architecture_scores, figure4, search_cost, table2, table5
+from opscore.cli.search_tables import figure4, search_cost, table2, table5
 from opscore.cli.spaces import compare_spaces
 from opscore.cli.studies import retraining, toy_model
 
@@ -48,7 +48,7 @@ app.command("compare-spaces", cls=LiveCommand, rich_help_panel="Measure")(compar
 app.command(cls=LiveCommand, rich_help_panel="Measure")(retraining)
 app.command("toy-model", cls=LiveCommand, rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
-for _command in (table2, table5, figure4, search_cost, architecture_scores):
+for _command in (table2, table5, figure4, search_cost):
     app.command(cls=LiveCommand, rich_help_panel="Search")(_command)
 for _command in (networks.build, networks.show, networks.export, networks.train):
     app.command(rich_help_panel="Network")(_command)

@@ -1,4 +1,4 @@
-"""``opscore table2, table5, figure4, search-cost, architecture-scores``."""
+"""``opscore table2, table5, figure4, search-cost``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
-    BatchSizeOption,
     DataDirOption,
     DeviceOption,
-    ImagesOption,
     JobsOption,
     JsonOption,
     QuietOption,
     RunsOption,
     SeedsOption,
-    SizeOption,
     console,
     parse_seeds,
     print_json,
@@ -163,41 +160,6 @@ def figure4(
             proposals, scores = live_proposals(searches, _numbers(rounds))
         found = (proposals, scores, searches.describe())
     _report(figure4_report(found, numbers, asked.data_dir), out, as_json)
-
-
-def architecture_scores(
-    store: Annotated[Path, typer.Option(help="Folder of finished pieces.")] = Path("runs"),
-    seeds: SeedsOption = "0",
-    size: SizeOption = "paper",
-    batch_size: BatchSizeOption = 64,
-    images: ImagesOption = "auto",
-    record: Annotated[
-        bool, typer.Option(help="Write the result into the package's own record.")
-    ] = False,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Score every architecture by nwot, synflow, params and flops."""
-    from opscore.data.records import write_record
-    from opscore.paper import architecture_scores as module
-    from opscore.progress import shown
-    from opscore.runs.store import provenance
-    from opscore.search.score_record import RECORD
-
-    found = [
-        module.RecordSettings(seed, size, batch_size, images, data_dir).resolved()
-        for seed in parse_seeds(seeds)
-    ]
-    with shown("scoring networks", quiet=quiet or as_json):
-        table = module.architecture_scores(found, store)
-    settings_of = {**module.record_settings(found), **provenance()}
-    folder = {} if record else {"folder": store}
-    path = write_record(RECORD, table, settings_of, **folder)
-    if as_json:
-        print_json({"rows": len(table), "written": [path], "settings": settings_of})
-        return
-    console.print(f"wrote {path}: {len(table):,} rows", highlight=False)
 
 
 def _searches(

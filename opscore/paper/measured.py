@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from opscore.data.records import read_record, record_names, write_record
+from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
 from opscore.experiments.initial.result import InitialResult, OnDone, initial
 from opscore.experiments.progressive import OnStep
@@ -19,10 +19,6 @@ from opscore.runs.store import RunStore
 
 #: How the names of the shipped score tables begin; the supernet's size follows.
 PREFIX = "progressive_"
-
-#: What differs between machines and says nothing about a score.
-_LOCAL = ("data_dir", "cache")
-
 
 #: What the paper's rows are called beside measured ones.
 PUBLISHED = "published"
@@ -106,18 +102,6 @@ def measure_progressive(
     names = dict.fromkeys([*policies, "avg-acc"])
     result = progressive(list(names), seeds, store=store, jobs=jobs, on_step=on_step, **settings)
     return _of(result)
-
-
-def ship(scores: pd.DataFrame, settings: dict[str, Any], **folder: Path) -> Path:
-    """Write a score table as a record that :func:`shipped` finds; for those who make records.
-
-    Args:
-        scores: a score table (schema SCORES) with all iterations.
-        settings: :meth:`ProgressiveResult.record`; what is local to a machine is left out.
-        **folder: another ``folder`` than the package's own.
-    """
-    kept = {name: value for name, value in settings.items() if name not in _LOCAL}
-    return write_record(f"{PREFIX}{settings['size']}", scores, kept, **folder)
 
 
 def _of(result: InitialResult | ProgressiveResult) -> Measured:

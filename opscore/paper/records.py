@@ -1,357 +1,46 @@
-"""What the package ships as measured, what each record is made of, and how to make it anew.
+"""What the package ships as measured, and what each record rests on.
 
-Finished pieces are found again in the folder of runs, so a record that was begun goes on.
+How records are made is in ``scripts/records.py``, beside the package and not in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
-from opscore.analysis import HINDSIGHT
-from opscore.data.records import FOLDER, read_record, record_names, write_record
-from opscore.errors import unknown
-from opscore.experiments import ScoringSettings
-from opscore.experiments.initial.result import initial
-from opscore.experiments.initial.tasks import REFERENCES, truth_scores
-from opscore.experiments.progressive.call import progressive
-from opscore.experiments.settings import truth_of
-from opscore.images import load_images, resolve_images
-from opscore.oracles import load_oracles
-from opscore.paper.live import LiveSearches, live_proposals
-from opscore.paper.measured import PREFIX, ship
-from opscore.paper.sampling import (
-    EXPECTATIONS,
-    REPETITIONS,
-    expectations,
-    repeated_sampling,
-)
-from opscore.paper.searches import SEARCHES, searches
+from opscore.data.records import read_record, record_names
+from opscore.paper.sampling import EXPECTATIONS
+from opscore.paper.spaces import PREFIX as INITIAL
 from opscore.paper.spaces import TRUTH_SCORES
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
-from opscore.paper.toy_model.result import toy_model
-from opscore.runs.store import provenance
-from opscore.search import ORDERS
-from opscore.search.base import WEIGHTS
-from opscore.search.call import run_search
 
-#: Called with a line as each part of a record is finished.
-OnPart = Callable[[str], object]
-
-#: Run seeds of every record.
-SEEDS = (0, 1, 2, 3)
-
-
-@dataclass(frozen=True)
-class RecordPart:
-    """What is run with the same settings.
-
-    Attributes:
-        names: policies, or search methods.
-        settings: what differs from the defaults of :func:`opscore.progressive` or
-            :func:`opscore.run_search`.
-        note: what the reader of the table must know of it.
-        most: run no more than so many of the seeds; None for all.
-    """
-
-    names: tuple[str, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""
-    most: int | None = None
-
-
-_ZERO_COST = ("zc-pt(nwot)", "disc-zc(nwot)", "zc-pt(synflow)", "disc-zc(synflow)")
-
-#: Scores along searches, by size of supernet.
-_SCORES = {
-    "paper": (RecordPart(("avg-acc", *_ZERO_COST)),),
-    "cpu": (
-        RecordPart(("avg-acc", "darts", "disc-acc", "darts-pt", *_ZERO_COST)),
-        RecordPart(("tenas",), {"batch_size": 64}, "tenas: batch 64, as in the authors' runs"),
-    ),
-}
-
-#: What one core scores in minutes; :func:`opscore.paper.table2` says which rows
-#: these are.
-_QUICK = {"batch_size": 64, "validation": 10}
-_REDUCED = {"batch_size": 64, "size": "cpu"}
-
-#: Frames of searches, by record.
-_SEARCHES = {
-    "search": (
-        RecordPart(("zero-cost-pt(nwot)", "zero-cost-pt(synflow)")),
-        RecordPart(("evolution(nwot)", "exhaustive(nwot)", "exhaustive(synflow)", "max-params")),
-        RecordPart(("regularized-evolution", "optimum")),
-        RecordPart(("zero-cost-pt(nwot)", "zero-cost-disc(nwot)"), _QUICK),
-        RecordPart(("te-nas",), most=2),  # a quarter of an hour of one core for each seed
-        RecordPart(("darts", "darts-pt"), _REDUCED),
-    ),
-    "search_orders": tuple(
-        RecordPart(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
-    ),
-}
-
-#: Proxies of the repeated NASWOT.
-_DRAWN_BY = ("nwot", "synflow")
-
-#: Zero-Cost-PT by each way to validate, at the quick setting.
+#: Where searches end by each way to validate.
 VALIDATIONS = "search_validation"
-_VALIDATIONS = tuple(
-    RecordPart(("zero-cost-pt(nwot)",), {"validation_weights": weights, "race": race, **_QUICK})
-    for weights in WEIGHTS
-    for race in (None, 0.99)
-)
-
-#: The long search behind Figure 4 and the ablation of N and V.
-_LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
-_ROUNDS = (1, 10, 100)
-
-#: How the names of scores of A_0 on a space begin.
-INITIAL = "initial_"
-SPACES_SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
-
-#: As in the authors' runs on a space, where they say so.
-_BATCHES = {"nb1shot1-1": 128, "nb1shot1-2": 128}
-
-#: Chains of the toy model; each further edge takes four times as long.
-TOY_LENGTHS = (1, 2, 3, 4, 5, 6)
-
-
-@dataclass(frozen=True)
-class RecordSettings:
-    """Where records are made.
-
-    Attributes:
-        store: folder of finished runs.
-        jobs: worker processes.
-        data_dir: where data is looked for first.
-        folder: where the records are written.
-        on_part: called as each part is finished.
-    """
-
-    store: Path | str
-    jobs: int = 1
-    data_dir: Path | None = None
-    folder: Path = FOLDER
-    on_part: OnPart | None = None
-
-    def done(self, line: str) -> None:
-        """Say that a part is finished."""
-        if self.on_part is not None:
-            self.on_part(line)
-
-
-def make_record(name: str, making: RecordSettings, seeds: Sequence[int] = SEEDS) -> list[Path]:
-    """Compute a record's table and write it; returns what was written.
-
-    UserError when no record of this name is made here.
-    """
-    if name not in MAKERS:
-        raise unknown("record", name, MAKERS)
-    return MAKERS[name](making, tuple(seeds))
 
 
 def describe_records() -> pd.DataFrame:
-    """What the package ships, a row each: record, holds, rows, date, made by, rests on."""
+    """What the package ships, a row each: record, holds, rows, date, rests on."""
     rows = []
     for name in record_names():
         table, settings = read_record(name)
-        own = f"opscore records --make {name}" if name in MAKERS else _OWN.get(name, "")
         rows.append(
             {
                 "record": name,
-                "holds": _HOLDS.get(name, ""),
+                "holds": _holds(name),
                 "rows": len(table),
                 "date": str(settings.get("date", ""))[:10],
-                "made by": own,
                 "rests on": "; ".join(settings.get("notes", [])) or settings.get("note", ""),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _make_scores(size: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    results = []
-    for part in _SCORES[size]:
-        results.append(
-            progressive(
-                part.names,
-                seeds,
-                size=size,
-                store=making.store,
-                jobs=making.jobs,
-                data_dir=making.data_dir,
-                **part.settings,
-            )
-        )
-        making.done(", ".join(part.names))
-    # The truth is followed in every part, and is the same in all.
-    tables = [result.scores for result in results]
-    more = [table[table["policy"] != "best-acc"] for table in tables[1:]]
-    record = results[0].record()
-    record["policies"] = list(dict.fromkeys(p for r in results for p in r.settings.policies))
-    record["notes"] += [part.note for part in _SCORES[size] if part.note]
-    scores = pd.concat([tables[0], *more], ignore_index=True)
-    return [ship(scores, record, folder=making.folder)]
+def _holds(name: str) -> str:
+    if name.startswith(INITIAL):
+        return f"initial scores on {name.removeprefix(INITIAL)}, paper size"
+    return _HOLDS.get(name, "")
 
-
-def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    result = initial(
-        (*_ZERO_COST, "random"),
-        seeds,
-        space=space,
-        batch_size=_BATCHES.get(space, 256),
-        store=making.store,
-        jobs=making.jobs,
-        data_dir=making.data_dir,
-    )
-    record = {k: v for k, v in result.record().items() if k not in ("data_dir", "cache")}
-    return [write_record(f"{INITIAL}{space}", result.scores, record, making.folder)]
-
-
-def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    """Nothing is drawn, so there are no seeds."""
-    tables, truths = [], {}
-    for space in SPACES_SCORED:
-        names = (*REFERENCES, HINDSIGHT)
-        settings = ScoringSettings(names, space=space, data_dir=making.data_dir).resolved()
-        tables.append(truth_scores(settings, names))
-        truths[space] = truth_of(settings).record()
-        making.done(space)
-    table = pd.concat(tables, ignore_index=True)
-    note = "scores of A_0 by what is known of each task"
-    record = {"note": note, "truths": truths, **provenance()}
-    return [write_record(TRUTH_SCORES, table, record, making.folder)]
-
-
-def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    parts = []
-    for part in _SEARCHES[name]:
-        found = run_search(
-            part.names,
-            seeds[: part.most],
-            store=making.store,
-            jobs=making.jobs,
-            data_dir=making.data_dir,
-            **part.settings,
-        )
-        parts.append(searches(found.architectures, found.costs, found.settings))
-        making.done(", ".join(part.names))
-    note = f"{_seen(making)}; seeds {', '.join(map(str, seeds))}"
-    if name == "search":  # sampling from recorded scores costs nothing
-        oracles = load_oracles("nasbench201", data_dir=making.data_dir)
-        parts += [repeated_sampling(proxy, oracles) for proxy in (None, *_DRAWN_BY)]
-        note += (
-            f"; random and naswot: {REPETITIONS} repetitions; optimum: of each dataset's own table"
-        )
-    table = pd.concat(parts, ignore_index=True).astype(SEARCHES)
-    record = {"note": note, **provenance()}
-    return [write_record(name, table, record, making.folder)]
-
-
-def _make_expected(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    """Nothing is drawn, so there are no seeds."""
-    oracles = load_oracles("nasbench201", data_dir=making.data_dir)
-    record = {
-        "note": "exact, over all 15,625 architectures; scores of the first seed of weights in "
-        f"architecture_scores; truth: {next(iter(oracles.values())).source}",
-        **provenance(),
-    }
-    table = expectations([*_DRAWN_BY, "params"], oracles)
-    return [write_record(EXPECTATIONS, table, record, making.folder)]
-
-
-def _make_validations(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    parts = []
-    for part in _VALIDATIONS:
-        found = run_search(
-            part.names,
-            seeds,
-            store=making.store,
-            jobs=making.jobs,
-            data_dir=making.data_dir,
-            **part.settings,
-        )
-        table = searches(found.architectures, found.costs, found.settings)
-        by_seed = found.candidates.groupby("seed")["minibatches"]
-        table["validation_weights"] = found.settings.validation_weights
-        table["race"] = np.nan if found.settings.race is None else found.settings.race
-        table["candidates"] = table["seed"].map(by_seed.count())
-        table["minibatches"] = table["seed"].map(by_seed.sum())
-        # Pieces are shared between the ways to validate, and with other work on the machine.
-        parts.append(table.drop(columns="seconds"))
-        making.done(", ".join(f"{name} {value}" for name, value in part.settings.items()))
-    record = {
-        "note": f"{_seen(making)}; seeds {', '.join(map(str, seeds))}; 'minibatches' is the sum "
-        "over candidates of those that each was scored on",
-        **provenance(),
-    }
-    return [write_record(VALIDATIONS, pd.concat(parts, ignore_index=True), record, making.folder)]
-
-
-def _make_proposals(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    live = LiveSearches(
-        seeds,
-        validation=0,
-        jobs=making.jobs,
-        runs=Path(making.store),
-        data_dir=making.data_dir,
-        **_LONG,
-    )
-    found = live_proposals(live, _ROUNDS, lambda line, share: making.done(line))
-    record = {"note": f"{_seen(making)}; {live.describe()}", **provenance()}
-    names = ("search_proposals", "search_scores")
-    return [
-        write_record(name, table, record, making.folder)
-        for name, table in zip(names, found, strict=True)
-    ]
-
-
-def _seen(making: RecordSettings) -> str:
-    """What the images are that records are made on: the best there are."""
-    images = resolve_images("auto", making.data_dir)
-    return f"images: {load_images(images, making.data_dir).describe()}"
-
-
-def _make_toy_model(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    result = toy_model(
-        TOY_LENGTHS,
-        seeds,
-        store=making.store,
-        data_dir=making.data_dir,
-        on_chain=lambda unit: making.done(f"{unit.length} edges"),
-    )
-    return [write_record(TOY_MODEL, result.scores, result.settings, making.folder)]
-
-
-#: How each record is made; the proposals come with their scores.
-MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
-    **{PREFIX + size: partial(_make_scores, size) for size in _SCORES},
-    **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
-    **{name: partial(_make_searches, name) for name in _SEARCHES},
-    "search_proposals": _make_proposals,
-    TRUTH_SCORES: _make_truth_scores,
-    EXPECTATIONS: _make_expected,
-    VALIDATIONS: _make_validations,
-    TOY_MODEL: _make_toy_model,
-}
-
-#: Records that are made otherwise.
-_OWN = {
-    "architecture_scores": "opscore architecture-scores --record",
-    "search_scores": "comes with search_proposals",
-    "proxies": "opscore initial, docs/proxies.md",
-    "retraining": "opscore retraining, docs/case_studies.md",
-}
 
 _HOLDS = {
-    **{INITIAL + space: f"initial scores on {space}, paper size" for space in SPACES_SCORED},
     TRUTH_SCORES: "what the truth of every task says of every operation",
     "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
     "progressive_cpu": "scores of every policy along searches, reduced supernet",

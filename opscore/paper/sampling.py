@@ -1,25 +1,11 @@
-"""Sampling baselines of Table 2 from recorded scores: drawn many times, and exactly."""
+"""The shipped record of what the sampling baselines of Table 2 end on, exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-
-import numpy as np
 import pandas as pd
 
 from opscore.data.records import read_record
-from opscore.oracles import Oracle
-from opscore.paper.searches import SEARCHES, UNUSED, require
-from opscore.rng import numpy_generator
-from opscore.search.base import Cost
-from opscore.search.expectation import Expected, all_errors, expected_of_best, expected_of_random
-from opscore.search.sampling import draw_architectures
-from opscore.search.score_record import recorded_strengths
-from opscore.spaces import NASBENCH201, State
-
-#: Repetitions of the sampling baselines, as in Mellor et al. 2021.
-REPETITIONS = 500
+from opscore.paper.searches import require
 
 #: The record of exact expectations.
 EXPECTATIONS = "search_expected"
@@ -34,87 +20,7 @@ EXPECTED = {
 }
 
 
-def repeated_sampling(
-    proxy: str | None,
-    oracles: Mapping[str, Oracle],
-    repetitions: int = REPETITIONS,
-    evaluations: int = 1000,
-) -> pd.DataFrame:
-    """NASWOT by a recorded proxy, or random search, repeated: seeds 0, 1, 2, ...
-
-    Every repetition is what the method gives with that seed, except that all read the scores of
-    the record's first seed of weights; the deviation is that of the sampling alone.
-
-    Args:
-        proxy: a recorded proxy; None takes one random architecture.
-        oracles: the truth by dataset.
-        repetitions: how many seeds.
-        evaluations: architectures drawn in each.
-
-    Returns a frame of searches.
-    """
-    strengths = None if proxy is None else recorded_strengths(proxy, 0)
-    method = "random" if proxy is None else f"naswot({proxy})"
-    chosen = [_sampled(strengths, seed, evaluations) for seed in range(repetitions)]
-    cost = Cost() if strengths is None else Cost(forward_passes=evaluations)
-    frame = pd.DataFrame(
-        {
-            "method": method,
-            "seed": seed,
-            "architecture": NASBENCH201.format(state),
-            "dataset": dataset,
-            "error": oracle.error(state),
-            **UNUSED,
-            **asdict(cost),
-        }
-        for dataset, oracle in oracles.items()
-        for seed, state in enumerate(chosen)
-    )
-    return frame[list(SEARCHES)].astype(SEARCHES)
-
-
-def expectations(
-    proxies: Sequence[str], oracles: Mapping[str, Oracle], evaluations: int = 1000
-) -> pd.DataFrame:
-    """What random search and NASWOT end on, exactly: no draws, all architectures of NAS-Bench-201.
-
-    Scores are those of the record's first seed of weights, as in :func:`repeated_sampling`.
-
-    Args:
-        proxies: recorded proxies.
-        oracles: the truth by dataset.
-        evaluations: architectures drawn by NASWOT.
-
-    Returns:
-        One row per method and dataset, columns :data:`EXPECTED`.
-    """
-    rows = []
-    for dataset, oracle in oracles.items():
-        errors = all_errors(oracle)
-        values = np.array(list(errors.values()))
-        found: dict[str, tuple[Expected, int]] = {"random": (expected_of_random(values), 1)}
-        for proxy in proxies:
-            recorded = recorded_strengths(proxy, 0)
-            strengths = np.array([recorded[choices] for choices in errors])
-            best = expected_of_best(values, strengths, evaluations)
-            found[f"naswot({proxy})"] = (best, evaluations)
-        rows += [(method, dataset, drawn, *best) for method, (best, drawn) in found.items()]
-    return pd.DataFrame(rows, columns=list(EXPECTED)).astype(EXPECTED)
-
-
 def recorded_expectations() -> pd.DataFrame:
-    """The record of what random search and NASWOT end on, exactly; see :func:`expectations`."""
+    """The record of what random search and NASWOT end on, exactly; columns :data:`EXPECTED`."""
     require(EXPECTATIONS)
     return read_record(EXPECTATIONS)[0]
-
-
-def _sampled(
-    strengths: Mapping[tuple[int, ...], float] | None, seed: int, evaluations: int
-) -> State:
-    if strengths is None:
-        draw = numpy_generator(seed, "search", "random")
-        return draw_architectures(NASBENCH201, 1, draw)[0]
-    draw = numpy_generator(seed, "search", "naswot")
-    rows = draw.integers(np.array(NASBENCH201.shape), size=(evaluations, len(NASBENCH201.shape)))
-    values = [strengths[tuple(row)] for row in rows.tolist()]
-    return NASBENCH201.architecture(rows[int(np.nanargmax(values))].tolist())

@@ -52,7 +52,7 @@ COUNTED = ("params", "flops")
 class ArchitectureScorer:
     """Strengths of architectures by one proxy, looked up or computed; larger is better.
 
-    nwot is NASWOT's in both cases (:mod:`opscore.paper.architecture_scores`) where the dead parts
+    nwot is NASWOT's in both cases (scripts/architecture_scores.py) where the dead parts
     of a space are known; every other proxy, and nwot on other spaces, is measured on the one-hot
     states of the context's supernet as policies measure it.
 

@@ -16,7 +16,7 @@ from opscore.search.base import SearchSettings
 from opscore.spaces import DEFAULT_SPACE, get_space
 
 #: Name of the record that the package ships, and the space that it is of
-#: (:mod:`opscore.paper.architecture_scores` makes it).
+#: (scripts/architecture_scores.py makes it).
 RECORD, SPACE = "architecture_scores", DEFAULT_SPACE
 
 #: The scores, all of them larger for a better network.

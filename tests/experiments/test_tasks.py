@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import records
+from records import SPACES_SCORED, RecordSettings, make_record
 
 import opscore
 from opscore.cli import main
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.initial.tasks import TASKS, tasks_of
 from opscore.oracles import load_oracle
-from opscore.paper import records
-from opscore.paper.records import SPACES_SCORED, RecordSettings, make_record
 
 SMALL = {"size": "smoke", "batch_size": 4, "images": "noise"}
 TASKS_OF_TRANSNAS = {

@@ -9,11 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from opscore.data import records
-from opscore.errors import UserError
-from opscore.images import load_images
-from opscore.paper.architecture_scores import (
+from architecture_scores import (
     ArchitectureScores,
     RecordSettings,
     architecture_scores,
@@ -21,6 +17,10 @@ from opscore.paper.architecture_scores import (
     record_settings,
     sizes,
 )
+
+from opscore.data import records
+from opscore.errors import UserError
+from opscore.images import load_images
 from opscore.proxies import get_proxy
 from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
 from opscore.proxies.nwot import activation_kernel, is_relu, log_determinant
@@ -178,8 +178,8 @@ def short_space():
 
 
 def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
-    monkeypatch.setattr("opscore.paper.architecture_scores.every_architecture", lambda: short_space)
-    monkeypatch.setattr("opscore.paper.architecture_scores.CHUNK", 2)
+    monkeypatch.setattr("architecture_scores.every_architecture", lambda: short_space)
+    monkeypatch.setattr("architecture_scores.CHUNK", 2)
     seen = []
 
     def stop(done, total):
@@ -196,7 +196,7 @@ def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
         asked.extend(networks)
         return nwot_of_architectures(supernet, networks, images)
 
-    monkeypatch.setattr("opscore.paper.architecture_scores.nwot_of_architectures", counted)
+    monkeypatch.setattr("architecture_scores.nwot_of_architectures", counted)
     found = architecture_scores(SMALL, tmp_path)
     assert len(asked) == 1  # four of five were there
     assert [path.name for path in tmp_path.rglob("*.parquet")] == ["scores.parquet"]
@@ -219,7 +219,7 @@ def test_pieces_of_other_networks_are_not_found(monkeypatch):
 
 
 def test_a_record_is_written_and_read_by_seed(tmp_path, short_space, monkeypatch):
-    monkeypatch.setattr("opscore.paper.architecture_scores.every_architecture", lambda: short_space)
+    monkeypatch.setattr("architecture_scores.every_architecture", lambda: short_space)
     settings = [RecordSettings(seed, "smoke", 6, "digits") for seed in (0, 1)]
     table = pd.concat([architecture_scores(one) for one in settings], ignore_index=True)
     records.write_record(RECORD, table, record_settings(settings), tmp_path)

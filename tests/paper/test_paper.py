@@ -11,11 +11,10 @@ import pytest
 
 from opscore import schema
 from opscore.analysis import Correlation, paired_differences
-from opscore.data.records import read_record
 from opscore.errors import UserError
 from opscore.paper.claims import check_claims
 from opscore.paper.figure2 import figure2
-from opscore.paper.measured import Measured, measure_progressive, ship, shipped
+from opscore.paper.measured import Measured, measure_progressive, shipped
 from opscore.paper.replay import replay_table1
 from opscore.paper.table1 import table1
 from opscore.published import correlation_matrix, table1_choices
@@ -153,17 +152,6 @@ def test_published_choices_are_those_of_the_authors_scores(data_dir: Path) -> No
 def test_nothing_measured_is_refused() -> None:
     with pytest.raises(UserError, match="no measured scores"):
         figure2([])
-
-
-def test_a_shipped_record_has_nothing_local(measured: Measured, tmp_path: Path) -> None:
-    settings = {**measured.settings, "cache": "/somewhere", "data_dir": "/elsewhere"}
-    path = ship(measured.scores, settings, folder=tmp_path)
-    assert path.name == "progressive_smoke.parquet"
-    text = path.with_suffix(".json").read_text()
-    assert "/somewhere" not in text
-    assert "/elsewhere" not in text
-    with pytest.raises(UserError):
-        read_record("progressive_smoke")
 
 
 def _agreeing(sign: int) -> pd.DataFrame:

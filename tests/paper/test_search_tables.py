@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import sampling
 import typer
 from typer.testing import CliRunner
 
@@ -15,8 +16,9 @@ from opscore.cli import search_tables as commands
 from opscore.data import records
 from opscore.errors import UserError
 from opscore.oracles import Oracle
-from opscore.paper import sampling, table2, table5
+from opscore.paper import table2, table5
 from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
+from opscore.paper.sampling import EXPECTATIONS, EXPECTED
 from opscore.paper.search_cost import error_against_cost
 from opscore.paper.searches import AS_PUBLISHED, SEARCHES, recorded_searches
 from opscore.rng import numpy_generator
@@ -233,8 +235,8 @@ def test_commands_write_tables_and_figures_from_records(rows, tmp_path, monkeypa
     records.write_record("search", rows, {"note": "made for a test"}, folder)
     orders = searches("zero-cost-pt(nwot)", [6.0, 6.1], order="fixed", perturbations=300)
     records.write_record("search_orders", orders, {}, folder)
-    exact = pd.DataFrame([("random", "cifar10", 1, 12.9, 13.0)], columns=list(sampling.EXPECTED))
-    records.write_record(sampling.EXPECTATIONS, exact, {}, folder)
+    exact = pd.DataFrame([("random", "cifar10", 1, 12.9, 13.0)], columns=list(EXPECTED))
+    records.write_record(EXPECTATIONS, exact, {}, folder)
     monkeypatch.setattr(records, "FOLDER", folder)
     found = run(commands.table2, "--out", tmp_path, "--json")
     payload = json.loads(found.stdout)
@@ -267,13 +269,3 @@ def test_a_missing_record_and_bad_numbers_are_said(tmp_path, monkeypatch):
         recorded_searches("search")
     with pytest.raises(UserError, match="bad numbers"):
         commands._numbers("1,x")
-
-
-def test_architecture_scores_command(tmp_path, monkeypatch):
-    states = [NASBENCH201.architecture([op] * 6) for op in (1, 3)]
-    monkeypatch.setattr("opscore.paper.architecture_scores.every_architecture", lambda: states)
-    small = ["--size", "smoke", "--batch-size", "4", "--images", "digits", "--seeds", "0,1"]
-    found = run(commands.architecture_scores, *small, "--store", tmp_path)
-    assert "4 rows" in found.stdout
-    table = pd.read_parquet(tmp_path / "architecture_scores.parquet")
-    assert table["seed"].tolist() == [0, 0, 1, 1]
