@@ -160,6 +160,16 @@ def other_spaces() -> pd.DataFrame:
     return _table("other_spaces", "authors' notebooks and logs of the space (paper, appendix A.10)")
 
 
+def published_settings() -> pd.DataFrame:
+    """Settings of published numbers that are others than those of NAS-Bench-201's.
+
+    Returns:
+        A frame with columns of (a space, policy or search method), setting, value (missing where
+        any will do), source.
+    """
+    return _table("settings", "paper, appendix; authors' code and logs")
+
+
 def published_progressive(setting: Setting = PAPER) -> pd.DataFrame:
     """Published curves along searches, as :func:`progressive_correlations`, of a setting.
 

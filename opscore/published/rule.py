@@ -10,11 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from opscore.published.paper import PAPER, Setting, table1, table2, table5
+from opscore.published.paper import (
+    PAPER,
+    Setting,
+    published_settings,
+    table1,
+    table2,
+    table5,
+)
 
 #: A measurement's settings by their names in the settings objects; those that it depends on.
 Made = Mapping[str, Any]
@@ -40,14 +48,6 @@ _SETTINGS: dict[str, tuple[Any, str]] = {
     "evaluations": (1000, "{} evaluations"),
     "epochs": (200, "a truth of {} epochs"),
     "reduction": ("max", "a truth of trainings reduced by {}"),
-}
-
-#: Where a space's or a policy's numbers were made with others. None stands for any value: how
-#: many images TE-NAS had, for instance, is not said in Table 2.
-_OTHERWISE: dict[str, dict[str, Any]] = {
-    **{f"nb1shot1-{number}": {"batch_size": 128, "epochs": 108} for number in (1, 2, 3)},
-    "tenas": {"batch_size": 64},
-    "te-nas": {"batch_size": None},
 }
 
 #: The paper's column of each dataset, in Tables 2 and 5.
@@ -100,8 +100,8 @@ def differences(name: str, made: Made, space: str = PAPER.space) -> list[str]:
     """
     usual = {
         **{setting: value for setting, (value, _) in _SETTINGS.items()},
-        **_OTHERWISE.get(space, {}),
-        **_OTHERWISE.get(name, {}),
+        **_otherwise(space),
+        **_otherwise(name),
     }
     return [
         said.format(made[setting])
@@ -110,6 +110,20 @@ def differences(name: str, made: Made, space: str = PAPER.space) -> list[str]:
         and made[setting] != usual[setting]
         and (usual[setting] is not None or value is None)
     ]
+
+
+@cache
+def _otherwise(name: str) -> dict[str, int | None]:
+    """Where a space's or a policy's numbers were made with others; None stands for any value.
+
+    How many images TE-NAS had, for instance, is not said in Table 2.
+    """
+    rows = published_settings()
+    own = rows[rows["of"] == name]
+    return {
+        str(setting): None if pd.isna(value) else int(value)
+        for setting, value in zip(own["setting"], own["value"], strict=True)
+    }
 
 
 def published_error(method: str, setting: Setting, made: Made) -> Published:
