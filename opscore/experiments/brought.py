@@ -11,7 +11,7 @@ from opscore.errors import UserError
 from opscore.images import Batch, load_batch
 from opscore.isolation import isolated
 from opscore.policies import find_family
-from opscore.proxies import get_proxy
+from opscore.proxies import proxies_in
 from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
 
 
@@ -58,10 +58,10 @@ def number_of_classes(supernet: Supernet) -> int | None:
 
 def needs_labels(policy: str) -> bool:
     """Whether a policy is known to look at the labels of the minibatch."""
-    family, argument = find_family(policy)
+    _, argument = find_family(policy)
     if not argument:
         return policy == "sensitivity"
-    return family.argument == "PROXY" and "labels" in get_proxy(argument).needs
+    return any("labels" in proxy.needs for proxy in proxies_in(argument))
 
 
 @isolated()

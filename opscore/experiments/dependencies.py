@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from opscore.data.files import file_hash
-from opscore.errors import UserError
 from opscore.experiments.settings import ScoringSettings
 from opscore.fingerprint import RESULTS, fingerprint
 from opscore.images import image_content
 from opscore.oracles import Oracle
 from opscore.policies import POLICIES, find_family
-from opscore.proxies import PROXIES, Combination, Proxy, get_proxy
+from opscore.proxies import PROXIES, Proxy, proxies_in
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import network_version
 from opscore.supernets.profiles import profile_name
@@ -109,7 +108,9 @@ def policy_key(name: str) -> dict[str, Any]:
 
 def named_key(argument: str) -> dict[str, Any]:
     """The code of the proxies of a name's argument that were registered from outside."""
-    codes = {one.name: code for one in _named(argument) if (code := proxy_code(one)) is not None}
+    codes = {
+        one.name: code for one in proxies_in(argument) if (code := proxy_code(one)) is not None
+    }
     return {"proxy_code": codes} if codes else {}
 
 
@@ -120,20 +121,9 @@ def survivors_key(settings: ScoringSettings, argument: str) -> dict[str, Any]:
     """
     if settings.survivors != "auto":
         return {}
-    weights = {one.name: str(one.weighs(settings.meaning)) for one in _named(argument)}
+    weights = {one.name: str(one.weighs(settings.meaning)) for one in proxies_in(argument)}
     other = {name: weight for name, weight in weights.items() if weight != "theta"}
     return {"proxy_weights": other} if other else {}
-
-
-def _named(argument: str) -> tuple[Proxy, ...]:
-    """The proxies that the argument of a policy or method names."""
-    if not argument:
-        return ()
-    try:
-        found = get_proxy(argument)
-    except UserError:  # an argument of another kind
-        return ()
-    return tuple(found.proxies) if isinstance(found, Combination) else (found,)
 
 
 def proxy_code(proxy: Proxy) -> str | None:

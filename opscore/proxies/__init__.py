@@ -1,5 +1,8 @@
 """Zero-cost proxies S: one short file each, found through one registry."""
 
+import re
+
+from opscore.errors import UserError
 from opscore.proxies import (
     epe_nas,
     fisher,
@@ -53,6 +56,20 @@ def get_proxy(name: str) -> Proxy:
     return parse_combination(name) or PROXIES[name]
 
 
+def proxies_in(argument: str) -> tuple[Proxy, ...]:
+    """The proxies that the argument of a policy or method names, of a combination each.
+
+    It is a proxy or a combination, or has several with other text around them, such as
+    'P)+c*residual(Q'; an argument of another kind, such as an order of operations, has none.
+    """
+    try:
+        found = get_proxy(argument)
+    except UserError:
+        names = re.findall(r"[^()+*,\s]+", argument)
+        return tuple(PROXIES[name] for name in names if name in PROXIES)
+    return tuple(found.proxies) if isinstance(found, Combination) else (found,)
+
+
 __all__ = [
     "ALIASES",
     "COMBINATIONS",
@@ -86,6 +103,7 @@ __all__ = [
     "operation_sensitivities",
     "params",
     "plain",
+    "proxies_in",
     "register_proxy",
     "snip",
     "swap",

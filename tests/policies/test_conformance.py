@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opscore.policies import POLICIES
+from opscore.policies import POLICIES, completions, shapley
 from opscore.spaces import list_spaces
 from opscore.testing import check_policy, check_space, policy_checks, space_checks
 
@@ -39,6 +39,13 @@ PAIRS = {
 }
 #: Spaces whose networks 'make test' has elsewhere.
 LATER = {"nb1shot1-2", *LARGE}
+
+
+@pytest.fixture(autouse=True)
+def few_states(monkeypatch):
+    """The promises do not depend on how many completions or orders there are."""
+    monkeypatch.setattr(completions, "SAMPLES", 6)
+    monkeypatch.setattr(shapley, "ORDERS", 2)
 
 
 def promises():

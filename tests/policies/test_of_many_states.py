@@ -1,0 +1,121 @@
+"""Policies that score many states for one number: completions, orders of removal, two proxies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from opscore.errors import UserError
+from opscore.experiments.dependencies import policy_key
+from opscore.policies import completions, make_policy, shapley
+from opscore.proxies import proxies_in, register_proxy, unregister_proxy
+from opscore.spaces import NASBENCH201
+from opscore.supernets import StateNetwork
+from tests.policies.test_policies import CONTEXT
+
+INITIAL = NASBENCH201.initial_state()
+#: Two edges are open, with three and two operations.
+OPEN = INITIAL.perturb(0, 0).perturb(0, 1).perturb(1, 0).perturb(1, 1).perturb(1, 2)
+for _edge in range(2, 6):
+    OPEN = OPEN.discretize(_edge, 3)
+WORTH = np.array([[0, 0, 1, 2, 4], [0, 0, 0, 1, 3]])
+
+
+@pytest.fixture
+def worth():
+    """A proxy that is known by hand: worths of what remains, and 10 where both edges keep op 4."""
+
+    def value(network: StateNetwork, batch) -> float:
+        rows = network.weights.numpy()[:2] != 0
+        return float((rows * WORTH).sum() + 10 * (rows[0, 4] and rows[1, 4]))
+
+    register_proxy("worth", higher_is_better=True, source="a case worked by hand")(value)
+    register_proxy("cost", higher_is_better=False, source="the same, turned")(
+        lambda network, batch: -value(network, batch)
+    )
+    yield
+    unregister_proxy("worth")
+    unregister_proxy("cost")
+
+
+def rows(name, state=OPEN, edges=(0, 1)):
+    scores = make_policy(name, CONTEXT).scores(state, edges)
+    return [[score.value for score in scores[edge]] for edge in edges]
+
+
+@pytest.mark.usefixtures("worth")
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        # completions of edge 0's op 2: 1 + 1 and 1 + 3; of op 3: 2 + 1, 2 + 3; of op 4: 5, 17
+        ("best-zc", [[4, 5, 17], [5, 17]]),
+        ("avg-zc", [[3, 4, 11], [10 / 3, 26 / 3]]),
+        ("median-zc", [[3, 4, 11], [3, 5]]),
+    ],
+)
+def test_completions_by_hand(family, expected):
+    for found, wanted in zip(rows(f"{family}(worth)"), expected, strict=True):
+        assert found == pytest.approx(wanted)
+    turned = rows(f"{family}(cost)")
+    for found, wanted in zip(turned, expected, strict=True):
+        assert found == pytest.approx([-value for value in wanted])
+    assert not make_policy(f"{family}(cost)", CONTEXT).higher_is_better
+
+
+def test_drawn_completions_have_each_operation_equally_often():
+    drawn = completions.drawn_completions(INITIAL, 0)
+    assert len(drawn) == completions.SAMPLES
+    for edge in range(6):
+        counts = np.bincount([state.remaining(edge)[0] for state in drawn], minlength=5)
+        assert (counts == completions.SAMPLES // 5).all()
+    assert drawn == completions.drawn_completions(INITIAL, 0)
+    assert drawn != completions.drawn_completions(INITIAL, 1)
+
+
+@pytest.mark.usefixtures("worth")
+def test_what_leaves_loses_its_worth():
+    """Without the pair an operation's loss is its own worth in every order."""
+    (first, second) = rows("shapley-zc(worth)")
+    assert first[:2] == [1, 2]
+    assert second[0] == 1
+    # The pair's 10 are lost by whichever of the two leaves first, if both do not stay.
+    assert 4 <= first[2] <= 14
+    assert 3 <= second[1] <= 13
+
+
+def test_each_order_has_its_reverse_and_leaves_one_operation_on_each_edge():
+    orders = shapley.antithetic_orders(OPEN, 0)
+    assert len(orders) == shapley.ORDERS
+    assert [order[::-1] for order in orders[::2]] == orders[1::2]
+    for order in orders:
+        states = [state for state, _ in shapley.path(OPEN, order)]
+        assert states[0] == OPEN
+        assert states[-1].is_architecture
+        assert len(states) == 1 + (3 - 1) + (2 - 1)
+
+
+@pytest.mark.usefixtures("worth")
+def test_preferences_of_one_proxy_and_deviations_of_another():
+    """By ranks from 0 to 1: what P says of an operation on average, plus c times Q's deviation."""
+    found = rows("main(worth)+0.5*residual(cost)")
+    # Both proxies rank alike: edge 0 has 0, .5, 1 for its ops 2, 3, 4; edge 1 has 0, 1 for 3, 4.
+    main = {2: 0, 3: 0.25, 4: 1}
+    first = [main[2] + 0, main[3] + 0.5 * (0.5 - 0.25), main[4] + 0]
+    second = [main[3] + 0.5 * (0 - 0.25), main[4] + 0]
+    assert found == [pytest.approx(first), pytest.approx(second)]
+
+
+@pytest.mark.parametrize(
+    "name", ["main(nwot)", "main(nwot)+x*residual(snip)", "main(nwot)+1*residual(snap)"]
+)
+def test_bad_sums_are_one_line(name):
+    with pytest.raises(UserError) as caught:
+        make_policy(name, CONTEXT)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("worth")
+def test_the_code_of_both_proxies_names_the_results():
+    assert [proxy.name for proxy in proxies_in("worth)+0.5*residual(nwot")] == ["worth", "nwot"]
+    assert set(policy_key("main(nwot)+0.5*residual(worth)")["proxy_code"]) == {"worth"}
+    assert proxies_in("nor_conv_3x3>none") == ()
