@@ -16,6 +16,7 @@ from opscore.images import Batch, NoiseImages
 from opscore.isolation import isolated
 from opscore.policies import POLICIES, Policy, PolicyFamily
 from opscore.proxies import Score, get_proxy, list_proxies, register_proxy, unregister_proxy
+from opscore.spaces import NASBENCH201, SPACES
 from opscore.supernets import SUPERNETS
 
 SMALL = {"size": "smoke", "images": "noise", "batch_size": 6}
@@ -172,16 +173,18 @@ def test_layers_of_ones_own_are_built_from_the_seed():
 
     usual = SUPERNETS["nasbench201"]
 
-    def own(**shape):
-        supernet = usual.supernet(**shape)
+    def own(space, **shape):
+        supernet = usual.supernet(space, **shape)
         supernet.mixing = nn.Parameter(torch.randn(3))
         return supernet
 
+    SPACES.add("own", NASBENCH201)
     SUPERNETS.add("own", replace(usual, supernet=own))
     try:
         one, same, other = (
             opscore.build_supernet("own", "smoke", seed=seed).mixing.tolist() for seed in (0, 0, 1)
         )
     finally:
+        SPACES.remove("own")
         SUPERNETS.remove("own")
     assert one == same != other

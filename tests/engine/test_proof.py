@@ -58,7 +58,8 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def space() -> Iterator[str]:
     SPACES.add("proven", SPACE)
-    SUPERNETS.add("proven", Family(Own, Own, {n: {} for n in ("paper", "cpu", "smoke")}))
+    sizes: dict[str, dict[str, int]] = {n: {} for n in ("paper", "cpu", "smoke")}
+    SUPERNETS.add("proven", Family(lambda space, **shape: Own(**shape), Own, sizes))
     yield "proven"
     SPACES.remove("proven")
     SUPERNETS.remove("proven")
