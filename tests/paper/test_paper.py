@@ -82,8 +82,12 @@ def test_a_claim_is_decided_by_sign_and_p_value(sign: int, verdict: str) -> None
 
 def test_a_weak_correlation_has_an_upper_bound() -> None:
     scores = _agreeing(1).replace({"policy": {"zc-pt(nwot)": "disc-zc(nwot)"}})
+    # Without width there is no interval, and without an interval nothing is decided.
+    assert check_claims(scores, "paper").set_index("policy").loc["disc-zc(nwot)", "holds"] == "open"
+    first = (scores["policy"] == "disc-zc(nwot)") & (scores["edge"] == 0)
+    scores.loc[first, "strength"] = [1.0, 0.0, 2.0, 3.0, 4.0]  # rho .9 there
     row = check_claims(scores, "paper").set_index("policy").loc["disc-zc(nwot)"]
-    assert (row["expected"], row["estimate"]) == ("0 to 0.5", pytest.approx(1.0))
+    assert (row["expected"], row["estimate"]) == ("0 to 0.5", pytest.approx(5.9 / 6))
     assert row["holds"] == "no"
 
 
