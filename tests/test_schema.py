@@ -17,8 +17,8 @@ def test_the_json_contract_has_these_fields():
         "policy", "seed", "iteration", "edge", "op", "score", "strength", "status", "seconds",
     ]  # fmt: skip
     assert list(schema.CORRELATION) == [
-        "policy", "reference", "iteration", "rho", "ci_low", "ci_high", "p_value", "p_common",
-        "p_common_least", "p_kinds", "p_kinds_least", "p_holm", "p_common_holm", "n_seeds",
+        "policy", "reference", "iteration", "rho", "ci_low", "ci_high", "p_value", "p_holm",
+        "p_common", "p_common_least", "p_common_holm", "p_kinds", "p_kinds_least", "n_seeds",
         "n_edges", "n_excluded",
     ]  # fmt: skip
     assert list(schema.SELECTION) == [

@@ -9,13 +9,17 @@ import pytest
 from opscore.data import FILES, add, find
 from opscore.data.catalogue import Text
 from opscore.data.truths import read_truth
-from opscore.data.values import FRACTION, NEGATIVE_LOSS, PERCENT, SSIM
+from opscore.data.values import ENERGY, FRACTION, LATENCY, NEGATIVE_LOSS, PERCENT, SSIM
 from opscore.errors import UserError
 
 TEXTS = {
     "arch": ["22212220", "00000000", "01201201"],
     "adjacency": ["01" * 24 + "0", "0" * 49, "1" * 49],
     "micro": ["64-41414-0_00_000", "64-41414-3_32_132", "64-41414-1_00_100"],
+    "arch_str": [
+        f"|{op}~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+        for op in ("none", "skip_connect", "nor_conv_3x3")
+    ],
     "macro": ["64-111114-basic", "64-11114-basic", "64-4111-basic"],
 }
 NUMBERS = {
@@ -23,6 +27,8 @@ NUMBERS = {
     FRACTION: [0.05, 0.5, 0.9],
     SSIM: [0.001, 0.5, -0.25],
     NEGATIVE_LOSS: [-1.5, -0.5, -2.0],
+    LATENCY: [0.5, 1.5, 100.0],
+    ENERGY: [0.5, 1.5, 100.0],
 }
 
 
@@ -83,7 +89,7 @@ def test_missing_numbers_are_no_error(name, tmp_path):
             lambda f, key, value: f.assign(**{value: ["0,1", "0,2", "0.3"]}),
             "{value} of row 0 is '0,1' (and 1 more); wanted: a number, with a decimal point",
         ),
-        (lambda f, key, value: f.assign(**{value: f[value] + 200}), "{value} of row 0 is '"),
+        (lambda f, key, value: f.assign(**{value: f[value] * -1e4}), "{value} of row 0 is '"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(name, tmp_path, cache, change, message):

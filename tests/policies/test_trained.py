@@ -193,4 +193,4 @@ def test_initial_scoring_says_how_supernets_were_trained():
     result = opscore.initial(["darts"], **small)
     assert result.notes()[2].startswith("tiny training: 1 epochs of 2 steps of 8 images")
     assert (result.scores[result.scores.policy == "darts"].status == "ok").all()
-    assert len(opscore.initial(["random"], **small).notes()) == 3
+    assert len(opscore.initial(["random"], **small).notes()) == 4
