@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore.errors import UserError
+from opscore.isolation import own_generators
 from opscore.rng import torch_generator
 from opscore.spaces import SearchSpace
 from opscore.supernets.base import Supernet
@@ -51,7 +52,7 @@ def build_chain(length: int, seed: int, *, channels: int = CHANNELS) -> ChainSup
 
     A longer chain of the same seed begins with other weights: each length is a model of its own.
     """
-    with torch.random.fork_rng(devices=[]):
+    with own_generators(0):
         chain = ChainSupernet(length, channels=channels)
     chain.reset_parameters(torch_generator(seed, "chain", length))
     return chain.eval()

@@ -22,8 +22,10 @@ from torch import Tensor, nn
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
 from opscore.images import Batch
+from opscore.isolation import own_generators
 from opscore.progress import advance, each
 from opscore.progress import steps as loop
+from opscore.rng import derive_seed
 from opscore.supernets.checkpoints import read_torch
 from opscore.supernets.measure import one_thread
 from opscore.supernets.profiles import TrainingProfile
@@ -50,6 +52,8 @@ class Training(ABC):
     Args:
         network: changed in place.
         how: whose settings of SGD hold for the weights.
+        seed: the run's seed.
+        purpose: what its draws are for.
 
     Attributes:
         columns: of the log, a row per epoch: learning rate, mean loss and accuracy (percent) over
@@ -60,8 +64,16 @@ class Training(ABC):
 
     columns: ClassVar[tuple[str, ...]]
 
-    def __init__(self, network: nn.Module, how: TrainingProfile | Recipe) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        how: TrainingProfile | Recipe,
+        seed: int,
+        purpose: Sequence[str | int],
+    ) -> None:
         self.network = network
+        self.seed = seed
+        self.purpose = tuple(purpose)
         self.clip = how.clip
         self.sgd = torch.optim.SGD(
             network.parameters(),
@@ -124,7 +136,7 @@ class Training(ABC):
         for group in self.sgd.param_groups:
             group["lr"] = rate
         draws = enumerate(each(self.batches(epoch), "steps"))
-        found = [self.step(draw(), epoch, number) for number, draw in draws]
+        found = [self._stepped(draw(), epoch, number) for number, draw in draws]
         count = sum(step.images for step in found)
         row = {
             "epoch": epoch + 1,
@@ -136,6 +148,12 @@ class Training(ABC):
             "seconds": time.perf_counter() - start,
         }
         self.log.append({name: row[name] for name in self.columns})
+
+    def _stepped(self, batch: Batch, epoch: int, number: int) -> Stepped:
+        """A step; what its layers drop they draw from global generators, which it seeds."""
+        seed = derive_seed(self.seed, *self.purpose, "dropped", epoch, number)
+        with own_generators(seed):
+            return self.step(batch, epoch, number)
 
     def descend(self, loss: Tensor, logits: Tensor, labels: Tensor) -> Stepped:
         """A step of SGD down a loss; logits [N, classes] and labels [N] are of its batch."""

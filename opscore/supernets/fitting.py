@@ -21,7 +21,7 @@ from opscore.errors import UserError, note
 from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test_images
 from opscore.images.base import cutout
 from opscore.isolation import isolated
-from opscore.rng import derive_seed, numpy_generator
+from opscore.rng import numpy_generator
 from opscore.supernets.epochs import OnEpoch, Stepped, Training
 from opscore.supernets.final import Built
 from opscore.supernets.measure import percent_right
@@ -139,10 +139,9 @@ class Fitter(Training):
     def __init__(
         self, network: nn.Module, split: Split, recipe: Recipe, seed: int, precision: str
     ) -> None:
-        super().__init__(network, recipe)
+        super().__init__(network, recipe, seed, ("fitting",))
         self.split = split
         self.recipe = recipe
-        self.seed = seed
         self.precision = precision
         self.device = next(network.parameters()).device
         self._say_if_cut()
@@ -193,15 +192,11 @@ class Fitter(Training):
         set_drop_path = getattr(self.network, "set_drop_path", None)
         if set_drop_path is not None:
             set_drop_path(self.recipe.drop(epoch))
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            # What a layer drops in training it draws from torch's own generator.
-            torch.manual_seed(derive_seed(self.seed, "fitting", "dropped", epoch, number))
-            with self._arithmetic():
-                logits, beside = self._outputs(batch.images)
-                loss = self._loss(logits, batch.labels)
-                if beside is not None:
-                    loss = loss + self.recipe.auxiliary * self._loss(beside, batch.labels)
+        with self._arithmetic():
+            logits, beside = self._outputs(batch.images)
+            loss = self._loss(logits, batch.labels)
+            if beside is not None:
+                loss = loss + self.recipe.auxiliary * self._loss(beside, batch.labels)
         return self.descend(loss, logits, batch.labels)
 
     def _outputs(self, images: Tensor) -> tuple[Tensor, Tensor | None]:

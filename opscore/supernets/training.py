@@ -141,15 +141,13 @@ class Trainer(Training):
         measured: bool = True,
         forward: MakeForward | None = None,
     ) -> None:
-        super().__init__(supernet, profile)
+        super().__init__(supernet, profile, seed, purpose)
         self.supernet = supernet
         self.profile = profile
-        self.seed = seed
         self.state = supernet.space.initial_state() if state is None else state
         self.forward: Forward = supernet
         if profile.fast and forward is not None:
             self.forward = forward(supernet, self.state)
-        self.purpose = tuple(purpose)
         self.train_half, self.valid_half = images.halves(profile.images)
         self.validation: Batch | None = None
         if measured:

@@ -277,3 +277,18 @@ def test_profiles_by_name():
     one, other = PROFILES["cpu"], replace(PROFILES["cpu"], tuning_epochs=9, validation=7)
     assert one.training_key() == other.training_key()
     assert one.training_key() != replace(one, steps=41).training_key()
+
+
+def test_what_layers_drop_depends_on_the_seed_alone():
+    """Dropout draws from the global generators; a step seeds them, and leaves them as they were."""
+
+    def trained(seed, drawn_before):
+        supernet = build_supernet(size="smoke")
+        supernet.classifier = torch.nn.Sequential(torch.nn.Dropout(0.5), supernet.classifier)
+        torch.manual_seed(drawn_before)
+        before = torch.get_rng_state()
+        train(supernet, IMAGES, replace(TINY, epochs=1), seed, state=THIN)
+        assert torch.equal(torch.get_rng_state(), before)
+        return tensors(supernet)
+
+    assert_same(trained(0, 1), trained(0, 2))
