@@ -15,11 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 from numpy.typing import NDArray
 
+from opscore.analysis.bars import is_bar
 from opscore.analysis.drawn import Drawn
 from opscore.data.files import atomic_write
 from opscore.errors import UserError
 
 _MEASURED, _PUBLISHED = "#2f5d8a", "#c8553d"
+_WITHOUT_NETWORK = "#a9a9a9"
 
 
 def correlation_matrix(
@@ -111,12 +113,16 @@ def correlation_bars(
     rows = rows.sort_values("rho", ignore_index=True)
     ax = ax or _new_axes(7.6, 1.9 + 0.42 * len(rows))
     places, rho = np.arange(len(rows)), rows["rho"].to_numpy(dtype=np.float64)
-    ax.barh(places, rho, height=0.62, color=_MEASURED, alpha=0.85)
+    names = [str(name) for name in rows["policy"]]
+    colours = [_WITHOUT_NETWORK if is_bar(name) else _MEASURED for name in names]
+    ax.barh(places, rho, height=0.62, color=colours, alpha=0.85)
     ax.errorbar(
         rho, places, xerr=_reach(rows), fmt="none", ecolor="#1b1b1b", elinewidth=1, capsize=3
     )
-    names = [str(name) for name in rows["policy"]]
-    handles = [Line2D([], [], color=_MEASURED, lw=7, alpha=0.85, label=f"{label}, 95 % interval")]
+    told = [(_MEASURED, f"{label}, 95 % interval")]
+    if _WITHOUT_NETWORK in colours:
+        told.append((_WITHOUT_NETWORK, "a rule without a network"))
+    handles = [Line2D([], [], color=each, lw=7, alpha=0.85, label=text) for each, text in told]
     if published:
         known = [(published[name], place) for place, name in enumerate(names) if name in published]
         ax.scatter(
@@ -144,7 +150,7 @@ def correlation_bars(
         loc="upper center",
         bbox_to_anchor=(0.5, 0),
         bbox_transform=below,
-        ncol=2,
+        ncol=len(handles),
         frameon=False,
     )
     write_title(ax, f"Agreement with {reference}", [_count_of_seeds(rows), note])
