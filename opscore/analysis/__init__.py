@@ -19,7 +19,7 @@ from opscore.analysis.estimates import (
     operation_estimates,
 )
 from opscore.analysis.exact import permutation_p_value, sign_flip_test
-from opscore.analysis.intervals import edge_interval, seed_interval
+from opscore.analysis.intervals import edge_interval, over_seeds, seed_interval
 from opscore.analysis.multiple import holm, with_holm
 from opscore.analysis.selection import Selection
 
@@ -59,6 +59,7 @@ __all__ = [
     "holm",
     "is_bar",
     "operation_estimates",
+    "over_seeds",
     "paired_differences",
     "permutation_p_value",
     "save_figure",

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -153,6 +154,36 @@ def seed_interval(
     mean = float(known.mean())
     low, high = np.clip([mean - reach, mean + reach], *bounds)
     return without_noise(float(low)), without_noise(float(high))
+
+
+class OverSeeds(NamedTuple):
+    """What is said of one number of each seed.
+
+    Attributes:
+        mean: over the seeds.
+        std: sample standard deviation; NaN with one seed.
+        ci_low, ci_high: :func:`seed_interval` of the mean.
+        n_seeds: how many there are.
+    """
+
+    mean: float
+    std: float
+    ci_low: float
+    ci_high: float
+    n_seeds: int
+
+
+def over_seeds(
+    values: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> OverSeeds:
+    """Mean, deviation and interval of one value per seed, shape (seeds,); NaN where one is NaN."""
+    each = np.asarray(values, dtype=np.float64)
+    low, high = seed_interval(each, confidence=confidence, bounds=bounds)
+    std = float(each.std(ddof=1)) if len(each) > 1 else math.nan
+    return OverSeeds(float(each.mean()), std, low, high, len(each))
 
 
 def replicate_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:

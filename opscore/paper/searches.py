@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from opscore.analysis import seed_interval
+from opscore.analysis import over_seeds
 from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.data.files import write_table
 from opscore.data.records import read_record, record_names
@@ -99,17 +98,9 @@ def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> p
     """
     found = []
     for key, group in rows.groupby(list(by), sort=False, dropna=False):
-        values = group[column].to_numpy(dtype=float)
-        low, high = seed_interval(values, bounds=ERROR_BOUNDS)
-        numbers = {
-            "mean": values.mean(),
-            "std": values.std(ddof=1) if len(values) > 1 else np.nan,
-            "best": values.min(),
-            "ci_low": low,
-            "ci_high": high,
-            "n_seeds": len(values),
-        }
-        found.append({**dict(zip(by, key, strict=True)), **numbers})
+        numbers = over_seeds(group[column], bounds=ERROR_BOUNDS)._asdict()
+        best = {"best": group[column].min()}
+        found.append({**dict(zip(by, key, strict=True)), **numbers, **best})
     names = [*by, "mean", "std", "best", "ci_low", "ci_high", "n_seeds"]
     return pd.DataFrame(found, columns=names)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from opscore.analysis import seed_interval, sign_flip_test
+from opscore.analysis import over_seeds, seed_interval, sign_flip_test
 from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.data.files import write_table
 from opscore.errors import UserError, unknown
@@ -112,19 +112,15 @@ class SearchResult:
         rows = []
         costs = self.costs.groupby("method", sort=False).mean(numeric_only=True)
         for (method, dataset), own in self.architectures.groupby(["method", "dataset"], sort=False):
-            errors = own["error"].to_numpy(dtype=float)
-            low, high = seed_interval(errors, confidence=confidence, bounds=ERROR_BOUNDS)
+            errors = over_seeds(own["error"], confidence=confidence, bounds=ERROR_BOUNDS)
             spent = costs.loc[str(method)]
             published = published_beside(str(method), str(dataset), self.settings)
             rows.append(
                 {
                     "method": method,
                     "dataset": dataset,
-                    "n_seeds": len(errors),
-                    "error": errors.mean(),
-                    "std": errors.std(ddof=1) if len(errors) > 1 else np.nan,
-                    "ci_low": low,
-                    "ci_high": high,
+                    "error": errors.mean,
+                    **errors._asdict(),
                     "rank": own["rank"].to_numpy(dtype=float, na_value=np.nan).mean(),
                     "regret": own["regret"].mean(),
                     **{name: spent[name] for name in ("perturbations", "forward_passes")},

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore import progress, schema
+from opscore.analysis import over_seeds
 from opscore.errors import UserError
 from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
 from opscore.experiments.initial import ScoringContext, score_table
@@ -181,13 +182,14 @@ def summarize_toy(scores: pd.DataFrame) -> pd.DataFrame:
         truth = group[group["policy"] == BEST_NWOT]
         for policy, own in group.groupby("policy", sort=False):
             rhos = [_pooled_rho(own, truth, seed) for seed in sorted(set(own["seed"]))]
+            over = over_seeds(rhos)
             rows.append(
                 {
                     "meaning": meaning,
                     "length": length,
                     "policy": policy,
-                    "rho": float(np.mean(rhos)),
-                    "rho_std": float(np.std(rhos, ddof=1)) if len(rhos) > 1 else np.nan,
+                    "rho": over.mean,
+                    "rho_std": over.std,
                     **_ranks(own),
                     "skips": _skips(own) / len(rhos),
                     "n_seeds": len(rhos),
