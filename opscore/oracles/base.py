@@ -46,6 +46,7 @@ class Oracle:
         rows: boolean, one axis per edge: entries that are rows of the benchmark; the others repeat
             the row of an architecture that is the same network. Best and mean go over a state's
             rows, and over all its completions when none of them is a row. None: all are rows.
+        retrained: whether these are no numbers of the benchmark, but of its networks trained again.
     """
 
     space: SearchSpace
@@ -60,6 +61,7 @@ class Oracle:
     allow_partial: bool = False
     metric: Metric = ACCURACY
     rows: NDArray[np.bool_] | None = None
+    retrained: bool = False
 
     def __post_init__(self) -> None:
         take_types(self, "epochs", "seeds")

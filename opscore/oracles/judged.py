@@ -75,6 +75,11 @@ class Truth:
             "datasets": list(self.tables),
         }
 
+    @property
+    def retrained(self) -> bool:
+        """Whether it is not the benchmark's own table, but of its networks trained again."""
+        return any(oracle.retrained for oracle in self.tables.values())
+
     def _judged(self, architecture: State, dataset: str) -> dict[str, Any]:
         found: dict[str, Any] = {
             "architecture": self.space.format(architecture),

@@ -116,4 +116,11 @@ def _read_anb(path: Path) -> Accuracies:
         array[architecture] = record.baseline_accuracy
     # Filed under 200 epochs, NAS-Bench-201's length; the package does not say what its own was.
     arrays = {DEFAULT: array}
-    return Accuracies(arrays, _ANB_SOURCE, file_hash(path), length_stated=False, default=DEFAULT)
+    return Accuracies(
+        arrays,
+        _ANB_SOURCE,
+        file_hash(path),
+        length_stated=False,
+        default=DEFAULT,
+        retrained=True,
+    )

@@ -35,6 +35,8 @@ class Accuracies:
         rows: boolean array [*space.choice_counts]: the entries that are rows of the benchmark.
             The others repeat the row of an architecture that is the same network. None where every
             entry is a row of its own.
+        retrained: whether others trained the benchmark's networks again: what was published rests
+            on other numbers.
     """
 
     arrays: dict[Key, Array]
@@ -46,6 +48,7 @@ class Accuracies:
     default_seeds: str | int = "max"
     metrics: dict[str, Metric] = field(default_factory=dict)
     rows: NDArray[np.bool_] | None = None
+    retrained: bool = False
 
     def __post_init__(self) -> None:
         for array in self.arrays.values():
@@ -117,4 +120,5 @@ class Accuracies:
             allow_partial=allow_partial,
             metric=self.metrics.get(dataset, ACCURACY),
             rows=self.rows,
+            retrained=self.retrained,
         )

@@ -10,7 +10,7 @@ beside a measurement ask for the measurement's own, and give nothing for any oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -27,11 +27,13 @@ class Setting:
         space: name of the search space.
         dataset: whose accuracy the truth is.
         split: 'test' or 'valid'.
+        retrained: whether it is not the benchmark's own table, but of its networks trained again.
     """
 
     space: str = DEFAULT_SPACE
     dataset: str = "cifar10"
     split: str = "test"
+    retrained: bool = False
 
 
 #: What all tables of the paper are of, and the correlations that name no other space.
@@ -185,7 +187,7 @@ def published_progressive(setting: Setting = PAPER) -> pd.DataFrame:
 def elsewhere(setting: Setting, study: str) -> pd.DataFrame:
     """Rows of :func:`other_spaces` for a setting and a study ('initial' or 'progressive')."""
     frame = other_spaces()
-    same_truth = (setting.dataset, setting.split) == (PAPER.dataset, PAPER.split)
+    same_truth = replace(setting, space=PAPER.space) == PAPER
     wanted = (frame["space"] == setting.space) & (frame["study"] == study) & same_truth
     return frame[wanted].reset_index(drop=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -135,7 +135,7 @@ def published_error(method: str, setting: Setting, made: Made) -> Published:
         made: the measurement's settings, 'order' among them; see :func:`differences`.
     """
     column = _COLUMNS.get(setting.dataset)
-    paper = (setting.space, setting.split) == (PAPER.space, PAPER.split)
+    paper = replace(setting, dataset=PAPER.dataset) == PAPER
     if column is None or not paper or differences(method, made, setting.space):
         return NOTHING
     row = _row(method, made.get("order") or "random")

@@ -80,4 +80,4 @@ class Truths:
 
 def setting_of(oracle: Oracle) -> Setting:
     """Space and truth of measurements, which published ones must be of to stand beside them."""
-    return Setting(oracle.space.name, oracle.dataset, oracle.split)
+    return Setting(oracle.space.name, oracle.dataset, oracle.split, oracle.retrained)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from opscore.experiments.settings import truth_of
 from opscore.oracles import load_truth
 from opscore.published import NOTHING, PAPER, Published, Setting, published_error
 from opscore.search import METHODS, SearchSettings, find_method
@@ -69,5 +70,6 @@ def published_beside(method: str, dataset: str, settings: SearchSettings) -> Pub
     made = {**find_method(method).key(settings), "order": settings.order}
     if "training" in made:
         made["training"] = profile_name(made["training"])
-    setting = Setting(settings.space, dataset, settings.oracle.split or PAPER.split)
+    split = settings.oracle.split or PAPER.split
+    setting = Setting(settings.space, dataset, split, truth_of(settings).retrained)
     return published_error(method, setting, made)

@@ -33,7 +33,7 @@ from opscore.isolation import isolated
 from opscore.oracles import Truth
 from opscore.policies import as_names, find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
-from opscore.published import Made, Setting, differences, published_initial
+from opscore.published import PAPER, Made, Setting, differences, published_initial
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
@@ -63,6 +63,11 @@ def without_published(setting: Setting, made: Mapping[str, Made]) -> list[str]:
 
     Policies of which nothing was published are not named.
     """
+    if setting.retrained and setting.space == PAPER.space:
+        return [
+            "no published number stands beside these: the truth is not the benchmark's own, but of "
+            "its networks trained again"
+        ]
     without: dict[str, list[str]] = {}
     for policy in published_initial("best-acc", setting):
         other = differences(policy, made.get(policy, {}), setting.space)
@@ -95,7 +100,9 @@ class InitialResult:
     def setting(self) -> Setting:
         """Space and truth of these correlations: what published ones may stand beside them."""
         truth = self.settings.oracle
-        return Setting(self.settings.space, truth.dataset or "", truth.split or "")
+        return Setting(
+            self.settings.space, truth.dataset or "", truth.split or "", self.truth.retrained
+        )
 
     def published(self, reference: str = "best-acc") -> dict[str, float]:
         """Published rho of the same space, truth and settings, by policy."""
