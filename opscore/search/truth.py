@@ -71,5 +71,6 @@ def published_beside(method: str, dataset: str, settings: SearchSettings) -> Pub
     if "training" in made:
         made["training"] = profile_name(made["training"])
     split = settings.oracle.split or PAPER.split
-    setting = Setting(settings.space, dataset, split, truth_of(settings).retrained)
+    retrained = settings.space == PAPER.space and truth_of(settings).retrained
+    setting = Setting(settings.space, dataset, split, retrained)
     return published_error(method, setting, made)
