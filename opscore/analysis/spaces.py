@@ -18,7 +18,7 @@ _TRUTHS = ("best-acc", "avg-acc")
 _BARS = {"op-params": "o", HINDSIGHT: "s", "residual(params)": "*"}
 
 #: What a grey stroke is: how far the two references agree with each other.
-_OTHER = "the other reference"
+_OTHER = "best-acc with avg-acc"
 
 _MARKERS = ("o", "D", "s", "^", "v", "P", "X", "*")
 

@@ -64,7 +64,7 @@ class Figure2:
     def notes(self) -> list[str]:
         """What the numbers rest on, a line for each source."""
         return [
-            "published: one run, seeds mostly unknown (left); four seeds, synflow one (right)",
+            "published: one run, seeds mostly unknown; along a search four seeds, synflow one",
             *sources(self.measured),
         ]
 

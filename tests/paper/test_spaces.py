@@ -127,6 +127,9 @@ def test_the_figure_shows_each_rho_at_its_task() -> None:
     points = axes.containers[0].lines[0]
     assert list(points.get_xdata()) == [0.5, -0.25]
     assert list(points.get_ydata()) == [0, 1]
+    (legend,) = figure.legends
+    labels = {text.get_text() for text in legend.get_texts()}
+    assert labels == {"p", "best-acc with avg-acc"}
 
 
 def test_settings_are_told_apart_where_spaces_differ_in_them() -> None:
