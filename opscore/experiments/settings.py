@@ -81,7 +81,7 @@ class OracleSettings:
         try:
             accuracies = load_accuracies(space, self.source, data_dir)
         except UserError as error:
-            raise UserError(f"{error}. Source 'none' does without a truth") from None
+            raise UserError(f"{error}; --oracle-source none does without a truth") from None
         dataset, split, epochs = accuracies.resolve(self.dataset, self.split, self.epochs)
         seeds = accuracies.default_seeds if self.seeds is None else self.seeds
         return replace(self, dataset=dataset, split=split, epochs=epochs, seeds=seeds)

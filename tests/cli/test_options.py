@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
 from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions, grouped
+from opscore.errors import UserError
 from opscore.experiments import OracleSettings, ScoringSettings
 from opscore.search import SearchSettings
 
@@ -60,3 +62,16 @@ def test_defaults_are_those_of_the_library():
     assert OracleOptions().settings() == OracleSettings()
     assert OracleOptions(oracle_seeds="1").settings() == OracleSettings(seeds=1)
     assert RunOptions(seeds="0-2").seed_list == (0, 1, 2)
+
+
+def test_where_no_truth_is_found_the_way_on_is_an_option_that_exists(tmp_path):
+    with pytest.raises(UserError, match=r"; --oracle-source none does without a truth$") as refused:
+        OracleSettings().resolved("nasbench201", tmp_path / "nowhere")
+    option = refused.value.args[0].rpartition("; ")[2].split()[0]
+    command = typer.Typer()
+    command.command()(grouped(_with_oracle))
+    assert option in CliRunner(env={"COLUMNS": "120"}).invoke(command, ["--help"]).output
+
+
+def _with_oracle(*, oracle: OracleOptions) -> None:
+    """A command with a truth."""
