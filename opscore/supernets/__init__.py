@@ -53,7 +53,7 @@ def build_supernet(
     shape = family.arguments(size)
     seed_generators(derive_seed(seed, "building"))  # for layers that are not drawn anew below
     channels = {"in_channels": in_channels, "n_classes": n_classes}
-    supernet = family.supernet(get_space(space), **shape, **channels)
+    supernet = family.uninitialised(get_space(space), **shape, **channels)
     supernet.reset_parameters(torch_generator(seed, "supernet"))
     return supernet.eval()
 
@@ -116,7 +116,8 @@ def load_checkpoint(path: Path | str, space: str = "nasbench201") -> Supernet:
         raise UserError(f"{path}: not a supernet of {space}: {error}") from None
     reasons = []
     for size in sizes:
-        supernet = family.supernet(get_space(space), **family.arguments(size), **channels)
+        shape = family.arguments(size)
+        supernet = family.uninitialised(get_space(space), **shape, **channels)
         try:
             fill(supernet, tensors)
         except MisfitError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from opscore.spaces import (
     NASBENCH_MACRO,
     NB1SHOT1,
     TRANSNAS_MICRO,
+    SearchSpace,
 )
 from opscore.supernets import (
     darts,
@@ -60,8 +62,8 @@ class Family:
     """How the networks of one space are built.
 
     Attributes:
-        supernet: builds an uninitialised supernet: the space, and by keyword the size's arguments,
-            ``in_channels`` and ``n_classes``.
+        supernet: builds an uninitialised supernet: ``space``, if it has a parameter of that name,
+            and by keyword the size's arguments, ``in_channels`` and ``n_classes``.
         network: builds an uninitialised stand-alone network: the architecture, and the same.
         sizes: the arguments of each named size. 'paper' is the full one and 'smoke' the smallest
             that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
@@ -90,6 +92,12 @@ class Family:
     reduced: tuple[Size, Size] | None = None
     body: Callable[[Supernet, Tensor], nn.Module] | None = None
     finals: Mapping[str, Final] = field(default_factory=dict)
+
+    def uninitialised(self, space: SearchSpace, **arguments: Any) -> Supernet:
+        """A supernet of a space; one that is of a single space need not be told which."""
+        if "space" in inspect.signature(self.supernet).parameters:
+            return self.supernet(space, **arguments)
+        return self.supernet(**arguments)
 
     def size(self, name: str) -> Size:
         """The size of this name; UserError with the near names when there is none."""
