@@ -19,6 +19,13 @@ class UserError(OpscoreError, ValueError):
     The command line prints it and exits with code 2.
     """
 
+    def __init__(self, message: object = "") -> None:
+        # It may quote what somebody typed or a file holds, line breaks and all.
+        text = str(message)
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        super().__init__(text)
+
 
 class WriteError(OpscoreError, OSError):
     """A file cannot be written: the disk is full, or the system does not allow it.

@@ -204,7 +204,16 @@ def test_no_damage_ends_in_a_traceback(form, data, tmp_path_factory):
 
 
 NAMES = st.text(max_size=20) | st.sampled_from(
-    ["zc-pt(", "zc-pt()", "zc-pt(nwot))", "disc-zc(zc-pt(nwot))", "fixed-order(0-)", "(", "-1"]
+    [
+        "two\nlines",
+        "zc-pt(",
+        "zc-pt()",
+        "zc-pt(nwot))",
+        "disc-zc(zc-pt(nwot))",
+        "fixed-order(0-)",
+        "(",
+        "-1",
+    ]
 )
 
 
@@ -222,3 +231,9 @@ def test_no_name_or_number_ends_in_a_traceback(name, number):
             call()
         except UserError as error:
             assert "\n" not in str(error)
+
+
+def test_a_message_is_one_line_whatever_it_quotes():
+    with pytest.raises(UserError) as caught:
+        opscore.get_space("nas\nbench\x1b[31m\u2028\u00e9")
+    assert str(caught.value).startswith(r"unknown space 'nas\nbench\x1b[31m\u2028é'")

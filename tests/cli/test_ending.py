@@ -113,7 +113,7 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (UserError("bad\ninput"), 2, "opscore: bad input\n"),
+        (UserError("bad\ninput"), 2, "opscore: bad\\ninput\n"),
         (OpscoreError("not done"), 1, "opscore: not done\n"),
         (WriteError(errno.ENOSPC, "No space left", "a.csv"), 1, "cannot write a.csv: No space"),
         (PermissionError(errno.EACCES, "x", "a.csv"), 1, "opscore: a.csv: Permission denied\n"),
