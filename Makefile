@@ -57,7 +57,6 @@ figures: $(VENV)/.base
 # Says which committed tables are not what the code makes of what ships.
 figures-check: $(VENV)/.base
 	$(BIN)/python scripts/figures.py --check
-	$(BIN)/python docs/make.py --check
 
 notebooks: $(VENV)/.base
 	$(PIP) --editable ".[notebooks]"
