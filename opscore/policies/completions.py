@@ -21,6 +21,7 @@ from itertools import islice
 import numpy as np
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.zero_cost import scores_of
 from opscore.proxies import Proxy, Score, get_proxy
 from opscore.proxies.score import OK
 from opscore.rng import numpy_generator
@@ -56,15 +57,7 @@ class CompletionPolicy(Policy):
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """One number for each remaining operation, from the same completions for all of them."""
         completions = drawn_completions(state, self.context.seed)
-        found = self.proxy.scores(
-            self.context.supernet,
-            completions,
-            self.context.batch,
-            meaning=self.context.meaning,
-            precision=self.context.precision,
-            survivors=self.context.survivors,
-            memo=self.context.memo,
-        )
+        found = scores_of(self.proxy, self.context, completions)
         scored = list(zip(completions, found, strict=True))
         return {
             edge: [

@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.zero_cost import scores_of
 from opscore.proxies import Proxy, Score, get_proxy
 from opscore.proxies.score import OK
 from opscore.rng import numpy_generator
@@ -54,15 +55,7 @@ class ShapleyPolicy(Policy):
         """
         paths = [path(state, order) for order in antithetic_orders(state, self.context.seed)]
         states = list(dict.fromkeys(each for steps in paths for each, _ in steps))
-        found = self.proxy.scores(
-            self.context.supernet,
-            states,
-            self.context.batch,
-            meaning=self.context.meaning,
-            precision=self.context.precision,
-            survivors=self.context.survivors,
-            memo=self.context.memo,
-        )
+        found = scores_of(self.proxy, self.context, states)
         known = dict(zip(states, found, strict=True))
         steps: dict[Place, list[float]] = defaultdict(list)
         failed: dict[Place, str] = {}

@@ -11,8 +11,21 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
-from opscore.proxies import Proxy, get_proxy
+from opscore.proxies import Proxy, Score, get_proxy
 from opscore.spaces import State
+
+
+def scores_of(proxy: Proxy, context: Context, states: Sequence[State]) -> list[Score]:
+    """A proxy's score of each state, with all that the context says of how it is computed."""
+    return proxy.scores(
+        context.supernet,
+        states,
+        context.batch,
+        meaning=context.meaning,
+        precision=context.precision,
+        survivors=context.survivors,
+        memo=context.memo,
+    )
 
 
 class ZeroCostPolicy(Policy):
@@ -43,15 +56,8 @@ class ZeroCostPolicy(Policy):
 
     def _score_together(self, state: State, edges: Sequence[int]) -> EdgeScores:
         asked = [(edge, op) for edge in edges for op in state.remaining(edge)]
-        values = self.proxy.scores(
-            self.context.supernet,
-            [self.changed(state, edge, op) for edge, op in asked],
-            self.context.batch,
-            meaning=self.context.meaning,
-            precision=self.context.precision,
-            survivors=self.context.survivors,
-            memo=self.context.memo,
-        )
+        changed = [self.changed(state, edge, op) for edge, op in asked]
+        values = scores_of(self.proxy, self.context, changed)
         result: EdgeScores = {edge: [] for edge in edges}
         for (edge, _), value in zip(asked, values, strict=True):
             result[edge].append(value)
