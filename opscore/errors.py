@@ -7,6 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T", bound=str)
 
 
 class OpscoreError(Exception):
@@ -98,3 +101,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
     return UserError(f"unknown {kind} '{name}'; {hint}")
+
+
+def one_of(kind: str, name: str, known: Iterable[T]) -> T:
+    """The known name that a text is; a UserError as :func:`unknown` says where it is none."""
+    names = list(known)
+    for each in names:
+        if name == each:
+            return each
+    raise unknown(kind, name, names)

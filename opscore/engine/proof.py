@@ -28,7 +28,7 @@ from opscore.engine.network import Networks
 from opscore.engine.rules import shape_of
 from opscore.engine.steps import Steps
 from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, reading, ships, trace
-from opscore.errors import note, note_for_record, unknown
+from opscore.errors import note, note_for_record, one_of
 from opscore.images import Batch
 from opscore.supernets.base import Supernet
 from opscore.supernets.copying import copy_network
@@ -86,10 +86,7 @@ def proving(when: str) -> Iterator[None]:
 
 def check_prove(when: str) -> Prove:
     """The setting of this name; UserError when there is none."""
-    for known in PROOFS:
-        if when == known:
-            return known
-    raise unknown("time of proof", when, PROOFS)
+    return one_of("time of proof", when, PROOFS)
 
 
 def doubt(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Claim) -> str | None:

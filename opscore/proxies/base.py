@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from opscore import progress
 from opscore.engine import Claim, doubt, read_once, reading, shared_networks, tell
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of, unknown
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
 from opscore.proxies.common import seed_of
@@ -544,26 +544,17 @@ def unregister_proxy(name: str) -> None:
 
 def check_meaning(meaning: str) -> Meaning:
     """The meaning of this name; UserError when there is none."""
-    for known in MEANINGS:
-        if meaning == known:
-            return known
-    raise unknown("meaning", meaning, MEANINGS)
+    return one_of("meaning", meaning, MEANINGS)
 
 
 def check_survivors(survivors: str) -> Survivors:
     """The way to weigh survivors of this name; UserError when there is none."""
-    for known in SURVIVORS:
-        if survivors == known:
-            return known
-    raise unknown("weight of survivors", survivors, SURVIVORS)
+    return one_of("weight of survivors", survivors, SURVIVORS)
 
 
 def check_precision(precision: str) -> Precision:
     """The precision of this name; UserError when there is none."""
-    for known in PRECISIONS:
-        if precision == known:
-            return known
-    raise unknown("precision", precision, PRECISIONS)
+    return one_of("precision", precision, PRECISIONS)
 
 
 def _dtype_option(precision: Precision) -> dict[str, torch.dtype | None]:
