@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opscore.paper.table2 import table2
     from opscore.paper.table5 import table5
     from opscore.paper.toy_model.result import toy_model
+    from opscore.paper.trained_tables import table3, table4, table6, table7
     from opscore.policies import list_policies
     from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
     from opscore.runs import RunStore
@@ -80,7 +81,11 @@ _ROOMS = {
     "search_cost": "paper.search_cost",
     "table1": "paper.table1",
     "table2": "paper.table2",
+    "table3": "paper.trained_tables",
+    "table4": "paper.trained_tables",
     "table5": "paper.table5",
+    "table6": "paper.trained_tables",
+    "table7": "paper.trained_tables",
     "toy_model": "paper.toy_model.result",
     "train_network": "experiments.fitting",
     "unregister_proxy": "proxies",
@@ -135,7 +140,11 @@ __all__ = [
     "search_cost",
     "table1",
     "table2",
+    "table3",
+    "table4",
     "table5",
+    "table6",
+    "table7",
     "toy_model",
     "train_network",
     "unregister_proxy",

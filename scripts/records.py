@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,16 @@ from opscore.paper.spaces import PREFIX as INITIAL
 from opscore.paper.spaces import TRUTH_SCORES
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.toy_model.result import toy_model
+from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 from opscore.progress import shown
+from opscore.published.genotypes import genotypes, space_of
 from opscore.runs.store import provenance
 from opscore.search import ORDERS
 from opscore.search.base import WEIGHTS
 from opscore.search.call import run_search
 from opscore.search.score_record import RECORD
+from opscore.spaces import get_space
+from opscore.supernets import find_target
 
 #: Proxies whose first-order estimates are scores too, and the others of the table of proxies.
 _TAYLOR, _OTHERS = ("synflow", "snip", "grad_norm"), ("nwot", "zen_score", "fisher", "grasp")
@@ -369,6 +373,20 @@ def _make_retraining(making: RecordSettings, seeds: tuple[int, ...]) -> list[Pat
     return [write_record("retraining", result.curves, record, making.folder)]
 
 
+def _make_genotype_sizes(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    """Nothing is drawn, so there are no seeds."""
+    space, rows = get_space("darts"), []
+    for target in ("cifar10", "imagenet"):
+        built = find_target(space.name, target)
+        for name, genotype in genotypes().items():
+            if space_of(name) == space.name:
+                size = built.size(space.parse(str(genotype)))
+                rows.append({"name": name, "target": target, **asdict(size)})
+        making.done(target)
+    record = {"note": "built as they are trained in the end; no weights", **provenance()}
+    return [write_record(GENOTYPE_SIZES, pd.DataFrame(rows), record, making.folder)]
+
+
 def _make_conditions(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     """Scores of nwot by images, counting and batch size; larger batches on the best images only."""
     best = resolve_images("auto", making.data_dir)
@@ -407,6 +425,7 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
     RECORD: _make_architecture_scores,
     "proxies": _make_proxies,
     "retraining": _make_retraining,
+    GENOTYPE_SIZES: _make_genotype_sizes,
     "conditions": _make_conditions,
 }
 

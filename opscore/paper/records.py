@@ -12,6 +12,7 @@ from opscore.paper.sampling import EXPECTATIONS
 from opscore.paper.spaces import PREFIX as INITIAL
 from opscore.paper.spaces import TRUTH_SCORES
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
+from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 
 #: Where searches end by each way to validate.
 VALIDATIONS = "search_validation"
@@ -53,5 +54,6 @@ _HOLDS = {
     VALIDATIONS: "where searches end by each way to validate, with or without a race",
     TOY_MODEL: "scores of the chains of the toy model",
     "proxies": "initial scores by every proxy, reduced supernet",
+    GENOTYPE_SIZES: "parameters and multiplications of the authors' genotypes (Tables 3, 4, 6)",
     "retraining": "accuracy along retraining after edge 0 is discretized, reduced supernet",
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from opscore.paper.sampling import EXPECTED, recorded_expectations
 from opscore.paper.searches import (
+    AS_PUBLISHED,
     Picture,
     Searches,
     SearchReport,
@@ -16,6 +18,7 @@ from opscore.paper.searches import (
     summarise,
     with_settings,
 )
+from opscore.published import published_methods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,11 +54,22 @@ def tabulate(rows: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.Dat
 
     Returns:
         A row per method, setting and dataset. Methods that the paper does not have keep an empty
-        published side. Column ``setting`` says where a row's settings are not the paper's;
-        ``expected`` and ``expected_std`` are missing where nothing exact is known.
+        published side, and those that were not searched by an empty measured one. Column
+        ``setting`` says where a row's settings are not the paper's; ``expected`` and
+        ``expected_std`` are missing where nothing exact is known.
     """
     found = summarise(with_settings(rows), ["method", "setting", "dataset"])
+    found = pd.concat([found, _unmeasured(found)], ignore_index=True)
     if expected is None:
         expected = pd.DataFrame(columns=list(EXPECTED)).astype(EXPECTED)
     found = found.merge(expected.drop(columns="evaluations"), "left", ["method", "dataset"])
-    return beside(found)
+    table = beside(found)
+    return table.assign(setting=table["setting"].where(table["n_seeds"] > 0, AS_PUBLISHED))
+
+
+def _unmeasured(found: pd.DataFrame) -> pd.DataFrame:
+    """A row without numbers for each method of the paper that is not among those found."""
+    missing = [name for name in published_methods() if name not in set(found["method"])]
+    places = itertools.product(missing, dict.fromkeys(found["dataset"]))
+    rows = [{"method": name, "setting": "", "dataset": where} for name, where in places]
+    return pd.DataFrame(rows, columns=["method", "setting", "dataset"]).assign(n_seeds=0)

@@ -21,6 +21,7 @@ from opscore.published.paper import (
     table2,
     table5,
     toy_model,
+    trained,
 )
 from opscore.published.rule import (
     NOTHING,
@@ -28,6 +29,7 @@ from opscore.published.rule import (
     Published,
     differences,
     published_error,
+    published_methods,
     published_pick,
 )
 
@@ -47,6 +49,7 @@ __all__ = [
     "published_correlations",
     "published_error",
     "published_initial",
+    "published_methods",
     "published_pick",
     "published_progressive",
     "side_by_side",
@@ -56,4 +59,5 @@ __all__ = [
     "table2",
     "table5",
     "toy_model",
+    "trained",
 ]

@@ -144,6 +144,15 @@ def published_error(method: str, setting: Setting, made: Made) -> Published:
     return Published(float(row[column]), float(row[f"{column}_std"]), _SEEDS, str(row["source"]))
 
 
+def published_methods() -> list[str]:
+    """Search methods of Table 2 by the names that they have here, in the table's order."""
+    theirs = {name: ours for ours, name in _TABLE2_NAMES.items()}
+    return [
+        theirs[row["method"]] if row["group"] == "baseline" else f"zero-cost-pt({row['method']})"
+        for row in table2().to_dict("records")
+    ]
+
+
 def published_pick(policy: str, setting: Setting, made: Made) -> tuple[Published, float]:
     """The error of what a policy picks edge by edge (Table 1), and its rank.
 

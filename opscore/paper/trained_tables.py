@@ -1,0 +1,117 @@
+"""``opscore.table3``, ``table4``, ``table6``, ``table7``: errors of networks trained to the end.
+
+Each of those errors is of a network that was trained for hundreds of epochs, which nothing here
+has done: every row stands as it was published, and what can be computed of the same architectures
+stands beside it, their parameters and multiplications.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from opscore.data.files import write_table
+from opscore.data.records import read_record
+from opscore.errors import unknown
+from opscore.published import trained
+
+#: Parameters and multiplications of the authors' genotypes, by name and target.
+RECORD = "genotype_sizes"
+
+#: What each table is of, and the target that its networks are built for.
+TITLES = {
+    3: "DARTS space, CIFAR-10: proposals N and minibatches of validation V",
+    4: "DARTS space, CIFAR-10",
+    6: "DARTS space, ImageNet",
+    7: "MobileNet-like space, ImageNet",
+}
+
+_TARGETS = {3: "cifar10", 4: "cifar10", 6: "imagenet", 7: "imagenet"}
+
+#: Seeds of the authors' searches.
+_SEEDS = range(4)
+
+
+@dataclass(frozen=True)
+class TrainedTable:
+    """One of the tables.
+
+    Attributes:
+        number: of the table in the paper.
+        table: one row for each published row: method, proposals and validation (N, V), error (mean,
+            percent; top-1 on ImageNet), error_std, best, top5, top5_std, params (millions),
+            gpu_days, genotypes (their names, ``{}`` is the seed), counted_params and counted_flops
+            (millions, means over the genotypes), n_genotypes, measured ('not trained').
+        note: what the numbers rest on.
+    """
+
+    number: int
+    table: pd.DataFrame
+    note: str
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"table{self.number}"
+
+    @property
+    def title(self) -> str:
+        """What the table is of."""
+        return f"Table {self.number}: {TITLES[self.number]}"
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write the table (CSV, Parquet) into a folder."""
+        ends = (".csv", ".parquet")
+        return [write_table(Path(folder) / f"{self.name}{end}", self.table) for end in ends]
+
+
+def trained_table(number: int) -> TrainedTable:
+    """Table 3, 4, 6 or 7; UserError for another."""
+    if number not in TITLES:
+        raise unknown("table of trained networks", str(number), map(str, TITLES))
+    rows = trained(number)
+    sizes, _ = read_record(RECORD)
+    own = sizes[sizes["target"] == _TARGETS[number]].set_index("name")
+    counted = [_counted(own, names) for names in rows["genotypes"]]
+    table = rows.join(pd.DataFrame(counted, index=rows.index)).assign(measured="not trained")
+    note = (
+        "errors, parameters (M) and GPU-days: published; counted: means over the authors' "
+        "genotypes of a row, built here (parameters without the auxiliary head, multiplications "
+        "for one image); no network was trained to the end here"
+    )
+    return TrainedTable(number, table, note)
+
+
+def _counted(sizes: pd.DataFrame, names: object) -> dict[str, float]:
+    """Mean size in millions of the genotypes that a pattern names, where there are any."""
+    if not isinstance(names, str):
+        return {"counted_params": math.nan, "counted_flops": math.nan, "n_genotypes": 0}
+    own = sizes.loc[[names.format(seed) for seed in _SEEDS]]
+    return {
+        "counted_params": own["params"].mean() / 1e6,
+        "counted_flops": own["flops"].mean() / 1e6,
+        "n_genotypes": len(own),
+    }
+
+
+def table3() -> TrainedTable:
+    """Table 3: Zero-Cost-PT on the DARTS space by numbers of proposals and minibatches."""
+    return trained_table(3)
+
+
+def table4() -> TrainedTable:
+    """Table 4: the DARTS space on CIFAR-10, all sixteen rows."""
+    return trained_table(4)
+
+
+def table6() -> TrainedTable:
+    """Table 6: networks of the DARTS space, searched on CIFAR-10, on ImageNet."""
+    return trained_table(6)
+
+
+def table7() -> TrainedTable:
+    """Table 7: the MobileNet-like space on ImageNet."""
+    return trained_table(7)
