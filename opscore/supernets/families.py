@@ -153,7 +153,7 @@ SUPERNETS.add(
 for _space in NB1SHOT1:
     SUPERNETS.add(
         _space.name,
-        Family(nb1shot1.NB1Shot1Supernet, nb1shot1.NB1Shot1Network, nb1shot1.SIZES, version=2),
+        Family(nb1shot1.NB1Shot1Supernet, nb1shot1.NB1Shot1Network, nb1shot1.SIZES, version=3),
     )
 SUPERNETS.add(
     TRANSNAS_MICRO.name,
@@ -192,7 +192,7 @@ for _darts in DARTS_SPACES:
             darts.DARTSSupernet,
             darts.DARTSNetwork,
             darts.SIZES,
-            version=2 if _darts.name in ("s1", "s2", "s4") else 1,
+            version=3 if _darts.name in ("s1", "s2", "s4") else 2,
             finals=_finals,
         ),
     )
@@ -204,6 +204,7 @@ SUPERNETS.add(
         mobilenet.SIZES,
         image_side=mobilenet.IMAGE_SIDES["paper"],
         image_sides=mobilenet.IMAGE_SIDES,
+        version=2,
         finals={
             "imagenet": Final({"percent_width": 100}, 1000, 224, mobilenet.MobileNetFinalNetwork),
             "cifar10": Final({"percent_width": 100}, 10, 224, mobilenet.MobileNetFinalNetwork),

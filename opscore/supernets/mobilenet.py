@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from opscore.spaces import State
 from opscore.spaces.mobilenet import BLOCKS, GROUPS
-from opscore.supernets.base import Layers, StandAlone, Supernet, Survivors, initialize_by_fan_out
+from opscore.supernets.base import (
+    Layers,
+    StandAlone,
+    Supernet,
+    Survivors,
+    initialize,
+    initialize_by_fan_out,
+)
 from opscore.supernets.choice import Choice, Row
 
 #: Widths in percent of the paper's.
@@ -126,7 +133,7 @@ class MobileNetLayers(Layers):
         return logits
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights anew, as the paper's code does."""
+        """Draw all weights anew, as the paper's code does for the supernet."""
         initialize_by_fan_out(self, generator)
 
 
@@ -149,7 +156,11 @@ class MobileNetSupernet(Supernet, MobileNetLayers):
 
 
 class MobileNetNetwork(StandAlone, MobileNetLayers):
-    """The chosen blocks only."""
+    """The chosen blocks only, drawn by PyTorch's default as the paper's code draws them."""
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights anew."""
+        initialize(self, generator)
 
 
 class MobileNetFinalNetwork(MobileNetNetwork):

@@ -21,6 +21,7 @@ from opscore.spaces.nasbench101_cells import CONV3X3, MAXPOOL3X3
 from opscore.spaces.nb1shot1 import OPERATIONS, NB1Shot1Space
 from opscore.supernets.base import Layers, StandAlone, Supernet
 from opscore.supernets.choice import Choice, Row, WeightedSum
+from opscore.supernets.darts import ReLUConvBN
 
 SIZES = {
     "paper": {"channels": 16, "cells": 9},
@@ -181,11 +182,7 @@ class NB1Shot1Layers(Layers):
             made.append(cell)
             c_in = width * cell.space.n_blocks
         self.cells = nn.ModuleList(made)
-        self.postprocess = nn.Sequential(
-            nn.ReLU(inplace=False),
-            nn.Conv2d(c_in, width, 1, bias=False),
-            nn.BatchNorm2d(width, affine=False),
-        )
+        self.postprocess = ReLUConvBN(c_in, width, affine=False)
         self.classifier = nn.Linear(width, n_classes)
 
     def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from opscore.errors import UserError
+from opscore.published.genotypes import genotypes
 from opscore.rng import torch_generator
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import (
@@ -41,6 +42,55 @@ def images(space, count=2):
 )
 def test_parameters_at_paper_size_are_as_published(space, count):
     assert sum(p.numel() for p in build_supernet(space).parameters()) == count
+
+
+def counted(network, *inputs, **options):
+    """Sites that the authors' hooks see, classes whose name contains ReLU, and their units."""
+    found = []
+    for module in network.modules():
+        if "ReLU" in type(module).__name__:
+            module.register_forward_pre_hook(lambda _, seen: found.append(seen[0][0].numel()))
+    with torch.no_grad():
+        network(*inputs, **options)
+    return len(found), sum(found)
+
+
+@pytest.mark.parametrize(
+    ("space", "size", "decided", "sites", "units"),
+    [
+        ("nasbench201", "paper", True, 369, 3_518_464),  # whatever is masked
+        ("darts", {"channels": 4, "cells": 8}, False, 718, 2_158_592),
+        ("nb1shot1-1", "paper", False, 120, 1_537_024),
+    ],
+)
+def test_counted_units_are_those_of_the_authors_code(space, size, decided, sites, units):
+    supernet = build_supernet(space, size)
+    state = supernet.space.initial_state()
+    if decided:
+        state = state.perturb(0, 3).discretize(4, 0)
+    weights = supernet.weights(state)
+    found = counted(supernet, torch.zeros(1, 3, 32, 32), weights, run_removed=True)
+    assert found == (sites, units)
+
+
+def test_counted_units_of_a_darts_candidate_are_those_of_the_authors_code():
+    genotype = genotypes()["init_pt_s5_C10_0_100_N10"]
+    state = get_space("darts").parse(str(genotype))
+    network = build_network(state, {"channels": 4, "cells": 8}, seed=0)
+    assert counted(network, torch.zeros(1, 3, 32, 32)) == (158, 646_144)
+
+
+def test_mobilenet_candidates_are_drawn_by_default_and_the_supernet_by_fan_out():
+    state = get_space("mobilenet").initial_state()
+    supernet = build_supernet("mobilenet", "smoke", seed=0)
+    for edge in state.open_edges:
+        state = state.discretize(edge, state.remaining(edge)[0])
+    network = build_network(state, "smoke", seed=0)
+    last = network.last[0].weight
+    assert abs(last.detach()).max() <= 1 / last[0].numel() ** 0.5
+    assert supernet.last[0].weight.detach().std() == pytest.approx(
+        (2 / last.shape[0]) ** 0.5, rel=0.05
+    )
 
 
 @pytest.mark.parametrize("string", ["02012100", "11111221", "22212220", "00000000"])
