@@ -13,8 +13,8 @@ proxy's own. params and flops count what is there, dead or not, as the benchmark
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -107,14 +107,9 @@ def sizes(proxy: str, settings: RecordSettings) -> dict[tuple[int, int], float]:
     return found
 
 
-#: Called with how many networks are finished, and how many there are.
-OnPiece = Callable[[int, int], object]
-
-
 def architecture_scores(
     settings: RecordSettings | Sequence[RecordSettings],
     folder: Path | None = None,
-    progress: OnPiece | None = None,
 ) -> pd.DataFrame:
     """Scores of all architectures, a frame with columns :data:`COLUMNS`.
 
@@ -122,10 +117,9 @@ def architecture_scores(
         settings: what they depend on, of one seed or of several.
         folder: a run store that keeps them, and the pieces of a run that was stopped; None keeps
             nothing.
-        progress: called with (finished networks, all networks) after each piece.
     """
     asked = [settings] if isinstance(settings, RecordSettings) else settings
-    runs = [ArchitectureScores(each.resolved(), progress) for each in asked]
+    runs = [ArchitectureScores(each.resolved()) for each in asked]
     found = complete(runs, RunStore.of(folder))
     table = pd.concat([each.tables["scores"] for each in found], ignore_index=True)
     return table[list(COLUMNS)].astype(COLUMNS)
@@ -137,11 +131,9 @@ class ArchitectureScores(Run):
 
     Attributes:
         settings: resolved settings.
-        progress: called with (finished networks, all networks) after each piece.
     """
 
     settings: RecordSettings
-    progress: OnPiece | None = field(default=None, compare=False, repr=False)
 
     def key(self) -> dict[str, Any]:
         """What the scores depend on, the version of networks and numbers included."""
@@ -177,8 +169,6 @@ class ArchitectureScores(Run):
                 part = networks[start : start + CHUNK]
                 parts.append(_piece(pieces, supernet, part, draw.images, start))
                 reporting.advance(len(part))
-                if self.progress is not None:
-                    self.progress(start + len(part), len(networks))
         scored, places = pd.concat(parts, ignore_index=True), {f: n for n, f in enumerate(first)}
         return Outcome({"scores": self._table(architectures, scored, [places[f] for f in forms])})
 

@@ -61,9 +61,6 @@ PROXIES = (
     *(f"{use}({name})" for name in _TAYLOR for use in ("taylor-pt", "taylor-disc")),
 )
 
-#: Called with a line as each part of a record is finished.
-OnPart = Callable[[str], object]
-
 #: Run seeds of every record.
 SEEDS = (0, 1, 2, 3)
 
@@ -149,19 +146,12 @@ class RecordSettings:
         jobs: worker processes.
         data_dir: where data is looked for first.
         folder: where the records are written.
-        on_part: called as each part is finished.
     """
 
     store: Path | str
     jobs: int = 1
     data_dir: Path | None = None
     folder: Path = FOLDER
-    on_part: OnPart | None = None
-
-    def done(self, line: str) -> None:
-        """Say that a part is finished."""
-        if self.on_part is not None:
-            self.on_part(line)
 
 
 def make_record(name: str, making: RecordSettings, seeds: Sequence[int] = SEEDS) -> list[Path]:
@@ -204,7 +194,6 @@ def _make_scores(size: str, making: RecordSettings, seeds: tuple[int, ...]) -> l
                 **part.settings,
             )
         )
-        making.done(", ".join(part.names))
     # The truth is followed in every part, and is the same in all.
     tables = [result.scores for result in results]
     more = [table[table["policy"] != "best-acc"] for table in tables[1:]]
@@ -237,7 +226,6 @@ def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[P
         settings = ScoringSettings(names, space=space, data_dir=making.data_dir).resolved()
         tables.append(truth_scores(settings, names))
         truths[space] = truth_of(settings).record()
-        making.done(space)
     table = pd.concat(tables, ignore_index=True)
     note = "scores of A_0 by what is known of each task"
     record = {"note": note, "truths": truths, **provenance()}
@@ -256,7 +244,6 @@ def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) ->
             **part.settings,
         )
         parts.append(searches(found.architectures, found.costs, found.settings))
-        making.done(", ".join(part.names))
     note = f"{_seen(making)}; seeds {', '.join(map(str, seeds))}"
     if name == "search":  # sampling from recorded scores costs nothing
         oracles = load_oracles("nasbench201", data_dir=making.data_dir)
@@ -300,7 +287,6 @@ def _make_validations(making: RecordSettings, seeds: tuple[int, ...]) -> list[Pa
         table["minibatches"] = table["seed"].map(by_seed.sum())
         # Pieces are shared between the ways to validate, and with other work on the machine.
         parts.append(table.drop(columns="seconds"))
-        making.done(", ".join(f"{name} {value}" for name, value in part.settings.items()))
     record = {
         "note": f"{_seen(making)}; seeds {', '.join(map(str, seeds))}; 'minibatches' is the sum "
         "over candidates of those that each was scored on",
@@ -318,7 +304,7 @@ def _make_proposals(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path
         data_dir=making.data_dir,
         **_LONG,
     )
-    found = live_proposals(live, _ROUNDS, lambda line, share: making.done(line))
+    found = live_proposals(live, _ROUNDS)
     record = {"note": f"{_seen(making)}; {live.describe()}", **provenance()}
     names = ("search_proposals", "search_scores")
     return [
@@ -339,7 +325,6 @@ def _make_toy_model(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path
         seeds,
         store=making.store,
         data_dir=making.data_dir,
-        on_chain=lambda unit: making.done(f"{unit.length} edges"),
     )
     return [write_record(TOY_MODEL, result.scores, result.settings, making.folder)]
 
@@ -382,7 +367,6 @@ def _make_genotype_sizes(making: RecordSettings, seeds: tuple[int, ...]) -> list
             if space_of(name) == space.name:
                 size = built.size(space.parse(str(genotype)))
                 rows.append({"name": name, "target": target, **asdict(size)})
-        making.done(target)
     record = {"note": "built as they are trained in the end; no weights", **provenance()}
     return [write_record(GENOTYPE_SIZES, pd.DataFrame(rows), record, making.folder)]
 
@@ -407,7 +391,6 @@ def _make_conditions(making: RecordSettings, seeds: tuple[int, ...]) -> list[Pat
             )
             own = result.scores[result.scores["policy"] != "avg-acc"]
             parts.append(own.assign(**condition))
-            making.done(f"{images}, {meaning}, batch {size}")
     record = {"note": f"paper size; seeds {', '.join(map(str, seeds))}", **provenance()}
     return [write_record("conditions", pd.concat(parts, ignore_index=True), record, making.folder)]
 
@@ -440,7 +423,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--data-dir", type=Path)
     asked = parser.parse_args()
-    making = RecordSettings(asked.runs, asked.jobs, asked.data_dir, asked.out, print)
+    making = RecordSettings(asked.runs, asked.jobs, asked.data_dir, asked.out)
     try:
         with shown("making records"):
             for name in asked.names:

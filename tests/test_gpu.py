@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hearing import stopped_at
 
 import opscore
 from opscore.engine import activation_kernels, kernels
@@ -101,16 +102,8 @@ def test_a_run_of_every_kind_of_policy_comes_out_the_same_each_time_and_as_on_th
 @pytest.mark.parametrize("policy", ["zc-pt(nwot)", "darts-pt"])
 def test_a_progressive_run_goes_on_as_if_it_had_not_been_stopped(policy, tmp_path):
     whole = opscore.progressive(policy, device="cuda", **SMALL)
-    stopped = 0
-
-    def stop(*_):
-        nonlocal stopped
-        stopped += 1
-        if stopped == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        opscore.progressive(policy, device="cuda", store=tmp_path, on_step=stop, **SMALL)
+    with stopped_at("iterations", 4), pytest.raises(KeyboardInterrupt):
+        opscore.progressive(policy, device="cuda", store=tmp_path, **SMALL)
     resumed = opscore.progressive(policy, device="cuda", store=tmp_path, **SMALL)
     pd.testing.assert_frame_equal(without_times(resumed.scores), without_times(whole.scores))
 
@@ -135,24 +128,19 @@ def test_a_training_goes_on_as_if_it_had_not_been_stopped(tmp_path):
     text = str(genotypes()["init_pt_s5_C10_0_100_N10"])
     recipe = replace(RECIPES["smoke"], epochs=3)
 
-    def train(folder, progress=None):
+    def train(folder):
         return train_network(
             *("darts", text),
             recipe=recipe,
             images="digits",
             folder=folder,
             device="cuda",
-            progress=progress,
         )
-
-    def stop(row):
-        if row["epoch"] == 1:
-            raise KeyboardInterrupt
 
     whole = train(tmp_path / "whole")
     assert whole.settings["precision"] == "bf16"
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "torn", stop)
+    with stopped_at("epochs", 1), pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "torn")
     resumed = train(tmp_path / "torn")
     pd.testing.assert_frame_equal(without_times(whole.log), without_times(resumed.log))
 

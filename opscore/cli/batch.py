@@ -61,10 +61,6 @@ def batch(
         _print_plan(planned(grid, out, finished=finished, shard=shard), jobs, as_json=as_json)
         return
 
-    def tell(row: Mapping[str, Any]) -> None:
-        if row["status"] == "failed":
-            typer.echo(f"opscore: {_name(row)} failed: {row['error']}", err=True)
-
     with shown("running the grid", quiet=quiet or as_json):
         result = run_batch(
             grid,
@@ -76,14 +72,13 @@ def batch(
             retries=retries,
             shard=shard,
             threads=threads,
-            on_cell=tell,
         )
     _print_result(result, as_json=as_json)
     raise typer.Exit(0 if result.ok else INCOMPLETE)
 
 
 def _print_plan(plan: BatchResult, jobs: int, *, as_json: bool) -> None:
-    from opscore.progress.tally import clock_text
+    from opscore.progress import clock_text
 
     cells = plan.cells
     missing = cells[cells["status"] == "missing"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,6 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
     device: str = "auto",
     data_dir: Path | str | None = None,
     store: RunStore | Path | str | None = None,
-    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Values of proxies for architectures, each built on its own with fresh weights.
 
@@ -99,7 +98,6 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
         data_dir: where data is looked for first.
         store: folder of finished runs, where values for the same settings, images and code of the
             proxy are found, whatever else was asked for with them; None keeps nothing.
-        progress: called with (done, total) after each architecture.
 
     Returns one row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
     """
@@ -116,7 +114,6 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
         check_meaning(meaning),
         resolve_device(device),
         data_dir,
-        progress,
     )
     with proving(prove):
         (found,) = complete([run], RunStore.of(store))
@@ -137,7 +134,6 @@ class ProxyValues(Run):
     meaning: Meaning
     device: str
     data_dir: Path | None = None
-    progress: Callable[[int, int], object] | None = field(default=None, compare=False, repr=False)
 
     label = "architectures"
 
@@ -170,21 +166,15 @@ class ProxyValues(Run):
         values = {proxy.name: _Values(proxy, pieces) for proxy in self.proxies}
         names = {state.space.format(state): state for state in self.architectures}
         try:
-            with reporting.steps(len(names), "architectures"):
-                for done, (name, state) in enumerate(names.items(), start=1):
-                    missing = [
-                        proxy for proxy in self.proxies if name not in values[proxy.name].rows
-                    ]
-                    if missing:
-                        network = build_network(
-                            state, self.size, seed=self.seed, n_classes=images.n_classes
-                        ).to(self.device)
-                    for proxy in missing:
-                        score = proxy.score_network(network, batch, meaning=self.meaning)
-                        values[proxy.name].add(name, score)
-                    reporting.advance()
-                    if self.progress is not None:
-                        self.progress(done, len(names))
+            for name, state in reporting.each(list(names.items()), "architectures"):
+                missing = [proxy for proxy in self.proxies if name not in values[proxy.name].rows]
+                if missing:
+                    network = build_network(
+                        state, self.size, seed=self.seed, n_classes=images.n_classes
+                    ).to(self.device)
+                for proxy in missing:
+                    score = proxy.score_network(network, batch, meaning=self.meaning)
+                    values[proxy.name].add(name, score)
         finally:
             for each in values.values():
                 each.save()

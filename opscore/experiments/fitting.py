@@ -18,7 +18,6 @@ from opscore.rng import check_seed, derive_seed
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_size
-from opscore.supernets.epochs import OnEpoch
 from opscore.supernets.fitting import PRECISIONS, fit, split_images
 from opscore.supernets.recipes import Recipe, find_recipe
 
@@ -65,7 +64,6 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
     precision: str = "auto",
     image_size: int | None = None,
     data_dir: Path | str | None = None,
-    progress: OnEpoch | None = None,
 ) -> Fitted:
     """Train an architecture's network, or go on with it where its folder says it was.
 
@@ -84,7 +82,6 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
         precision: 'full' or 'bf16' (autocast); 'auto' is bf16 on a GPU that has it.
         image_size: height and width to which images are scaled; None is the network's own.
         data_dir: where data is looked for first.
-        progress: called after each epoch with the log's newest row.
 
     Raises:
         UserError: bad input, or the folder holds the checkpoint of another training.
@@ -110,7 +107,6 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
             str(state),
             precision=arithmetic,
             checkpoint=path / CHECKPOINT,
-            progress=progress,
         )
     settings = {
         "space": space,

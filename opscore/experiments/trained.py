@@ -16,7 +16,6 @@ from opscore.isolation import isolated
 from opscore.runs.run import Run, work
 from opscore.runs.store import Outcome, Pieces, RunStore, held
 from opscore.supernets import Supernet, build_supernet, load_checkpoint
-from opscore.supernets.epochs import OnEpoch
 from opscore.supernets.training import train
 
 #: The file with the supernet, its optimisers and its log.
@@ -24,9 +23,7 @@ CHECKPOINT = "supernet.pt"
 
 
 @isolated()
-def trained_supernet(
-    settings: ScoringSettings, seed: int, progress: OnEpoch | None = None
-) -> Supernet:
+def trained_supernet(settings: ScoringSettings, seed: int) -> Supernet:
     """The settings' checkpoint, or a supernet of this seed after training; a copy to work on.
 
     With ``settings.cache`` a training is written there after each epoch, goes on from there when
@@ -36,12 +33,11 @@ def trained_supernet(
     Args:
         settings: resolved settings.
         seed: the run's seed.
-        progress: called after each epoch that is trained.
     """
     if settings.checkpoint is not None:
         supernet = load_checkpoint(settings.checkpoint, settings.space).eval()
         return settings.place(supernet)
-    training = Training(settings, seed, progress)
+    training = Training(settings, seed)
     if settings.cache is None:
         return deepcopy(_trained_in_memory(training))
     store, key = RunStore(settings.cache), training.key()
@@ -66,12 +62,9 @@ def checkpoint_path(settings: ScoringSettings, seed: int) -> Path | None:
 class Training(Run):
     """One training of a supernet, equal to another when it would give the same supernet."""
 
-    def __init__(
-        self, settings: ScoringSettings, seed: int, progress: OnEpoch | None = None
-    ) -> None:
+    def __init__(self, settings: ScoringSettings, seed: int) -> None:
         self.settings = settings
         self.seed = seed
-        self.progress = progress
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Training) and self.key() == other.key()
@@ -117,7 +110,6 @@ class Training(Run):
             settings.profile,
             self.seed,
             checkpoint=path,
-            progress=self.progress,
             forward=training_network,
         )
         return supernet

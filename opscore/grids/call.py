@@ -8,7 +8,7 @@ nor on the backend: a worker has the same number of threads in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 
 from opscore import progress
 from opscore.data.files import writable_folder
-from opscore.errors import UserError
+from opscore.errors import UserError, note
 from opscore.fingerprint import named_once
 from opscore.grids.backends import backend_ready, check_backend
 from opscore.grids.grid import Cell, Grid
@@ -75,10 +75,6 @@ class BatchResult:
         }
 
 
-#: Called with the row of each cell as it is found or ends.
-OnCell = Callable[[Mapping[str, Any]], object]
-
-
 @progress.shows_progress
 @isolated()
 @named_once()
@@ -93,7 +89,6 @@ def batch(
     retries: int = 0,
     shard: str | None = None,
     threads: int = 1,
-    on_cell: OnCell | None = None,
 ) -> BatchResult:
     """Run a grid: every space with every policy, setting and seed.
 
@@ -116,7 +111,6 @@ def batch(
         shard: 'i/n' runs the i-th of n parts of the grid, i from 1; :func:`opscore.runs.upkeep.
             merge` puts their stores together.
         threads: of each worker; more of them may change the last digits of results.
-        on_cell: called for each cell that is found, and as each cell ends.
 
     Raises:
         UserError: a name, a setting or an option is wrong; nothing has been computed then.
@@ -141,8 +135,8 @@ def batch(
         if isinstance(end.error, UserError):  # that is this cell's, and the others go on
             store.keep_error(cell.key, end.error)
         rows[end.place] |= _ended(cell, end, store)
-        if on_cell is not None and end.status != "missing":
-            on_cell(rows[end.place])
+        if end.status == "failed":
+            note(f"{cell.label} failed: {rows[end.place]['error']}")
     return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), store)
 
 

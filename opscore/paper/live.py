@@ -13,7 +13,6 @@ from opscore.paper.figure4 import proposals_of
 from opscore.paper.searches import SEARCHES, searches
 from opscore.progress import label, outline
 from opscore.search import find_method
-from opscore.search.base import OnProgress
 
 if TYPE_CHECKING:
     from opscore.search.result import SearchResult
@@ -66,25 +65,18 @@ class LiveSearches:
 
 
 def live_searches(
-    live: LiveSearches,
-    methods: Sequence[str],
-    orders: Sequence[str],
-    progress: OnProgress | None = None,
+    live: LiveSearches, methods: Sequence[str], orders: Sequence[str]
 ) -> pd.DataFrame:
     """A frame of searches by these methods in each of these orders."""
     parts = []
     with outline(live.units(methods) * len(orders)):
-        for place, order in enumerate(orders, start=1):
+        for order in orders:
             found = live.run(methods, order=order)
             parts.append(searches(found.architectures, found.costs, found.settings))
-            if progress is not None:
-                progress(order, place / len(orders))
     return pd.concat(parts, ignore_index=True).astype(SEARCHES)
 
 
-def live_proposals(
-    live: LiveSearches, rounds: Sequence[int], progress: OnProgress | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def live_proposals(live: LiveSearches, rounds: Sequence[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Proposals of one long search of each seed, and their candidates' scores for every V.
 
     Returns (seed, proposal, architecture) and (seed, validation, architecture, score).
@@ -92,12 +84,10 @@ def live_proposals(
     parts, proposals = [], pd.DataFrame()
     methods = ["zero-cost-pt(nwot)"]
     with outline(live.units(methods) * len(rounds)):
-        for place, validation in enumerate(rounds, start=1):
+        for validation in rounds:
             found = live.run(methods, validation=validation)
             if proposals.empty:
                 proposals = proposals_of(found.trace)
             parts.append(found.candidates.assign(validation=validation))
-            if progress is not None:
-                progress(f"V = {validation}", place / len(rounds))
     scores = pd.concat(parts, ignore_index=True)
     return proposals, scores[["seed", "validation", "architecture", "score"]]

@@ -11,8 +11,7 @@ import pandas as pd
 
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
-from opscore.experiments.initial.result import InitialResult, OnDone, initial
-from opscore.experiments.progressive import OnStep
+from opscore.experiments.initial.result import InitialResult, initial
 from opscore.experiments.progressive.call import progressive
 from opscore.experiments.progressive.result import ProgressiveResult
 from opscore.runs.store import RunStore
@@ -82,11 +81,10 @@ def measure_initial(
     *,
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
-    on_done: OnDone | None = None,
     **settings: Any,
 ) -> Measured:
     """Initial scores computed now; see :func:`opscore.initial`."""
-    return _of(initial(policies, seeds, store=store, jobs=jobs, on_done=on_done, **settings))
+    return _of(initial(policies, seeds, store=store, jobs=jobs, **settings))
 
 
 def measure_progressive(
@@ -95,12 +93,11 @@ def measure_progressive(
     *,
     store: RunStore | Path | str | None = None,
     jobs: int = 1,
-    on_step: OnStep | None = None,
     **settings: Any,
 ) -> Measured:
     """Progressive scores computed now, avg-acc's too; see :func:`opscore.progressive`."""
     names = dict.fromkeys([*policies, "avg-acc"])
-    result = progressive(list(names), seeds, store=store, jobs=jobs, on_step=on_step, **settings)
+    result = progressive(list(names), seeds, store=store, jobs=jobs, **settings)
     return _of(result)
 
 

@@ -13,12 +13,20 @@ Code inside a unit says what it goes through; steps within steps fill one step o
         ...
 
 Nobody need listen: then all of it does nothing. ``with progress.shown():`` shows a bar on a
-terminal and in a notebook, and plain lines elsewhere.
+terminal and in a notebook, and plain lines elsewhere. A program that wants to be called itself, as
+each unit ends, with each epoch, listens with a function of an :class:`Event`::
+
+    def hear(event):
+        if event.kind == "reached" and event.what == "epochs":
+            print(event.unit, event.done, "of", event.total)
+
+    with progress.listening(hear):
+        opscore.train_network("nasbench201", architecture)
 """
 
 from opscore.progress.base import (
+    Event,
     Listener,
-    Step,
     advance,
     each,
     found,
@@ -32,11 +40,13 @@ from opscore.progress.base import (
 )
 from opscore.progress.relay import relayed, relaying
 from opscore.progress.shown import shown, shows_progress
+from opscore.progress.tally import clock_text
 
 __all__ = [
+    "Event",
     "Listener",
-    "Step",
     "advance",
+    "clock_text",
     "each",
     "found",
     "label",

@@ -7,64 +7,52 @@ the code that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 
-class Step(NamedTuple):
-    """How far a loop is.
+class Event(NamedTuple):
+    """Something that a computation says.
 
     Attributes:
-        done: steps that are done.
+        kind: 'planned', 'found' (it was there already), 'started', 'reached', 'finished' or
+            'stopped' (it failed).
+        unit: the name of the unit; units are told apart by their names.
+        share: of the whole unit that is done, between 0 and 1; never less than before. The first
+            time it is what was there before the unit was started.
+        where: the steps of the outer loops, such as 'iteration 2 of 6', or the piece of
+            :func:`reach`; may be empty.
+        done: steps of the innermost loop that are done.
         total: all of them.
         what: what they are, in the plural, such as 'states'; may be empty.
     """
 
-    done: float
-    total: float
-    what: str
+    kind: str
+    unit: str
+    share: float = 0.0
+    where: str = ""
+    done: float = 0.0
+    total: float = 0.0
+    what: str = ""
 
 
-class Listener(Protocol):
-    """Hears how far a computation is. Units are told apart by their names."""
-
-    def planned(self, units: Sequence[str]) -> None:
-        """These units will be found or computed, beside those that were planned before."""
-
-    def started(self, unit: str) -> None:
-        """The unit is being computed now."""
-
-    def reached(self, unit: str, share: float, where: str, step: Step) -> None:
-        """So much of the unit is done.
-
-        Args:
-            unit: the unit's name.
-            share: of the whole unit, between 0 and 1; never less than before. The first time it is
-                what was there before the unit was started.
-            where: the steps of the outer loops, such as 'iteration 2 of 6'; may be empty.
-            step: of the innermost loop.
-        """
-
-    def finished(self, unit: str, *, found: bool) -> None:
-        """The unit is done; ``found`` when it was there already and cost nothing."""
-
-    def stopped(self, unit: str) -> None:
-        """The unit failed."""
+#: Hears what a computation says. What it raises stops the computation.
+Listener = Callable[[Event], object]
 
 
+@dataclass
 class _Loop:
     """One of the loops that are running, one inside the other."""
 
-    def __init__(self, total: float, what: str, done: float) -> None:
-        self.total = total
-        self.what = what
-        self.done = done
-        self.note = ""
-        self.by_share = not what
+    total: float
+    what: str
+    done: float
+    note: str = ""
 
     def __str__(self) -> str:
         if self.note or not self.what:
@@ -72,56 +60,75 @@ class _Loop:
         number = min(self.done + 1, self.total)
         return f"{self.what.removesuffix('s')} {number:.0f} of {self.total:.0f}"
 
+    def share(self, inside: float) -> float:
+        """The share that is done, when so much of the step is that it is at."""
+        done = self.done + (inside if self.what else 0.0)
+        return min(done / self.total, 1.0) if self.total > 0 else 0.0
 
-class _Running:
+
+@dataclass
+class _Unit:
     """The unit that this thread is at, and the loops inside it."""
 
-    def __init__(self, listener: Listener, name: str) -> None:
-        self.listener = listener
-        self.name = name
-        self.loops: list[_Loop] = []
-        self._share = 0.0
+    listener: Listener
+    name: str
+    loops: list[_Loop] = field(default_factory=list)
+    share: float = 0.0
 
     def say(self) -> None:
         """Tell the listener; a loop inside another one fills one step of it."""
         share = 0.0
         for loop in reversed(self.loops):
-            inside = 0.0 if loop.by_share else share
-            share = min((loop.done + inside) / loop.total, 1.0) if loop.total > 0 else 0.0
-        self._share = max(self._share, share)
+            share = loop.share(share)
+        self.share = max(self.share, share)
         *outer, inner = self.loops
-        where = ", ".join(filter(None, map(str, outer)))
-        step = Step(inner.done, inner.total, inner.what)
-        self.listener.reached(self.name, self._share, where, step)
+        where = ", ".join(filter(None, [*map(str, outer), inner.note]))
+        steps = (inner.done, inner.total, inner.what)
+        self.listener(Event("reached", self.name, self.share, where, *steps))
 
 
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
-_decided: ContextVar[bool] = ContextVar("decided", default=False)
-_outlined: ContextVar[bool] = ContextVar("outlined", default=False)
-_running: ContextVar[_Running | None] = ContextVar("running", default=None)
+@dataclass(frozen=True)
+class _Context:
+    """Who listens here, which may be nobody, and to what."""
+
+    listener: Listener | None
+    outlined: bool = False
+    unit: _Unit | None = None
+
+    def say(self, kind: str, unit: str) -> None:
+        """Tell the listener of a unit; one within a unit is a part of it and says nothing."""
+        if self.listener is not None and self.unit is None:
+            self.listener(Event(kind, unit))
+
+
+_UNDECIDED = _Context(None)
+_context: ContextVar[_Context] = ContextVar("progress", default=_UNDECIDED)
 
 
 def current() -> Listener | None:
     """The listener of this context; None when nobody listens."""
-    return _listener.get()
+    return _context.get().listener
 
 
 def is_decided() -> bool:
     """Whether somebody said who listens here, which may be nobody."""
-    return _decided.get()
+    return _context.get() is not _UNDECIDED
+
+
+@contextmanager
+def _inside(context: _Context) -> Iterator[None]:
+    before = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(before)
 
 
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
     """Everything computed inside is heard by this listener, or by nobody."""
-    before, decided = _listener.set(listener), _decided.set(True)
-    running = _running.set(None)
-    try:
+    with _inside(_Context(listener)):
         yield
-    finally:
-        _running.reset(running)
-        _decided.reset(decided)
-        _listener.reset(before)
 
 
 def label(name: str, seed: int | None) -> str:
@@ -131,46 +138,41 @@ def label(name: str, seed: int | None) -> str:
 
 def plan(units: Sequence[str]) -> None:
     """Say which units will be found or computed next; inside a unit it says nothing."""
-    listener = _listener.get()
-    if listener is not None and _running.get() is None and not _outlined.get():
-        listener.planned(units)
+    context = _context.get()
+    if not context.outlined:
+        for name in units:
+            context.say("planned", name)
 
 
 @contextmanager
 def outline(units: Sequence[str]) -> Iterator[None]:
     """Plan the units of several run loops at once; what each of them plans inside is known."""
     plan(units)
-    before = _outlined.set(True)
-    try:
+    context = _context.get()
+    with _inside(replace(context, outlined=True) if is_decided() else context):
         yield
-    finally:
-        _outlined.reset(before)
 
 
 def found(name: str) -> None:
     """Say that a unit was there already."""
-    listener = _listener.get()
-    if listener is not None and _running.get() is None:
-        listener.finished(name, found=True)
+    _context.get().say("found", name)
 
 
 @contextmanager
 def unit(name: str) -> Iterator[None]:
     """Compute one unit; a unit within a unit is a part of the outer one and says nothing."""
-    listener = _listener.get()
-    if listener is None or _running.get() is not None:
+    context = _context.get()
+    if context.listener is None or context.unit is not None:
         yield
         return
-    before = _running.set(_Running(listener, name))
-    listener.started(name)
+    context.say("started", name)
     try:
-        yield
+        with _inside(replace(context, unit=_Unit(context.listener, name))):
+            yield
     except BaseException:
-        listener.stopped(name)
+        context.say("stopped", name)
         raise
-    finally:
-        _running.reset(before)
-    listener.finished(name, found=False)
+    context.say("finished", name)
 
 
 @contextmanager
@@ -180,7 +182,7 @@ def steps(total: float, what: str = "", done: float = 0.0) -> Iterator[None]:
     ``done`` steps were done before, by a run that was stopped. Without ``what`` only :func:`reach`
     moves the loop, and loops inside it do not.
     """
-    running = _running.get()
+    running = _context.get().unit
     if running is None:
         yield
         return
@@ -194,7 +196,7 @@ def steps(total: float, what: str = "", done: float = 0.0) -> Iterator[None]:
 
 def advance(count: float = 1) -> None:
     """So many more steps of the innermost loop are done."""
-    running = _running.get()
+    running = _context.get().unit
     if running is not None and running.loops:
         loop = running.loops[-1]
         loop.done = min(loop.done + count, loop.total)
@@ -206,7 +208,7 @@ def reach(share: float, note: str) -> None:
 
     For work that knows its share better than its number of steps.
     """
-    running = _running.get()
+    running = _context.get().unit
     if running is not None and running.loops:
         loop = running.loops[0]
         loop.done, loop.note = share * loop.total, note

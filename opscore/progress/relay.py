@@ -7,11 +7,11 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from opscore.progress.base import Listener, Step, current, listening
+from opscore.progress.base import Event, Listener, current, listening
 
 #: Seconds between two looks at the file, and between two lines of one unit.
 _INTERVAL = 0.25
@@ -26,14 +26,26 @@ def relaying() -> Iterator[Path | None]:
         return
     handle, name = tempfile.mkstemp(prefix="opscore-progress-")
     os.close(handle)
-    path = Path(name)
-    reader = _Reader(path, listener)
+    path, end = Path(name), threading.Event()
+    reader = threading.Thread(target=_read, args=(path, listener, end), daemon=True)
     reader.start()
     try:
         yield path
     finally:
-        reader.finish()
+        end.set()
+        reader.join()
         path.unlink(missing_ok=True)
+
+
+def _read(path: Path, listener: Listener, end: threading.Event) -> None:
+    """Hand what workers wrote to a listener, until the end and what was written by then."""
+    with path.open("rb") as file:
+        rest, last = b"", False
+        while not last:
+            last = end.wait(_INTERVAL)
+            *lines, rest = (rest + file.read()).split(b"\n")
+            for line in lines:
+                listener(Event(*json.loads(line)))
 
 
 @contextmanager
@@ -44,79 +56,25 @@ def relayed(path: Path | None) -> Iterator[None]:
 
 
 class _Writer:
-    """A listener that writes a line for each thing it hears."""
+    """A listener that writes a line for each thing it hears, a few a second at most."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last = 0.0
 
-    def planned(self, units: Sequence[str]) -> None:
-        """The parent process plans."""
-
-    def started(self, unit: str) -> None:
-        """The worker has begun with a unit; where it begins is said whenever that is."""
-        self._last = 0.0
-        self._write("started", unit)
-
-    def reached(self, unit: str, share: float, where: str, step: Step) -> None:
-        """So much of it is done; said a few times a second at most."""
+    def __call__(self, event: Event) -> None:
         now = time.monotonic()
-        if now - self._last >= _INTERVAL:
+        if event.kind == "planned":
+            return  # the parent process plans
+        if event.kind == "reached":
+            if now - self._last < _INTERVAL:
+                return
             self._last = now
-            self._write("reached", unit, share, where, step)
-
-    def finished(self, unit: str, *, found: bool) -> None:
-        """The worker has done a unit."""
-        self._write("finished", unit, found)
-
-    def stopped(self, unit: str) -> None:
-        """The unit failed in the worker."""
-        self._write("stopped", unit)
-
-    def _write(self, *message: object) -> None:
+        elif event.kind == "started":
+            self._last = 0.0  # where it begins is said whenever that is
         # One write of one short line to a file that is opened to append is not torn apart.
         try:
             with self._path.open("ab", buffering=0) as file:
-                file.write(json.dumps(message).encode() + b"\n")
+                file.write(json.dumps(event).encode() + b"\n")
         except OSError:
             pass  # progress never stops a computation
-
-
-class _Reader(threading.Thread):
-    """Hands what workers wrote to a listener until it is told to finish."""
-
-    def __init__(self, path: Path, listener: Listener) -> None:
-        super().__init__(name="opscore-progress", daemon=True)
-        self._path = path
-        self._listener = listener
-        self._end = threading.Event()
-        self._position = 0
-
-    def run(self) -> None:
-        """Look at the file every now and then."""
-        while not self._end.wait(_INTERVAL):
-            self._read()
-        self._read()
-
-    def finish(self) -> None:
-        """Read what is left, and end."""
-        self._end.set()
-        self.join()
-
-    def _read(self) -> None:
-        with self._path.open("rb") as file:
-            file.seek(self._position)
-            text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        self._position += len(whole)
-        for line in whole.splitlines():
-            kind, unit, *rest = json.loads(line)
-            if kind == "started":
-                self._listener.started(unit)
-            elif kind == "reached":
-                share, where, step = rest
-                self._listener.reached(unit, share, where, Step(*step))
-            elif kind == "finished":
-                self._listener.finished(unit, found=rest[0])
-            else:
-                self._listener.stopped(unit)

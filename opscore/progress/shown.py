@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TextIO, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from opscore.progress.base import is_decided, listening
 from opscore.progress.tally import Tally, clock_text
@@ -61,158 +60,106 @@ def shows_progress(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def _in_notebook() -> bool:
+def _display(tally: Tally, what: str, lines: bool) -> AbstractContextManager[None] | None:
     shell = sys.modules.get("IPython")
-    return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
-
-
-def _display(tally: Tally, what: str, lines: bool) -> _Display | None:
-    if _in_notebook():
-        return _Notebook(tally, what)
+    if shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell":
+        return _notebook(tally, what)
     if sys.stderr.isatty():
-        return _Terminal(tally, what)
-    return _Lines(tally, what, sys.stderr) if lines else None
+        return _terminal(tally, what)
+    return _plain(tally, what) if lines else None
 
 
-class _Display(ABC):
-    """Something that shows a tally every so often, from a thread of its own."""
+@contextmanager
+def _repeated(show: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Show something every so often, from a thread of its own."""
+    end = threading.Event()
 
-    every: float
+    def run() -> None:
+        while not end.wait(seconds):
+            show()
 
-    def __init__(self, tally: Tally, what: str) -> None:
-        self.tally = tally
-        self.what = what
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="opscore-shown", daemon=True)
-
-    def __enter__(self) -> _Display:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-        self.close()
-
-    @abstractmethod
-    def show(self) -> None:
-        """Show what is known now."""
-
-    def close(self) -> None:  # noqa: B027 - plain lines have nothing to clean up
-        """Leave the screen as it is to stay."""
-
-    def _run(self) -> None:
-        while not self._end.wait(self.every):
-            self.show()
-
-    def line(self) -> str:
-        """Everything that is known, in one line."""
-        return "  ".join(filter(None, (self.count(), self.now(), *self.details())))
-
-    def now(self) -> str:
-        """What is going on."""
-        return self.tally.running() or self.what
-
-    def count(self) -> str:
-        """How many units are done, such as '3/8'; empty before any is planned."""
-        total = self.tally.total
-        return f"{self.tally.done}/{total}" if total else ""
-
-    def details(self) -> list[str]:
-        """Time, place in the unit, and rate; those that are known."""
-        tally = self.tally
-        left = tally.seconds_left()
-        rest = "" if left is None else f", about {clock_text(left)} left"
-        known = (clock_text(tally.seconds) + rest, tally.position(), tally.rate())
-        return [text for text in known if text]
+    thread = threading.Thread(target=run, name="opscore-shown", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
-class _Lines(_Display):
+def _count(tally: Tally) -> str:
+    """How many units are done, such as '3/8'; empty before any is planned."""
+    return f"{tally.done}/{tally.total}" if tally.total else ""
+
+
+def _details(tally: Tally) -> str:
+    """Time, how much is left where that is known, and the place in the unit."""
+    left = tally.seconds_left()
+    rest = "" if left is None else f", about {clock_text(left)} left"
+    return _joined(clock_text(tally.seconds) + rest, tally.position())
+
+
+def _joined(*parts: str) -> str:
+    return "  ".join(filter(None, parts))
+
+
+def _line(tally: Tally, what: str) -> str:
+    """Everything that is known, in one line."""
+    return _joined(_count(tally), tally.running() or what, _details(tally))
+
+
+@contextmanager
+def _plain(tally: Tally, what: str) -> Iterator[None]:
     """A line every half minute."""
+    stream = sys.stderr
 
-    every = LINE_EVERY
+    def show() -> None:
+        print(f"opscore: {_line(tally, what)}", file=stream, flush=True)
 
-    def __init__(self, tally: Tally, what: str, stream: TextIO) -> None:
-        super().__init__(tally, what)
-        self._stream = stream
-
-    def show(self) -> None:
-        """One more line."""
-        print(f"opscore: {self.line()}", file=self._stream, flush=True)
+    with _repeated(show, LINE_EVERY):
+        yield
 
 
-class _Terminal(_Display):
-    """A bar of rich's that goes away at the end."""
+@contextmanager
+def _terminal(tally: Tally, what: str) -> Iterator[None]:
+    """A bar of rich's that goes away at the end; what does not fit is cut at the right."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    every = 0.2
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR_WIDTH),
+        TextColumn("{task.fields[rest]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    task = bar.add_task(what, total=1.0, rest="")
 
-    def __init__(self, tally: Tally, what: str) -> None:
-        super().__init__(tally, what)
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+    def show() -> None:
+        rest = _joined(_count(tally), _details(tally))
+        name = tally.running() or what
+        bar.update(task, completed=tally.share, description=name, rest=rest, refresh=True)
 
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=_BAR_WIDTH),
-            TextColumn("{task.fields[rest]}", markup=False),
-            console=Console(stderr=True),
-            transient=True,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._progress.add_task(what, total=1.0, rest="")
-
-    def __enter__(self) -> _Display:
-        self._progress.start()
-        return super().__enter__()
-
-    def show(self) -> None:
-        """The bar as it is now; what does not fit is cut at the right."""
-        self._progress.update(
-            self._task,
-            completed=self.tally.share,
-            description=self.now(),
-            rest="  ".join(filter(None, (self.count(), *self.details()))),
-        )
-        self._progress.refresh()
-
-    def close(self) -> None:
-        """The bar goes away."""
-        self._progress.stop()
+    with bar, _repeated(show, 0.2):
+        yield
 
 
-class _Notebook(_Display):
+@contextmanager
+def _notebook(tally: Tally, what: str) -> Iterator[None]:
     """A line in the cell's output that is rewritten; it needs no widgets."""
+    from IPython.display import display
 
-    every = 0.5
+    def text(line: str) -> dict[str, str]:
+        return {"text/plain": line}
 
-    def __init__(self, tally: Tally, what: str) -> None:
-        super().__init__(tally, what)
-        from IPython.display import display
-
-        show: Any = display
-        self._handle = show(self._bar(), display_id=True)
-
-    def show(self) -> None:
-        """Rewrite the line."""
-        self._handle.update(self._bar())
-
-    def close(self) -> None:
-        """Say how much was done, and how long it took."""
-        tally = self.tally
-        self._handle.update(_Text(f"{tally.done} done in {clock_text(tally.seconds)}"))
-
-    def _bar(self) -> _Text:
-        full = round(_BAR_WIDTH * self.tally.share)
-        return _Text(f"|{'#' * full}{' ' * (_BAR_WIDTH - full)}| {self.line()}")
-
-
-class _Text:
-    """Text that a notebook shows without quotation marks."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
+    make: Any = display
+    handle = make(text(what), raw=True, display_id=True)
+    try:
+        with _repeated(lambda: handle.update(text(_line(tally, what)), raw=True), 0.5):
+            yield
+    finally:
+        done = f"{tally.done} done in {clock_text(tally.seconds)}"
+        handle.update(text(done), raw=True)

@@ -8,31 +8,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from opscore.progress.base import Step
+from opscore.progress.base import Event
 
-
-@dataclass
-class _Loop:
-    """The innermost loop of a unit, since it began."""
-
-    since: float
-    begin: float
-    step: Step
+#: Units that last less say nothing about other units: they looked something up.
+_INSTANT = 0.5
 
 
 @dataclass
 class _Unit:
-    """A unit that is being computed; a part of it, ``begin``, was there before."""
+    """A unit that is being computed since some time; a part of it, ``begin``, was there before."""
 
     since: float
     begin: float = 0.0
-    share: float = 0.0
-    where: str = ""
-    loop: _Loop | None = None
+    at: Event | None = None
 
-
-#: Units that last less say nothing about other units: they looked something up.
-_INSTANT = 0.5
+    @property
+    def share(self) -> float:
+        return 0.0 if self.at is None else self.at.share
 
 
 class Tally:
@@ -50,46 +42,28 @@ class Tally:
         self._lasted: dict[str, list[float]] = {}  # by kind
         self.done = 0
 
-    def planned(self, units: Sequence[str]) -> None:
-        """These units are to come."""
+    def __call__(self, event: Event) -> None:
+        """Take in what was said."""
         with self._lock:
-            self._planned.update(units)
-
-    def started(self, unit: str) -> None:
-        """The unit is running now."""
-        with self._lock:
-            self._take(unit)
-            self._running[unit] = _Unit(self._clock())
-
-    def reached(self, unit: str, share: float, where: str, step: Step) -> None:
-        """So much of the unit is done."""
-        with self._lock:
-            running = self._running.get(unit)
-            if running is None:
+            now, name = self._clock(), event.unit
+            if event.kind == "planned":
+                self._planned[name] += 1
+            elif event.kind == "started":
+                self._planned -= Counter([name])
+                self._running[name] = _Unit(now)
+            elif event.kind == "found":
+                self._planned -= Counter([name])
+                self.done += 1
+            elif (unit := self._running.get(name)) is None:
                 return
-            loop = running.loop
-            if loop is None:
-                running.begin = share
-            running.share, running.where = max(running.share, share), where
-            if loop is None or step[1:] != loop.step[1:] or step.done < loop.step.done:
-                running.loop = _Loop(self._clock(), step.done, step)
+            elif event.kind == "reached":
+                unit.begin = event.share if unit.at is None else unit.begin
+                unit.at = event
             else:
-                loop.step = step
-
-    def finished(self, unit: str, *, found: bool) -> None:
-        """The unit is done."""
-        with self._lock:
-            running = self._running.pop(unit, None)
-            if running is None:
-                self._take(unit)
-            elif not found:
-                self._lasted.setdefault(_kind(unit), []).append(self._clock() - running.since)
-            self.done += 1
-
-    def stopped(self, unit: str) -> None:
-        """The unit failed and does not run any more."""
-        with self._lock:
-            self._running.pop(unit, None)
+                del self._running[name]
+                if event.kind == "finished":
+                    self._lasted.setdefault(_kind(name), []).append(now - unit.since)
+                    self.done += 1
 
     @property
     def total(self) -> int:
@@ -101,9 +75,8 @@ class Tally:
     def share(self) -> float:
         """Of all units, counting the parts of those that are running."""
         with self._lock:
-            if not self.total:
-                return 0.0
-            return (self.done + sum(unit.share for unit in self._running.values())) / self.total
+            done = self.done + sum(unit.share for unit in self._running.values())
+            return done / self.total if self.total else 0.0
 
     @property
     def seconds(self) -> float:
@@ -114,34 +87,16 @@ class Tally:
         """The unit that is running, and how many more there are."""
         with self._lock:
             names = list(self._running)
-        if not names:
-            return ""
-        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)
 
     def position(self) -> str:
         """Where the first running unit is: '37 of 150 states'; empty when it did not say."""
         with self._lock:
-            unit = next((unit for unit in self._running.values() if unit.loop is not None), None)
-            if unit is None or unit.loop is None:
-                return ""
-            step = unit.loop.step
-            steps = f"{step.done:,.0f} of {step.total:,.0f} {step.what}" if step.what else ""
-            return ", ".join(filter(None, (unit.where, steps)))
-
-    def rate(self) -> str:
-        """How fast the first running unit is: '2.1 states/s'; empty while it is not known."""
-        with self._lock:
-            loop = self._loop()
-            if loop is None or loop.step.done <= loop.begin or not loop.step.what:
-                return ""
-            seconds = self._clock() - loop.since
-            if seconds <= 0:
-                return ""
-            each = (loop.step.done - loop.begin) / seconds
-            what = loop.step.what
-            if each >= 0.1:
-                return f"{each:,.1f} {what}/s"
-            return f"{each * 60:,.1f} {what}/min"
+            at = next((unit.at for unit in self._running.values() if unit.at is not None), None)
+        if at is None:
+            return ""
+        steps = f"{at.done:,.0f} of {at.total:,.0f} {at.what}" if at.what else ""
+        return ", ".join(filter(None, (at.where, steps)))
 
     def seconds_left(self) -> float | None:
         """An estimate; None while nothing is known that it could rest on."""
@@ -153,34 +108,24 @@ class Tally:
             for name, unit in self._running.items():
                 if unit.share > unit.begin:
                     lasting[_kind(name)] = (now - unit.since) / (unit.share - unit.begin)
-            known = [seconds for seconds in lasting.values() if seconds >= _INSTANT]
+            usual = _mean([seconds for seconds in lasting.values() if seconds >= _INSTANT])
             left = 0.0
-            for name, unit in self._running.items():
-                whole = lasting.get(_kind(name), _mean(known))
-                if whole is None:
-                    return None
-                left += max(whole * (1 - unit.begin) - (now - unit.since), 0.0)
             for name, count in self._planned.items():
-                whole = lasting.get(_kind(name), _mean(known))
+                whole = lasting.get(_kind(name), usual)
                 if whole is None:
                     return None
                 left += whole * count
+            for name, unit in self._running.items():
+                whole = lasting.get(_kind(name), usual)
+                if whole is None:
+                    return None
+                left += max(whole * (1 - unit.begin) - (now - unit.since), 0.0)
             return left / max(len(self._running), 1)
-
-    def _loop(self) -> _Loop | None:
-        return next((unit.loop for unit in self._running.values() if unit.loop is not None), None)
-
-    def _take(self, unit: str) -> None:
-        if self._planned[unit] > 1:
-            self._planned[unit] -= 1
-        else:
-            del self._planned[unit]
 
 
 def clock_text(seconds: float) -> str:
     """'0:07', '12:30', '1:02:03'."""
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 

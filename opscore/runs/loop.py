@@ -24,7 +24,7 @@ from opscore import progress
 from opscore.data.files import REFUSALS, reason_of, refusal_of
 from opscore.errors import OpscoreError, UserError, note, unknown, whole_number
 from opscore.fingerprint import named_once
-from opscore.runs.run import Key, OnRun, R, Run, work
+from opscore.runs.run import Key, R, Run, work
 from opscore.runs.store import DamagedRunError, Outcome, RunStore
 from opscore.runs.upkeep import clean
 from opscore.runs.workers import WorkerKilledError, in_workers
@@ -101,7 +101,6 @@ def complete(
     jobs: int = 1,
     finished: str = "only-missing",
     retries: int = 0,
-    on_done: OnRun[R] | None = None,
     on_refused: Callable[[int, UserError], object] | None = None,
     here: Callable[[R], R] | None = None,
     spreads: bool = False,
@@ -117,7 +116,6 @@ def complete(
             seed. The cores are shared out evenly between the workers.
         finished: what to do with runs that were tried before, one of :data:`FINISHED`.
         retries: how often a run that failed is tried again at once.
-        on_done: called for each run, found or computed, as it comes in.
         on_refused: called with the place of a run that refuses its settings, and the reason; None
             raises it.
         here: gives the run to compute where that is done in this process, such as one that says
@@ -136,8 +134,6 @@ def complete(
     for end in ends(runs, store, manner, here=here, spreads=spreads):
         if end.outcome is not None:
             outcomes[end.place] = end.outcome
-            if on_done is not None:
-                on_done(runs[end.place], end.outcome)
         elif isinstance(end.error, UserError) and on_refused is not None:
             on_refused(end.place, end.error)
         elif end.error is not None and not end.found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -22,9 +22,6 @@ R = TypeVar("R", bound="Run")
 
 #: What names a run or its pieces; None where nothing is kept.
 Key = Mapping[str, Any] | None
-
-#: Called with each run and what it gave, found or computed.
-OnRun = Callable[[R, Outcome], object]
 
 
 class Run(ABC):

@@ -15,7 +15,6 @@ from opscore.engine import Prove
 from opscore.errors import UserError, note, unknown, whole_number
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.settings import no_truth
-from opscore.progress import reach
 from opscore.registry import Registry, look_up
 from opscore.runs.store import Pieces
 from opscore.runs.workers import in_workers
@@ -216,10 +215,6 @@ class SearchOutcome:
     cost: Cost
 
 
-#: Called with a line on what was just finished, and the share of the work done so far.
-OnProgress = Callable[[str, float], object]
-
-
 @dataclass(frozen=True)
 class SearchTask:
     """One search to make.
@@ -229,7 +224,6 @@ class SearchTask:
         context: networks, minibatches and oracle of the seed.
         pieces: where finished pieces are kept and found, as checked tables, so that a search that
             was stopped goes on.
-        progress: called as pieces are finished; None where nobody listens.
         jobs: worker processes that the search may use; its result does not depend on it.
         token: names this search among all; its workers keep its networks and images by it.
     """
@@ -237,7 +231,6 @@ class SearchTask:
     settings: SearchSettings
     context: ScoringContext
     pieces: Pieces = field(default_factory=Pieces)
-    progress: OnProgress | None = None
     jobs: int = 1
     token: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
 
@@ -261,12 +254,6 @@ class SearchTask:
         bare = ScoringContext(self.context.settings, self.context.seed)
         calls = [(self.token, bare, work, *arguments) for arguments in asked]
         yield from in_workers(jobs, _with_kept_context, calls, in_order=True)
-
-    def report(self, method: str, piece: str, share: float) -> None:
-        """Say which piece was just finished, and the share of the work done so far."""
-        reach(share, piece)
-        if self.progress is not None:
-            self.progress(f"{method}, seed {self.seed}, {piece}", share)
 
 
 #: The context of the search that this worker process serves, by the search's token. A worker gets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from opscore.search import (
     SearchSettings,
     find_method,
 )
-from opscore.search.base import OnProgress
 from opscore.search.dependencies import piece_key, search_key
 from opscore.search.result import SearchResult
 from opscore.search.running import search_once
@@ -44,14 +43,12 @@ class SearchUnit(Run):
         method: the method's name.
         seed: None for a method without draws.
         jobs: worker processes within the search.
-        progress: called while the search goes on.
     """
 
     settings: SearchSettings
     method: str
     seed: int | None
     jobs: int = field(default=1, compare=False, repr=False)
-    progress: OnProgress | None = field(default=None, compare=False, repr=False)
 
     def key(self) -> dict[str, Any]:
         """What the result depends on; its hash names the run."""
@@ -69,10 +66,8 @@ class SearchUnit(Run):
     def compute(self, pieces: Pieces) -> Outcome:
         """Search on from the finished pieces, which searches with other N and V share."""
         method = find_method(self.method)
-        with reporting.steps(1), proving(self.settings.prove):
-            found = search_once(
-                method, self.settings, self.seed, pieces, progress=self.progress, jobs=self.jobs
-            )
+        with proving(self.settings.prove):
+            found = search_once(method, self.settings, self.seed, pieces, jobs=self.jobs)
         statuses = [*found.candidates["status"], *found.trace["status"]]
         return Outcome(
             {name: getattr(found, name) for name in _COLUMNS},
@@ -93,10 +88,6 @@ class SearchUnit(Run):
         return SearchOutcome(architecture, frames["candidates"], frames["trace"], cost)
 
 
-#: Called with each finished search, found or computed.
-OnSearch = Callable[[SearchUnit, SearchOutcome], object]
-
-
 @reporting.shows_progress
 @isolated()
 def run_search(
@@ -107,8 +98,6 @@ def run_search(
     jobs: int = 1,
     finished: str = "only-missing",
     retries: int = 0,
-    on_done: OnSearch | None = None,
-    progress: OnProgress | None = None,
     oracle: OracleSettings | None = None,
     **settings: Any,
 ) -> SearchResult:
@@ -131,8 +120,6 @@ def run_search(
         finished: what to do with runs that were tried before, one of
             :data:`opscore.runs.loop.FINISHED`.
         retries: how often a run that failed is tried again at once.
-        on_done: called for each search, found or computed.
-        progress: called while a search of this process goes on: a line, and its share done.
         oracle: which table is the truth.
         **settings: further fields of :class:`opscore.search.SearchSettings`.
 
@@ -152,20 +139,14 @@ def run_search(
     ).resolved()
     units = search_units(resolved)
     refused: dict[int, UserError] = {}
-
-    def tell(unit: SearchUnit, outcome: Outcome) -> None:
-        if on_done is not None:
-            on_done(unit, unit.found(outcome))
-
     outcomes = complete(
         units,
         store,
         jobs=jobs,
         finished=finished,
         retries=retries,
-        on_done=tell,
         on_refused=refused.__setitem__,
-        here=lambda unit: replace(unit, jobs=jobs, progress=progress),
+        here=lambda unit: replace(unit, jobs=jobs),
         spreads=True,
     )
     if not outcomes:
@@ -190,4 +171,4 @@ def search_units(settings: SearchSettings) -> list[SearchUnit]:
     return found
 
 
-__all__ = ["OnSearch", "SearchResult", "SearchUnit", "run_search", "search_units"]
+__all__ = ["SearchResult", "SearchUnit", "run_search", "search_units"]

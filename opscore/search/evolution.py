@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opscore.errors import UserError
+from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
 from opscore.rng import numpy_generator
 from opscore.search.base import (
@@ -56,7 +57,6 @@ class AgingEvolution:
         fitness: Fitness,
         children: int,
         draw: np.random.Generator,
-        on_child: Callable[[int], object] | None = None,
     ) -> None:
         """Let so many children be born from a first population; ``fitness`` sees them all.
 
@@ -68,8 +68,9 @@ class AgingEvolution:
             parent = max((alive[int(place)] for place in places), key=_usable)[0]
             child = mutate(parent, draw)
             alive.append((child, fitness([child])[0]))  # a full population loses its oldest
-            if on_child is not None and born % TOGETHER == 0:
-                on_child(born)
+            if born % TOGETHER == 0:
+                seen = len(start) + born
+                reach(seen / (len(start) + children), str(seen))
 
 
 def mutate(architecture: State, draw: np.random.Generator) -> State:
@@ -99,7 +100,7 @@ class ProxyEvolution(ScoredMethod):
         if self.proxy.grouped:
             raise UserError(f"{self.proxy.name} ranks candidates; evolution needs a value of each")
         scorer = ArchitectureScorer(self.proxy.name, task)
-        evolve(self.name, scorer, task)
+        evolve(scorer, task)
         return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
 
 
@@ -118,22 +119,18 @@ class AccuracyEvolution(Method):
                     asked[architecture] = task.context.oracle.accuracy(architecture)
             return [asked[architecture] for architecture in architectures]
 
-        evolve(self.name, fitness, task)
+        evolve(fitness, task)
         return outcome(asked, strongest(asked, self.name), Cost(queries=len(asked)))
 
 
-def evolve(name: str, fitness: Fitness, task: SearchTask) -> None:
+@steps(1)
+def evolve(fitness: Fitness, task: SearchTask) -> None:
     """Aging evolution over ``settings.evaluations`` architectures, repeats included."""
     evolution, evaluations = AgingEvolution(), task.settings.evaluations
     draw = numpy_generator(task.seed, "search", "evolution")
     first = min(evolution.population, evaluations)
     start = draw_architectures(task.context.space, first, draw)
-
-    def report(born: int) -> None:
-        done = first + born
-        task.report(name, str(done), done / evaluations)
-
-    evolution.run(start, fitness, evaluations - first, draw, report)
+    evolution.run(start, fitness, evaluations - first, draw)
 
 
 METHODS.add(

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
+from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
 from opscore.proxies.linear_regions import count_regions
 from opscore.rng import torch_generator
@@ -83,6 +84,7 @@ class TENAS(Method):
     def __init__(self, settings: TENASSettings | None = None) -> None:
         self.settings = settings or TENASSettings()
 
+    @steps(1)
     def search(self, task: SearchTask) -> SearchOutcome:
         """Each round is a piece."""
         start = time.perf_counter()
@@ -102,7 +104,7 @@ class TENAS(Method):
             pruned = prune(state, pairs, sums)
             traces.append(_trace(number, state, pruned, pairs, sums))
             state = pruned
-            task.report(self.name, f"round {number + 1}", (number + 1) / rounds)
+            reach((number + 1) / rounds, f"round {number + 1}")
         perturbations = sum(len(trace) for trace in traces)
         cost = Cost(perturbations, passes, seconds=time.perf_counter() - start)
         found = outcome({state: math.nan}, state, cost)

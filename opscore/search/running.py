@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opscore.experiments import ScoringContext
 from opscore.runs.store import Pieces
-from opscore.search.base import Method, OnProgress, SearchOutcome, SearchSettings, SearchTask
+from opscore.search.base import Method, SearchOutcome, SearchSettings, SearchTask
 
 
 def search_once(
@@ -13,7 +13,6 @@ def search_once(
     seed: int | None,
     pieces: Pieces,
     *,
-    progress: OnProgress | None = None,
     jobs: int = 1,
 ) -> SearchOutcome:
     """Search, on from the pieces that are finished.
@@ -23,8 +22,7 @@ def search_once(
         settings: resolved settings.
         seed: None for a method without draws.
         pieces: those that are finished, and where further ones are kept.
-        progress: called as pieces are finished.
         jobs: worker processes; the result does not depend on it.
     """
     context = ScoringContext(settings.scoring(), seed or 0)
-    return method.search(SearchTask(settings, context, pieces, progress, jobs))
+    return method.search(SearchTask(settings, context, pieces, jobs))

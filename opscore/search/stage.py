@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from opscore.experiments import ScoringContext
+from opscore.progress import reach
 from opscore.proxies import Proxy, get_proxy
 from opscore.search.base import SearchTask
 from opscore.search.race import level, looks, survivors
@@ -27,9 +28,6 @@ from opscore.spaces import State
 #: that building the network does not count.
 TOGETHER = 5
 
-#: Called with a line on what was just finished, and the share of the stage that is done.
-OnFinished = Callable[[str, float], object]
-
 
 class ValidationStage:
     """The values of candidates on minibatches, known and computed.
@@ -38,16 +36,16 @@ class ValidationStage:
         task: the search; its settings say how many minibatches, which weights, and which race.
         proxy: what is measured.
         candidates: distinct architectures, in the order in which they were proposed.
-        finished: called as values are computed.
+        before: the share of the search's work that was done before this stage.
     """
 
     def __init__(
-        self, task: SearchTask, proxy: Proxy, candidates: Sequence[State], finished: OnFinished
+        self, task: SearchTask, proxy: Proxy, candidates: Sequence[State], before: float
     ) -> None:
         self._task = task
         self._proxy = proxy
         self._candidates = candidates
-        self._finished = finished
+        self._before = before
         self._rounds = task.settings.validation
         self._weights = task.settings.validation_weights
         self._done = 0.0  # share of the minibatches that there would be without a race
@@ -77,7 +75,7 @@ class ValidationStage:
         else:
             self._complete(racing, self._rounds)
         if self._done < 1:
-            self._finished("validation finished", 1.0)
+            reach(1.0, "validation finished")
         values = zip(self._values, counts, strict=True)
         return [first_minibatches(frame, count) for frame, count in values], set(racing)
 
@@ -102,7 +100,8 @@ class ValidationStage:
             )
             done += len(numbers)
             self._done = done / (self._rounds * len(self._candidates))
-            self._finished(f"candidate {place}, minibatch {numbers[-1]}", self._done)
+            share = self._before + (1 - self._before) * self._done
+            reach(share, f"candidate {place}, minibatch {numbers[-1]}")
 
     def _strengths(self, places: Sequence[int], count: int) -> NDArray[np.float64]:
         """[candidates, minibatches], larger is better; NaN where the proxy failed."""

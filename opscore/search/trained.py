@@ -75,12 +75,7 @@ class PerturbationSelection(Method):
         scoring = self._scoring(task.settings)
         order = resolve_order(task.context.space, "random", task.seed)
         unit = ProgressiveUnit(scoring, "darts-pt", task.seed, order)
-
-        def report(unit: ProgressiveUnit, step: Step) -> None:
-            done = step.iteration + 1
-            task.report(self.name, f"edge {done}", done / len(order))
-
-        steps = follow(unit, task.pieces, report)
+        steps = follow(unit, task.pieces)
         architecture = steps[-1].after
         cost = self._cost(scoring.profile, task.context.images, steps)
         found = outcome(

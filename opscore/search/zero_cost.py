@@ -11,6 +11,7 @@ import pandas as pd
 
 from opscore.errors import UserError, whole_number
 from opscore.experiments import ScoringContext
+from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
 from opscore.runs.store import Pieces, RunStore
 from opscore.search.base import (
@@ -19,7 +20,6 @@ from opscore.search.base import (
     Cost,
     Method,
     MethodFamily,
-    OnProgress,
     SearchOutcome,
     SearchSettings,
     SearchTask,
@@ -76,6 +76,7 @@ class ZeroCostSearch(Method):
         """Pieces depend neither on N nor on V, nor on a race, which only says which are needed."""
         return {name: getattr(settings, name) for name in _PIECES}
 
+    @steps(1)
     def search(self, task: SearchTask) -> SearchOutcome:
         """UserError when no proposal reaches an architecture, no candidate can be scored, or the
         order compares edges by scores that only rank the operations of an edge.
@@ -113,7 +114,7 @@ class ZeroCostSearch(Method):
         found: list[Proposal] = []
         for proposal in task.each(_proposal, asked):
             found.append(proposal)
-            task.report(self.name, f"proposal {proposal.number}", share * len(found) / len(asked))
+            reach(share * len(found) / len(asked), f"proposal {proposal.number}")
         return found
 
     def _validate(
@@ -122,12 +123,9 @@ class ZeroCostSearch(Method):
         """Each candidate's values and verdict; without validation there are no values."""
         if task.settings.validation == 0:
             return [], [Verdict(float("nan"))] * len(candidates)
-        share = _share(task.settings)
-
-        def finished(line: str, done: float) -> None:
-            task.report(self.name, line, share + (1 - share) * done)
-
-        values, racing = ValidationStage(task, self.proxy, candidates, finished).run()
+        values, racing = ValidationStage(
+            task, self.proxy, candidates, before=_share(task.settings)
+        ).run()
         verdicts = [
             verdict if place in racing or verdict.status != OK else replace(verdict, status=DROPPED)
             for place, verdict in enumerate(total(self.proxy, values))
@@ -145,7 +143,6 @@ def zero_cost_pt(
     policy: str = "zc-pt",
     store: Path | str | None = None,
     jobs: int = 1,
-    progress: OnProgress | None = None,
     **settings: Any,
 ) -> SearchOutcome:
     """One search by Zero-Cost-PT.
@@ -164,7 +161,6 @@ def zero_cost_pt(
         policy: 'zc-pt', or 'disc-zc' for Zero-Cost-Disc.
         store: folder where finished pieces are kept and found; None keeps nothing.
         jobs: worker processes; the result does not depend on it.
-        progress: called with a line and the share of the work that is done.
         **settings: further fields of :class:`SearchSettings`.
 
     Raises:
@@ -183,7 +179,7 @@ def zero_cost_pt(
     method, (seed,) = find_method(name), resolved.seeds
     key = piece_key(method, resolved, seed)
     pieces = Pieces() if store is None else RunStore(store).pieces(key)
-    return search_once(method, resolved, seed, pieces, progress=progress, jobs=jobs)
+    return search_once(method, resolved, seed, pieces, jobs=jobs)
 
 
 def _proposal(

@@ -31,9 +31,6 @@ from opscore.supernets.measure import one_thread
 from opscore.supernets.profiles import TrainingProfile
 from opscore.supernets.recipes import Recipe
 
-#: Called after each epoch with the log's newest row.
-OnEpoch = Callable[[dict[str, float]], object]
-
 #: What every training's checkpoint has: what it is of, the weights, SGD's state, the log.
 PARTS = ("training", "state_dict", "sgd", "log")
 
@@ -100,12 +97,11 @@ class Training(ABC):
     def measure(self) -> float:
         """Accuracy after an epoch on images that are not trained on, percent."""
 
-    def run(self, checkpoint: Path | None = None, progress: OnEpoch | None = None) -> pd.DataFrame:
+    def run(self, checkpoint: Path | None = None) -> pd.DataFrame:
         """Train to the end from wherever the checkpoint is; the network is left in eval mode.
 
         Args:
             checkpoint: a file written after each epoch.
-            progress: called after each epoch.
 
         Returns:
             The log.
@@ -121,11 +117,9 @@ class Training(ABC):
         with one_thread(), loop(epochs, "epochs", len(self.log)):
             while len(self.log) < epochs:
                 self.epoch(len(self.log))
-                advance()
                 if checkpoint is not None:
                     self._save(checkpoint)
-                if progress is not None:
-                    progress(self.log[-1])
+                advance()
         self.network.eval()
         return pd.DataFrame(self.log, columns=list(self.columns)).astype({"epoch": "int64"})
 

@@ -22,7 +22,7 @@ from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test
 from opscore.images.base import cutout
 from opscore.isolation import isolated
 from opscore.rng import numpy_generator
-from opscore.supernets.epochs import OnEpoch, Stepped, Training
+from opscore.supernets.epochs import Stepped, Training
 from opscore.supernets.final import Built
 from opscore.supernets.measure import percent_right
 from opscore.supernets.recipes import Recipe
@@ -89,7 +89,6 @@ def fit(
     *,
     precision: str = "full",
     checkpoint: Path | None = None,
-    progress: OnEpoch | None = None,
 ) -> pd.DataFrame:
     """Train a network in place, from wherever its checkpoint is.
 
@@ -103,7 +102,6 @@ def fit(
         precision: one of :data:`PRECISIONS`.
         checkpoint: a file written after each epoch. When it is there already the training goes on
             from it, and ends with the same numbers as one that was never stopped.
-        progress: called after each epoch.
 
     Returns:
         The log, a frame with columns :data:`LOG`.
@@ -120,7 +118,7 @@ def fit(
         "precision": precision,
         "images": split.description,
     }
-    return fitter.run(checkpoint, progress)
+    return fitter.run(checkpoint)
 
 
 class Fitter(Training):

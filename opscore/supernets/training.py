@@ -25,7 +25,7 @@ from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
-from opscore.supernets.epochs import OnEpoch, Stepped, Training
+from opscore.supernets.epochs import Stepped, Training
 from opscore.supernets.measure import accuracy, draw_validation
 from opscore.supernets.profiles import TrainingProfile
 
@@ -47,7 +47,6 @@ def train(
     *,
     state: State | None = None,
     checkpoint: Path | None = None,
-    progress: OnEpoch | None = None,
     forward: MakeForward | None = None,
 ) -> pd.DataFrame:
     """Train weights and alphas in place: ``profile.epochs`` epochs, learning rate on a cosine.
@@ -60,7 +59,6 @@ def train(
         state: discretized or perturbed edges; A_0 by default.
         checkpoint: a file written after each epoch. When it is there already the training goes on
             from it, and ends with the same numbers as one that was never stopped.
-        progress: called after each epoch.
         forward: makes what computes the logits in a step, with less work than the supernet itself,
             where the profile asks for that; :func:`opscore.engine.training.training_network`.
 
@@ -72,7 +70,7 @@ def train(
     """
     rates = profile.learning_rates()
     trainer = Trainer(supernet, images, profile, seed, rates, state=state, forward=forward)
-    return trainer.run(checkpoint, progress)
+    return trainer.run(checkpoint)
 
 
 def tune(
@@ -84,7 +82,6 @@ def tune(
     state: State,
     purpose: Sequence[str | int] = ("tuning",),
     checkpoint: Path | None = None,
-    progress: OnEpoch | None = None,
     measure: bool = True,
     forward: MakeForward | None = None,
 ) -> pd.DataFrame:
@@ -106,7 +103,7 @@ def tune(
         measured=measure,
         forward=forward,
     )
-    return trainer.run(checkpoint, progress)
+    return trainer.run(checkpoint)
 
 
 class Trainer(Training):

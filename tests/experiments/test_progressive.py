@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from hearing import stopped_at
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext, ScoringSettings, follow, progressive_units
@@ -159,12 +160,8 @@ def test_a_stopped_run_goes_on_after_its_last_iteration(policy, tmp_path):
     unit = unit_of(policy, replace(SETTINGS, cache=tmp_path / "supernets"))
     folder = tmp_path / "run"
 
-    def stop(unit, step):
-        if step.iteration == 2:
-            raise StoppedError
-
-    with pytest.raises(StoppedError):
-        follow(unit, folder, stop)
+    with stopped_at("iterations", 3), pytest.raises(KeyboardInterrupt):
+        follow(unit, folder)
     written = {path.name: path.stat().st_mtime_ns for path in folder.glob("iteration-*")}
     assert set(written) == {f"iteration-{t}.parquet" for t in range(3)}
     resumed = follow(unit, folder)

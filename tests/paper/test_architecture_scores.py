@@ -17,6 +17,7 @@ from architecture_scores import (
     record_settings,
     sizes,
 )
+from hearing import stopped_at
 
 from opscore.data import records
 from opscore.errors import UserError
@@ -180,16 +181,8 @@ def short_space():
 def test_a_stopped_run_goes_on(tmp_path, short_space, monkeypatch):
     monkeypatch.setattr("architecture_scores.every_architecture", lambda: short_space)
     monkeypatch.setattr("architecture_scores.CHUNK", 2)
-    seen = []
-
-    def stop(done, total):
-        seen.append((done, total))
-        if done == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        architecture_scores(SMALL, tmp_path, stop)
-    assert seen == [(2, 5), (4, 5)]
+    with stopped_at("networks", 4), pytest.raises(KeyboardInterrupt):
+        architecture_scores(SMALL, tmp_path)
     asked = []
 
     def counted(supernet, networks, images):

@@ -61,11 +61,8 @@ def test_searches_with_other_settings_say_so(
         RecordPart(("zero-cost-pt(nwot)",), {**tiny, "order": "fixed", "batch_size": 16}),
     )
     monkeypatch.setitem(records._SEARCHES, "search_orders", parts)
-    said: list[str] = []
-    making = RecordSettings(making.store, folder=making.folder, on_part=said.append)
     (path,) = records._make_searches("search_orders", making, (0,))
     table, _ = _read(path)
-    assert len(said) == 2
     assert table[["order", "size", "batch_size"]].drop_duplicates().to_numpy().tolist() == [
         ["random", "smoke", 8],
         ["fixed", "smoke", 16],

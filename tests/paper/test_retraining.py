@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hearing import heard, steps_done, stopped_at
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringSettings
@@ -49,20 +50,12 @@ def test_curves_have_every_operation_and_epoch(whole: pd.DataFrame) -> None:
 def test_a_stopped_run_goes_on_to_the_same_numbers(
     settings: ScoringSettings, whole: pd.DataFrame, tmp_path: Path
 ) -> None:
-    seen: list[tuple[str, int]] = []
-
-    def stop(op: str, epoch: int) -> None:
-        seen.append((op, epoch))
-        if len(seen) == 3:  # the second operation has one epoch of two
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        retraining_curves(settings, 0, "1->2", 2, folder=tmp_path, progress=stop)
-    again: list[tuple[str, int]] = []
-    curves = retraining_curves(
-        settings, 0, 2, 2, folder=tmp_path, progress=lambda op, epoch: again.append((op, epoch))
-    )
-    assert again[0] == (OPERATIONS[1], 2)
+    with stopped_at("epochs", 1, "operation 2 of 5"), pytest.raises(KeyboardInterrupt):
+        retraining_curves(settings, 0, "1->2", 2, folder=tmp_path)
+    with heard() as events:
+        curves = retraining_curves(settings, 0, 2, 2, folder=tmp_path)
+    again = steps_done(events, "epochs")
+    assert (again[0].where, again[0].done) == ("operation 2 of 5", 2)
     assert len(again) == 7
     pd.testing.assert_frame_equal(curves.drop(columns="seconds"), whole.drop(columns="seconds"))
     assert not list(tmp_path.rglob("*.pt"))

@@ -97,18 +97,10 @@ def test_the_summary_of_a_table_made_by_hand() -> None:
 
 
 def test_stored_chains_are_found_again(tmp_path: Path) -> None:
-    def run(calls: list[int]) -> pd.DataFrame:
-        result = toy_model(
-            [1, 2],
-            [0],
-            store=tmp_path,
-            batch_size=8,
-            images="digits",
-            on_chain=lambda unit: calls.append(unit.length),
-        )
-        return result.scores
+    def run() -> pd.DataFrame:
+        return toy_model([1, 2], [0], store=tmp_path, batch_size=8, images="digits").scores
 
-    first, second = run([]), run([])
+    first, second = run(), run()
     assert len(list(tmp_path.glob("toy-*"))) == 2  # two lengths
     assert first["seconds"].equals(second["seconds"])  # found, not scored again
     pd.testing.assert_frame_equal(first, second)

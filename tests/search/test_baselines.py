@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hearing import heard, steps_done
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
@@ -38,10 +39,10 @@ def context(settings=SMALL, seed=0):
     return found
 
 
-def search(name, settings=SMALL, seed=0, folder=None, progress=None):
+def search(name, settings=SMALL, seed=0, folder=None):
     method = find_method(name)
     settings = replace(settings, methods=(name,))
-    return method.search(SearchTask(settings, context(settings, seed), Pieces(folder), progress))
+    return method.search(SearchTask(settings, context(settings, seed), Pieces(folder)))
 
 
 @pytest.mark.parametrize(
@@ -211,9 +212,9 @@ def test_darts_reads_the_alphas_of_the_trained_supernet():
 
 
 def test_darts_pt_decides_edge_by_edge(tmp_path):
-    lines = []
-    found = search("darts-pt", folder=tmp_path, progress=lambda line, share: lines.append(share))
-    assert lines == [(step + 1) / 6 for step in range(6)]
+    with heard() as events:
+        found = search("darts-pt", folder=tmp_path)
+    assert [event.done for event in steps_done(events, "iterations")] == [1, 2, 3, 4, 5, 6]
     decided = found.trace[found.trace["decided"]]
     assert sorted(decided["edge"].tolist()) == list(range(6))
     by_edge = dict(zip(decided["edge"], decided["op"], strict=True))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from hearing import heard
 
 import opscore
 from opscore.errors import UserError
@@ -73,13 +74,14 @@ def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, 
 
 
 def test_progress_names_each_piece_and_ends_at_one(whole, small):
-    said = []
-    zero_cost_pt("nwot", progress=lambda line, share: said.append((line, share)), **small)
+    with heard() as events:
+        zero_cost_pt("nwot", **small)
     pieces = [f"proposal {n}" for n in range(2)]
     pieces += [f"candidate {n}, minibatch 2" for n in range(len(whole.candidates))]
-    assert [line for line, _ in said] == [f"zero-cost-pt(nwot), seed 0, {p}" for p in pieces]
-    shares = [share for _, share in said]
-    assert shares == sorted(set(shares))
+    said = dict.fromkeys(event.where for event in events)
+    assert [where for where in said if where in pieces] == pieces
+    shares = [event.share for event in events if event.kind == "reached"]
+    assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hearing import stopped_at
 
 import opscore
 from opscore.errors import UserError
@@ -25,10 +26,10 @@ SMOKE = replace(RECIPES["smoke"], cutout=8)
 BUILT = find_target("darts", "cifar10", **SMALL)
 
 
-def trained(recipe=SMOKE, checkpoint=None, progress=None):
+def trained(recipe=SMOKE, checkpoint=None):
     network = build("darts", TEXT, "cifar10", **SMALL)
     split = split_images(load_images("digits"))
-    log = fit(network, split, recipe, 0, BUILT, TEXT, checkpoint=checkpoint, progress=progress)
+    log = fit(network, split, recipe, 0, BUILT, TEXT, checkpoint=checkpoint)
     return network, log
 
 
@@ -72,15 +73,9 @@ def test_cutout_blanks_a_square_of_each_image():
 def test_a_stopped_training_goes_on_to_the_same_bytes(tmp_path):
     whole, log = trained()
 
-    class StopError(Exception):
-        pass
-
-    def stop(row):
-        raise StopError
-
     path = tmp_path / "network.pt"
-    with pytest.raises(StopError):
-        trained(checkpoint=path, progress=stop)
+    with stopped_at("epochs", 1), pytest.raises(KeyboardInterrupt):
+        trained(checkpoint=path)
     assert len(read_checkpoint(path)["log"]) == 1
     resumed, log_resumed = trained(checkpoint=path)
     ours, theirs = whole.state_dict(), resumed.state_dict()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from hearing import heard, steps_done
 from torch.nn.functional import cross_entropy
 
 from opscore.errors import UserError
@@ -44,12 +45,12 @@ def test_training_lowers_the_loss_on_digits_and_moves_the_alphas():
     supernet = build_supernet(size="smoke")
     before = supernet.alphas.clone()
     profile = replace(TINY, epochs=5, steps=4, batch_size=32, images=None, learning_rate=0.1)
-    seen = []
-    log = train(supernet, IMAGES, profile, 0, progress=seen.append)
+    with heard() as events:
+        log = train(supernet, IMAGES, profile, 0)
     assert list(log) == ["epoch", "train_loss", "train_accuracy", "valid_accuracy", "seconds"]
     assert log.epoch.tolist() == [1, 2, 3, 4, 5]
     assert log.train_loss.iloc[-1] < log.train_loss.iloc[0] - 0.05
-    assert [row["epoch"] for row in seen] == log.epoch.tolist()
+    assert [event.done for event in steps_done(events, "epochs")] == log.epoch.tolist()
     # Adam moves every alpha by about its learning rate at each of 20 steps.
     moved = (supernet.alphas - before).abs()
     assert 3e-4 < float(moved.mean()) < 20 * 4e-4
@@ -224,8 +225,9 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
     assert 1 <= done < epochs
     profile = replace(TINY, epochs=epochs)
     resumed, whole = build_supernet(size="smoke", seed=9), build_supernet(size="smoke")
-    computed = []
-    log = train(resumed, IMAGES, profile, 0, checkpoint=path, progress=computed.append)
+    with heard() as events:
+        log = train(resumed, IMAGES, profile, 0, checkpoint=path)
+    computed = steps_done(events, "epochs")
     assert len(computed) == epochs - done, "what was finished is not redone"
     expected = train(whole, IMAGES, profile, 0, checkpoint=tmp_path / "whole.pt")
     assert_same(tensors(resumed), tensors(whole))

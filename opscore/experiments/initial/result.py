@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +37,12 @@ from opscore.published import PAPER, Made, Setting, differences, published_initi
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
-from opscore.runs.store import Outcome, RunStore, provenance
+from opscore.runs.store import RunStore, provenance
 from opscore.spaces import SearchSpace, get_space
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Called with each unit's table as it comes in.
-OnDone = Callable[[Unit, pd.DataFrame], object]
 
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
@@ -267,7 +265,6 @@ def initial(
     jobs: int = 1,
     finished: str = "only-missing",
     retries: int = 0,
-    on_done: OnDone | None = None,
     oracle: OracleSettings | None = None,
     baselines: bool = True,
     **settings: Any,
@@ -289,7 +286,6 @@ def initial(
         finished: what to do with runs that were tried before, one of
             :data:`opscore.runs.loop.FINISHED`.
         retries: how often a run that failed is tried again at once.
-        on_done: called as each (policy, seed) comes in.
         oracle: which table is the truth.
         baselines: also score those of :data:`BASELINES` that the space has, which say how far one
             gets without a network, where the space has a truth.
@@ -312,17 +308,10 @@ def initial(
         bars = baselines_of(get_space(resolved.space))
         names = tuple(dict.fromkeys((*resolved.policies, *bars)))
         resolved = replace(resolved, policies=names).resolved()
-    tell = None if on_done is None else partial(_tell, on_done)
-    outcomes = complete(
-        units(resolved), store, jobs=jobs, finished=finished, retries=retries, on_done=tell
-    )
+    outcomes = complete(units(resolved), store, jobs=jobs, finished=finished, retries=retries)
     tables = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
     scores = pd.concat(tables, ignore_index=True)
     return InitialResult(resolved, scores, asked.policies, notes_of(outcomes))
-
-
-def _tell(on_done: OnDone, unit: Unit, outcome: Outcome) -> None:
-    on_done(unit, schema.conform(outcome.tables["scores"], "scores"))
 
 
 __all__ = ["ORACLE_POLICIES", "InitialResult", "Unit", "initial"]

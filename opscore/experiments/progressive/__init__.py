@@ -1,7 +1,6 @@
 """Progressive scoring (section 3.2): steps along a search, and what a call returns."""
 
 from opscore.experiments.progressive.steps import (
-    OnStep,
     Order,
     ProgressiveUnit,
     Step,
@@ -9,4 +8,4 @@ from opscore.experiments.progressive.steps import (
     progressive_units,
 )
 
-__all__ = ["OnStep", "Order", "ProgressiveUnit", "Step", "follow", "progressive_units"]
+__all__ = ["Order", "ProgressiveUnit", "Step", "follow", "progressive_units"]

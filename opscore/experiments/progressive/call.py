@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import pandas as pd
 from opscore import progress
 from opscore.experiments import (
     OracleSettings,
-    ProgressiveUnit,
     ScoringSettings,
     progressive_units,
 )
 from opscore.experiments.initial.result import with_truth
-from opscore.experiments.progressive import OnStep, Order
+from opscore.experiments.progressive import Order
 from opscore.experiments.progressive.result import (
     REFERENCE,
     ProgressiveResult,
@@ -29,12 +27,12 @@ from opscore.policies import as_names
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
-from opscore.runs.store import Outcome, RunStore
+from opscore.runs.store import RunStore
 
 
 @progress.shows_progress
 @isolated()
-def progressive(  # noqa: PLR0913 - one for each way to go about it
+def progressive(
     policies: str | Sequence[str] = ("zc-pt(nwot)",),
     seeds: int | Sequence[int] = (0,),
     *,
@@ -45,7 +43,6 @@ def progressive(  # noqa: PLR0913 - one for each way to go about it
     jobs: int = 1,
     finished: str = "only-missing",
     retries: int = 0,
-    on_step: OnStep | None = None,
     oracle: OracleSettings | None = None,
     **settings: Any,
 ) -> ProgressiveResult:
@@ -72,7 +69,6 @@ def progressive(  # noqa: PLR0913 - one for each way to go about it
         finished: what to do with runs that were tried before, one of
             :data:`opscore.runs.loop.FINISHED`.
         retries: how often a run that failed is tried again at once.
-        on_step: called for each iteration; with several workers, when its run is finished.
         oracle: which table is the truth.
         **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
 
@@ -91,20 +87,7 @@ def progressive(  # noqa: PLR0913 - one for each way to go about it
     )
     resolved = with_truth(asked, [REFERENCE])
     units = progressive_units(resolved, order, retrain_epochs)
-    told: set[ProgressiveUnit] = set()
-
-    def here(unit: ProgressiveUnit) -> ProgressiveUnit:
-        told.add(unit)
-        return replace(unit, on_step=on_step)
-
-    def tell(unit: ProgressiveUnit, outcome: Outcome) -> None:
-        if on_step is not None and unit not in told:
-            for step in unit.steps(outcome):
-                on_step(unit, step)
-
-    outcomes = complete(
-        units, store, jobs=jobs, finished=finished, retries=retries, on_done=tell, here=here
-    )
+    outcomes = complete(units, store, jobs=jobs, finished=finished, retries=retries)
     followed = [(u, u.steps(outcome)) for u, outcome in zip(units, outcomes, strict=True)]
     return ProgressiveResult(
         settings=resolved,

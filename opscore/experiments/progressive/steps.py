@@ -7,8 +7,8 @@ the new state for k epochs. So it goes on until one operation is left on every e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,12 @@ class ProgressiveUnit(Run):
         policy: the policy's name.
         seed: the run seed; None for a policy that draws nothing, in an order that is not drawn.
         order: the edges, in the order in which they are discretized.
-        on_step: called for each iteration, found or computed, when the unit is computed.
     """
 
     settings: ScoringSettings
     policy: str
     seed: int | None
     order: tuple[int, ...]
-    on_step: OnStep | None = field(default=None, compare=False, repr=False)
 
     @property
     def trained(self) -> bool:
@@ -75,7 +73,7 @@ class ProgressiveUnit(Run):
     def compute(self, pieces: Pieces) -> Outcome:
         """All iterations, a table each: the scores, with the decision in two columns."""
         with proving(self.settings.prove):
-            steps = follow(self, pieces, self.on_step)
+            steps = follow(self, pieces)
         failed = [s for step in steps for s in step.scores["status"] if may_pass(s)]
         return Outcome(
             {_step_name(step.iteration): _frame(step) for step in steps}, failed=tuple(failed)
@@ -120,10 +118,6 @@ class Step:
     def after(self) -> State:
         """A_(t+1)."""
         return self.state.discretize(self.edge, self.op)
-
-
-#: Called after each iteration.
-OnStep = Callable[[ProgressiveUnit, Step], object]
 
 
 def resolve_order(space: SearchSpace, order: Order, seed: int | None) -> tuple[int, ...]:
@@ -184,16 +178,13 @@ def progressive_units(
     return found
 
 
-def follow(
-    unit: ProgressiveUnit, folder: Pieces | Path | None = None, on_step: OnStep | None = None
-) -> list[Step]:
+def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[Step]:
     """All iterations of a unit; those that the folder has are not redone.
 
     Args:
         unit: what to compute.
         folder: where each iteration is written as soon as it is finished, and the supernet after
             each epoch of retraining; None keeps nothing.
-        on_step: called for each iteration, found or computed.
     """
     state = get_space(unit.settings.space).initial_state()
     context = ScoringContext(unit.settings, unit.seed or 0)
@@ -211,8 +202,6 @@ def follow(
             pieces.put(_step_name(iteration), _frame(step))
         steps.append(step)
         state = step.after
-        if on_step is not None:
-            on_step(unit, step)
     supernet.clean_up()
     return steps
 

@@ -7,10 +7,8 @@ how good the best network with it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +43,6 @@ CURVES = {
     "best_acc": "float64",  # the truth: best-acc of the operation on this edge, percent
 }
 
-#: Called with (operation, epoch) after each epoch.
-OnRetrained = Callable[[str, int], object]
-
 
 @dataclass(frozen=True)
 class RetrainingUnit(Run):
@@ -58,14 +53,12 @@ class RetrainingUnit(Run):
         seed: the run's seed.
         edge: index of an edge of A_0.
         epochs: epochs of retraining.
-        progress: called after each epoch that is trained.
     """
 
     settings: ScoringSettings
     seed: int
     edge: int
     epochs: int
-    progress: OnRetrained | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         take_types(self, "seed", "edge", "epochs")
@@ -97,11 +90,8 @@ class RetrainingUnit(Run):
             if curve is None:
                 if supernet is None:
                     supernet = trained_supernet(self.settings, self.seed)
-                tell = None if self.progress is None else partial(_tell, self.progress, name)
                 state, checkpoint = start.discretize(self.edge, op), pieces.path(f"{name}.pt")
-                curve = _retrain(
-                    supernet, self.settings, self.seed, state, self.epochs, checkpoint, tell
-                )
+                curve = _retrain(supernet, self.settings, self.seed, state, self.epochs, checkpoint)
                 pieces.put(name, curve)
                 pieces.drop(f"{name}.pt")
             curves[name] = curve
@@ -115,7 +105,6 @@ def retraining_curves(
     epochs: int,
     *,
     folder: Path | None = None,
-    progress: OnRetrained | None = None,
 ) -> pd.DataFrame:
     """Accuracy of the trained supernet with an edge discretized to each operation, by epoch.
 
@@ -130,7 +119,6 @@ def retraining_curves(
         folder: a run store, where each operation's training is kept after every epoch and its
             curve when it is finished; a run that was stopped goes on from there. None keeps
             nothing.
-        progress: called after each epoch.
 
     Returns:
         A frame with columns :data:`CURVES`.
@@ -141,7 +129,7 @@ def retraining_curves(
     if epochs < 1:
         raise UserError(f"retraining needs 1 epoch or more, got {epochs}")
     space = get_space(settings.space)
-    unit = RetrainingUnit(settings, seed, space.edge_index(edge), epochs, progress)
+    unit = RetrainingUnit(settings, seed, space.edge_index(edge), epochs)
     (outcome,) = complete([unit], RunStore.of(folder))
     truth = dict(
         zip(space.operations[unit.edge], _best_accuracies(settings, unit.edge), strict=True)
@@ -161,7 +149,6 @@ def _retrain(
     state: State,
     epochs: int,
     checkpoint: Path | None,
-    progress: Callable[[dict[str, float]], object] | None,
 ) -> pd.DataFrame:
     """Epoch, accuracy, train_loss and seconds of one operation, epoch 0 first."""
     images = load_images(settings.images, settings.data_dir)
@@ -179,16 +166,11 @@ def _retrain(
         state=state,
         purpose=("retraining",),
         checkpoint=checkpoint,
-        progress=progress,
         forward=training_network,
     ).rename(columns={"valid_accuracy": "accuracy"})
     first = {"epoch": 0, "accuracy": before, "train_loss": float("nan"), "seconds": 0.0}
     columns = list(first)
     return pd.concat([pd.DataFrame([first]), log[columns]], ignore_index=True)
-
-
-def _tell(progress: OnRetrained, op: str, row: dict[str, float]) -> None:
-    progress(op, int(row["epoch"]))
 
 
 def _best_accuracies(settings: ScoringSettings, edge: int) -> list[float]:

@@ -15,7 +15,7 @@ from opscore.data.files import write_table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.images import load_images
 from opscore.isolation import isolated
-from opscore.paper.retraining.curves import OnRetrained, retraining_curves
+from opscore.paper.retraining.curves import retraining_curves
 from opscore.runs.store import RunStore, provenance
 from opscore.spaces import get_space
 
@@ -100,7 +100,6 @@ def retraining(
     seeds: Sequence[int] = (0,),
     *,
     store: RunStore | Path | str | None = None,
-    on_epoch: OnRetrained | None = None,
     oracle: OracleSettings | None = None,
     **settings: Any,
 ) -> RetrainingResult:
@@ -112,7 +111,6 @@ def retraining(
         seeds: run seeds; each has its own trained supernet.
         store: folder of finished runs, where trained supernets are found too; None keeps nothing.
             What was stopped goes on after its last finished epoch.
-        on_epoch: called with (operation, epoch) after each epoch.
         oracle: which table is the truth.
         **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
 
@@ -129,8 +127,6 @@ def retraining(
     tables = []
     progress.plan([progress.label("retraining", seed) for seed in resolved.seeds])
     for seed in resolved.seeds:
-        tables.append(
-            retraining_curves(resolved, seed, edge, epochs, folder=folder, progress=on_epoch)
-        )
+        tables.append(retraining_curves(resolved, seed, edge, epochs, folder=folder))
     curves = pd.concat(tables, ignore_index=True)
     return RetrainingResult(resolved, int(curves["edge"].iloc[0]), curves)

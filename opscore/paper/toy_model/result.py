@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,6 @@ from opscore.paper.toy_model.scores import (
     BATCH_SIZE,
     BEST_NWOT,
     POLICIES,
-    ToyUnit,
     summarize_toy,
     toy_units,
 )
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 
 #: The record that the package ships.
 RECORD = "toy_model"
-
-#: Called when a chain of one seed is finished.
-OnChain = Callable[[ToyUnit], object]
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,6 @@ def toy_model(
     seeds: Sequence[int] = (0,),
     *,
     store: RunStore | Path | str | None = None,
-    on_chain: OnChain | None = None,
     batch_size: int = BATCH_SIZE,
     **settings: Any,
 ) -> ToyResult:
@@ -119,7 +114,6 @@ def toy_model(
         lengths: numbers of edges.
         seeds: run seeds; each has its own weights and minibatch.
         store: folder of finished runs, or None to keep nothing.
-        on_chain: called as each (length, seed) is finished.
         batch_size: images in the minibatch.
         **settings: images, dtype, device, data_dir of :class:`opscore.experiments.ScoringSettings`.
 
@@ -130,14 +124,11 @@ def toy_model(
         policies=POLICIES, seeds=tuple(seeds), batch_size=batch_size, **settings
     ).resolved()
     units = toy_units(resolved, lengths, resolved.seeds)
-    tell = None if on_chain is None else (lambda unit, outcome: on_chain(unit))
     tables = [
         schema.conform(outcome.tables[meaning], "scores").assign(
             meaning=meaning, length=unit.length
         )
-        for unit, outcome in zip(
-            units, complete(units, RunStore.of(store), on_done=tell), strict=True
-        )
+        for unit, outcome in zip(units, complete(units, RunStore.of(store)), strict=True)
         for meaning in MEANINGS
     ]
     names = ("images", "batch_size", "dtype", "device")
