@@ -133,7 +133,7 @@ def test_a_training_goes_on_as_if_it_had_not_been_stopped(tmp_path):
             *("darts", text),
             recipe=recipe,
             images="digits",
-            folder=folder,
+            store=folder,
             device="cuda",
         )
 

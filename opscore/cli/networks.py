@@ -15,6 +15,7 @@ from opscore.cli.common import (
     ImagesOption,
     JsonOption,
     QuietOption,
+    RunsOption,
     console,
     print_json,
     print_notes,
@@ -266,10 +267,11 @@ def train(
         Path,
         typer.Option(
             "--out",
-            help="Folder of checkpoint, log and figure; goes on from what is there.",
+            help="Folder for the checkpoint, the log and its figure.",
             callback=writable,
         ),
     ] = Path("trained"),
+    runs: RunsOption = Path("runs"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
@@ -292,15 +294,16 @@ def train(
             seed=seed,
             precision=precision,
             device=device,
-            folder=out,
+            store=runs,
             data_dir=data_dir,
         )
+        written = result.save(out)
     if as_json:
         print_json({"log": result.log, "settings": {"command": "train", **result.settings}})
         return
     print_notes(result.notes())
     console.print(_log_table(result.log))
-    print_written(sorted(result.folder.iterdir()))
+    print_written(written)
 
 
 def _log_table(log: Any) -> Table:

@@ -1,8 +1,9 @@
-"""Training the network that was found, into a folder: checkpoint, log, figure, record."""
+"""Training the network that was found: a run, and what is written of it."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,21 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.data.files import atomic_write, writable_folder
 from opscore.errors import unknown
+from opscore.experiments.dependencies import image_key, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.images import resolve_images
 from opscore.rng import check_seed, derive_seed
+from opscore.runs.loop import complete
+from opscore.runs.run import Run
+from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
-from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_size
-from opscore.supernets.fitting import PRECISIONS, fit, split_images
+from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_version
+from opscore.supernets.fitting import LOG, PRECISIONS, fit, split_images
 from opscore.supernets.recipes import Recipe, find_recipe
 
-#: Files of a training's folder.
-CHECKPOINT, LOG_STEM, RECORD = "network.pt", "log", "training.json"
+#: Files of a training that is saved; the first is also that of its run's folder.
+CHECKPOINT, RECORD = "network.pt", "training.json"
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,12 @@ class Fitted:
     Attributes:
         log: a row for each epoch, :data:`opscore.supernets.fitting.LOG`.
         settings: what it depends on, in plain values.
-        folder: where checkpoint, log, figure and record are.
+        checkpoint: the file with its weights, optimiser and log.
     """
 
     log: pd.DataFrame
     settings: dict[str, Any]
-    folder: Path
+    checkpoint: Path
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
@@ -49,6 +54,72 @@ class Fitted:
             f"precision {self.settings['precision']}",
         ]
 
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write a copy of the checkpoint, ``log.csv``, its figure and ``training.json``."""
+        from opscore.analysis.figures import save_figure
+        from opscore.analysis.training import training_curves
+
+        path = writable_folder(folder)
+        with atomic_write(path / CHECKPOINT) as temporary:
+            shutil.copyfile(self.checkpoint, temporary)
+        axes = training_curves(self.log, note="; ".join(self.notes()[:3]))
+        written = save_figure(axes.figure, path / "log", self.log)
+        with atomic_write(path / RECORD) as temporary:
+            temporary.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        return [path / CHECKPOINT, *written, path / RECORD]
+
+
+@dataclass(frozen=True)
+class Fitting(Run):
+    """The training of a network that was found; its checkpoint is its one piece."""
+
+    built: Built
+    architecture: State
+    recipe: Recipe
+    images: str
+    seed: int
+    device: str
+    precision: str
+    data_dir: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """What progress calls the training."""
+        return reporting.label("training", self.seed)
+
+    def key(self) -> dict[str, Any]:
+        """What the trained network depends on."""
+        return {
+            **start_key("network", self.built.space),
+            "architecture": str(self.architecture),
+            "built": {**asdict(self.built), "arguments": dict(self.built.arguments)},
+            "networks": network_version(self.built.space),
+            "recipe": self.recipe.key(),
+            **image_key(self.images, self.data_dir),
+            "seed": self.seed,
+            "precision": self.precision,
+            "device": self.device.partition(":")[0],
+        }
+
+    def compute(self, pieces: Pieces) -> Outcome:
+        """Train on from the last epoch that is kept."""
+        built, path = self.built, pieces.path(CHECKPOINT)
+        images = images_for(built.space, self.images, self.data_dir, image_size=built.image_side)
+        split = split_images(images, self.data_dir)
+        weights = derive_seed(self.seed, "fitting", "weights")
+        log = fit(
+            built.network(self.architecture, weights).to(self.device),
+            split,
+            self.recipe,
+            self.seed,
+            built,
+            str(self.architecture),
+            precision=self.precision,
+            checkpoint=path,
+        )
+        files = () if path is None else (CHECKPOINT,)
+        return Outcome({"log": log}, {"images": split.description}, files=files)
+
 
 @reporting.shows_progress
 def train_network(  # noqa: PLR0913 - each of these is one thing that a training depends on
@@ -59,13 +130,13 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
     target: str | None = None,
     images: str = "auto",
     seed: int = 0,
-    folder: Path | str = "trained",
+    store: RunStore | Path | str = "runs",
     device: str = "auto",
     precision: str = "auto",
     image_size: int | None = None,
     data_dir: Path | str | None = None,
 ) -> Fitted:
-    """Train an architecture's network, or go on with it where its folder says it was.
+    """Train an architecture's network, go on with it where it was stopped, or find it trained.
 
     Args:
         space: name of the space.
@@ -76,15 +147,14 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
         images: image set; 'auto' is CIFAR-10 where it is found, else digits. The network has as
             many outputs as it has classes.
         seed: of weights, order, augmentation and dropped paths.
-        folder: for the checkpoint (``network.pt``), the log (``log.csv``), its figure (``log.png``,
-            ``log.pdf``) and the record (``training.json``).
+        store: folder of finished runs; the checkpoint is kept there after every epoch.
         device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         precision: 'full' or 'bf16' (autocast); 'auto' is bf16 on a GPU that has it.
         image_size: height and width to which images are scaled; None is the network's own.
         data_dir: where data is looked for first.
 
     Raises:
-        UserError: bad input, or the folder holds the checkpoint of another training.
+        UserError: bad input, or what the store has of it is damaged.
     """
     how = find_recipe(recipe) if isinstance(recipe, str) else recipe
     data = None if data_dir is None else Path(data_dir)
@@ -92,38 +162,26 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
     where, name = resolve_device(device), resolve_images(images, data)
     arithmetic = _precision(precision, where)
     built = _built(space, how, target, image_size)
-    image_set = images_for(space, name, data, image_size=built.image_side)
-    built = replace(built, n_classes=image_set.n_classes)
-    path = writable_folder(folder)
-    network = built.network(state, derive_seed(check_seed(seed), "fitting", "weights")).to(where)
-    split = split_images(image_set, data)
-    with reporting.unit(reporting.label("training", seed)):
-        log = fit(
-            network,
-            split,
-            how,
-            seed,
-            built,
-            str(state),
-            precision=arithmetic,
-            checkpoint=path / CHECKPOINT,
-        )
+    n_classes = images_for(space, name, data, image_size=built.image_side).n_classes
+    built = replace(built, n_classes=n_classes)
+    run = Fitting(built, state, how, name, check_seed(seed), where, arithmetic, data)
+    kept = RunStore(store) if isinstance(store, Path | str) else store
+    (outcome,) = complete([run], kept)
     settings = {
         "space": space,
         "architecture": str(state),
         "target": built.target,
         "network": built.describe(),
-        "size": asdict(network_size(network, built.image_side)),
-        "images": split.description,
+        "size": asdict(built.size(state)),
+        "images": outcome.facts["images"],
         "recipe": asdict(how),
         "recipe_described": how.describe(),
-        "seed": seed,
+        "seed": run.seed,
         "device": where,
         "precision": arithmetic,
     }
-    fitted = Fitted(log, settings, path)
-    _write(fitted)
-    return fitted
+    log = outcome.tables["log"][list(LOG)]
+    return Fitted(log, settings, kept.path(run.key()) / CHECKPOINT)
 
 
 def _built(space: str, recipe: Recipe, target: str | None, image_size: int | None) -> Built:
@@ -148,14 +206,3 @@ def _precision(asked: str, device: str) -> str:
     if asked not in PRECISIONS:
         raise unknown("precision", asked, PRECISIONS)
     return asked
-
-
-def _write(fitted: Fitted) -> None:
-    """Log, figure and record."""
-    from opscore.analysis.figures import save_figure
-    from opscore.analysis.training import training_curves
-
-    axes = training_curves(fitted.log, note="; ".join(fitted.notes()[:3]))
-    save_figure(axes.figure, fitted.folder / LOG_STEM, fitted.log)
-    with atomic_write(fitted.folder / RECORD) as temporary:
-        temporary.write_text(json.dumps(fitted.settings, indent=2) + "\n", encoding="utf-8")

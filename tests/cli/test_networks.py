@@ -115,7 +115,9 @@ def test_a_file_may_be_off_by_what_rounding_makes_and_no_more(tmp_path, monkeypa
 def test_train_then_export_its_weights(tmp_path, capsys):
     folder, text = tmp_path / "trained", "22212220"
     arguments = ("train", text, "--space", "nasbench-macro", "--recipe", "smoke", "--images")
-    assert run(*arguments, "digits", "--epochs", 1, "--out", folder, "--json") == 0
+    assert (
+        run(*arguments, "digits", "--epochs", 1, "--runs", tmp_path, "--out", folder, "--json") == 0
+    )
     found = json.loads(capsys.readouterr().out)
     assert len(found["log"]) == 1
     weights = folder / "network.pt"

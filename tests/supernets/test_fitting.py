@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hearing import stopped_at
+from hearing import heard, steps_done, stopped_at
 
 import opscore
 from opscore.errors import UserError
@@ -112,15 +112,39 @@ def test_it_learns(tmp_path):
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
         recipe=recipe,
         images="digits",
-        folder=tmp_path,
+        store=tmp_path / "runs",
     )
     assert found.log["train_accuracy"].iloc[-1] > 25, "one in ten by chance"
     assert found.log["test_accuracy"].iloc[-1] > 20
     assert found.log["train_loss"].is_monotonic_decreasing
-    assert {p.name for p in tmp_path.iterdir()} == {
+    folder = tmp_path / "saved"
+    assert {path.name for path in found.save(folder)} == {p.name for p in folder.iterdir()}
+    assert {p.name for p in folder.iterdir()} == {
         *("log.csv", "log.pdf", "log.png", "network.pt", "training.json"),
     }
+    assert (folder / "network.pt").read_bytes() == found.checkpoint.read_bytes()
     assert "trained on one half, measured on the other" in found.settings["images"]
+
+
+def test_a_training_is_a_run(tmp_path):
+    """Found when it is finished, gone on with when it was stopped, refused when it is damaged."""
+    asked = {"recipe": "smoke", "images": "digits", "image_size": 8, "store": tmp_path}
+
+    def train(**more):
+        return opscore.train_network("nasbench-macro", "22212220", **asked, **more)
+
+    with stopped_at("epochs", 1), pytest.raises(KeyboardInterrupt):
+        train()
+    with heard() as events:
+        found = train()
+    assert [event.done for event in steps_done(events, "epochs")] == [2]
+    with heard() as events:
+        pd.testing.assert_frame_equal(train().log, found.log)
+    assert not steps_done(events, "epochs"), "it was there"
+    assert train(seed=1).checkpoint != found.checkpoint
+    found.checkpoint.write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"network\.pt is not what was written"):
+        train()
 
 
 def test_cifar10_is_measured_on_its_test_images(data_dir):
