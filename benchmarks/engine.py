@@ -139,7 +139,9 @@ def work(case: Case) -> None:
             case "fast":
                 scores = [s.value for s in proxy.scores(supernet, states, batch)]
             case "plain":
-                scores = [s.value for s in proxy.scores(supernet, few, batch, fast=False)]
+                from opscore.proxies import How  # which earlier trees lack
+
+                scores = [s.value for s in proxy.scores(supernet, few, batch, How(fast=False))]
             case "trace":
                 from opscore.engine.trace import trace
 

@@ -44,7 +44,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 import opscore
 from opscore.images import Batch, load_images, resolve_images
-from opscore.proxies import Precision, Proxy, get_proxy
+from opscore.proxies import How, Precision, Proxy, get_proxy
 from opscore.spaces import State
 from opscore.supernets import Supernet, build_supernet
 
@@ -111,7 +111,7 @@ def plain_run(proxy: Proxy) -> Run:
     """One forward of the supernet's modules for each state."""
 
     def run(supernet: Supernet, states: Sequence[State], batch: Batch) -> Values:
-        return np.array([s.value for s in proxy.scores(supernet, states, batch, fast=False)])
+        return np.array([s.value for s in proxy.scores(supernet, states, batch, How(fast=False))])
 
     return run
 
@@ -121,7 +121,7 @@ def fast_run(proxy: Proxy, precision: str) -> Run:
 
     def run(supernet: Supernet, states: Sequence[State], batch: Batch) -> Values:
         rough: Precision = "bf16" if precision == "bf16" else "full"
-        scores = proxy.scores(supernet, states, batch, precision=rough)
+        scores = proxy.scores(supernet, states, batch, How(precision=rough))
         return np.array([s.value for s in scores])
 
     return run

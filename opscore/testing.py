@@ -36,7 +36,7 @@ from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.images import Batch, NoiseImages
 from opscore.oracles import NO_TRUTH, has_oracle, load_accuracies
 from opscore.policies import EdgeScores, find_family, make_policy
-from opscore.proxies import MEANINGS, Meaning, Proxy, Score, get_proxy
+from opscore.proxies import MEANINGS, How, Meaning, Proxy, Score, get_proxy
 from opscore.proxies.score import OK
 from opscore.spaces import State, get_space
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
@@ -418,7 +418,7 @@ class _ProxyOnSpace:
             supernet = self.wide_supernet if wide else self.supernet
             batch = self.wide_batch if wide else self.batch
             with _nothing_changes(self._where(meaning), supernet, batch):
-                found = self.proxy.scores(supernet, self.states, batch, meaning=meaning)
+                found = self.proxy.scores(supernet, self.states, batch, How(meaning))
             self._known[meaning, dtype] = found
         return self._known[meaning, dtype]
 
@@ -448,7 +448,7 @@ class _ProxyOnSpace:
         where, scores = self._where(meaning), self.scores(meaning)
         asked = self.states if self.proxy.grouped else self.states[-1:]
         alone, again = (
-            self.proxy.scores(self.supernet, asked, self.batch, meaning=meaning) for _ in range(2)
+            self.proxy.scores(self.supernet, asked, self.batch, How(meaning)) for _ in range(2)
         )
         _promise(_values(again) == _values(alone), f"{where}: not the same number each time")
         _check_close(f"{where}: alone and together differ", alone, scores[-len(asked) :])
@@ -457,7 +457,7 @@ class _ProxyOnSpace:
         """The engine's numbers are the plain path's, in double precision."""
         fast = self.scores(meaning, torch.float64)
         plain = self.proxy.scores(
-            self.wide_supernet, self.states, self.wide_batch, meaning=meaning, fast=False
+            self.wide_supernet, self.states, self.wide_batch, How(meaning, fast=False)
         )
         what = f"{self._where(meaning)}: the fast and the plain path differ"
         _check_close(what, fast, plain, tolerance=1e-8)
@@ -482,7 +482,7 @@ class _ProxyOnSpace:
         return self.scores("faithful")[0].status == OK
 
     def _first(self, batch: Batch, proxy: Proxy | None = None, fast: bool = True) -> Any:
-        scores = (proxy or self.proxy).scores(self.supernet, self.states[:1], batch, fast=fast)
+        scores = (proxy or self.proxy).scores(self.supernet, self.states[:1], batch, How(fast=fast))
         return _values(scores)
 
     def check_labels(self) -> None:

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from opscore.engine import activation_kernels
 from opscore.images import Batch, NoiseImages
 from opscore.proxies.common import gradients
+from opscore.proxies.engines import NO_CHOICE
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors, is_relu
 from opscore.spaces import State, get_space
 from opscore.supernets import StateNetwork, Supernet, build_network, build_supernet
@@ -85,14 +87,22 @@ def network_of(state: State, size: str = "smoke") -> nn.Module:
     return as_trained(build_network(state, size, seed=2)).double()
 
 
-def weights_of(space: str) -> list[Tensor]:
-    """The weights of the operations in each of the states."""
-    return [supernet_of(space).weights(state) for state in states_of(space)]
+def weights_of(space: str) -> Tensor:
+    """The weights of the operations in each of the states, [states, edges, operations]."""
+    return torch.stack([supernet_of(space).weights(state) for state in states_of(space)])
 
 
 def plain_kernel(network: nn.Module, images: Tensor, faithful: bool) -> Tensor:
     """nwot's kernel, by hooks on a network's own modules."""
     return activation_kernel(network, images, hooked_by_the_authors if faithful else is_relu)
+
+
+def fast_kernel(network: nn.Module, images: Tensor, faithful: bool, **options: object) -> Tensor:
+    """The same of a network without a choice, by the engine."""
+    found = activation_kernels(network, NO_CHOICE, images, run_removed=faithful, **options)
+    assert found is not None
+    ((_, kernel),) = found
+    return kernel
 
 
 @cache

@@ -15,7 +15,7 @@ from opscore.engine import activation_kernels, kernels
 from opscore.experiments import OracleSettings
 from opscore.experiments.fitting import train_network
 from opscore.images import NoiseImages
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors
 from opscore.published.genotypes import genotypes
 from opscore.supernets import SUPERNETS, StateNetwork, build_supernet
@@ -61,7 +61,7 @@ def test_scores_are_those_of_the_cpu(space, proxy, supernets):
     expected = get_proxy(proxy).scores(here, some_states(here), batch)
     for fast in (True, False):
         moved = batch.to("cuda", torch.float64)
-        found = get_proxy(proxy).scores(there, some_states(there), moved, fast=fast)
+        found = get_proxy(proxy).scores(there, some_states(there), moved, How(fast=fast))
         for one, other in zip(found, expected, strict=True):
             assert one.value == pytest.approx(other.value, rel=1e-7, nan_ok=True), (fast, one)
 
@@ -72,7 +72,7 @@ def test_kernels_are_those_of_the_plain_path(space, states_bytes, supernets, mon
     monkeypatch.setitem(kernels.STATES_BYTES, "cuda", states_bytes)
     _, supernet = supernets(space)
     x = NoiseImages().minibatch(4, 0, "gpu").to("cuda", torch.float64).images
-    tables = [supernet.weights(state) for state in some_states(supernet)]
+    tables = torch.stack([supernet.weights(state) for state in some_states(supernet)])
     found = activation_kernels(supernet, tables, x, run_removed=True)
     assert found is not None
     for positions, kernel in found:

@@ -21,7 +21,7 @@ from opscore.engine import CannotTraceError, coverage
 from opscore.errors import UserError
 from opscore.images import Batch, NoiseImages
 from opscore.isolation import own_generators
-from opscore.proxies import get_proxy, list_proxies, operation_sensitivities
+from opscore.proxies import How, get_proxy, list_proxies, operation_sensitivities
 from opscore.proxies.architectures import nwot_of_architectures, synflow_of_architectures
 from opscore.proxies.first_order import DIFFERENTIABLE, value_and_slopes
 from opscore.spaces import SearchSpace
@@ -135,12 +135,12 @@ def entries():
         for fast in (True, False):
             yield (
                 f"{name} of states, {'fast' if fast else 'plain'}",
-                lambda net, p=proxy, f=fast: p.scores(net, states, BATCH, fast=f),
+                lambda net, p=proxy, f=fast: p.scores(net, states, BATCH, How(fast=f)),
                 TrappedSupernet,
             )
             yield (
                 f"{name} of a network, {'fast' if fast else 'plain'}",
-                lambda net, p=proxy, f=fast: p.score_network(net, BATCH, fast=f),
+                lambda net, p=proxy, f=fast: p.score_network(net, BATCH, How(fast=f)),
                 lambda: stand_alone(Trapped(4)),
             )
     weights = torch.full((2, 3), 1 / 3)
@@ -189,10 +189,12 @@ def test_a_score_of_a_network_that_draws_depends_on_weights_and_batch_alone(name
         found = [
             *proxy.scores(supernet, states, BATCH),
             *proxy.scores(supernet, states[::-1], BATCH)[::-1],
-            *proxy.scores(supernet, states, BATCH, fast=False),
+            *proxy.scores(supernet, states, BATCH, How(fast=False)),
             *(proxy.scores(supernet, [state], BATCH)[0] for state in states),
         ]
-        alone = [proxy.score_network(network, BATCH, fast=fast).value for fast in (True, False)]
+        alone = [
+            proxy.score_network(network, BATCH, How(fast=fast)).value for fast in (True, False)
+        ]
         return [score.value for score in found], alone
 
     (several, alone), again = numbers(), numbers()
@@ -339,7 +341,7 @@ def test_gradients_of_each_image_of_any_convolution(name, padding):
     if name == "ntk":
         values = torch.linalg.eigvalsh(rows.double() @ rows.double().T)
         by_hand = float(values[-1] / values[0])
-    found = get_proxy(name).score_network(network, BATCH, meaning="clean")
+    found = get_proxy(name).score_network(network, BATCH, How("clean"))
     assert found.value == pytest.approx(by_hand, rel=2e-3), found.status
 
 

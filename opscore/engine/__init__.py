@@ -4,7 +4,7 @@ from opscore.engine.coverage import Coverage, coverage
 from opscore.engine.flow import synaptic_flows
 from opscore.engine.forms import Forms
 from opscore.engine.gradient import shared_networks
-from opscore.engine.kernels import activation_kernels, network_kernel
+from opscore.engine.kernels import activation_kernels
 from opscore.engine.proof import Claim, Prove, doubt, proving, tell
 from opscore.engine.trace import CannotTraceError, read_once, reading, ships
 
@@ -17,7 +17,6 @@ __all__ = [
     "activation_kernels",
     "coverage",
     "doubt",
-    "network_kernel",
     "proving",
     "read_once",
     "reading",

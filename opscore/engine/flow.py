@@ -42,7 +42,7 @@ class NoRuleError(Exception):
 
 @torch.no_grad()
 def synaptic_flows(
-    supernet: Supernet, weights: Sequence[Tensor], image_shape: Sequence[int]
+    supernet: Supernet, weights: Tensor, image_shape: Sequence[int]
 ) -> list[float] | None:
     """synflow's sums of many weightings of a supernet.
 
@@ -52,7 +52,7 @@ def synaptic_flows(
 
     Args:
         supernet: left as it is.
-        weights: tables [edges, operations].
+        weights: [n, edges, operations].
         image_shape: [channels, height, width].
 
     None when the supernet cannot be read, or when the derivative does not go through one of its
@@ -62,7 +62,7 @@ def synaptic_flows(
     try:
         traced = trace(supernet, image_shape)
         networks = Networks(traced, modules, norms=False)
-        return _Flow(networks, weights[0].device if weights else None).of(weights, image_shape)
+        return _Flow(networks, weights.device).of(weights.tolist(), image_shape)
     except (CannotTraceError, NoRuleError):
         return None
 
@@ -70,17 +70,16 @@ def synaptic_flows(
 class _Flow:
     """Runs states one after the other, and keeps what two neighbours share."""
 
-    def __init__(self, networks: Networks, device: torch.device | None) -> None:
+    def __init__(self, networks: Networks, device: torch.device) -> None:
         self.networks = networks
         self.device = device
         self.steps = Steps(networks.builder.modules)
         self.layers = FlowLayers(networks.builder.modules, torch.float64)
 
-    def of(self, weights: Sequence[Tensor], image_shape: Sequence[int]) -> list[float]:
+    def of(self, tables: list[list[list[float]]], image_shape: Sequence[int]) -> list[float]:
         """The sum of each weighting."""
         pair = torch.zeros(2, *image_shape, dtype=torch.float64, device=self.device)
         pair[0] = 1
-        tables = [table.tolist() for table in weights]
         flows = [0.0] * len(tables)
         known: dict[Step, Tensor] = {}
         for place in sorted(range(len(tables)), key=lambda p: tables[p]):

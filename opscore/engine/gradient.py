@@ -26,7 +26,7 @@ from opscore.supernets.base import StateNetwork, Supernet
 
 def shared_networks(
     supernet: Supernet,
-    weights: Sequence[Tensor],
+    weights: Tensor,
     image_shape: Sequence[int],
     *,
     first_order: bool = False,
@@ -37,7 +37,7 @@ def shared_networks(
 
     Args:
         supernet: its own modules are used, in the mode that they are in.
-        weights: tables [edges, operations].
+        weights: [n, edges, operations].
         image_shape: [channels, height, width] of what the networks will be given.
         first_order: only first derivatives will be taken; this is faster in train mode.
 
@@ -45,7 +45,7 @@ def shared_networks(
     (:func:`opscore.engine.coverage` says why).
     """
     graphs = Graphs(supernet, first_order)
-    tables = [table.tolist() for table in weights]
+    tables = weights.tolist()
     distinct: dict[Value, list[int]] = {}
     try:
         for place in sorted(range(len(tables)), key=lambda p: tables[p]):

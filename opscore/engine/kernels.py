@@ -24,7 +24,6 @@ from opscore.engine.plan import Plan, Segment, plans
 from opscore.engine.rules import Call, Rows
 from opscore.engine.steps import Step, Steps, ordered
 from opscore.engine.trace import CannotTraceError, modules_of, trace
-from opscore.supernets.base import StateNetwork, Supernet
 from opscore.supernets.signs import SignKernel
 
 #: Bytes of one activation of the images that go through a segment together. On a CPU a piece and
@@ -50,54 +49,35 @@ def pieces_of(images: int) -> Iterator[None]:
 
 
 def activation_kernels(
-    supernet: Supernet,
-    weights: Sequence[Tensor],
+    network: nn.Module,
+    weights: Tensor,
     images: Tensor,
     *,
     run_removed: bool,
     dtype: torch.dtype | None = None,
 ) -> Iterator[tuple[list[int], Tensor]] | None:
-    """The distinct activation kernels of many weightings of a supernet, in eval mode.
+    """The distinct activation kernels of many weightings of a network, in eval mode.
 
     With ``run_removed`` it counts what the authors' hooks count: the inputs of all modules whose
     name contains 'ReLU', and those of removed operations where they run in this family.
 
     Args:
-        supernet: its running statistics are used, whatever its mode.
-        weights: tables [edges, operations].
+        network: a supernet, or a network without a choice; its running statistics are used,
+            whatever its mode.
+        weights: [n, edges, operations]; without a choice [1, 0, 0].
         images: [N, channels, height, width].
         run_removed: see above.
         dtype: precision of the forward pass; that of the images when None.
 
     Yields each kernel, float64 [N, N], with the positions in ``weights`` that it belongs to. None
-    when the supernet cannot be read (:func:`opscore.engine.coverage` says why).
+    when the network cannot be read (:func:`opscore.engine.coverage` says why).
     """
     try:
-        kernels = KernelPass(supernet, images, dtype or images.dtype)
-        found = kernels.distinct([table.tolist() for table in weights], run_removed)
+        kernels = KernelPass(network, images, dtype or images.dtype)
+        found = kernels.distinct(weights.tolist(), run_removed)
     except CannotTraceError:
         return None
     return kernels.run(found, run_removed)
-
-
-def network_kernel(
-    network: nn.Module, images: Tensor, *, wrappers: bool, dtype: torch.dtype | None = None
-) -> Tensor | None:
-    """The activation kernel of a network in eval mode, float64 [N, N]; None if it cannot be read.
-
-    With ``wrappers`` it counts the inputs of all modules whose name contains 'ReLU', else those of
-    rectifiers. images: [N, channels, height, width]; dtype: precision of the forward pass, else
-    theirs.
-    """
-    if isinstance(network, StateNetwork | Supernet):
-        return None
-    try:
-        kernels = KernelPass(network, images, dtype or images.dtype)
-        found = kernels.distinct([[]], wrappers)
-    except CannotTraceError:
-        return None
-    ((_, kernel),) = kernels.run(found, wrappers)
-    return kernel
 
 
 @dataclass

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, fx, nn
@@ -46,9 +46,11 @@ ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-3}
 #: Verdicts that are remembered, the latest ones.
 KEPT = 4096
 
+#: What a network is asked for, such as tables of weights.
+Asked = TypeVar("Asked")
 #: (network, what it is asked for, minibatch) -> values, NaN where there is none; None where there
 #: is no such way.
-Way = Callable[[Any, Sequence[Any], Batch], "list[float] | None"]
+Way = Callable[[Any, Asked, Batch], "list[float] | None"]
 
 _setting: ContextVar[Prove] = ContextVar("prove", default="first")
 _verdicts: OrderedDict[Hashable, str | None] = OrderedDict()
@@ -56,19 +58,17 @@ _told: set[str] = set()
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Generic[Asked]):
     """That two ways give the same numbers.
 
     Attributes:
         key: what the claim depends on beside network and minibatch.
         fast, plain: the two ways; each is given a copy of the network.
-        reads: whether the fast one reads the network.
     """
 
     key: Hashable
-    fast: Way
-    plain: Way
-    reads: bool = True
+    fast: Way[Asked]
+    plain: Way[Asked]
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def check_prove(when: str) -> Prove:
     return one_of("time of proof", when, PROOFS)
 
 
-def doubt(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Claim) -> str | None:
+def doubt(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:
     """Why the fast way is not to be taken; None where it has proved itself, or ships.
 
     asked: some of what the network will be asked for.
@@ -98,11 +98,6 @@ def doubt(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Claim) 
     if setting == "never" or ships(network):
         return None
     images = batch.images
-    if claim.reads:
-        try:
-            trace(network, images.shape[1:])
-        except CannotTraceError as error:
-            return f"cannot be read ({error})"
     key = (
         claim.key,
         images.shape[1:],
@@ -127,7 +122,7 @@ def tell(network: nn.Module, name: str, reason: str) -> None:
         note(message)
 
 
-def _compared(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Claim) -> str | None:
+def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:
     for few, dtype in _settings(batch):
         plain, fast = copy_network(network).to(dtype), copy_network(network).to(dtype)
         try:
@@ -143,12 +138,21 @@ def _compared(network: nn.Module, asked: Sequence[Any], batch: Batch, claim: Cla
             found = claim.fast(fast, asked, few)
     except Exception as error:
         return f"cannot be computed the fast way ({type(error).__name__}: {error})"
-    if found is None:
-        return None  # there is no fast way, and nothing to prove
+    if found is None:  # there is no fast way, and nothing to prove
+        return _unreadable(fast, few)
     for value, wanted in zip(found, right, strict=True):
         if not _agree(value, wanted, ROUNDING[dtype]):
             where = first_difference(fast, few)
             return f"gives {value:.6g} the fast way where its modules give {wanted:.6g}; {where}"
+    return None
+
+
+def _unreadable(network: nn.Module, batch: Batch) -> str | None:
+    """Why a network cannot be read; None where it can."""
+    try:
+        trace(network, batch.images.shape[1:])
+    except CannotTraceError as error:
+        return f"cannot be read ({error})"
     return None
 
 

@@ -18,7 +18,7 @@ from opscore.fingerprint import RESULTS, fingerprint
 from opscore.images import image_content
 from opscore.oracles import Oracle
 from opscore.policies import POLICIES, find_family
-from opscore.proxies import PROXIES, Proxy, proxies_in
+from opscore.proxies import MEANINGS, PROXIES, Proxy, proxies_in
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import network_version
 from opscore.supernets.profiles import profile_name
@@ -134,5 +134,6 @@ def proxy_code(proxy: Proxy) -> str | None:
     settings = (proxy.higher_is_better, proxy.mode, proxy.survivors)
     if proxy.version is not None:
         return fingerprint((proxy.version, settings))
-    engines = (proxy.engine, proxy.network_engine, tuple(sorted(proxy.engine_meanings)))
+    # Engines once said of which meanings they are; results keep the names that they had.
+    engines = (proxy.engine, proxy.network_engine, tuple(sorted(MEANINGS)))
     return fingerprint((settings, proxy.function, proxy.clean, engines))

@@ -28,7 +28,7 @@ from opscore.images import resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
 from opscore.policies import split_names
-from opscore.proxies import Meaning, Proxy, check_meaning, get_proxy, may_pass
+from opscore.proxies import How, Meaning, Proxy, check_meaning, get_proxy, may_pass
 from opscore.proxies.score import Score
 from opscore.rng import check_seed
 from opscore.runs.loop import complete
@@ -173,7 +173,7 @@ class ProxyValues(Run):
                         state, self.size, seed=self.seed, n_classes=images.n_classes
                     ).to(self.device)
                 for proxy in missing:
-                    score = proxy.score_network(network, batch, meaning=self.meaning)
+                    score = proxy.score_network(network, batch, How(self.meaning))
                     values[proxy.name].add(name, score)
         finally:
             for each in values.values():

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from opscore.errors import UserError, note
 from opscore.images import Batch
 from opscore.oracles import Oracle
-from opscore.proxies import Meaning, Memo, Precision, Score
+from opscore.proxies import How, Memo, Score
 from opscore.registry import Registry, look_up
 from opscore.spaces import SearchSpace, State
-from opscore.supernets import Supernet, Survivors
+from opscore.supernets import Supernet
 
 #: Scores by edge index: one for each remaining operation, in the order of ``state.remaining``.
 EdgeScores = dict[int, list[Score]]
@@ -36,18 +36,8 @@ class Context(Protocol):
         ...
 
     @property
-    def meaning(self) -> Meaning:
-        """'faithful' or 'clean'."""
-        ...
-
-    @property
-    def precision(self) -> Precision:
-        """'full' or 'bf16', of the proxies' fast path."""
-        ...
-
-    @property
-    def survivors(self) -> Survivors | None:
-        """What the operations weigh that are left on an edge; None is each proxy's own way."""
+    def how(self) -> How:
+        """How proxies compute their scores."""
         ...
 
     @property

@@ -18,7 +18,7 @@ from opscore.analysis.cells import average_ranks
 from opscore.errors import UserError, note, unknown
 from opscore.oracles import Oracle
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
-from opscore.proxies import Score, get_proxy
+from opscore.proxies import How, Score, get_proxy
 from opscore.spaces import SearchSpace, State
 
 
@@ -83,7 +83,7 @@ class OperationSize(Policy):
             self._context.supernet,
             states,
             self._context.batch,
-            meaning=self._context.meaning,
+            How(self._context.how.meaning),
             memo=self._context.memo,
         )
         seconds = (time.perf_counter() - start) / max(len(asked), 1)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,10 +45,10 @@ class TENASPolicy(Policy):
         asked = [(edge, op) for edge in state.open_edges for op in state.remaining(edge)]
         states = [state.perturb(edge, op) for edge, op in asked]
         context = self.context
-        how: Any = {"meaning": context.meaning, "survivors": context.survivors}
-        conditions = get_proxy("ntk").scores(context.supernet, states, context.batch, **how)
+        how = replace(context.how, precision="full")
+        conditions = get_proxy("ntk").scores(context.supernet, states, context.batch, how)
         regions = get_proxy("linear_regions").scores(
-            context.thin_supernet, states, context.patches, **how
+            context.thin_supernet, states, context.patches, how
         )
         sums = rank_sums([s.value for s in conditions], [s.value for s in regions])
         result: EdgeScores = {edge: [] for edge in state.open_edges}

@@ -58,7 +58,7 @@ class TrainedPolicy(Policy):
             supernet,
             self.context.validation,
             supernet.weights(state),
-            batch_statistics=self.context.meaning == "faithful",
+            batch_statistics=self.context.how.meaning == "faithful",
         )
 
 

@@ -17,15 +17,7 @@ from opscore.spaces import State
 
 def scores_of(proxy: Proxy, context: Context, states: Sequence[State]) -> list[Score]:
     """A proxy's score of each state, with all that the context says of how it is computed."""
-    return proxy.scores(
-        context.supernet,
-        states,
-        context.batch,
-        meaning=context.meaning,
-        precision=context.precision,
-        survivors=context.survivors,
-        memo=context.memo,
-    )
+    return proxy.scores(context.supernet, states, context.batch, context.how, memo=context.memo)
 
 
 class ZeroCostPolicy(Policy):

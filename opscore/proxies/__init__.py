@@ -24,20 +24,20 @@ from opscore.proxies import (
     zen_score,
     zico,
 )
-from opscore.proxies.base import (
+from opscore.proxies.base import PROXIES, Proxy, register_proxy, unregister_proxy
+from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
+from opscore.proxies.engines import ENGINES, Engine
+from opscore.proxies.how import (
+    FAITHFUL,
     MEANINGS,
     PRECISIONS,
-    PROXIES,
+    How,
     Meaning,
     Precision,
-    Proxy,
     check_meaning,
     check_precision,
     check_survivors,
-    register_proxy,
-    unregister_proxy,
 )
-from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score, may_pass
 from opscore.proxies.sensitivity import operation_sensitivities
@@ -73,10 +73,14 @@ def proxies_in(argument: str) -> tuple[Proxy, ...]:
 __all__ = [
     "ALIASES",
     "COMBINATIONS",
+    "ENGINES",
+    "FAITHFUL",
     "MEANINGS",
     "PRECISIONS",
     "PROXIES",
     "Combination",
+    "Engine",
+    "How",
     "Meaning",
     "Memo",
     "Precision",

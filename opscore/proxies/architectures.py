@@ -94,7 +94,7 @@ def synflow_of_architectures(
     supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]
 ) -> list[float]:
     """log S of each architecture; minus infinity where nothing flows."""
-    weights = [supernet.weights(state) for state in architectures]
+    weights = torch.stack([supernet.weights(state) for state in architectures])
     flows = synaptic_flows(copy_network(supernet), weights, shape)
     if flows is None:
         raise UserError(f"{type(supernet).__name__} cannot be scored as many networks at once")

@@ -7,62 +7,35 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from opscore import progress
-from opscore.engine import Claim, doubt, read_once, reading, shared_networks, tell
-from opscore.errors import UserError, one_of, unknown
+from opscore.engine import Claim, doubt, read_once, reading, tell
+from opscore.errors import UserError, one_of
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
 from opscore.proxies.common import seed_of
-from opscore.proxies.failures import attempt, reason_of, unfit
+from opscore.proxies.engines import ENGINES, NO_CHOICE, Engine, state_networks
+from opscore.proxies.failures import all_finite, attempt, number, reason_of, unfit
+from opscore.proxies.how import FAITHFUL, How, Meaning, Precision, check_survivors
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import OK, Score, may_pass
 from opscore.registry import Registry
 from opscore.spaces import State
-from opscore.supernets import SURVIVORS, StateNetwork, Supernet, Survivors
+from opscore.supernets import StateNetwork, Supernet, Survivors
 from opscore.supernets.copying import copy_network
 
 N = TypeVar("N", bound=nn.Module)
 
-#: 'faithful' does what made the published numbers; 'clean' does what the equations say.
-Meaning = Literal["faithful", "clean"]
-MEANINGS: tuple[Meaning, ...] = ("faithful", "clean")
-
-#: 'full' is the network's own; 'bf16' has the fast path's convolutions in bfloat16.
-Precision = Literal["full", "bf16"]
-#: Precisions, and the type of the forward pass in each; None is that of the images.
-PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.bfloat16}
-
 Mode = Literal["eval", "train"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
-#: What networks are asked for: states, tables of weights, or None for one that has no choice.
-Asked = TypeVar("Asked")
-#: (network, what is asked for, minibatch) -> scores; None where there is no such way.
-Way = Callable[[Any, Sequence[Asked], Batch], "list[Score] | None"]
-
 ProxyFunction = Callable[[nn.Module, Batch], float]
-#: (supernet, states, batch, meaning) -> values, or None where this supernet has no fast path. It
-#: weighs the survivors of an edge as the proxy itself does in this meaning.
-#: That of a proxy with more precisions than 'full' also takes ``dtype``, of :data:`PRECISIONS`.
-EngineFunction = Callable[..., "list[float] | None"]
-#: What states share for the sake of a function that allows it; see :class:`Proxy`.
-Sharing = Literal["shared", "gradient", "unaltered"]
-#: (network, batch, meaning) -> a value, or None where this network has no fast path; ``dtype`` as
-#: above.
-NetworkEngine = Callable[..., "float | None"]
-
-
-@dataclass(frozen=True)
-class Ways(Generic[Asked]):
-    """A fast and a plain way to the same scores."""
-
-    fast: Way[Asked]
-    plain: Callable[[Any, Sequence[Asked], Batch], list[Score]]
+#: Scores, each with the places of those that it is the score of.
+Placed = Iterable[tuple[Sequence[int], Score]]
 
 
 @dataclass(frozen=True)
@@ -79,18 +52,11 @@ class Proxy:
         clean: the function of the clean meaning, where that differs.
         survivors: what, in the faithful meaning, the operations weigh that are left on an edge
             which lost others (:data:`opscore.supernets.Survivors`); 'theta' in the clean one.
-        engine: a fast path over many states at once that gives the same numbers, if there is one;
-            'shared' for a function that looks at nothing but logits, convolution and linear
-            modules, and does not alter them, so that it may be given the same network computed
-            with less work, its weights shared by all states; 'gradient'
-            for one that besides takes one gradient of a forward pass, and looks at layers'
-            outputs by :func:`opscore.proxies.common.channel_effects` if at all; 'unaltered' for a
-            function that leaves the modules of the network as they were: all states share one
-            copy of them.
-        engine_meanings: the meanings in which it gives the same numbers.
-        network_engine: a fast path for one network with the weights and batch norms that it has,
-            such as a stand-alone one, that gives the same number; it may not alter the network.
-        precisions: what the engines can compute in, of :data:`PRECISIONS`.
+        engine: a fast path over many states at once that gives the same numbers, if there is one,
+            or the name of one (:mod:`opscore.proxies.engines`).
+        network_engine: the same for a network with the weights and batch norms that it has, such
+            as a stand-alone one; it is given one table of weights without edges.
+        precisions: what the engines can compute in, of :data:`opscore.proxies.PRECISIONS`.
         undefined: what it means when the value is infinite or NaN; failures say it.
         limits: on which networks it has no value, or always the same one; '' where there are none.
         grouped: whether states that are asked for together are ranked against each other.
@@ -108,18 +74,21 @@ class Proxy:
     needs: frozenset[str] = frozenset()
     clean: ProxyFunction | None = None
     survivors: Survivors = "theta"
-    engine: EngineFunction | Sharing | None = None
-    engine_meanings: frozenset[Meaning] = frozenset(MEANINGS)
-    network_engine: NetworkEngine | None = None
+    engine: Engine | str | None = None
+    network_engine: Engine | str | None = None
     precisions: frozenset[Precision] = frozenset({"full"})
     undefined: str = ""
     limits: str = ""
     version: str | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise unknown("mode", str(self.mode), MODES)
+        one_of("mode", str(self.mode), MODES)
         check_survivors(self.survivors)
+        for engine in (self.engine, self.network_engine):
+            if isinstance(engine, str):
+                one_of("engine", engine, ENGINES)
+        for field in ("needs", "precisions"):
+            object.__setattr__(self, field, frozenset(getattr(self, field)))
 
     def variant(self, **changes: Any) -> Proxy:
         """A proxy like this one with other fields, without the engines that no longer fit.
@@ -145,124 +114,182 @@ class Proxy:
             )
 
     @isolated()
-    def score_network(
-        self,
-        network: nn.Module,
-        batch: Batch,
-        *,
-        meaning: Meaning = "faithful",
-        fast: bool = True,
-        precision: Precision = "full",
-    ) -> Score:
+    def score_network(self, network: nn.Module, batch: Batch, how: How = FAITHFUL) -> Score:
         """The score of a network on a minibatch, with failures as a status.
 
         The network itself is neither run nor altered: all work is done on a copy, in the proxy's
-        mode. ``fast=False`` is the plain path. The score depends on the weights and the batch: what
-        draws from global random generators, such as dropout, draws from seeds that the batch's
-        images give, and the caller's generators stay as they are.
+        mode. The score depends on the weights and the batch: what draws from global random
+        generators, such as dropout, draws from seeds that the batch's images give, and the caller's
+        generators stay as they are.
 
         UserError for a precision that there is no fast path in, and for a network that cannot be
         copied or has no weights yet.
         """
-        self.require_precision(precision)
-        reason = unfit(network, batch)
-        if reason is not None:
-            return Score(math.nan, reason, 0.0)
-        if not fast or self.network_engine is None or isinstance(network, StateNetwork | Supernet):
-            if precision != "full":
-                raise UserError(f"'{self.name}' has no {precision} for this network")
-            return self._score_network(network, batch, meaning)
-        (score,) = self._either_way(
-            network,
-            (None,),
-            (None,),
-            batch,
-            lambda precision: Ways(
-                partial(self._by_network_engine, meaning=meaning, precision=precision),
-                lambda own, _, few: [self._score_network(own, few, meaning)],
-            ),
-            (f"meaning '{meaning}'",),
-            precision,
-        )
+        (score,) = self._scored(network, lambda: NO_CHOICE, batch, how)
         return score
 
-    def _score_network(self, network: nn.Module, batch: Batch, meaning: Meaning) -> Score:
-        """The score by the function itself, on a copy."""
-        own, seed = batch.own(), self._seed(batch)
-
-        def compute() -> float:
-            copied = self._own(network)
-            seed_generators(seed)
-            return self._function(meaning)(copied, own)
-
-        return attempt(self.name, compute, self.undefined)
-
-    def _by_network_engine(
+    @isolated()
+    def scores(
         self,
-        network: nn.Module,
-        _: Sequence[None],
+        supernet: Supernet,
+        states: Sequence[State],
         batch: Batch,
+        how: How = FAITHFUL,
         *,
-        meaning: Meaning,
-        precision: Precision,
-    ) -> list[Score] | None:
-        engine, start = self.network_engine, time.perf_counter()
-        assert engine is not None
-        seed_generators(self._seed(batch))
-        value = engine(network, batch.own(), meaning, **_dtype_option(precision))
-        return None if value is None else [Score.of(value, _since(start), self.undefined)]
-
-    def _either_way(
-        self,
-        network: nn.Module,
-        asked: Sequence[Asked],
-        some: Sequence[Asked],
-        batch: Batch,
-        ways: Callable[[Precision], Ways[Asked]],
-        key: tuple[str, ...],
-        precision: Precision = "full",
-        *,
-        reads: bool = True,
+        memo: Memo | None = None,
     ) -> list[Score]:
-        """Scores the fast way where that proves itself (:mod:`opscore.engine.proof`), else plainly.
+        """A score for each state of the supernet, in the order given.
 
-        Args:
-            network: left as it is; the fast way gets a copy, one for all that is asked for.
-            asked: what it is asked for.
-            some: what it is asked for in a proof.
-            batch: the minibatch.
-            ways: the two ways, in a precision.
-            key: what they depend on beside proxy, network, batch and precision.
-            precision: of the fast way.
-            reads: whether the fast way reads the network.
+        Equal states are scored once; where work is shared its time is split evenly. A score that
+        the memo knows is not computed again and costs nothing: its ``seconds`` are zero.
+
+        UserError for a precision that the fast path has not, for this proxy or this supernet.
         """
-        taken, proved = ways(precision), ways("full")
-        claim = Claim(
-            (self, precision, *key), _values(proved.fast), _values(proved.plain), reads=reads
-        )
-        own = self._own(network)
-        found: list[Score] | None = None
-        with read_once():
-            reason = doubt(own, some, batch, claim)
-            if reason is None:
-                try:
-                    found = taken.fast(own, asked, batch)
-                except Exception as error:  # an error of the user's code, the plain way raises too
-                    if may_pass(reason_of(error)):
-                        return [Score(math.nan, reason_of(error))] * len(asked)
-                    reason = f"cannot be computed the fast way ({reason_of(error)})"
-        if found is not None:
-            return found
-        if precision != "full":
-            why = "" if reason is None else f": it {reason}"
-            raise UserError(
-                f"{precision} is a precision of the fast path, which '{self.name}' does not "
-                f"take here (a {type(network).__name__}, {', '.join(key)}){why}"
+        self.require_precision(how.precision)
+        known: dict[State, Score] = {}
+        if memo is not None:
+            now = reading(supernet, batch.images.shape[1:])
+            known = memo.table(supernet, batch, self, how, now)
+        by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
+        missing = [state for state in dict.fromkeys(states) if state not in known]
+        if missing:
+            weigh = partial(self._weights, supernet, missing, how)
+            with progress.steps(len(missing), "states"):
+                found = self._scored(supernet, weigh, batch, how)
+            by_state.update(zip(missing, found, strict=True))
+            # A failure may be of the moment, such as memory that ran out.
+            known.update(
+                {state: by_state[state] for state in missing if by_state[state].status == OK}
             )
-        scores = taken.plain(network, asked, batch)
-        if reason is not None and any(score.status == OK for score in scores):
-            tell(network, self.name, reason)
+        return [by_state[state] for state in states]
+
+    @isolated()
+    def scores_under(
+        self, supernet: Supernet, weights: Sequence[Tensor], batch: Batch, how: How = FAITHFUL
+    ) -> list[Score]:
+        """A score for each table of operation weights [edges, operations]."""
+        if not len(weights):
+            return []
+        with progress.steps(len(weights), "states"):
+            return self._scored(supernet, lambda: torch.stack([*weights]), batch, how)
+
+    def _weights(self, supernet: Supernet, states: Sequence[State], how: How) -> Tensor:
+        """The tables of weights of states, [n, edges, operations]."""
+        survivors = how.survivors or self.weighs(how.meaning)
+        return torch.stack([supernet.weights(state, survivors=survivors) for state in states])
+
+    def _scored(
+        self, network: nn.Module, weigh: Callable[[], Tensor], batch: Batch, how: How
+    ) -> list[Score]:
+        """The scores of a network under each of one or more tables of weights.
+
+        weigh: the tables, [n, edges, operations]; asked for once the network is known to be fit.
+        """
+        self.require_precision(how.precision)
+        reason = unfit(network, batch)
+        weights = weigh()
+        if reason is None and not all_finite([weights]):
+            reason = "not finite: the weights of the operations"
+        if reason is not None:
+            return [Score(math.nan, reason, 0.0)] * len(weights)
+        found = self._fast(network, weights, batch, how)
+        if isinstance(found, list):
+            return found
+        if how.precision != "full":
+            why = "" if found is None else f": it {found}"
+            raise UserError(
+                f"{how.precision} is a precision of the fast path, which '{self.name}' does not "
+                f"take here (a {type(network).__name__}, meaning '{how.meaning}'){why}"
+            )
+        scores = _in_order(self._plainly(network, weights, batch, how), network, len(weights))
+        if found is not None and any(score.status == OK for score in scores):
+            tell(network, self.name, found)
         return scores
+
+    def _plainly(self, network: nn.Module, weights: Tensor, batch: Batch, how: How) -> Placed:
+        """The score of each by the function itself, on a copy of its own."""
+        own, seed = batch.own(), self._seed(batch)
+        every: Iterable[tuple[Sequence[int], nn.Module]] = [((0,), network)]
+        if isinstance(network, Supernet):
+            every = state_networks(network, weights, batch, how)
+        for positions, one in every:
+
+            def compute(one: nn.Module = one) -> float:
+                copied = self._own(one)
+                seed_generators(seed)
+                return self._function(how.meaning)(copied, own)
+
+            yield positions, attempt(self.name, compute, self.undefined)
+
+    def _fast(
+        self, network: nn.Module, weights: Tensor, batch: Batch, how: How
+    ) -> list[Score] | str | None:
+        """The scores by the proxy's engine, on a copy; None if there is none for this network.
+
+        Why not, in words, where the engine does not prove itself (:mod:`opscore.engine.proof`).
+        """
+        engine = self._engine_of(network)
+        if engine is None or not how.fast:
+            return None
+        own, full = self._own(network), replace(how, precision="full")
+        claim = Claim[Tensor](
+            (self, full),
+            lambda net, some, few: _values(self._by_engine(engine, net, some, few, full)),
+            lambda net, some, few: _values(self._plainly(net, some, few, full)),
+        )
+        with read_once():
+            reason = doubt(own, _some(network, weights), batch, claim)
+            if reason is not None:
+                return reason
+            start = time.perf_counter()
+            try:
+                placed = self._by_engine(engine, own, weights, batch, how)
+                if placed is None:
+                    return None
+                found = _in_order(placed, network, len(weights))
+            except Exception as error:  # an error of the user's code, the plain way raises too
+                reason = reason_of(error)
+                if may_pass(reason):
+                    return [Score(math.nan, reason)] * len(weights)
+                return f"cannot be computed the fast way ({reason})"
+        seconds = (time.perf_counter() - start) / len(weights)
+        return [replace(score, seconds=seconds) for score in found]
+
+    def _engine_of(self, network: nn.Module) -> Engine | None:
+        """The engine for a supernet, or for a network without a choice."""
+        if isinstance(network, Supernet):
+            engine = self.engine
+        else:
+            engine = None if isinstance(network, StateNetwork) else self.network_engine
+        return ENGINES[engine] if isinstance(engine, str) else engine
+
+    def _by_engine(
+        self, engine: Engine, network: nn.Module, weights: Tensor, batch: Batch, how: How
+    ) -> Placed | None:
+        """The score of each that differs; None where there is no such way for this network."""
+        own, seed = batch.own(), self._seed(batch)
+        seed_generators(seed)
+        found = engine(network, weights, own, how)
+        return None if found is None else self._taken(found, own, seed, how.meaning)
+
+    def _taken(
+        self,
+        found: Iterable[tuple[Sequence[int], float | nn.Module]],
+        batch: Batch,
+        seed: int,
+        meaning: Meaning,
+    ) -> Placed:
+        """Scores of what an engine gives: of a value that, of a network the function's."""
+        function = self._function(meaning)
+        for positions, one in found:
+            if isinstance(one, nn.Module):
+                one.training = self.mode == "train"
+                seed_generators(seed)
+                yield positions, attempt(self.name, partial(function, one, batch), self.undefined)
+                # A function that takes gradients of the images leaves none to the next one.
+                batch.images.requires_grad_(False).grad = None
+            else:
+                yield positions, Score.of(number(self.name, one), undefined=self.undefined)
 
     def _function(self, meaning: Meaning) -> ProxyFunction:
         return self.clean if meaning == "clean" and self.clean is not None else self.function
@@ -279,258 +306,29 @@ class Proxy:
         """Seed of what a function, or a forward pass in it, draws from global generators."""
         return seed_of(batch, "score", self.name)
 
-    @isolated()
-    def scores(
-        self,
-        supernet: Supernet,
-        states: Sequence[State],
-        batch: Batch,
-        *,
-        meaning: Meaning = "faithful",
-        fast: bool = True,
-        precision: Precision = "full",
-        survivors: Survivors | None = None,
-        memo: Memo | None = None,
-    ) -> list[Score]:
-        """A score for each state of the supernet, in the order given.
-
-        ``fast=False`` is the plain path: one forward of the supernet's modules for each state.
-        ``survivors``: what the operations weigh that are left on an edge which lost others; None is
-        the proxy's own way (:meth:`weighs`). An engine knows that one only.
-        Equal states are scored once; where work is shared its time is split evenly. A score that
-        the memo knows is not computed again and costs nothing: its ``seconds`` are zero.
-
-        UserError for a precision that the fast path has not, for this proxy or this supernet.
-        """
-        self.require_precision(precision)
-        known: dict[State, Score] = {}
-        if memo is not None:
-            now = reading(supernet, batch.images.shape[1:])
-            known = memo.table(supernet, batch, self, meaning, precision, survivors, fast, now)
-        by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
-        missing = [state for state in dict.fromkeys(states) if state not in known]
-        if missing:
-            with progress.steps(len(missing), "states"):
-                found = self._computed(
-                    supernet, missing, batch, meaning, fast, precision, survivors
-                )
-            by_state.update(zip(missing, found, strict=True))
-            # A failure may be of the moment, such as memory that ran out.
-            known.update(
-                {state: by_state[state] for state in missing if by_state[state].status == OK}
-            )
-        return [by_state[state] for state in states]
-
-    @isolated()
-    def scores_under(
-        self,
-        supernet: Supernet,
-        weights: Sequence[Tensor],
-        batch: Batch,
-        *,
-        meaning: Meaning = "faithful",
-        fast: bool = True,
-    ) -> list[Score]:
-        """A score for each table of operation weights [edges, operations], by the function itself.
-
-        Where the function allows it (:attr:`engine`), and unless ``fast=False``, it is given
-        networks that are computed with less work, and equal ones once.
-        """
-        reason = unfit(supernet, batch, weights)
-        if reason is not None:
-            return [Score(math.nan, reason, 0.0)] * len(weights)
-        shares = isinstance(self.engine, str) and meaning in self.engine_meanings
-        if not fast or not shares or not weights:
-            return self._plain_scores(supernet, weights, batch, meaning)
-        return self._either_way(
-            supernet,
-            weights,
-            (supernet.weights(supernet.space.initial_state()), min(weights, key=_present)),
-            batch,
-            lambda _: Ways(
-                partial(self._by_sharing, meaning=meaning),
-                partial(self._plain_scores, meaning=meaning),
-            ),
-            (f"meaning '{meaning}'", str(self.engine)),
-            reads=self.engine != "unaltered",
-        )
-
-    def _by_sharing(
-        self, supernet: Supernet, weights: Sequence[Tensor], batch: Batch, meaning: Meaning
-    ) -> list[Score] | None:
-        """Scores of networks that are computed with less work; None where they cannot be read."""
-        networks: Iterable[tuple[Sequence[int], nn.Module]] | None
-        if self.engine == "unaltered":
-            networks = (
-                ([place], StateNetwork(supernet, table, run_removed=meaning == "faithful"))
-                for place, table in enumerate(weights)
-            )
-        else:
-            networks = shared_networks(
-                supernet, weights, batch.images.shape[1:], first_order=self.engine == "gradient"
-            )
-        return None if networks is None else self._shared_scores(networks, batch, meaning)
-
-    def _plain_scores(
-        self, supernet: Supernet, weights: Sequence[Tensor], batch: Batch, meaning: Meaning
-    ) -> list[Score]:
-        """Scores by the function itself, one network after the other."""
-        found = []
-        for table in weights:
-            network = StateNetwork(supernet, table, run_removed=meaning == "faithful")
-            found.append(self._score_network(network, batch, meaning))
-            progress.advance()
-        return found
-
-    def _shared_scores(
-        self,
-        networks: Iterable[tuple[Sequence[int], nn.Module]],
-        batch: Batch,
-        meaning: Meaning,
-    ) -> list[Score]:
-        """Scores by position, from distinct networks with the positions of each."""
-        function, own, seed = self._function(meaning), batch.own(), self._seed(batch)
-        found: dict[int, Score] = {}
-        for positions, network in networks:
-            network.training = self.mode == "train"
-            seed_generators(seed)
-            score = attempt(self.name, partial(function, network, own), self.undefined)
-            # A function that takes gradients of the images leaves none to the next one.
-            own.images.requires_grad_(False).grad = None
-            share = replace(score, seconds=score.seconds / len(positions))
-            found |= dict.fromkeys(positions, share)
-            progress.advance(len(positions))
-        return [found[place] for place in range(len(found))]
-
-    def _computed(
-        self,
-        supernet: Supernet,
-        states: list[State],
-        batch: Batch,
-        meaning: Meaning,
-        fast: bool,
-        precision: Precision,
-        survivors: Survivors | None,
-    ) -> list[Score]:
-        own = self.weighs(meaning)
-        weighed = survivors or own
-        reason = unfit(supernet, batch)
-        if reason is not None:
-            return [Score(math.nan, reason, 0.0)] * len(states)
-        engine = callable(self.engine) and meaning in self.engine_meanings
-        if fast and engine and weighed == own:
-            return self._either_way(
-                supernet,
-                states,
-                (supernet.space.initial_state(), min(states, key=_present_in)),
-                batch,
-                lambda precision: Ways(
-                    partial(self._engine_scores, meaning=meaning, precision=precision),
-                    partial(self._plainly, meaning=meaning, survivors=weighed),
-                ),
-                (f"meaning '{meaning}'",),
-                precision,
-            )
-        if precision != "full":
-            raise UserError(
-                f"{precision} is a precision of the fast path, which '{self.name}' does not "
-                f"take here (a supernet of '{supernet.space.name}', meaning '{meaning}', "
-                f"survivors '{weighed}')"
-            )
-        return self._plainly(supernet, states, batch, meaning, weighed, fast=fast)
-
-    def _plainly(
-        self,
-        supernet: Supernet,
-        states: Sequence[State],
-        batch: Batch,
-        meaning: Meaning,
-        survivors: Survivors,
-        *,
-        fast: bool = False,
-    ) -> list[Score]:
-        """Scores by the function itself."""
-        weights = [supernet.weights(state, survivors=survivors) for state in states]
-        return self.scores_under(supernet, weights, batch, meaning=meaning, fast=fast)
-
-    def _engine_scores(
-        self,
-        supernet: Supernet,
-        states: Sequence[State],
-        batch: Batch,
-        *,
-        meaning: Meaning,
-        precision: Precision,
-    ) -> list[Score] | None:
-        """Those of an engine of the proxy's own; None where it has none for this supernet."""
-        assert callable(self.engine)
-        start = time.perf_counter()
-        seed_generators(self._seed(batch))
-        values = self.engine(supernet, states, batch.own(), meaning, **_dtype_option(precision))
-        if values is None:
-            return None
-        seconds = _since(start) / max(len(states), 1)
-        return [Score.of(value, seconds, self.undefined) for value in values]
-
 
 #: Fields that say what is computed, which an engine computes by another way.
 COMPUTATION = frozenset({"function", "clean", "mode", "needs", "survivors"})
-_NO_ENGINE = {
-    "engine": None,
-    "engine_meanings": frozenset(MEANINGS),
-    "network_engine": None,
-    "precisions": frozenset({"full"}),
-}
+_NO_ENGINE = {"engine": None, "network_engine": None, "precisions": ("full",)}
 
 #: Proxies by name; other packages add theirs through the entry-point group.
 PROXIES: Registry[Proxy] = Registry("proxy", entry_points="opscore.proxies")
 
 
-def register_proxy(  # noqa: PLR0913 - one for each thing that can be said of a proxy
-    name: str,
-    *,
-    higher_is_better: bool,
-    source: str,
-    mode: Mode = "eval",
-    needs: Sequence[str] = (),
-    clean: ProxyFunction | None = None,
-    survivors: Survivors = "theta",
-    engine: EngineFunction | Sharing | None = None,
-    engine_meanings: Sequence[Meaning] = MEANINGS,
-    network_engine: NetworkEngine | None = None,
-    precisions: Sequence[Precision] = ("full",),
-    undefined: str = "",
-    limits: str = "",
-    version: str | None = None,
-) -> Callable[[ProxyFunction], ProxyFunction]:
-    """Register a function (network, batch) -> number as a proxy; see :class:`Proxy`.
+def register_proxy(name: str, **fields: Any) -> Callable[[ProxyFunction], ProxyFunction]:
+    """Register a function (network, batch) -> number as a proxy.
 
     ::
 
         @register_proxy("l2_norm", higher_is_better=True, source="Abdelfattah et al. 2021")
         def l2_norm(network, batch):
             return sum(float(p.norm()) for p in network.parameters() if p.ndim > 1)
+
+    fields: those of :class:`Proxy`; ``higher_is_better`` and ``source`` have to be there.
     """
 
     def decorate(function: ProxyFunction) -> ProxyFunction:
-        proxy = Proxy(
-            name=name,
-            function=function,
-            higher_is_better=higher_is_better,
-            source=source,
-            mode=mode,
-            needs=frozenset(needs),
-            clean=clean,
-            survivors=survivors,
-            engine=engine,
-            engine_meanings=frozenset(engine_meanings),
-            network_engine=network_engine,
-            precisions=frozenset(precisions),
-            undefined=undefined,
-            limits=limits,
-            version=version,
-        )
-        PROXIES.add(name, proxy)
+        PROXIES.add(name, Proxy(name, function, **fields))
         return function
 
     return decorate
@@ -542,45 +340,27 @@ def unregister_proxy(name: str) -> None:
     PROXIES.remove(name)
 
 
-def check_meaning(meaning: str) -> Meaning:
-    """The meaning of this name; UserError when there is none."""
-    return one_of("meaning", meaning, MEANINGS)
+def _some(network: nn.Module, weights: Tensor) -> Tensor:
+    """What a proof asks for: the whole supernet, and what has the fewest operations."""
+    if not isinstance(network, Supernet):
+        return weights
+    whole = network.weights(network.space.initial_state())
+    return torch.stack([whole, weights[int((weights != 0).sum((1, 2)).argmin())]])
 
 
-def check_survivors(survivors: str) -> Survivors:
-    """The way to weigh survivors of this name; UserError when there is none."""
-    return one_of("weight of survivors", survivors, SURVIVORS)
+def _in_order(placed: Placed, network: nn.Module, count: int) -> list[Score]:
+    """So many scores by their places; of a supernet each is a step of the loop over states."""
+    found: dict[int, Score] = {}
+    for positions, score in placed:
+        found |= dict.fromkeys(positions, score)
+        if isinstance(network, Supernet):
+            progress.advance(len(positions))
+    return [found[place] for place in range(count)]
 
 
-def check_precision(precision: str) -> Precision:
-    """The precision of this name; UserError when there is none."""
-    return one_of("precision", precision, PRECISIONS)
-
-
-def _dtype_option(precision: Precision) -> dict[str, torch.dtype | None]:
-    """What an engine is told: nothing, or the type of its forward pass."""
-    return {} if precision == "full" else {"dtype": PRECISIONS[precision]}
-
-
-def _present(table: Tensor) -> int:
-    """How many operations have a weight."""
-    return int((table != 0).sum())
-
-
-def _present_in(state: State) -> int:
-    """How many operations remain."""
-    return sum(map(sum, state.mask))
-
-
-def _values(way: Way[Any]) -> Callable[[Any, Sequence[Any], Batch], list[float] | None]:
-    """A way that gives numbers; NaN where there is none."""
-
-    def values(network: Any, asked: Sequence[Any], batch: Batch) -> list[float] | None:
-        scores = way(network, asked, batch)
-        return None if scores is None else [score.value for score in scores]
-
-    return values
-
-
-def _since(start: float) -> float:
-    return time.perf_counter() - start
+def _values(placed: Placed | None) -> list[float] | None:
+    """Scores as numbers by their places, NaN where there is none."""
+    if placed is None:
+        return None
+    found = {place: score.value for positions, score in placed for place in positions}
+    return [found[place] for place in range(len(found))]

@@ -27,11 +27,12 @@ from torch import nn
 
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
-from opscore.proxies.base import PROXIES, Meaning, Precision, Proxy
+from opscore.proxies.base import PROXIES, Proxy
+from opscore.proxies.how import FAITHFUL, How, Precision
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score
 from opscore.spaces import State
-from opscore.supernets import Supernet, Survivors
+from opscore.supernets import Supernet
 
 Array = NDArray[np.float64]
 
@@ -59,11 +60,8 @@ class Combination(Proxy):
         supernet: Supernet,
         states: Sequence[State],
         batch: Batch,
+        how: How = FAITHFUL,
         *,
-        meaning: Meaning = "faithful",
-        fast: bool = True,
-        precision: Precision = "full",
-        survivors: Survivors | None = None,
         memo: Memo | None = None,
     ) -> list[Score]:
         """One score for each state, relative to the other states of this call.
@@ -71,20 +69,8 @@ class Combination(Proxy):
         A candidate that one of the proxies cannot score has no score, and the others are ranked
         without it. The memo keeps the scores of the parts, not the ranks.
         """
-        self.require_precision(precision)
-        found = [
-            proxy.scores(
-                supernet,
-                states,
-                batch,
-                meaning=meaning,
-                fast=fast,
-                precision=precision,
-                survivors=survivors,
-                memo=memo,
-            )
-            for proxy in self.proxies
-        ]
+        self.require_precision(how.precision)
+        found = [proxy.scores(supernet, states, batch, how, memo=memo) for proxy in self.proxies]
         signs = np.array([[1.0 if proxy.higher_is_better else -1.0] for proxy in self.proxies])
         strengths = signs * np.array([[score.value for score in row] for row in found])
         return self._scores(found, strengths)

@@ -83,7 +83,7 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
 
 
-def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> str | None:
+def unfit(network: nn.Module, batch: Batch) -> str | None:
     """Why a network has no scores on a minibatch: a value of either is not finite; None if all are.
 
     A NaN among them need not reach the number: where signs are counted it looks like any value
@@ -92,7 +92,6 @@ def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> s
     Args:
         network: its parameters and buffers count.
         batch: its images count.
-        weights: tables of operation weights.
 
     UserError for what is no network of layers that can be seen, and for one that has no values:
     lazy layers that saw no image yet, or a network on the device 'meta'.
@@ -103,8 +102,6 @@ def unfit(network: nn.Module, batch: Batch, weights: Iterable[Tensor] = ()) -> s
         raise UserError("a scripted network hides its layers; hand over the module it was made of")
     if not all_finite([batch.images]):
         return "not finite: the images"
-    if not all_finite(weights):
-        return "not finite: the weights of the operations"
     named = [*network.named_parameters(), *network.named_buffers()]
     for name, tensor in named:
         if is_lazy(tensor) or tensor.is_meta:

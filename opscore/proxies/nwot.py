@@ -18,18 +18,16 @@ What counts as an activation is where the two meanings differ (docs/faithful.md)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from opscore.engine import activation_kernels, network_kernel
+from opscore.engine import activation_kernels
 from opscore.images import Batch
-from opscore.progress import advance
-from opscore.proxies.base import Meaning, register_proxy
+from opscore.proxies.base import register_proxy
 from opscore.proxies.common import run
-from opscore.spaces import State
-from opscore.supernets import Supernet
+from opscore.proxies.how import How
 from opscore.supernets.counting import hooked
 
 #: Relative size of a pivot that gives cause to look at eigenvalues, and of an eigenvalue that
@@ -97,38 +95,15 @@ def clean_nwot(network: nn.Module, batch: Batch) -> float:
 
 
 def fast_nwot(
-    supernet: Supernet,
-    states: Sequence[State],
-    batch: Batch,
-    meaning: Meaning,
-    dtype: torch.dtype | None = None,
-) -> list[float] | None:
-    """S of many states from their shared kernels; None for a supernet that cannot be read.
-
-    dtype: precision of the forward pass. bfloat16 is faster and changes the scores slightly.
-    """
-    weights = [supernet.weights(state) for state in states]
+    network: nn.Module, weights: Tensor, batch: Batch, how: How
+) -> Iterator[tuple[Sequence[int], float]] | None:
+    """S from kernels that share their work; None for a network that cannot be read."""
     kernels = activation_kernels(
-        supernet, weights, batch.images, run_removed=meaning == "faithful", dtype=dtype
+        network, weights, batch.images, run_removed=how.meaning == "faithful", dtype=how.dtype
     )
     if kernels is None:
         return None
-    values = [math.nan] * len(states)
-    for positions, kernel in kernels:
-        value = log_determinant(kernel)
-        advance(len(positions))
-        for position in positions:
-            values[position] = value
-    return values
-
-
-def fast_network_nwot(
-    network: nn.Module, batch: Batch, meaning: Meaning, dtype: torch.dtype | None = None
-) -> float | None:
-    """S of a network computed with less work; None for one that cannot be read."""
-    wrappers = meaning == "faithful"
-    kernel = network_kernel(network, batch.images, wrappers=wrappers, dtype=dtype)
-    return None if kernel is None else log_determinant(kernel)
+    return ((positions, log_determinant(kernel)) for positions, kernel in kernels)
 
 
 @register_proxy(
@@ -137,7 +112,7 @@ def fast_network_nwot(
     source="Mellor et al. 2021, eq. 1-2",
     clean=clean_nwot,
     engine=fast_nwot,
-    network_engine=fast_network_nwot,
+    network_engine=fast_nwot,
     precisions=("full", "bf16"),
     undefined="two images have the same code, so that the kernel is singular",
 )

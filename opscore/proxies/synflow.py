@@ -16,28 +16,25 @@ do; clean scores leave the other weights as they are (docs/faithful.md).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from opscore.engine import synaptic_flows
 from opscore.images import Batch
-from opscore.proxies.base import Meaning, register_proxy
+from opscore.proxies.base import register_proxy
 from opscore.proxies.common import counted_weights, gradients, logits_of
-from opscore.spaces import State
-from opscore.supernets import Supernet, Survivors
+from opscore.proxies.how import How
+from opscore.supernets import Supernet
 
 
 def fast_synflow(
-    supernet: Supernet, states: Sequence[State], batch: Batch, meaning: Meaning
-) -> list[float] | None:
+    supernet: Supernet, weights: Tensor, batch: Batch, how: How
+) -> Iterable[tuple[Sequence[int], float]] | None:
     """log S of many states without a backward pass; None where the supernet does not allow it."""
-    # The same weights as on the plain path (see ``survivors`` below).
-    survivors: Survivors = "renormalized" if meaning == "faithful" else "theta"
-    weights = [supernet.weights(state, survivors=survivors) for state in states]
     flows = synaptic_flows(supernet, weights, batch.images.shape[1:])
-    return None if flows is None else [log_flow(flow) for flow in flows]
+    return None if flows is None else [((n,), log_flow(flow)) for n, flow in enumerate(flows)]
 
 
 def log_flow(total: float) -> float:

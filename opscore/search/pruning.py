@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.progress import reach, steps
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.linear_regions import count_regions
 from opscore.rng import torch_generator
 from opscore.runs.store import Pieces
@@ -153,7 +153,8 @@ class _Measure:
             self.n_images, context.seed, "search", "te-nas", number, draw
         ).to(context.settings.device, supernet.alphas.dtype)
         weights = [supernet.weights(state, survivors="renormalized") for state in states]
-        scores = get_proxy("ntk").scores_under(supernet, weights, batch, meaning=context.meaning)
+        how = How(context.how.meaning)
+        scores = get_proxy("ntk").scores_under(supernet, weights, batch, how)
         return [score.value if score.status == "ok" else math.inf for score in scores]
 
     def _regions(self, states: Sequence[State], number: int, draw: int) -> list[float]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from opscore.errors import UserError
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.architectures import can_be_read, nwot_of_architectures
 from opscore.rng import numpy_generator
 from opscore.runs.store import TIMES
@@ -112,7 +112,7 @@ class ArchitectureScorer:
             values = nwot_of_architectures(context.supernet, architectures, images)
         else:
             scores = self.proxy.scores(
-                context.supernet, architectures, context.batch, meaning=context.meaning
+                context.supernet, architectures, context.batch, How(context.how.meaning)
             )
             values = [score.value for score in scores]
         each = (time.perf_counter() - start) / max(len(architectures), 1)

@@ -114,9 +114,7 @@ def score_minibatches(
         drawn = network or candidate_network(context, architecture, number)
         batch = validation_batch(context, number)
         for part in parts_of(proxy):
-            score = part.score_network(
-                drawn, batch, meaning=context.meaning, precision=context.precision
-            )
+            score = part.score_network(drawn, batch, context.how)
             rows.append((number, part.name, score.value, score.status, score.seconds))
     return pd.DataFrame(rows, columns=list(VALUES)).astype(VALUES)
 

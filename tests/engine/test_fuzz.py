@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from opscore.errors import Note
 from opscore.images import NoiseImages
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.spaces import SearchSpace
 from opscore.supernets import Choice, Supernet, operation_rows
 
@@ -312,8 +312,8 @@ def test_a_random_network_has_one_score(seed: int) -> None:
         warnings.simplefilter("ignore", Note)
         for name in PROXIES:
             for meaning in ("faithful", "clean"):
-                fast = get_proxy(name).scores(supernet, STATES, batch, meaning=meaning)
-                plain = get_proxy(name).scores(supernet, STATES, batch, meaning=meaning, fast=False)
+                fast = get_proxy(name).scores(supernet, STATES, batch, How(meaning))
+                plain = get_proxy(name).scores(supernet, STATES, batch, How(meaning, fast=False))
                 for one, other in zip(fast, plain, strict=True):
                     assert (one.status == "ok") == (other.status == "ok"), (name, supernet.kinds)
                     same = math.isclose(one.value, other.value, rel_tol=1e-6, abs_tol=1e-9)

@@ -49,7 +49,7 @@ def noise(count: int, side: int = 16) -> Batch:
 
 
 def networks_of(
-    supernet: Supernet, weights: list[Tensor], batch: Batch, first_order: bool = True
+    supernet: Supernet, weights: Tensor, batch: Batch, first_order: bool = True
 ) -> list[StateNetwork]:
     """One network for each table, in their order."""
     found: list[StateNetwork | None] = [None] * len(weights)
@@ -73,7 +73,7 @@ def assert_equal(found: list[Tensor], expected: list[Tensor]) -> None:
 def test_gradients_equal_those_of_the_modules(table: list[list[float]], images: int) -> None:
     supernet, batch, weights = supernet_in_train_mode(), noise(images), torch.tensor(table).double()
     plain = weight_and_image_gradients(StateNetwork(supernet, weights).train(), batch)
-    (network,) = networks_of(supernet, [weights], batch)
+    (network,) = networks_of(supernet, weights[None], batch)
     assert_equal(weight_and_image_gradients(network, batch), plain)
 
 
@@ -112,7 +112,7 @@ def test_gradients_on_every_space(space: str, training: bool, first_order: bool)
 def test_images_of_another_shape_are_read_again() -> None:
     supernet = supernet_in_train_mode()
     weights = supernet.weights(NASBENCH201.initial_state())
-    (network,) = networks_of(supernet, [weights], noise(3))
+    (network,) = networks_of(supernet, weights[None], noise(3))
     other = noise(2, 8)
     plain = weight_and_image_gradients(StateNetwork(supernet, weights), other)
     assert_equal(weight_and_image_gradients(network, other), plain)
@@ -122,7 +122,7 @@ def test_images_of_another_shape_are_read_again() -> None:
 def test_nothing_old_is_known_of_other_weights_or_images(name: str) -> None:
     supernet, batch = supernet_in_train_mode(), noise(4)
     weights = supernet.weights(NASBENCH201.initial_state())
-    (network,) = networks_of(supernet, [weights], batch)
+    (network,) = networks_of(supernet, weights[None], batch)
     network(batch.images)
     with torch.no_grad():
         changed = batch.images if name == "images" else supernet.get_parameter(name)
@@ -135,7 +135,7 @@ def test_hooks_see_what_they_see_on_the_plain_path() -> None:
     supernet, batch = supernet_in_train_mode(), noise(5)
     weights = supernet.weights(NASBENCH201.initial_state().perturb(2, 2))
     plain = StateNetwork(copy.deepcopy(supernet), weights).train()
-    (network,) = networks_of(supernet, [weights], batch)
+    (network,) = networks_of(supernet, weights[None], batch)
     named = {layer: name for name, layer in network.named_modules()}
     found = {named[layer]: effect for layer, effect in channel_effects(network, batch)}
     named = {layer: name for name, layer in plain.named_modules()}
@@ -148,7 +148,7 @@ def test_hooks_see_what_they_see_on_the_plain_path() -> None:
 def test_arithmetic_can_be_counted() -> None:
     supernet, batch = supernet_in_train_mode(), noise(3)
     weights = supernet.weights(NASBENCH201.initial_state())
-    (network,) = networks_of(supernet, [weights], batch)
+    (network,) = networks_of(supernet, weights[None], batch)
     with FlopCounterMode(display=False) as counter:
         channel_effects(network, batch)
     assert counter.get_total_flops() > 0
@@ -157,7 +157,7 @@ def test_arithmetic_can_be_counted() -> None:
 def test_a_gradient_can_be_taken_twice() -> None:
     supernet, batch = supernet_in_train_mode(), noise(3)
     weights = supernet.weights(NASBENCH201.initial_state())
-    (network,) = networks_of(supernet, [weights], batch)
+    (network,) = networks_of(supernet, weights[None], batch)
     kernels = [layer.weight for layer in counted_layers(network)]
     value = loss(network, batch)
     first = torch.autograd.grad(value, kernels, retain_graph=True)
@@ -171,7 +171,7 @@ def test_second_derivatives_are_refused_where_only_first_were_promised(first_ord
 
     def slope(training: bool) -> Tensor:
         supernet.train(training)
-        (network,) = networks_of(supernet, [weights], batch, first_order)
+        (network,) = networks_of(supernet, weights[None], batch, first_order)
         kernels = [layer.weight for layer in counted_layers(network)]
         found = gradients(loss(network, batch), kernels, create_graph=True)
         return torch.stack([part.square().sum() for part in found]).sum()
@@ -188,7 +188,7 @@ def test_equal_networks_are_one() -> None:
     supernet, batch = supernet_in_train_mode(), noise(3)
     whole = NASBENCH201.initial_state()
     states = [whole, *(whole.perturb(e, o) for e in range(EDGES) for o in range(OPS))]
-    weights = [supernet.weights(state) for state in states]
+    weights = torch.stack([supernet.weights(state) for state in states])
     distinct = shared_networks(supernet, weights, batch.images.shape[1:])
     assert distinct is not None
     found = [positions for positions, _ in distinct]

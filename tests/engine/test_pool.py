@@ -12,7 +12,7 @@ from opscore.engine import pool as pools
 from opscore.engine.pool import AveragePool
 from opscore.engine.rules import Pool
 from opscore.images import NoiseImages
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.supernets import build_supernet
 
 
@@ -50,7 +50,7 @@ def test_scores_with_the_depthwise_pool_are_equal_too(
     batch = NoiseImages().minibatch(4, 0, "shared").to("cpu", torch.float64)
     state = supernet.space.initial_state()
     states = [state, state.perturb(0, 3), state.discretize(2, 4)]
-    plain = get_proxy(name).scores(supernet, states, batch, fast=False)
+    plain = get_proxy(name).scores(supernet, states, batch, How(fast=False))
     monkeypatch.setattr(gradient, "average_pool", depthwise_pool)
     fast = get_proxy(name).scores(supernet, states, batch)
     assert [s.value for s in fast] == pytest.approx([s.value for s in plain], rel=1e-9)

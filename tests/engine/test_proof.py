@@ -13,7 +13,7 @@ import opscore
 from opscore.engine import proof, proving, rules, ships
 from opscore.errors import UserError, keeping_notes
 from opscore.images import Batch, NoiseImages
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.spaces import SPACES, SearchSpace
 from opscore.supernets import (
     SUPERNETS,
@@ -74,7 +74,7 @@ STATES = [A0.perturb(0, op) for op in range(3)]
 
 
 def values(proxy: str, network: Supernet, **how: object) -> list[float]:
-    return [score.value for score in get_proxy(proxy).scores(network, STATES, batch(), **how)]
+    return [score.value for score in get_proxy(proxy).scores(network, STATES, batch(), How(**how))]
 
 
 @pytest.mark.parametrize("proxy", ["snip", "synflow", "jacob_cov"])
@@ -171,4 +171,4 @@ def test_a_network_of_its_own_is_proved_as_well() -> None:
     network, nwot = Alone(), get_proxy("nwot")
     with pytest.warns(opscore.errors.Note, match="first at 'tanh'"):
         score = nwot.score_network(network, batch())
-    assert score.value == nwot.score_network(network, batch(), fast=False).value
+    assert score.value == nwot.score_network(network, batch(), How(fast=False)).value

@@ -10,6 +10,7 @@ from _pytest.mark import ParameterSet
 from cases import (
     architectures_of,
     batch_of,
+    fast_kernel,
     network_of,
     new_supernet,
     plain_kernel,
@@ -18,8 +19,9 @@ from cases import (
     weights_of,
 )
 
-from opscore.engine import Forms, activation_kernels, coverage, kernels, network_kernel
-from opscore.proxies import MEANINGS, get_proxy
+from opscore.engine import Forms, activation_kernels, coverage, kernels, synaptic_flows
+from opscore.proxies import MEANINGS, How, get_proxy
+from opscore.proxies.synflow import log_flow
 from opscore.spaces import State
 from opscore.supernets import SUPERNETS, StateNetwork, build_supernet
 
@@ -91,20 +93,24 @@ def test_stand_alone_networks_have_the_plain_kernel(space: str, wrappers: bool) 
     x = batch_of(4).images
     for state in architectures_of(space, 3):
         network = network_of(state)
-        found = network_kernel(network, x, wrappers=wrappers)
-        assert found is not None
-        assert torch.equal(found, plain_kernel(network, x, wrappers))
+        fast = fast_kernel(network, x, wrappers)
+        assert torch.equal(fast, plain_kernel(network, x, wrappers))
 
 
 @pytest.mark.parametrize(("space", "meaning"), [*with_spaces(MEANINGS)])
 def test_synflow_is_that_of_the_plain_path(space: str, meaning: str) -> None:
     supernet, batch, proxy = supernet_of(space), batch_of(1), get_proxy("synflow")
     states = states_of(space)[:: 3 if space in LARGE else 1]  # the plain path is slow there
-    found = proxy.engine(supernet, states, batch, meaning)  # type: ignore[operator, arg-type]
-    plain = proxy.scores(supernet, states, batch, meaning=meaning, fast=False)  # type: ignore[arg-type]
+    survivors = proxy.weighs(meaning)  # type: ignore[arg-type]
+    weights = torch.stack([supernet.weights(state, survivors=survivors) for state in states])
+    flows = synaptic_flows(supernet, weights, batch.images.shape[1:])
+    plain = proxy.scores(supernet, states, batch, How(meaning, fast=False))  # type: ignore[arg-type]
     if space == "s4":  # what its noise does is not in the rules of a flow: it runs as it is
-        assert found is None
-        found = [s.value for s in proxy.scores(supernet, states, batch, meaning=meaning)]  # type: ignore[arg-type]
+        assert flows is None
+        found = [s.value for s in proxy.scores(supernet, states, batch, How(meaning))]  # type: ignore[arg-type]
+    else:
+        assert flows is not None
+        found = [log_flow(flow) for flow in flows]
     for value, score in zip(found, plain, strict=True):
         if score.status == "ok":
             assert value == pytest.approx(score.value, rel=1e-12)

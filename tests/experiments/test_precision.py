@@ -10,7 +10,7 @@ from opscore.experiments import ScoringContext, ScoringSettings, progressive_uni
 from opscore.paper.toy_model.result import toy_model
 from opscore.paper.toy_model.scores import toy_units
 from opscore.policies import make_policy
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.spaces import NASBENCH201
 
 SMALL = {"size": "smoke", "batch_size": 16, "images": "digits", "device": "cpu"}
@@ -33,7 +33,7 @@ def test_the_setting_reaches_the_engine(policy: str) -> None:
         precision: [
             s.value
             for s in get_proxy("nwot").scores(
-                context.supernet, states, context.batch, precision=precision
+                context.supernet, states, context.batch, How(precision=precision)
             )
         ]
         for precision in ("full", "bf16")

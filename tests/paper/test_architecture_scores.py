@@ -22,7 +22,7 @@ from hearing import stopped_at
 from opscore.data import records
 from opscore.errors import UserError
 from opscore.images import load_images
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
 from opscore.proxies.nwot import activation_kernel, is_relu, log_determinant
 from opscore.search import score_record
@@ -140,7 +140,7 @@ def test_nwot_counts_the_rectifiers_that_gradients_reach(supernet, batch, sample
 
 def test_synflow_is_the_proxys_with_and_without_dead_parts(supernet, batch, sample):
     values = synflow_of_architectures(supernet, sample, batch.images.shape[1:])
-    plain = get_proxy("synflow").scores(supernet, sample, batch, meaning="clean", fast=False)
+    plain = get_proxy("synflow").scores(supernet, sample, batch, How("clean", fast=False))
     for value, score in zip(values, plain, strict=True):
         if score.status == "ok":
             assert value == pytest.approx(score.value, rel=1e-9)

@@ -22,7 +22,7 @@ from opscore.paper.toy_model.scores import (
     score_chain,
     summarize_toy,
 )
-from opscore.proxies import Meaning, get_proxy
+from opscore.proxies import How, Meaning, get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.published import toy_model as published_toy_model
 from opscore.supernets.chain import OPERATIONS, ChainSupernet, build_chain, chain_space
@@ -46,7 +46,7 @@ def test_the_recursion_gives_what_each_architecture_scores_on_its_own(
     assert list(found) == list(itertools.product(range(4), repeat=3))
     chosen = [(0, 1, 2), (2, 2, 2), (3, 0, 1), (0, 0, 0), (1, 3, 2)]
     states = [chain.space.architecture(choices) for choices in chosen]
-    plain = get_proxy("nwot").scores(chain, states, batch, meaning=meaning)
+    plain = get_proxy("nwot").scores(chain, states, batch, How(meaning))
     for choices, score in zip(chosen, plain, strict=True):
         assert score.status == "ok"
         assert log_determinant(getattr(found[choices], meaning)) == pytest.approx(score.value)

@@ -13,7 +13,7 @@ from opscore.errors import UserError
 from opscore.images import load_images
 from opscore.oracles import Oracle
 from opscore.policies import find_family, list_policies, make_policy, split_names
-from opscore.proxies import PROXIES, Memo, Score, register_proxy
+from opscore.proxies import FAITHFUL, PROXIES, How, Memo, Score, register_proxy
 from opscore.spaces import NASBENCH201
 from opscore.supernets import build_supernet
 
@@ -23,9 +23,7 @@ INITIAL = NASBENCH201.initial_state()
 @dataclass(frozen=True)
 class SmallContext:
     seed: int = 0
-    meaning: str = "faithful"
-    precision: str = "full"
-    survivors: str | None = None
+    how: How = FAITHFUL
     memo: Memo = field(default_factory=Memo)
     space: object = NASBENCH201
     accuracies: np.ndarray = field(
@@ -83,8 +81,8 @@ def test_scores_do_not_depend_on_the_order_in_which_they_are_asked(name):
 
 @pytest.mark.parametrize("meaning", ["faithful", "clean"])
 def test_removing_none_leaves_nwot_unchanged(meaning):
-    context = SmallContext(meaning=meaning)
-    whole = PROXIES["nwot"].scores(context.supernet, [INITIAL], context.batch, meaning=meaning)
+    context = SmallContext(how=How(meaning))
+    whole = PROXIES["nwot"].scores(context.supernet, [INITIAL], context.batch, How(meaning))
     column = [
         row[0].value
         for row in make_policy("zc-pt(nwot)", context).scores(INITIAL, range(6)).values()
@@ -197,9 +195,9 @@ def test_what_is_left_of_two_operations_weighs_what_it_did():
     table[edge, 1] = 0
     batch = load_images("digits").minibatch(8, 0, "test")
     proxy = PROXIES["nwot"]
-    (by_hand,) = proxy.scores_under(supernet, [table], batch, fast=False)
+    (by_hand,) = proxy.scores_under(supernet, [table], batch, How(fast=False))
     (discretized,) = proxy.scores(supernet, [start.discretize(edge, 0)], batch)
     for fast in (True, False):
-        (found,) = proxy.scores(supernet, [state], batch, fast=fast)
+        (found,) = proxy.scores(supernet, [state], batch, How(fast=fast))
         assert found.value == pytest.approx(by_hand.value, rel=1e-6)
         assert found.value != discretized.value

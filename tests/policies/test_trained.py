@@ -11,6 +11,7 @@ from opscore.experiments import ScoringContext, ScoringSettings, Unit
 from opscore.experiments.trained import checkpoint_path, trained_supernet
 from opscore.images import Batch, load_images
 from opscore.policies import find_family, list_policies, make_policy
+from opscore.proxies import FAITHFUL, How
 from opscore.spaces import NASBENCH201
 from opscore.supernets import Supernet, build_supernet
 from opscore.supernets.epochs import read_checkpoint
@@ -35,7 +36,7 @@ class GivenContext:
 
     trained_supernet: Supernet
     validation: Batch
-    meaning: str = "faithful"
+    how: How = FAITHFUL
     seed: int = 0
     trained: list[object] = field(default_factory=list)
 
@@ -89,7 +90,7 @@ def test_darts_is_the_softmax_of_given_alphas(context):
 
 @pytest.mark.parametrize("meaning", ["faithful", "clean"])
 def test_darts_pt_is_a_masked_accuracy_that_is_not_renormalised(context, meaning):
-    context.meaning = meaning
+    context.how = How(meaning)
     supernet, batch = context.trained_supernet, context.validation
     found = values(make_policy("darts-pt", context).scores(INITIAL, [3]))[3]
     expected = []

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from opscore.images import Batch
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.common import draw_of, normal_like
 from opscore.proxies.jacob_cov import eigenvalue_score
 from opscore.proxies.linear_regions import count_regions, thin_crops
@@ -44,7 +44,7 @@ def batch(images, labels=None):
 
 
 def value(proxy, network, images, meaning="faithful"):
-    score = get_proxy(proxy).score_network(network, images, meaning=meaning)
+    score = get_proxy(proxy).score_network(network, images, How(meaning))
     assert score.status == "ok"
     return score.value
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from opscore.engine import activation_kernels, kernels
 from opscore.errors import UserError
 from opscore.images import Batch
-from opscore.proxies import MEANINGS, PROXIES, get_proxy, list_proxies, register_proxy
+from opscore.proxies import MEANINGS, PROXIES, How, get_proxy, list_proxies, register_proxy
 from opscore.spaces import NASBENCH201, State
 from opscore.supernets import StateNetwork, build_supernet, load_batch, load_checkpoint
 
@@ -63,7 +63,7 @@ def plain_kernel(supernet, table, x, run_removed):
 @example(asked=[NASBENCH201.architecture(["nor_conv_1x1"] * EDGES), A0], seed=1)
 def test_kernels_of_random_states_are_equal_in_double_precision(run_removed, asked, seed):
     supernet, x = trained("smoke", seed), images(5, side=16).images
-    tables = [supernet.weights(state) for state in asked]
+    tables = torch.stack([supernet.weights(state) for state in asked])
     for table, fast in zip(tables, fast_kernels(supernet, tables, x, run_removed), strict=True):
         assert torch.equal(fast, plain_kernel(supernet, table, x, run_removed))
 
@@ -77,7 +77,7 @@ def test_kernels_in_single_precision_differ_by_a_few_signs_at_most(monkeypatch, 
     supernet = trained(size, dtype=torch.float32)
     x = images(17, torch.float32).images
     asked = [A0, A0.perturb(0, 3), A0.discretize(2, 4).perturb(5, 1)]
-    tables = [supernet.weights(state) for state in asked]
+    tables = torch.stack([supernet.weights(state) for state in asked])
     for table, fast in zip(tables, fast_kernels(supernet, tables, x, run_removed), strict=True):
         plain = plain_kernel(supernet, table, x, run_removed)
         assert torch.equal(fast.diagonal(), plain.diagonal())
@@ -100,7 +100,7 @@ def test_states_that_go_together_have_the_kernels_that_they_have_alone(
         NASBENCH201.architecture(["skip_connect", "none", "nor_conv_1x1"] * 2),
         NASBENCH201.architecture([3, 2, 4, 1, 0, 2]),
     ]
-    tables = [supernet.weights(state) for state in asked]
+    tables = torch.stack([supernet.weights(state) for state in asked])
     alone = fast_kernels(supernet, tables, x, run_removed)
     together: list[int] = []
     side_by_side = kernels.KernelPass._side_by_side
@@ -124,7 +124,7 @@ def test_neighbours_that_go_together_share_no_nodes_of_others(monkeypatch):
     supernet, x = trained("smoke"), images(4, side=16).images
     # The second pair agrees with the first on the leading edges of one state only.
     asked = [A0, A0.perturb(5, 1), A0.perturb(5, 2), A0.perturb(0, 2)]
-    tables = [supernet.weights(state) for state in asked]
+    tables = torch.stack([supernet.weights(state) for state in asked])
     alone = fast_kernels(supernet, tables, x, True)
     monkeypatch.setitem(kernels.STATES_BYTES, "cpu", 2 * 4 * 4 * 16 * 16 * 8)
     for one, other in zip(fast_kernels(supernet, tables, x, True), alone, strict=True):
@@ -135,13 +135,13 @@ def test_mixed_weights_of_any_value():
     supernet, x = trained("smoke"), images(4, side=16).images
     table = torch.rand(EDGES, OPS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     table[1, 2], table[4] = 0, 0
-    (fast,) = fast_kernels(supernet, [table], x, True)
+    (fast,) = fast_kernels(supernet, table[None], x, True)
     assert torch.equal(fast, plain_kernel(supernet, table, x, True))
 
 
 def test_equal_networks_are_computed_once():
     supernet, x = trained("smoke"), images(4, side=16).images
-    tables = [supernet.weights(state) for state in [A0, *PERTURBATIONS]]
+    tables = torch.stack([supernet.weights(state) for state in [A0, *PERTURBATIONS]])
     found = list(activation_kernels(supernet, tables, x, run_removed=True))
     # Removing 'none' changes nothing: 24 perturbations are left, and the network itself.
     assert len(found) == 25
@@ -154,7 +154,7 @@ def test_equal_networks_are_computed_once():
 def test_synflow_of_random_states(state, meaning):
     supernet, batch = trained("smoke", dtype=torch.float32), images(1, torch.float32, side=16)
     fast, plain = (
-        get_proxy("synflow").scores(supernet, [state], batch, meaning=meaning, fast=way)[0]
+        get_proxy("synflow").scores(supernet, [state], batch, How(meaning, fast=way))[0]
         for way in (True, False)
     )
     assert fast.status == plain.status
@@ -191,7 +191,7 @@ def test_bfloat16_is_close_and_not_the_same(meaning):
         [
             score.value
             for score in get_proxy("nwot").scores(
-                supernet, PERTURBATIONS, batch, meaning=meaning, precision=precision
+                supernet, PERTURBATIONS, batch, How(meaning, precision=precision)
             )
         ]
         for precision in ("full", "bf16")
@@ -207,7 +207,7 @@ def test_a_precision_without_a_path_names_the_proxies_that_have_one():
         "test_rough",
         higher_is_better=True,
         source="this test",
-        engine=lambda supernet, states, batch, meaning, dtype=None: [float(dtype.itemsize)],
+        engine=lambda network, weights, batch, how: [((0,), how.dtype.itemsize)],
         precisions=("full", "bf16"),
     )
     def rough(network, batch):
@@ -215,12 +215,15 @@ def test_a_precision_without_a_path_names_the_proxies_that_have_one():
 
     try:
         with pytest.raises(UserError, match=r"'snip' has no fast path in bf16.*: nwot, test_rough"):
-            get_proxy("snip").scores(supernet, [A0], batch, precision="bf16")
+            get_proxy("snip").scores(supernet, [A0], batch, How(precision="bf16"))
         with pytest.raises(UserError, match="no fast path in bf16"):
-            get_proxy("vote(nwot,snip)").scores(supernet, [A0], batch, precision="bf16")
-        assert get_proxy("test_rough").scores(supernet, [A0], batch, precision="bf16")[0].value == 2
+            get_proxy("vote(nwot,snip)").scores(supernet, [A0], batch, How(precision="bf16"))
+        assert (
+            get_proxy("test_rough").scores(supernet, [A0], batch, How(precision="bf16"))[0].value
+            == 2
+        )
         both = get_proxy("vote(nwot,test_rough)")
-        assert both.scores(supernet, [A0], batch, precision="bf16")[0].status == "ok"
+        assert both.scores(supernet, [A0], batch, How(precision="bf16"))[0].status == "ok"
     finally:
         PROXIES.remove("test_rough")
 
@@ -229,10 +232,10 @@ def test_a_precision_is_refused_where_the_fast_path_is_not_taken(monkeypatch):
     supernet, batch = build_supernet(size="smoke"), images(4, torch.float32)
     nwot = get_proxy("nwot")
     with pytest.raises(UserError, match="bf16 is a precision of the fast path"):
-        nwot.scores(supernet, [A0], batch, precision="bf16", fast=False)
+        nwot.scores(supernet, [A0], batch, How(fast=False, precision="bf16"))
     monkeypatch.setattr("opscore.proxies.nwot.activation_kernels", lambda *_, **__: None)
     with pytest.raises(UserError, match="a NASBench201Supernet, meaning 'faithful'"):
-        nwot.scores(supernet, [A0], batch, precision="bf16")
+        nwot.scores(supernet, [A0], batch, How(precision="bf16"))
 
 
 MEMORY = """

@@ -10,7 +10,7 @@ import torch
 
 from opscore.errors import Note, UserError
 from opscore.images import Batch, NoiseImages
-from opscore.proxies import PROXIES, get_proxy, list_proxies, register_proxy, unregister_proxy
+from opscore.proxies import PROXIES, How, get_proxy, list_proxies, register_proxy, unregister_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.spaces import NASBENCH201
 from opscore.supernets import build_network, build_supernet
@@ -95,16 +95,16 @@ def test_what_is_not_finite_has_no_score(name, fast, batch):
     broken = Batch(images, batch.labels, "")
     network = build_network(ARCHITECTURE, "smoke")
     for score in (
-        *proxy.scores(supernet, [A_0, A_0.perturb(0, 1)], broken, fast=fast),
-        proxy.score_network(network, broken, fast=fast),
+        *proxy.scores(supernet, [A_0, A_0.perturb(0, 1)], broken, How(fast=fast)),
+        proxy.score_network(network, broken, How(fast=fast)),
     ):
         assert math.isnan(score.value)
         assert score.status == "not finite: the images"
     supernet.alphas.fill_(math.nan)
     next(network.parameters()).data.fill_(math.inf)
     for score in (
-        *proxy.scores(supernet, [A_0], batch, fast=fast),
-        proxy.score_network(network, batch, fast=fast),
+        *proxy.scores(supernet, [A_0], batch, How(fast=fast)),
+        proxy.score_network(network, batch, How(fast=fast)),
     ):
         assert math.isnan(score.value)
         assert score.status.startswith("not finite: ")
@@ -118,7 +118,7 @@ def test_equal_images_have_a_singular_kernel_in_any_order(fast, meaning, batch):
     supernet = build_supernet(size="smoke")
     for order in ([0, 1, 2, 3, 4, 5, 6, 7], [3, 1, 4, 0, 5, 7, 2, 6]):
         same = Batch(images[order], batch.labels, "")
-        (score,) = get_proxy("nwot").scores(supernet, [A_0], same, meaning=meaning, fast=fast)
+        (score,) = get_proxy("nwot").scores(supernet, [A_0], same, How(meaning, fast=fast))
         assert "two images have the same code" in score.status
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from opscore.images import load_images
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.ntk import (
     condition_number,
     coupled_kernel,
@@ -119,5 +119,5 @@ def test_a_singular_kernel_is_a_failure_with_its_reason():
     twice = type(batch)(batch.images[[0, 1, 0]], batch.labels[[0, 1, 0]], "a pair of twins")
     for meaning in ("faithful", "clean"):
         network = networks(torch.float32)["network"]
-        score = get_proxy("ntk").score_network(network, twice, meaning=meaning)
+        score = get_proxy("ntk").score_network(network, twice, How(meaning))
         assert score.status.startswith("ArithmeticError: singular kernel")

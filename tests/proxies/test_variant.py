@@ -8,7 +8,7 @@ import torch
 from opscore.errors import UserError
 from opscore.images import NoiseImages
 from opscore.paper.proxy_values import compared_proxy
-from opscore.proxies import PROXIES, get_proxy, list_proxies, register_proxy
+from opscore.proxies import PROXIES, How, get_proxy, list_proxies, register_proxy
 from opscore.proxies.nwot import activation_kernel, clean_nwot, is_relu
 from opscore.spaces import NASBENCH201
 from opscore.supernets import SURVIVORS, StateNetwork, build_network, build_supernet
@@ -49,7 +49,7 @@ def test_nwot_in_train_mode_scores_train_mode(batch):
     found = compared_proxy("nwot (train mode)").score_network(network, batch)
     kernel = activation_kernel(network.train(), batch.images, is_relu)
     assert found.value == pytest.approx(float(torch.linalg.slogdet(kernel).logabsdet))
-    eval_mode = get_proxy("nwot").score_network(network, batch, meaning="clean")
+    eval_mode = get_proxy("nwot").score_network(network, batch, How("clean"))
     assert abs(found.value - eval_mode.value) > 0.01
 
 
@@ -67,9 +67,7 @@ def test_survivors_weigh_what_is_asked_for(name, meaning, batch):
     proxy = get_proxy(name)
     supernet = build_supernet(size="smoke", seed=2)
     found = {
-        how: [
-            s.value for s in proxy.scores(supernet, STATES, batch, meaning=meaning, survivors=how)
-        ]
+        how: [s.value for s in proxy.scores(supernet, STATES, batch, How(meaning, survivors=how))]
         for how in (None, *SURVIVORS)
     }
     if proxy.grouped:
@@ -84,8 +82,7 @@ def test_survivors_weigh_what_is_asked_for(name, meaning, batch):
                     run_removed=meaning == "faithful",
                 ),
                 batch,
-                meaning=meaning,
-                fast=False,
+                How(meaning, fast=False),
             ).value
             for state in STATES
         ]

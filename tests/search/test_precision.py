@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cases import fast_kernel
 
 import opscore
-from opscore.engine import network_kernel
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
-from opscore.proxies import get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.search import SearchSettings, find_method, zero_cost_pt
 from opscore.search.dependencies import piece_key, search_key
@@ -56,20 +56,20 @@ def test_the_setting_reaches_proposals_and_validation(smoke, tmp_path):
     context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     values = {
-        precision: NWOT.score_network(network, batch, meaning="faithful", precision=precision).value
+        precision: NWOT.score_network(network, batch, How("faithful", precision=precision)).value
         for precision in ("full", "bf16")
     }
     assert values["full"] != values["bf16"]
     assert values["full"] == pytest.approx(values["bf16"], rel=1e-2)
     assert score_minibatches(context, NWOT, SOME, [0])["value"].tolist() == [values["bf16"]]
-    plain = NWOT.score_network(network, batch, meaning="faithful", fast=False).value
+    plain = NWOT.score_network(network, batch, How("faithful", fast=False)).value
     assert values["full"] == pytest.approx(plain, rel=1e-6)
 
 
 def test_convolutions_are_in_bfloat16(smoke):
     context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
-    kernel = network_kernel(network, batch.images, wrappers=True, dtype=torch.bfloat16)
+    kernel = fast_kernel(network, batch.images, True, dtype=torch.bfloat16)
     assert score_minibatches(context, NWOT, SOME, [0])["value"].tolist() == [
         log_determinant(kernel)
     ]
@@ -103,4 +103,4 @@ def test_a_stand_alone_network_without_such_a_path_is_refused(smoke):
     context = ScoringContext(resolved(smoke).scoring(), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     with pytest.raises(UserError, match="no fast path in bf16"):
-        get_proxy("synflow").score_network(network, batch, meaning="faithful", precision="bf16")
+        get_proxy("synflow").score_network(network, batch, How("faithful", precision="bf16"))

@@ -10,8 +10,7 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from opscore.engine import network_kernel
-from opscore.proxies import MEANINGS, get_proxy
+from opscore.proxies import MEANINGS, How, get_proxy
 from opscore.search.validation import (
     DROPPED,
     OK,
@@ -47,7 +46,7 @@ def images(count=6, side=16, dtype=torch.float64):
 def test_the_fast_kernel_is_the_plain_one(ops):
     network, x = network_of(ops), images().images
     for wrappers in (True, False):
-        fast = network_kernel(network, x, wrappers=wrappers)
+        fast = cases.fast_kernel(network, x, wrappers)
         assert torch.equal(fast, cases.plain_kernel(network, x, wrappers))
 
 
@@ -57,7 +56,7 @@ def test_in_single_precision_a_few_signs_differ_at_most(wrappers):
     draw = np.random.default_rng(0)
     for ops in ([0] * 6, [3, 3, 0, 1, 0, 0], *draw.integers(0, 5, size=(6, 6)).tolist()):
         network = network_of(ops, torch.float32)
-        fast = network_kernel(network, x, wrappers=wrappers)
+        fast = cases.fast_kernel(network, x, wrappers)
         plain = cases.plain_kernel(network, x, wrappers)
         assert torch.equal(fast.diagonal(), plain.diagonal())
         assert (fast - plain).abs().max() <= 24
@@ -67,8 +66,8 @@ def test_in_single_precision_a_few_signs_differ_at_most(wrappers):
 def test_the_fast_score_is_the_plain_one_at_paper_size(meaning):
     network = build_network(SOME, "paper", seed=1)
     batch = images(8, 32, torch.float32)
-    fast = NWOT.score_network(network, batch, meaning=meaning)
-    plain = NWOT.score_network(network, batch, meaning=meaning, fast=False)
+    fast = NWOT.score_network(network, batch, How(meaning))
+    plain = NWOT.score_network(network, batch, How(meaning, fast=False))
     assert (fast.status, plain.status) == ("ok", "ok")
     assert fast.value == pytest.approx(plain.value, rel=1e-6)
 
@@ -76,8 +75,8 @@ def test_the_fast_score_is_the_plain_one_at_paper_size(meaning):
 @pytest.mark.parametrize("meaning", MEANINGS)
 def test_a_network_without_a_way_to_the_output_fails_alike(meaning):
     network, batch = network_of([0] * 6), images()
-    fast = NWOT.score_network(network, batch, meaning=meaning)
-    plain = NWOT.score_network(network, batch, meaning=meaning, fast=False)
+    fast = NWOT.score_network(network, batch, How(meaning))
+    plain = NWOT.score_network(network, batch, How(meaning, fast=False))
     assert fast.status == plain.status
     assert fast.status.startswith("not finite (-inf)")
 

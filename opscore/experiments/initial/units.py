@@ -27,14 +27,13 @@ from opscore.images import Batch, ImageSet
 from opscore.oracles import Oracle, load_accuracies
 from opscore.oracles.tables import Accuracies
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
-from opscore.proxies import Meaning, Memo, Precision, may_pass
+from opscore.proxies import How, Memo, may_pass
 from opscore.rng import derive_seed
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import (
     Supernet,
-    Survivors,
     build_supernet,
     load_batch,
     load_checkpoint,
@@ -127,20 +126,11 @@ class ScoringContext:
         return get_space(self.settings.space)
 
     @property
-    def meaning(self) -> Meaning:
-        """'faithful' or 'clean'."""
-        return self.settings.meaning
-
-    @property
-    def precision(self) -> Precision:
-        """'full' or 'bf16', of the proxies' fast path."""
-        return self.settings.precision
-
-    @property
-    def survivors(self) -> Survivors | None:
-        """What survivors of an edge weigh; None is each proxy's own way."""
-        found = self.settings.survivors
-        return None if found == "auto" else found
+    def how(self) -> How:
+        """How proxies compute their scores."""
+        settings = self.settings
+        survivors = None if settings.survivors == "auto" else settings.survivors
+        return How(settings.meaning, precision=settings.precision, survivors=survivors)
 
     @cached_property
     def images(self) -> ImageSet:

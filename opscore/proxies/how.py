@@ -1,0 +1,70 @@
+"""How scores are computed: what is said once and handed on whole, from a call to an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+
+from opscore.errors import one_of
+from opscore.supernets import SURVIVORS, Survivors
+
+#: 'faithful' does what made the published numbers; 'clean' does what the equations say.
+Meaning = Literal["faithful", "clean"]
+MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
+
+#: 'full' is the network's own; 'bf16' has the fast path's convolutions in bfloat16.
+Precision = Literal["full", "bf16"]
+#: Precisions, and the type of the forward pass in each; None is that of the images.
+PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.bfloat16}
+
+
+def check_meaning(meaning: str) -> Meaning:
+    """The meaning of this name; UserError when there is none."""
+    return one_of("meaning", meaning, MEANINGS)
+
+
+def check_survivors(survivors: str) -> Survivors:
+    """The way to weigh survivors of this name; UserError when there is none."""
+    return one_of("weight of survivors", survivors, SURVIVORS)
+
+
+def check_precision(precision: str) -> Precision:
+    """The precision of this name; UserError when there is none."""
+    return one_of("precision", precision, PRECISIONS)
+
+
+@dataclass(frozen=True)
+class How:
+    """In which meaning scores are computed, by which way, and in which precision.
+
+    UserError for a word that is not known.
+
+    Attributes:
+        meaning: 'faithful' or 'clean'.
+        fast: whether an engine may be used; without one each state is a run of the plain modules.
+        precision: of the fast path; one but 'full' has no other way.
+        survivors: what the operations weigh that are left on an edge which lost others
+            (:data:`opscore.supernets.Survivors`); None is each proxy's own way.
+    """
+
+    meaning: Meaning = "faithful"
+    fast: bool = True
+    precision: Precision = "full"
+    survivors: Survivors | None = None
+
+    def __post_init__(self) -> None:
+        check_meaning(self.meaning)
+        check_precision(self.precision)
+        if self.survivors is not None:
+            check_survivors(self.survivors)
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The type of the forward pass; None is that of the images."""
+        return PRECISIONS[self.precision]
+
+
+#: The way that made the published numbers, where nobody says otherwise.
+FAITHFUL = How()
