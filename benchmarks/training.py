@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from opscore.engine.training import training_network
+from opscore.engine import training_network
 from opscore.supernets import SUPERNETS, Supernet, build_supernet
 from opscore.supernets.measure import one_thread
 from opscore.supernets.training import Forward

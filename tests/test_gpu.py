@@ -11,7 +11,8 @@ import torch
 from hearing import stopped_at
 
 import opscore
-from opscore.engine import activation_kernels, kernels
+from opscore.engine import activation_kernels
+from opscore.engine.execute import kernels
 from opscore.experiments import OracleSettings
 from opscore.experiments.fitting import train_network
 from opscore.images import NoiseImages

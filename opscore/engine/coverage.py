@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from opscore.engine.expressions import Builder, Value
-from opscore.engine.rules import Attribute, Call, value_of
+from opscore.engine.algebra.expressions import Builder, Value
+from opscore.engine.algebra.rules import value_of
+from opscore.engine.algebra.site import Attribute, Call, Values
 from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, trace
 from opscore.supernets.base import Supernet
 
@@ -53,7 +54,7 @@ def _coverage(traced: Trace, network: nn.Module) -> Coverage:
     edges = len(network.space.edges) if isinstance(network, Supernet) else 0
     width = network.space.max_operations if isinstance(network, Supernet) else 0
     rows = [[1.0] * width] * edges
-    values: dict[fx.Node, object] = {}
+    values = Values()
     found: dict[str, Counter[str]] = {name: Counter() for name in ("rule", "image", "batch")}
     called = set()
     for node in traced.nodes:

@@ -13,13 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from opscore.engine.expressions import Atom, Value
-from opscore.engine.gradient import Pass
-from opscore.engine.layers import affine_map, call, fold_batch_norm
-from opscore.engine.network import Networks
-from opscore.engine.rules import shape_of
-from opscore.engine.steps import Step, Steps
-from opscore.engine.trace import Rectifier, mix, modules_of, trace
+from opscore.engine.algebra.expressions import Atom, Value
+from opscore.engine.algebra.networks import Networks
+from opscore.engine.execute.gradient import Pass
+from opscore.engine.execute.layers import affine_map, call, fold_batch_norm
+from opscore.engine.schedule.steps import Step, Steps
+from opscore.engine.trace import Rectifier, mix, modules_of, shape_of, trace
 from opscore.supernets.base import Supernet
 from opscore.supernets.signs import SignKernel
 
@@ -83,7 +82,7 @@ class Forms:
         for rectifier, carrier in zip(self.trace.rectifiers, self._carriers, strict=True):
             if not rectifier.real or not _runs(rectifier, rows):
                 continue
-            value: Value = values[rectifier.input]
+            value = values.tensor(rectifier.input)
             atom = self.networks.builder.rectified(value, rectifier.input.meta["shape"][1:])
             carried = values[carrier]
             live = isinstance(carried, Value) and any(part in reached for _, part in carried)
@@ -136,9 +135,9 @@ def _gives_nothing(
     kind: str, layer: Any, shapes: list[tuple[int, ...]], modules: dict[str, nn.Module]
 ) -> bool:
     if kind == "conv":
-        conv, norm = (None if name is None else modules[name] for name in layer)
+        conv, norm = modules[layer[0]], None if layer[1] is None else modules[layer[1]]
         if norm is None or not norm.training:
-            return not fold_batch_norm(conv, norm)[1].any()  # type: ignore[arg-type]
+            return not fold_batch_norm(conv, norm)[1].any()
         return not _shifts(norm)  # it takes off the mean of what is constant
     if kind == "affine":
         norm = modules[layer]

@@ -21,13 +21,21 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import torch
 from torch import Tensor, fx, nn
 
-from opscore.engine.expressions import Value
-from opscore.engine.gradient import Pass
-from opscore.engine.kernels import pieces_of
-from opscore.engine.network import Networks
-from opscore.engine.rules import shape_of
-from opscore.engine.steps import Steps
-from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, reading, ships, trace
+from opscore.engine.algebra.expressions import Value
+from opscore.engine.algebra.networks import Networks
+from opscore.engine.execute.gradient import Pass
+from opscore.engine.execute.kernels import pieces_of
+from opscore.engine.schedule.steps import Steps
+from opscore.engine.trace import (
+    CannotTraceError,
+    Trace,
+    mix,
+    modules_of,
+    reading,
+    shape_of,
+    ships,
+    trace,
+)
 from opscore.errors import note, note_for_record, one_of
 from opscore.images import Batch
 from opscore.supernets.base import Supernet

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opscore import progress as reporting
-from opscore.engine.training import training_network
+from opscore.engine import training_network
 from opscore.experiments.dependencies import image_key, network_key, start_key
 from opscore.experiments.settings import ScoringSettings
 from opscore.fingerprint import hash_of

@@ -60,7 +60,7 @@ def train(
         checkpoint: a file written after each epoch. When it is there already the training goes on
             from it, and ends with the same numbers as one that was never stopped.
         forward: makes what computes the logits in a step, with less work than the supernet itself,
-            where the profile asks for that; :func:`opscore.engine.training.training_network`.
+            where the profile asks for that; :func:`opscore.engine.training_network`.
 
     Returns:
         The log, a frame with columns :data:`LOG`.

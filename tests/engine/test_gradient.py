@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from opscore.engine import shared_networks
-from opscore.engine.batch_norm import batch_norm, channel_sums
+from opscore.engine.execute.batch_norm import batch_norm, channel_sums
 from opscore.images import Batch
 from opscore.proxies.common import channel_effects, counted_layers, gradients, loss
 from opscore.spaces import NASBENCH201
@@ -234,7 +234,7 @@ def test_batch_norm_in_single_precision_is_as_good_as_the_frameworks() -> None:
 def test_sums_of_channels(
     dtype: torch.dtype, one_pass: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opscore.engine.batch_norm._sums_in_one_pass", lambda: one_pass)
+    monkeypatch.setattr("opscore.engine.execute.batch_norm._sums_in_one_pass", lambda: one_pass)
     draw = torch.Generator().manual_seed(0)
     x, z = (
         torch.randn(7, 5, 4, 3, generator=draw, dtype=dtype).contiguous(

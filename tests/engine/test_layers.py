@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from opscore.engine import layers
-from opscore.engine.pool import AveragePool
+from opscore.engine.execute import layers
+from opscore.engine.execute.pool import AveragePool
 from opscore.supernets import signs
 
 

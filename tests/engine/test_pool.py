@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
-from opscore.engine import gradient
-from opscore.engine import pool as pools
-from opscore.engine.pool import AveragePool
-from opscore.engine.rules import Pool
+from opscore.engine.algebra.rules.pooling import Pool
+from opscore.engine.execute import gradient
+from opscore.engine.execute import pool as pools
+from opscore.engine.execute.pool import AveragePool
 from opscore.images import NoiseImages
 from opscore.proxies import How, get_proxy
 from opscore.supernets import build_supernet

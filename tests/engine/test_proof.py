@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import opscore
-from opscore.engine import proof, proving, rules, ships
+from opscore.engine import proof, proving, ships
+from opscore.engine.algebra import rules
 from opscore.errors import UserError, keeping_notes
 from opscore.images import Batch, NoiseImages
 from opscore.proxies import How, get_proxy
@@ -52,7 +53,7 @@ def nothing_proved(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is wrong: tanh is the identity."""
-    monkeypatch.setitem(rules.FUNCTIONS, "tanh", rules._same)
+    monkeypatch.setitem(rules.FUNCTIONS, "tanh", rules.shapes.same)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from cases import (
     weights_of,
 )
 
-from opscore.engine import Forms, activation_kernels, coverage, kernels, synaptic_flows
+from opscore.engine import Forms, activation_kernels, coverage, synaptic_flows
+from opscore.engine.execute import kernels
 from opscore.proxies import MEANINGS, How, get_proxy
 from opscore.proxies.synflow import log_flow
 from opscore.spaces import State

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from opscore.engine.training import TrainingNetwork, training_network
+from opscore.engine.execute.training import TrainingNetwork, training_network
 from opscore.images import load_images
 from opscore.spaces import NASBENCH201, SearchSpace, get_space
 from opscore.supernets import SUPERNETS, Choice, Supernet, build_supernet

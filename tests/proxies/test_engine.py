@@ -15,7 +15,8 @@ from cases import batch_of, new_supernet
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from opscore.engine import activation_kernels, kernels
+from opscore.engine import activation_kernels
+from opscore.engine.execute import kernels
 from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.proxies import MEANINGS, PROXIES, How, get_proxy, list_proxies, register_proxy

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress, schema
-from opscore.engine import proving
-from opscore.engine.training import training_network
+from opscore.engine import proving, training_network
 from opscore.errors import UserError
 from opscore.experiments.dependencies import (
     batch_key,

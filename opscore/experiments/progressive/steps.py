@@ -16,8 +16,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress, schema
-from opscore.engine import proving
-from opscore.engine.training import training_network
+from opscore.engine import proving, training_network
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.experiments.settings import ScoringSettings

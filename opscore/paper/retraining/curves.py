@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
-from opscore.engine.training import training_network
+from opscore.engine import training_network
 from opscore.errors import UserError
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext

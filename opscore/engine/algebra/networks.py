@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from opscore.engine.expressions import (
+from opscore.engine.algebra.expressions import (
     Atom,
     Builder,
     Coefficient,
@@ -19,7 +19,8 @@ from opscore.engine.expressions import (
     multiplied,
     nonzero,
 )
-from opscore.engine.rules import Rows, Values, value_of
+from opscore.engine.algebra.rules import value_of
+from opscore.engine.algebra.site import Rows, Values
 from opscore.engine.trace import Rectifier, Trace, mix
 
 
@@ -60,7 +61,7 @@ class Networks:
 
         The result is overwritten by the next call.
         """
-        before, values = self._latest or ((), {})
+        before, values = self._latest or ((), Values())
         self._latest = None
         changed: set[fx.Node] = set()
         for node in self.trace.nodes:
@@ -83,8 +84,7 @@ class Networks:
 
     def output(self, rows: Rows) -> Value:
         """The logits."""
-        found: Value = self.values(rows)[self.trace.output]
-        return found
+        return self.values(rows).tensor(self.trace.output)
 
     def counted(self, rows: Rows, run_removed: bool) -> Counted:
         """What counts in the kernel of a state: rectifiers that run, each once.
@@ -99,7 +99,7 @@ class Networks:
             if not (rectifier.real or run_removed):
                 continue
             seen, unseen = _sees_input(rectifier, rows, run_removed)
-            value: Value = values[rectifier.input]
+            value = values.tensor(rectifier.input)
             shape = rectifier.input.meta["shape"][1:]
             if not value:
                 seen, unseen = 0.0, added(seen, unseen)

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from opscore.engine.expressions import Coefficient, side_by_side
-from opscore.engine.layers import Layers
-from opscore.engine.network import Counted, Networks
-from opscore.engine.plan import Plan, Segment, plans
-from opscore.engine.rules import Call, Rows
-from opscore.engine.steps import Step, Steps, ordered
+from opscore.engine.algebra.expressions import Coefficient, side_by_side
+from opscore.engine.algebra.networks import Counted, Networks
+from opscore.engine.algebra.site import Call, Rows
+from opscore.engine.execute.layers import Layers
+from opscore.engine.schedule.segments import Plan, Segment, plans
+from opscore.engine.schedule.steps import Step, Steps, ordered
 from opscore.engine.trace import CannotTraceError, modules_of, trace
 from opscore.supernets.signs import SignKernel
 

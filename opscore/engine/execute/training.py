@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from opscore.engine.batch_norm import channel_map, channel_sums, through_norm
-from opscore.engine.expressions import Coefficient
-from opscore.engine.gradient import Pass
-from opscore.engine.network import Networks
-from opscore.engine.steps import Step, Steps
+from opscore.engine.algebra.expressions import Coefficient
+from opscore.engine.algebra.networks import Networks
+from opscore.engine.execute.batch_norm import channel_map, channel_sums, through_norm
+from opscore.engine.execute.gradient import Pass
+from opscore.engine.schedule.steps import Step, Steps
 from opscore.engine.trace import CannotTraceError, modules_of, ships, trace
 from opscore.spaces import State
 from opscore.supernets.base import Supernet

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from opscore.engine.steps import Step, last_uses, ordered
+from opscore.engine.schedule.steps import Step, last_uses, ordered
 
 #: A segment has at least so many steps, and at most so many where a wider place will do.
 SHORTEST, LONGEST = 4, 150

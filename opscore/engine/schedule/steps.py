@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from opscore.engine.expressions import Atom, Coefficient, Value
+from opscore.engine.algebra.expressions import Atom, Coefficient, Value
 
 #: Convolutions with their coefficients.
 Terms = tuple[tuple[Coefficient, Atom], ...]

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opscore.engine.batch_norm import batch_norm
-from opscore.engine.expressions import Atom, Value
-from opscore.engine.layers import call
-from opscore.engine.network import Networks
-from opscore.engine.pool import average_pool
-from opscore.engine.steps import Step, Steps, last_uses, ordered
+from opscore.engine.algebra.expressions import Atom, Value
+from opscore.engine.algebra.networks import Networks
+from opscore.engine.execute.batch_norm import batch_norm
+from opscore.engine.execute.layers import call
+from opscore.engine.execute.pool import average_pool
+from opscore.engine.schedule.steps import Step, Steps, last_uses, ordered
 from opscore.engine.trace import CannotTraceError, modules_of, trace
 from opscore.supernets.base import StateNetwork, Supernet
 

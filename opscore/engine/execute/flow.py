@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from opscore.engine.expressions import Atom, Coefficient
-from opscore.engine.layers import Kernel, Layers, call
-from opscore.engine.network import Networks
-from opscore.engine.rules import Call
-from opscore.engine.steps import Step, Steps, Terms, ordered
+from opscore.engine.algebra.expressions import Atom, Coefficient
+from opscore.engine.algebra.networks import Networks
+from opscore.engine.algebra.site import Call
+from opscore.engine.execute.layers import Kernel, Layers, call
+from opscore.engine.schedule.steps import Step, Steps, Terms, ordered
 from opscore.engine.trace import CannotTraceError, modules_of, trace
 from opscore.supernets.base import Supernet
 

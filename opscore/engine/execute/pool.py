@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from opscore.engine.rules import Pool
+from opscore.engine.algebra.rules.pooling import Pool
 
 
 class AveragePool:

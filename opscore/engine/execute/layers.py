@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from opscore.engine.expressions import Atom, Coefficient
-from opscore.engine.pool import AveragePool
-from opscore.engine.rules import Attribute, BatchSize, Call, Pool, Slot
-from opscore.engine.steps import Step, Terms
+from opscore.engine.algebra.expressions import Atom, Coefficient
+from opscore.engine.algebra.rules.pooling import Pool
+from opscore.engine.algebra.site import Attribute, BatchSize, Call, Slot
+from opscore.engine.execute.pool import AveragePool
+from opscore.engine.schedule.steps import Step, Terms
 from opscore.engine.trace import overwrites
 
 #: Kernel [c_out, c_in / groups, k, k] and bias [c_out].
@@ -263,7 +264,8 @@ def _called(
         # The engine's tensors may lie in memory in another order, of which a view cannot be had.
         sizes = node.target == "view" and not isinstance(args[1], torch.dtype)
         return getattr(args[0], "reshape" if sizes else str(node.target))(*args[1:], **kwargs)
-    return node.target(*args, **kwargs)  # type: ignore[operator]
+    assert callable(node.target)
+    return node.target(*args, **kwargs)
 
 
 def attribute(found: Attribute, modules: Mapping[str, nn.Module]) -> Any:

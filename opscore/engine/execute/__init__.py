@@ -1,0 +1,1 @@
+"""Stage 4: the numbers, by signs of rectifiers, by a flow forward, or under autograd."""

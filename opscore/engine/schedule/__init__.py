@@ -1,0 +1,1 @@
+"""Stage 3: in which order distinct expressions are computed, and what neighbours share."""
