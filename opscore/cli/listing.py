@@ -84,6 +84,10 @@ def _engine_row(name: str) -> dict[str, Any]:
         "by_rule": dict(found.by_rule),
         "per_image": dict(found.per_image),
         "whole_batch": dict(found.whole_batch),
+        "places": {
+            kind: [call.place for call in found.calls if (call.kind, call.way) == (kind, "batch")]
+            for kind in found.whole_batch
+        },
         "unused": list(found.unused),
     }
 
@@ -102,6 +106,10 @@ def _engine(rows: list[dict[str, Any]], as_json: bool) -> None:
         cells = [", ".join(f"{count} {kind}" for kind, count in row[way].items()) for way in ways]
         table.add_row(row["space"], *(cell or "none" for cell in cells))
     console.print(table)
+    for row in rows:
+        for kind, places in row["places"].items():
+            more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+            console.print(f"{row['space']}: {kind} at {', '.join(places[:2])}{more}")
     unused = [f"{row['space']}: {name}" for row in rows for name in row["unused"]]
     if unused:
         console.print(f"Never called: {', '.join(unused)}")

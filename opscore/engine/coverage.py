@@ -5,33 +5,62 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import fx, nn
 
 from opscore.engine.algebra.expressions import Builder, Value
 from opscore.engine.algebra.rules import value_of
 from opscore.engine.algebra.site import Attribute, Call, Values
-from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, trace
+from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, place_of, trace
 from opscore.supernets.base import Supernet
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How a network's layers and functions are computed, by their names with how many there are.
+class Computed:
+    """A call of a layer or function in the forward pass.
 
     Attributes:
-        reason: why the network cannot be read; None if it can. If not, it runs as it is.
-        by_rule: those that have a rule.
-        per_image: those that are called as they are, on pieces of the batch.
-        whole_batch: those that are called as they are, on the whole batch: the slowest way.
+        kind: the layer's class or the function's name.
+        place: its path in the tree of modules; of a function its node, and the module it is in.
+        way: by a 'rule', or as it is: on pieces of the batch ('image'), or on the whole 'batch',
+            which is the slowest way.
+    """
+
+    kind: str
+    place: str
+    way: Literal["rule", "image", "batch"]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How a network's layers and functions are computed.
+
+    Attributes:
+        reason: why the network cannot be read, and where; None if it can. If not, it runs as it
+            is.
+        calls: in the order of the forward pass.
         unused: layers with weights that the forward pass does not call.
     """
 
     reason: str | None
-    by_rule: Mapping[str, int]
-    per_image: Mapping[str, int]
-    whole_batch: Mapping[str, int]
-    unused: tuple[str, ...]
+    calls: tuple[Computed, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def by_rule(self) -> Mapping[str, int]:
+        """How many of each kind have a rule."""
+        return Counter(call.kind for call in self.calls if call.way == "rule")
+
+    @property
+    def per_image(self) -> Mapping[str, int]:
+        """How many of each kind are called as they are, on pieces of the batch."""
+        return Counter(call.kind for call in self.calls if call.way == "image")
+
+    @property
+    def whole_batch(self) -> Mapping[str, int]:
+        """How many of each kind are called as they are, on the whole batch."""
+        return Counter(call.kind for call in self.calls if call.way == "batch")
 
 
 def coverage(network: nn.Module, image_shape: Sequence[int] = (3, 32, 32)) -> Coverage:
@@ -45,37 +74,32 @@ def coverage(network: nn.Module, image_shape: Sequence[int] = (3, 32, 32)) -> Co
         traced = trace(network, image_shape)
         return _coverage(traced, network)
     except CannotTraceError as error:
-        return Coverage(str(error), {}, {}, {}, ())
+        return Coverage(str(error))
 
 
 def _coverage(traced: Trace, network: nn.Module) -> Coverage:
     modules = modules_of(network)
     builder = Builder(modules)
-    edges = len(network.space.edges) if isinstance(network, Supernet) else 0
-    width = network.space.max_operations if isinstance(network, Supernet) else 0
-    rows = [[1.0] * width] * edges
-    values = Values()
-    found: dict[str, Counter[str]] = {name: Counter() for name in ("rule", "image", "batch")}
-    called = set()
+    rows: list[list[float]] = []
+    if isinstance(network, Supernet):
+        rows = [[1.0] * network.space.max_operations] * len(network.space.edges)
+    values, calls = Values(), []
     for node in traced.nodes:
         value = values[node] = value_of(builder, node, values, rows)
-        if node.op == "call_module":
-            called.add(str(node.target))
-        known = isinstance(value, Attribute) or "shape" not in node.meta
-        if known or node.op == "placeholder":
-            continue
-        found[_way(node, value)][_name(node, modules)] += 1
+        settings = isinstance(value, Attribute) or "shape" not in node.meta
+        if not settings and node.op != "placeholder":
+            calls.append(Computed(_kind(node, modules), place_of(node), _way(node, value)))
+    called = [str(node.target) for node in traced.nodes if node.op == "call_module"]
     unused = [
         name.removeprefix("network.")
         for name, module in modules.items()
         if next(module.parameters(recurse=False), None) is not None
         and not any(name == own or name.startswith(f"{own}.") for own in called)
     ]
-    return Coverage(None, found["rule"], found["image"], found["batch"], tuple(unused))
+    return Coverage(None, tuple(calls), tuple(unused))
 
 
-def _way(node: fx.Node, value: object) -> str:
-    """'rule', or on what a node is called as it is: each 'image' or the whole 'batch'."""
+def _way(node: fx.Node, value: object) -> Literal["rule", "image", "batch"]:
     atoms = [atom for _, atom in value] if isinstance(value, Value) else []
     own = [a.layer for a in atoms if isinstance(a.layer, Call) and a.layer.node is node]
     if not own:
@@ -83,7 +107,7 @@ def _way(node: fx.Node, value: object) -> str:
     return "image" if all(call.per_image for call in own) else "batch"
 
 
-def _name(node: fx.Node, modules: Mapping[str, nn.Module]) -> str:
+def _kind(node: fx.Node, modules: Mapping[str, nn.Module]) -> str:
     if node.op == "call_module":
         return type(modules[str(node.target)]).__name__
     if node.target is mix:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from opscore.engine.algebra.expressions import Atom, Value
+from opscore.engine.algebra.expressions import Atom, Value, below
 from opscore.engine.algebra.networks import Networks
 from opscore.engine.execute.gradient import Pass
 from opscore.engine.execute.layers import affine_map, call, fold_batch_norm
@@ -76,7 +76,7 @@ class Forms:
     def live_counts(self, rows: Rows) -> tuple[Value, dict[Atom, int]]:
         """The logits, and the rectified values that they depend on with how often each counts."""
         output = self.networks.output(rows)
-        reached = set(_below(output))
+        reached = set(below(output))
         values = self.networks.values(rows)
         times: dict[Atom, int] = {}
         for rectifier, carrier in zip(self.trace.rectifiers, self._carriers, strict=True):
@@ -155,18 +155,6 @@ def _gives_nothing(
 def _shifts(norm: nn.Module) -> bool:
     bias = norm.bias
     return isinstance(bias, Tensor) and bool(bias.any())
-
-
-def _below(*values: Value) -> Iterator[Atom]:
-    """All atoms that values depend on, each once."""
-    seen: set[Atom] = set()
-    stack = [atom for value in values for _, atom in value]
-    while stack:
-        atom = stack.pop()
-        if atom not in seen:
-            seen.add(atom)
-            yield atom
-            stack += [inner for value in atom.inputs for _, inner in value]
 
 
 def _runs(rectifier: Rectifier, rows: Rows) -> bool:

@@ -31,6 +31,7 @@ from opscore.engine.trace import (
     Trace,
     mix,
     modules_of,
+    place_of,
     reading,
     shape_of,
     ships,
@@ -192,7 +193,7 @@ def first_difference(network: nn.Module, batch: Batch) -> str:
                     continue
                 size, difference = (float(x.abs().max()) for x in (plain, own - plain))
                 if not difference <= 1e-5 * max(size, 1e-8):
-                    return f"first at {_named(node, network)}, by {difference:.2g} of {size:.2g}"
+                    return f"first at {place_of(node)}, by {difference:.2g} of {size:.2g}"
     except Exception as error:  # what is only said need not be complete
         return f"where cannot be said ({type(error).__name__})"
     return "no layer alone differs"
@@ -259,10 +260,3 @@ def _seen(network: nn.Module, images: Tensor, table: Tensor | None) -> dict[str,
         for handle in handles:
             handle.remove()
     return found
-
-
-def _named(node: fx.Node, network: nn.Module) -> str:
-    if node.op != "call_module":
-        return f"'{node.name}'"
-    module = modules_of(network)[str(node.target)]
-    return f"'{str(node.target).removeprefix('network.')}' ({type(module).__name__})"

@@ -13,7 +13,7 @@ Several states can be one graph, side by side: a coefficient is then one number 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,17 @@ class Atom:
     shape: tuple[int, ...]
     wide: bool
 
+    @property
+    def name(self) -> str:
+        """Its kind, and which layer it is."""
+        parts = self.layer if isinstance(self.layer, tuple) else (self.layer,)
+        names = [str(part).removeprefix("network.") for part in parts if part is not None]
+        return f"{self.kind} {' & '.join(names)}".strip()
+
+    def __str__(self) -> str:
+        read = ", ".join(map(str, self.inputs))
+        return f"{self.name} of {read}" if read else self.name
+
 
 class Value(tuple[tuple[Coefficient, Atom], ...]):
     """(coefficient, atom), by the atoms' numbers; without any it is zero."""
@@ -58,6 +69,32 @@ class Value(tuple[tuple[Coefficient, Atom], ...]):
     def alone(self) -> Atom | None:
         """The atom that it is, if it is one."""
         return self[0][1] if len(self) == 1 and self[0][0] == 1 else None
+
+    def __str__(self) -> str:
+        return " + ".join(times(c, f"#{atom.number}") for c, atom in self) or "0"
+
+
+def below(*values: Value) -> Iterator[Atom]:
+    """All atoms that values depend on, each once."""
+    seen: set[Atom] = set()
+    stack = [atom for value in values for _, atom in value]
+    while stack:
+        atom = stack.pop()
+        if atom not in seen:
+            seen.add(atom)
+            yield atom
+            stack += [inner for value in atom.inputs for _, inner in value]
+
+
+def written(value: Value) -> str:
+    """A value and the atoms that it depends on, a line for each, for people to read."""
+    atoms = sorted(below(value), key=lambda atom: atom.number)
+    return "\n".join([*(f"#{atom.number} = {atom}" for atom in atoms), str(value)])
+
+
+def times(c: Coefficient, what: str) -> str:
+    """So many times something, for people to read."""
+    return what if c == 1 else f"{c} {what}"
 
 
 ZERO = Value()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from opscore.engine.algebra.expressions import Atom, Coefficient, Value
+from opscore.engine.algebra.expressions import Atom, Coefficient, Value, times
 
 #: Convolutions with their coefficients.
 Terms = tuple[tuple[Coefficient, Atom], ...]
@@ -111,6 +111,22 @@ def ordered(wanted: Iterable[Step], known: Iterable[Step] = ()) -> list[Step]:
                 stack.append((top, True))
                 stack += [(source, False) for source in reversed(top.inputs)]
     return list(found)
+
+
+def written(steps: Sequence[Step]) -> str:
+    """Steps as they are computed, a line for each, for people to read."""
+    name = {step: f"[{place}]" for place, step in enumerate(steps)}
+    lines = []
+    for step in steps:
+        parts = [times(c, name[source]) for source, c in step.linear]
+        for source, terms in step.convolutions:
+            one = " + ".join(times(c, atom.name) for c, atom in terms)
+            parts.append(f"({one}) of {name[source]}")
+        if step.atom is not None:
+            read = ", ".join(name[source] for source in step.inputs)
+            parts = [f"{step.atom.name} of {read}" if read else step.atom.name]
+        lines.append(f"{name[step]} = {' + '.join(parts)}")
+    return "\n".join(lines)
 
 
 def last_uses(steps: Sequence[Step]) -> dict[Step, int]:

@@ -76,6 +76,15 @@ class Trace:
     images: fx.Node
     output: fx.Node
 
+    def __str__(self) -> str:
+        lines = []
+        for node in self.nodes:
+            edge = node.args[0] if node.target is mix else None
+            what = place_of(node) if edge is None else f"choice {edge}"
+            read = ", ".join(map(str, node.all_input_nodes))
+            lines.append(f"{node} = {what} of {read}" if read else str(node))
+        return "\n".join(lines)
+
 
 def shape_of(node: fx.Node) -> tuple[int, ...]:
     """The shape of a node for one image."""

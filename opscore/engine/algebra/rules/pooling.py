@@ -18,6 +18,9 @@ class Pool:
     padding: tuple[int, int]
     count_padding: bool
 
+    def __str__(self) -> str:
+        return "x".join(map(str, self.kernel))
+
 
 def average_pool(at: Site) -> object:
     """A linear atom; layers of the same settings are one."""
