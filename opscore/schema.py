@@ -32,90 +32,126 @@ SCORES = {
 
 
 @dataclass(frozen=True)
-class Statistic:
-    """A column of agreement: what it is, and how a table, a page and a terminal show it.
-
-    A statistic is added here, and where :class:`opscore.analysis.Correlation` computes it.
+class Column:
+    """A column of a table: what it is, and how a terminal, a page, a paper and a file show it.
 
     Attributes:
-        name: the column.
-        kind: 'number' (two decimals), 'p' (a p-value) or 'whole'.
-        label: heading on a page.
+        name: the column of the frame.
+        heading: what stands above it; the name if there is none.
+        kind: 'text', 'code' (text of fixed width), 'status', 'number', 'whole' or 'p' (a p-value).
+        form: format of a number; two decimals, or thousands apart for whole ones, if there is none.
         about: what it is, in a sentence.
-        heading: heading in a terminal; '' leaves it out there.
         end: the column of the other end, if this one is the low end of an interval.
         least: the column of the least value that this one can take, which stands in its heading.
+        beside: a column that stands in brackets behind this one, such as its deviation.
+        beside_form: format of that one, or 'p'; that of this one if there is none.
+        below: a column that stands under this one, such as what was published.
+        unit: what stands behind the number.
+        missing: what stands where there is no value.
+        once: a text that stands in the row above already is left out.
+        detail: only where there is room for it: on a page and in a file.
     """
 
     name: str
-    kind: Literal["number", "p", "whole"]
-    label: str
-    about: str
     heading: str = ""
+    kind: Literal["text", "code", "status", "number", "whole", "p"] = "text"
+    form: str = ""
+    about: str = ""
     end: str = ""
     least: str = ""
+    beside: str = ""
+    beside_form: str = ""
+    below: str = ""
+    unit: str = ""
+    missing: str = "-"
+    once: bool = False
+    detail: bool = False
 
     @property
-    def dtype(self) -> str:
-        """Type of the column."""
-        return "int64" if self.kind == "whole" else "float64"
+    def is_number(self) -> bool:
+        """Whether it stands on the right, and rows are sorted by size, not by the alphabet."""
+        return self.kind in {"number", "whole", "p"}
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the frame that it shows."""
+        return [each for each in (self.name, self.end, self.beside, self.below) if each]
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """The columns of numbers that it stands for, with their types."""
+        dtype = "int64" if self.kind == "whole" else "float64"
+        return {each: dtype for each in (self.name, self.end, self.least) if each}
 
 
-#: The columns of agreement between a policy and a reference.
+#: The columns of agreement between a policy and a reference. A statistic is added here, and where
+#: :class:`opscore.analysis.Correlation` computes it.
 STATISTICS = (
-    Statistic(
+    Column(
+        "rho",
         "rho",
         "number",
-        "rho",
-        "Spearman within an edge, averaged over edges and then over seeds",
-        heading="rho",
+        "+.2f",
+        about="Spearman within an edge, averaged over edges and then over seeds",
     ),
-    Statistic(
+    Column(
         "ci_low",
+        "95 % over\nother edges",
         "number",
-        "from",
-        "95 % interval over other edges of the kind; missing below three edges, or without width",
-        heading="95 % over\nother edges",
+        "+.2f",
+        about="95 % interval over other edges of the kind; missing below three edges, or without "
+        "width",
         end="ci_high",
     ),
-    Statistic("ci_high", "number", "to", "the interval's other end"),
-    Statistic(
-        "p_value", "p", "p", "exact two-sided p-value of rho, operations relabelled on each edge"
-    ),
-    Statistic("p_holm", "p", "p, Holm", "p, adjusted over the policies asked for, per reference"),
-    Statistic(
-        "p_common",
+    Column(
+        "p_value",
         "p",
+        "p",
+        about="exact two-sided p-value of rho, operations relabelled on each edge",
+        detail=True,
+    ),
+    Column(
+        "p_holm",
+        "p, Holm",
+        "p",
+        about="p, adjusted over the policies asked for, per reference",
+        detail=True,
+    ),
+    Column(
+        "p_common",
         "p common",
-        "operations relabelled alike on all edges, as a preference for some of them is the same on "
-        "all; it takes operations for exchangeable",
-        heading="p common",
+        "p",
+        about="operations relabelled alike on all edges, as a preference for some of them is the "
+        "same on all; it takes operations for exchangeable",
         least="p_common_least",
     ),
-    Statistic("p_common_least", "p", "its least", "the least value that p common can take"),
-    Statistic(
+    Column(
         "p_common_holm",
+        "Holm",
         "p",
-        "p common, Holm",
-        "p common, adjusted over the policies asked for",
-        heading="Holm",
+        about="p common, adjusted over the policies asked for",
     ),
-    Statistic(
+    Column(
         "p_kinds",
-        "p",
         "p kinds",
-        "the same for operations with weights and those without apart",
-        heading="p kinds",
+        "p",
+        about="the same for operations with weights and those without apart",
         least="p_kinds_least",
     ),
-    Statistic("p_kinds_least", "p", "its least", "the least value that p kinds can take"),
-    Statistic("n_seeds", "whole", "seeds", "run seeds behind rho"),
-    Statistic("n_edges", "whole", "edges", "edges behind rho, the most over seeds"),
-    Statistic(
-        "n_excluded",
+    Column("n_seeds", "seeds", "whole", about="run seeds behind rho", detail=True),
+    Column(
+        "n_edges",
+        "edges",
         "whole",
+        about="edges behind rho, the most over seeds",
+        detail=True,
+    ),
+    Column(
+        "n_excluded",
         "left out",
-        "(seed, edge) rows left out: constant, failed, or fewer than two scores",
+        "whole",
+        about="(seed, edge) rows left out: constant, failed, or fewer than two scores",
+        detail=True,
     ),
 )
 
@@ -123,7 +159,7 @@ STATISTICS = (
 PAIR = {"policy": "str", "reference": "str", "iteration": "int64"}
 
 #: One row per ordered pair of policies and iteration.
-CORRELATION = {**PAIR, **{each.name: each.dtype for each in STATISTICS}}
+CORRELATION = PAIR | {name: own for each in STATISTICS for name, own in each.dtypes.items()}
 
 #: One row per (policy, seed, dataset): the architecture picked edge by edge, as in Table 1.
 SELECTION = {

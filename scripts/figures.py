@@ -25,7 +25,7 @@ import pandas as pd
 
 import opscore
 from opscore.analysis import Correlation
-from opscore.analysis import figures as drawing
+from opscore.answers import pictures
 from opscore.data import find
 from opscore.data.layout import TABLE
 from opscore.data.records import read_record, record_names
@@ -75,8 +75,8 @@ class Recorded(InitialResult):
 def scored(name: str, folder: Path) -> None:
     """Each policy against best-acc, and every pair of policies."""
     result = Recorded.read(name)
-    drawing.save_figure(result.bars(), folder / "best_acc", result.against("best-acc"))
-    drawing.save_figure(result.figure(), folder / "figure2_left", result.correlation)
+    pictures.save_figure(result.bars(), folder / "best_acc", result.against("best-acc"))
+    pictures.save_figure(result.figure(), folder / "figure2_left", result.correlation)
 
 
 def retraining(folder: Path) -> None:
@@ -178,8 +178,8 @@ def makeable(names: Iterable[str]) -> list[str]:
 def differing(names: Iterable[str]) -> list[str]:
     """Committed tables that are not what the code makes now of the records."""
     found = []
-    kept = drawing.save_undated
-    drawing.save_undated = lambda figure, path, form, *, dpi: path.touch()  # no pictures
+    kept = pictures.save_undated
+    pictures.save_undated = lambda figure, path, form, *, dpi: path.touch()  # no pictures
     try:
         with tempfile.TemporaryDirectory() as scratch:
             for name in names:
@@ -189,7 +189,7 @@ def differing(names: Iterable[str]) -> list[str]:
                     if not committed.is_file() or committed.read_text() != path.read_text():
                         found.append(str(committed.relative_to(ROOT)))
     finally:
-        drawing.save_undated = kept
+        pictures.save_undated = kept
     return found
 
 

@@ -28,13 +28,17 @@ if TYPE_CHECKING:
         correlation_bars,
         correlation_lines,
         correlation_matrix,
-        save_figure,
     )
+    from opscore.answers.pictures import save_figure
 
-_DRAWING = ("correlation_bars", "correlation_lines", "correlation_matrix", "save_figure")
+_DRAWING = ("correlation_bars", "correlation_lines", "correlation_matrix")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "save_figure":
+        from opscore.answers.pictures import save_figure
+
+        return save_figure
     if name not in _DRAWING:
         raise AttributeError(f"module 'opscore.analysis' has no attribute '{name}'")
     from opscore.analysis import figures

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 from numpy.typing import NDArray
 
 from opscore.analysis.bars import is_bar
 from opscore.analysis.drawn import Drawn
-from opscore.data.files import atomic_write
 from opscore.errors import UserError
 
 _MEASURED, _PUBLISHED = "#2f5d8a", "#c8553d"
@@ -207,40 +204,6 @@ def correlation_lines(
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
     write_title(ax, f"Agreement with {reference} along a search", [_count_of_seeds(rows), note])
     return ax
-
-
-def save_figure(
-    figure: Figure | SubFigure, path_stem: Path | str, frame: pd.DataFrame
-) -> list[Path]:
-    """Write a figure as PNG (200 dpi) and PDF, and the table behind it as CSV beside them.
-
-    Each file is written under a temporary name and renamed, so none is ever half there.
-
-    Args:
-        figure: the figure (of a subfigure, the whole it belongs to).
-        path_stem: the files' path without suffix; missing folders are made.
-        frame: the numbers that the figure shows.
-
-    Returns:
-        Paths of the three files.
-    """
-    whole = figure if isinstance(figure, Figure) else figure.figure
-    stem = Path(path_stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf", "csv")]
-    for path in paths[:2]:
-        with atomic_write(path) as temporary:
-            save_undated(whole, temporary, path.suffix[1:], dpi=200)
-    with atomic_write(paths[2]) as temporary:
-        frame.to_csv(temporary, index=False)
-    return paths
-
-
-def save_undated(figure: Figure, path: Path, form: str, *, dpi: int) -> None:
-    """Write a figure as png, pdf or svg without a date, so that equal figures are equal bytes."""
-    dated = {"pdf": "CreationDate", "svg": "Date"}
-    nothing = {dated[form]: None} if form in dated else {}
-    figure.savefig(path, format=form, dpi=dpi, bbox_inches="tight", metadata=nothing)
 
 
 def _new_axes(width: float, height: float) -> Axes:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -15,6 +15,10 @@ from rich.console import Console
 from opscore import rng, schema
 from opscore.data.files import try_to_write
 from opscore.errors import Note, UserError
+
+if TYPE_CHECKING:
+    from opscore.experiments import ScoringSettings
+    from opscore.search import SearchSettings
 
 
 def writable(folder: Path | None) -> Path | None:
@@ -127,18 +131,25 @@ def print_written(paths: Iterable[Path]) -> None:
         console.print(f"wrote {path}", highlight=False)
 
 
-def exit_if_failed(statuses: Iterable[str]) -> None:
-    """Exit code 1, and a line that says why, where scores failed that may not fail again."""
-    from opscore.proxies import may_pass
+def say_if_no_truth(settings: ScoringSettings | SearchSettings) -> None:
+    """Say, before anything is computed, that nothing will be compared with a truth.
 
-    every = list(statuses)
-    failed = [status for status in every if may_pass(status)]
-    if failed:
-        sys.stderr.write(
-            f"opscore: {len(failed)} of {len(every)} rows failed for a reason that may pass "
-            f"({failed[0]}); their runs are not kept as finished: the same command tries again\n"
+    UserError for settings that are wrong: that is all there is to say then.
+    """
+    from opscore.experiments.settings import no_truth
+    from opscore.oracles import NO_TRUTH, has_oracle
+
+    if settings.oracle.source == NO_TRUTH or not has_oracle(settings.space):
+        with warnings.catch_warnings():  # the call that computes has the same notes
+            warnings.simplefilter("ignore", Note)
+            settings.resolved()
+        progress_console.print(
+            f"no truth: {no_truth(settings.space)}; error, rank and correlations with it stay "
+            "empty",
+            style="dim",
+            highlight=False,
+            soft_wrap=True,
         )
-        raise typer.Exit(1)
 
 
 @contextmanager

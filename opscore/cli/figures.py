@@ -10,6 +10,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from opscore.answers.words import interval_text, number
 from opscore.cli.common import (
     DataDirOption,
     DeviceOption,
@@ -29,7 +30,6 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import grouped
-from opscore.cli.tables import interval_text, number
 
 if TYPE_CHECKING:
     import pandas as pd

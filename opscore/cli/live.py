@@ -9,7 +9,9 @@ from typer.core import TyperCommand
 from opscore.errors import UserError
 
 #: Options that say nothing of what is measured.
-_ANYWAY = frozenset({"live", "out", "as_json", "quiet", "jobs", "runs", "device", "data_dir"})
+_ANYWAY = frozenset(
+    {"live", "out", "form", "as_json", "quiet", "jobs", "runs", "device", "data_dir"}
+)
 
 
 class LiveCommand(TyperCommand):

@@ -150,7 +150,7 @@ def show(
             temporary.write_text("\n".join(graph.dot() for graph in graphs) + "\n")
         else:
             from opscore.analysis.drawing import draw_architecture
-            from opscore.analysis.figures import save_undated
+            from opscore.answers.pictures import save_undated
 
             name = architecture if len(architecture) <= 80 else state.space.name
             figure = draw_architecture(graphs, name)

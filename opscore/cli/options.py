@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -31,6 +31,8 @@ from opscore.spaces import DEFAULT_SPACE
 
 if TYPE_CHECKING:
     from opscore.experiments import OracleSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class RunOptions:
         return parse_seeds(self.seeds)
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
+def grouped(command: Callable[..., T]) -> Callable[..., T]:
     """A command that takes some of its options together, as one object.
 
     A parameter whose type is a dataclass stands for the dataclass's fields: they are the options
@@ -148,10 +150,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
     @wraps(command)
-    def run(**given: Any) -> None:
+    def run(**given: Any) -> T:
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
-        command(**given)
+        return command(**given)
 
     parameters = []
     for parameter in inspect.signature(command).parameters.values():

@@ -10,8 +10,8 @@ import typer
 from rich import box
 from rich.table import Table
 
+from opscore.answers.words import number
 from opscore.cli.common import DataDirOption, JsonOption, console, parse_reduction, print_json
-from opscore.cli.tables import number
 from opscore.spaces import DEFAULT_SPACE
 
 if TYPE_CHECKING:

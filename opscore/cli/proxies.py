@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from opscore.answers.words import interval_text, number
 from opscore.cli.common import (
     BatchSizeOption,
     DataDirOption,
@@ -24,7 +25,6 @@ from opscore.cli.common import (
     print_notes,
     print_written,
 )
-from opscore.cli.tables import interval_text, number
 from opscore.data.catalogue import PROXY_VALUES
 from opscore.spaces import DEFAULT_SPACE
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
+from opscore.answers.words import interval_text
 from opscore.cli.common import (
     DataDirOption,
     JsonOption,
@@ -18,7 +19,6 @@ from opscore.cli.common import (
     print_notes,
     print_written,
 )
-from opscore.cli.tables import interval_text
 
 if TYPE_CHECKING:
     import pandas as pd

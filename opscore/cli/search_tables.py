@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from opscore.answers.words import interval_text, number
 from opscore.cli.common import (
     DataDirOption,
     DeviceOption,
@@ -25,7 +26,6 @@ from opscore.cli.common import (
     print_written,
 )
 from opscore.cli.options import grouped
-from opscore.cli.tables import interval_text, number
 from opscore.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,27 +7,17 @@ from typing import Annotated
 
 import typer
 
-from opscore.cli.common import (
-    BatchSizeOption,
-    JsonOption,
-    OutOption,
-    console,
-    parse_policies,
-    parse_seeds,
-    print_json,
-    print_notes,
-    print_written,
-)
+from opscore.answers import Answer
+from opscore.cli.common import BatchSizeOption, parse_policies, parse_seeds
 from opscore.cli.figures import LiveOptions
-from opscore.cli.options import grouped
-from opscore.cli.tables import tasks_tables
+from opscore.cli.present import answering
 from opscore.errors import UserError
 
 #: Stands for every space whose truth is here.
 ALL = "all"
 
 
-@grouped
+@answering(saves=True)
 def compare_spaces(
     *,
     asked: LiveOptions,
@@ -38,9 +28,7 @@ def compare_spaces(
         ),
     ] = ALL,
     batch_size: BatchSizeOption = 256,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Agreement of the same policies with the truth of every task, space by space."""
     from opscore.experiments.initial.result import initial
     from opscore.paper.spaces import compare_spaces as compare
@@ -51,20 +39,11 @@ def compare_spaces(
         names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
         measured = []
         for space in _spaces_of(spaces, asked.data_dir):
-            with shown(f"scoring {space}", quiet=asked.quiet or as_json):
+            with shown(f"scoring {space}", quiet=asked.quiet):
                 measured.append(
                     initial(names, seeds, space=space, batch_size=batch_size, **asked.common())
                 )
-    result = compare(measured)
-    written = [] if out is None else result.save(out)
-    if as_json:
-        settings = {"command": "compare-spaces", "notes": result.notes()}
-        print_json({"tasks": result.tasks, "settings": {**settings, "spaces": result.settings}})
-        return
-    print_notes(result.notes())
-    for table in tasks_tables(result.tasks):
-        console.print(table)
-    print_written(written)
+    return compare(measured)
 
 
 def _spaces_of(text: str, data_dir: Path | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from opscore.answers.words import number
 from opscore.cli.common import (
     BatchSizeOption,
     DataDirOption,
@@ -26,7 +27,6 @@ from opscore.cli.common import (
     print_notes,
     print_written,
 )
-from opscore.cli.tables import number
 
 if TYPE_CHECKING:
     import pandas as pd

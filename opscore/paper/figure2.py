@@ -74,8 +74,8 @@ class Figure2:
         figure2_left has each policy against best-acc and avg-acc, figure2_matrix every pair of
         policies, figure2_right the curves along a search.
         """
-        from opscore.analysis.figures import save_figure
         from opscore.analysis.side_by_side import agreement_panels, line_panels, matrix_panels
+        from opscore.answers.pictures import save_figure
 
         target = Path(folder)
         note = "\n".join(self.notes())

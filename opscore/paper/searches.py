@@ -184,7 +184,7 @@ class SearchReport:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write the figures (PNG, PDF, CSV) and the table (CSV, Parquet) into a folder."""
-        from opscore.analysis.figures import save_figure
+        from opscore.answers.pictures import save_figure
 
         target = Path(folder)
         written = [

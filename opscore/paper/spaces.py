@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from opscore.data.files import write_table
+from opscore.answers import Answer, Picture, Table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
+from opscore.experiments import tables
 from opscore.experiments.initial.result import InitialResult
 from opscore.experiments.initial.tasks import task_correlations
 
@@ -25,8 +25,8 @@ PREFIX = "initial_"
 TRUTH_SCORES = "truth_scores"
 
 
-@dataclass(frozen=True)
-class SpacesResult:
+@dataclass(frozen=True, repr=False)
+class SpacesResult(Answer):
     """How policies agree with the truth of every task of several spaces.
 
     Attributes:
@@ -74,13 +74,22 @@ class SpacesResult:
         images = {name: str(own["notes"][0]).removeprefix("images: ") for name, own in each}
         return [*notes, f"images: {_said(images)}"]
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write the table (Parquet) and the figure (PNG, PDF, CSV) into a folder."""
-        from opscore.analysis.figures import save_figure
+    def tables(self) -> list[Table]:
+        """A table for each reference, a line for each task."""
+        return tables.tasks(self.tasks)
 
-        target = Path(folder)
-        table = write_table(target / "spaces.parquet", self.tasks)
-        return [table, *save_figure(self.figure(), target / "spaces", self.tasks)]
+    def payload(self) -> dict[str, Any]:
+        """The table, and what it rests on."""
+        settings = {"command": "compare-spaces", "notes": self.notes(), "spaces": self.settings}
+        return {"tasks": self.tasks, "settings": settings}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """The table."""
+        return {"spaces.parquet": self.tasks}
+
+    def pictures(self) -> list[Picture]:
+        """Every policy's rho on every task."""
+        return [Picture("spaces", self.tasks, self.figure)]
 
     def figure(self) -> Figure:
         """Every policy's rho on every task; its ``savefig`` writes it into a file."""
@@ -104,19 +113,19 @@ def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesRes
     names = [result.settings.space for result in measured]
     if len(set(names)) < len(names):
         raise UserError(f"one result for each space; these came: {', '.join(names)}")
-    tables = [result.tasks for result in measured if not result.tasks.empty]
-    if not tables:
+    found = [result.tasks for result in measured if not result.tasks.empty]
+    if not found:
         raise UserError(
             "none of these spaces has a truth here, so there is nothing to compare; "
             "tables: opscore data fetch --all"
         )
-    known = {table["space"].iloc[0] for table in tables}
+    known = {table["space"].iloc[0] for table in found}
     settings = {
         result.settings.space: result.record()
         for result in measured
         if result.settings.space in known
     }
-    return SpacesResult(pd.concat(tables, ignore_index=True), settings, shipped=False)
+    return SpacesResult(pd.concat(found, ignore_index=True), settings, shipped=False)
 
 
 def _shipped() -> SpacesResult:
@@ -125,9 +134,9 @@ def _shipped() -> SpacesResult:
     truths, made = read_record(TRUTH_SCORES)
     # The paper's space first, as everywhere.
     order = sorted(scored, key=lambda name: (name != "nasbench201", name))
-    tables = [task_correlations(scored[name][0], truths[truths["space"] == name]) for name in order]
+    found = [task_correlations(scored[name][0], truths[truths["space"] == name]) for name in order]
     settings = {name: {**scored[name][1], "truth": made["truths"][name]} for name in order}
-    return SpacesResult(pd.concat(tables, ignore_index=True), settings, shipped=True)
+    return SpacesResult(pd.concat(found, ignore_index=True), settings, shipped=True)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

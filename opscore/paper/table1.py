@@ -91,8 +91,8 @@ class Table1:
         """Write the table (CSV, Parquet), its mean over seeds (CSV) and a figure into a folder."""
         target = Path(folder)
         rows = self.selections
-        from opscore.analysis.figures import save_figure
         from opscore.analysis.side_by_side import table1_strip
+        from opscore.answers.pictures import save_figure
 
         figure = table1_strip(rows[rows["dataset"] == "cifar10"], note="\n".join(self.notes()))
         return [

@@ -39,7 +39,7 @@ from opscore.proxies.how import (
     check_survivors,
 )
 from opscore.proxies.memo import Memo
-from opscore.proxies.score import Score, may_pass
+from opscore.proxies.score import Score, failed_now, may_pass
 from opscore.proxies.sensitivity import operation_sensitivities
 
 
@@ -90,6 +90,7 @@ __all__ = [
     "check_precision",
     "check_survivors",
     "epe_nas",
+    "failed_now",
     "fisher",
     "flops",
     "get_proxy",

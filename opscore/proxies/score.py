@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 OK = "ok"
@@ -17,6 +18,18 @@ _OF_THE_MOMENT = (
 def may_pass(status: str) -> bool:
     """Whether a failure may be of the moment, such as memory that ran out: it is no result."""
     return status != OK and any(words in status for words in _OF_THE_MOMENT)
+
+
+def failed_now(statuses: Iterable[str]) -> str | None:
+    """A line where scores failed for a reason that may pass; None where none did."""
+    every = list(statuses)
+    failed = [status for status in every if may_pass(status)]
+    if not failed:
+        return None
+    return (
+        f"{len(failed)} of {len(every)} rows failed for a reason that may pass ({failed[0]}); "
+        "their runs are not kept as finished: the same command tries again"
+    )
 
 
 @dataclass(frozen=True)

@@ -338,8 +338,14 @@ def _agreement_columns() -> list[Column]:
         Column("policy", "policy"),
         Column("iteration", "iteration", "whole", about="edges discretized before"),
         *(
-            Column(MEASURED.get(each.name, each.name), each.label, each.kind, about=each.about)
+            Column(
+                MEASURED.get(name, name),
+                " ".join(each.heading.split()) if name == each.name else name,
+                each.kind,
+                about=each.about,
+            )
             for each in schema.STATISTICS
+            for name in each.dtypes
         ),
         Column("published", "published", "number", about="rho of the paper, of the same settings"),
         Column("published_n", "its seeds", "whole"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,12 @@ from numpy.typing import NDArray
 
 from opscore.analysis import over_seeds, seed_interval, sign_flip_test
 from opscore.analysis.intervals import ERROR_BOUNDS
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Table
+from opscore.answers.words import short_dataset
 from opscore.errors import UserError, unknown
 from opscore.experiments.settings import no_truth, truth_of
 from opscore.oracles import Truth
+from opscore.proxies import failed_now
 from opscore.runs.store import provenance
 from opscore.search import METHODS, SearchOutcome, SearchSettings, find_method
 from opscore.search.sampling import reads_record
@@ -56,8 +57,26 @@ COMPARISON = {
 }
 
 
-@dataclass(frozen=True)
-class SearchResult:
+_METHOD = Column("method")
+_FOUND = (
+    _METHOD,
+    Column("seed", kind="whole", form="d"),
+    Column("architecture", kind="code"),
+)
+_MERIT = (
+    Column("error", kind="number", about="percent, mean over the benchmark's trainings"),
+    Column("rank", kind="whole", about="1 is the best architecture of the space"),
+    Column("regret", kind="number", about="percent points above the best of the space"),
+)
+_COSTS = (
+    Column("n_seeds", "seeds", "whole"),
+    Column("forward_passes", "networks x\nminibatches", "number", ",.0f", "mean over seeds"),
+    Column("seconds", kind="number", form=",.0f", about="mean over seeds"),
+)
+
+
+@dataclass(frozen=True, repr=False)
+class SearchResult(Answer):
     """Searches by several methods with several seeds.
 
     Attributes:
@@ -197,18 +216,92 @@ class SearchResult:
             **provenance(),
         }
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write all tables (Parquet; the summary as CSV too) into a folder."""
-        target = Path(folder)
-        tables = {
+    def tables(self) -> list[Table]:
+        """Where searches ended; then means over seeds, or costs alone where there is no truth."""
+        return [self._ended(), self._means()]
+
+    def _ended(self) -> Table:
+        """Where each search ended, with the error and rank on the truth's dataset."""
+        datasets = list(dict.fromkeys(self.architectures["dataset"]))
+        asked = self.settings.oracle.dataset
+        dataset = asked if asked in datasets else datasets[0]
+        columns = (*_FOUND, *_MERIT) if dataset else _FOUND
+        return Table(
+            f"Architectures found: {f'error and rank on {dataset}' if dataset else 'no truth'}",
+            columns,
+            self.architectures[self.architectures["dataset"] == dataset],
+        )
+
+    def _means(self) -> Table:
+        """Means over seeds with their interval, beside the published means if there are any."""
+        frame = self.summary()
+        if not self.settings.oracle.known:
+            return Table("Cost of a search, mean over seeds", (_METHOD, *_COSTS), frame)
+        first = frame.drop_duplicates("method")
+        spent = "; ".join(
+            f"{row.method}: seeds {row.n_seeds}, scored {row.forward_passes:,.0f}, "
+            f"{row.seconds:,.0f} s"
+            for row in first.itertuples()
+        )
+        if frame["published"].isna().all():
+            frame = frame.drop(columns="published")
+        seeds = frame.loc[frame["published_n"] > 0, "published_n"].max()
+        return Table(
+            "Test error %, mean over seeds (standard deviation), 95 % interval",
+            (
+                replace(_METHOD, once=True),
+                Column("dataset"),
+                Column("error", "measured", "number", beside="std", about="mean over seeds"),
+                Column(
+                    "ci_low",
+                    "interval",
+                    "number",
+                    end="ci_high",
+                    about="95 % interval of the mean over other seeds",
+                ),
+                Column(
+                    "published",
+                    f"published\n({seeds} seeds)",
+                    "number",
+                    beside="published_std",
+                    about="mean error of the paper",
+                ),
+                Column("rank", kind="number", form=",.0f", about="mean over seeds", detail=True),
+                Column(
+                    "regret",
+                    kind="number",
+                    about="percent points above the best of the space",
+                    detail=True,
+                ),
+                *(replace(column, detail=True) for column in _COSTS),
+                Column("source", "published in", detail=True),
+            ),
+            frame.assign(dataset=frame["dataset"].map(short_dataset)),
+            caption=f"{spent}\nscored: networks x minibatches; s: seconds spent, added up over "
+            "workers",
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """All tables, and what they rest on."""
+        return {
             "architectures": self.architectures,
+            "summary": self.summary(),
             "candidates": self.candidates,
             "trace": self.trace,
             "costs": self.costs,
-            "summary": self.summary(),
+            "settings": self.record(),
         }
-        paths = [write_table(target / f"{name}.parquet", table) for name, table in tables.items()]
-        return [*paths, write_table(target / "summary.csv", tables["summary"])]
+
+    def failed(self) -> str | None:
+        """How many scores failed that may not fail again; None where none did."""
+        return failed_now([*self.candidates["status"], *self.trace["status"]])
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """All tables, the summary as CSV too."""
+        names = ("architectures", "candidates", "trace", "costs")
+        frames = {f"{name}.parquet": getattr(self, name) for name in names}
+        summary = self.summary()
+        return {**frames, "summary.parquet": summary, "summary.csv": summary}
 
     def _errors(self, method: str, dataset: str) -> dict[int | None, float]:
         own = self.architectures

@@ -11,8 +11,8 @@ from opscore.analysis import (
     correlation_bars,
     correlation_lines,
     correlation_matrix,
-    save_figure,
 )
+from opscore.answers.pictures import save_figure
 from opscore.errors import UserError
 
 UP, DOWN = [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 import opscore
+from opscore.answers.text import text_of
 from opscore.cli import main
 from opscore.cli.common import notes_as_lines, parse_lengths, parse_seeds, writable
-from opscore.cli.search import _ends, _summary
-from opscore.cli.tables import failure_lines
 from opscore.errors import UserError, note
+from opscore.experiments.tables import missing_scores
 from opscore.proxies import PROXIES
 from opscore.rng import as_seeds
 from opscore.schema import Whole
@@ -181,11 +180,11 @@ def test_scores_that_are_missing_are_told_under_the_notes(capsys):
     assert "no conv" in out
 
 
-def test_failure_lines_count_reasons():
+def test_missing_scores_count_reasons():
     scores = pd.DataFrame(
         {"policy": ["a", "a", "a", "b"], "status": ["ok", "x failed", "x failed", "ok"]}
     )
-    assert failure_lines(scores) == ["a: 2 of 3 scores are missing (x failed)"]
+    assert missing_scores(scores) == ["a: 2 of 3 scores are missing (x failed)"]
 
 
 @pytest.fixture(scope="module")
@@ -202,11 +201,7 @@ def found():
 
 
 def test_tables_of_searches_show_methods_and_numbers_at_80_columns(found):
-    console = Console(width=80)
-    with console.capture() as captured:
-        console.print(_ends(found))
-        console.print(_summary(found))
-    text = captured.get()
+    text = text_of(found, width=80)
     ends, summary = text.split("Test error %")
     for method in ("zero-cost-pt(nwot)", "random"):
         assert method in ends

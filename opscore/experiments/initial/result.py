@@ -19,8 +19,15 @@ from opscore.analysis import (
 )
 from opscore.analysis.differences import no_differences
 from opscore.analysis.stages import scores_of_stage
-from opscore.data.files import write_table
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, Unit, units
+from opscore.answers import Answer, Picture, Table
+from opscore.experiments import (
+    OracleSettings,
+    ScoringContext,
+    ScoringSettings,
+    Unit,
+    tables,
+    units,
+)
 from opscore.experiments.dependencies import made_with
 from opscore.experiments.initial.tasks import (
     REFERENCES,
@@ -33,7 +40,16 @@ from opscore.isolation import isolated
 from opscore.oracles import Truth
 from opscore.policies import as_names, find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
-from opscore.published import PAPER, Made, Setting, differences, published_initial
+from opscore.proxies import failed_now
+from opscore.published import (
+    PAPER,
+    Made,
+    Setting,
+    differences,
+    published_initial,
+    published_pick,
+    side_by_side,
+)
 from opscore.rng import as_seeds
 from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
@@ -77,8 +93,8 @@ def without_published(setting: Setting, made: Mapping[str, Made]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class InitialResult:
+@dataclass(frozen=True, repr=False)
+class InitialResult(Answer):
     """Scores of A_0 by several policies, and what follows from them.
 
     Attributes:
@@ -87,12 +103,14 @@ class InitialResult:
         asked: the policies that were asked for, without those that are set beside them; their
             tests are the family of Holm's adjustment. All but references and bars where None.
         remarks: what there is to say of how the numbers were computed, a line each.
+        also: what is shown beside the usual tables, of 'scores' and 'tasks'.
     """
 
     settings: ScoringSettings
     scores: pd.DataFrame
     asked: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def setting(self) -> Setting:
@@ -175,6 +193,7 @@ class InitialResult:
             *self.remarks,
             *self.truth_notes(),
             *without_published(self.setting, self.made),
+            *tables.missing_scores(self.scores),
         ]
 
     def measured_with(self) -> list[str]:
@@ -201,6 +220,46 @@ class InitialResult:
         oracle = ScoringContext(self.settings, 0).oracle
         return [f"truth: {oracle.describe()}", f"errors and ranks: {self.truth.describe()}"]
 
+    def tables(self) -> list[Table]:
+        """Agreement with the truth, or where there is none between policies; then the picks."""
+        found = [tables.scores(self.scores)] if "scores" in self.also else []
+        if self.settings.oracle.known:
+            found += [self._agreement(name, detail=name != REFERENCES[0]) for name in REFERENCES]
+        elif not self.correlation.empty:
+            found.append(tables.agreement_between(self.correlation))
+        found.append(tables.selection(self._picks, self.settings.oracle.dataset))
+        return [*found, *(tables.tasks(self.tasks) if "tasks" in self.also else [])]
+
+    def _agreement(self, reference: str, *, detail: bool) -> Table:
+        rows = side_by_side(self.against(reference), reference, None, self.setting, self.made)
+        return tables.agreement_with(rows, reference, self.edge_specific, detail=detail)
+
+    @property
+    def _picks(self) -> pd.DataFrame:
+        """What policies pick, with the published error and rank of the same settings."""
+        known = [
+            published_pick(policy, replace(self.setting, dataset=dataset), self.made[policy])
+            for policy, dataset in zip(
+                self.selection["policy"], self.selection["dataset"], strict=True
+            )
+        ]
+        return self.selection.assign(
+            published_error=[error.value for error, _ in known],
+            published_rank=[rank for _, rank in known],
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """All tables, and what they rest on."""
+        return {
+            "correlation": self.correlation,
+            "selection": self.selection,
+            "differences": self.differences,
+            "edge_specific": self.edge_specific,
+            **({"tasks": self.tasks} if "tasks" in self.also else {}),
+            "scores": self.scores,
+            "settings": self.record(),
+        }
+
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
@@ -210,18 +269,23 @@ class InitialResult:
             **provenance(),
         }
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write tables (Parquet), the Figure 2 (left) picture and its CSV into a folder."""
-        from opscore.analysis.figures import save_figure
+    def failed(self) -> str | None:
+        """How many scores failed that may not fail again; None where none did."""
+        return failed_now(self.scores["status"])
 
-        target = Path(folder)
+    def files(self) -> dict[str, pd.DataFrame]:
+        """All tables."""
         names = ["scores", "correlation", "differences", "selection", "tasks"]
-        written = [write_table(target / f"{name}.parquet", getattr(self, name)) for name in names]
+        return {f"{name}.parquet": getattr(self, name) for name in names}
+
+    def pictures(self) -> list[Picture]:
+        """Figure 2 (left), and each policy's agreement with best-acc."""
+        found = []
         if not self.correlation.empty:
-            written += save_figure(self.figure(), target / "figure2_left", self.correlation)
+            found.append(Picture("figure2_left", self.correlation, self.figure))
         if not (rows := self.against("best-acc")).empty:
-            written += save_figure(self.bars(), target / "best_acc", rows)
-        return written
+            found.append(Picture("best_acc", rows, self.bars))
+        return found
 
     def figure(self) -> Figure:
         """Figure 2 (left), the correlation matrix; its ``savefig`` writes it into a file."""
@@ -309,8 +373,8 @@ def initial(
         names = tuple(dict.fromkeys((*resolved.policies, *bars)))
         resolved = replace(resolved, policies=names).resolved()
     outcomes = complete(units(resolved), store, jobs=jobs, finished=finished, retries=retries)
-    tables = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
-    scores = pd.concat(tables, ignore_index=True)
+    parts = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
+    scores = pd.concat(parts, ignore_index=True)
     return InitialResult(resolved, scores, asked.policies, notes_of(outcomes))
 
 

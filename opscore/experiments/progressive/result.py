@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,18 +13,20 @@ from opscore import schema
 from opscore.analysis import Correlation, with_holm
 from opscore.analysis.bars import in_family
 from opscore.analysis.stages import scores_of_stage
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Picture, Table
 from opscore.errors import unknown
 from opscore.experiments import (
     ProgressiveUnit,
     ScoringContext,
     ScoringSettings,
     Step,
+    tables,
     tabulate,
 )
 from opscore.experiments.initial.result import InitialResult, without_published
 from opscore.experiments.progressive import Order
 from opscore.policies import make_policy
+from opscore.proxies import failed_now
 from opscore.published import published_progressive, side_by_side
 from opscore.runs.store import provenance
 from opscore.spaces import SearchSpace, State, get_space
@@ -39,6 +40,9 @@ REFERENCE = "best-acc"
 #: What scores are compared with: best-acc of A_0 (as published), or of the policy's own A_t.
 ORACLE_MODES = ("initial", "conditional")
 
+#: Parts that the iterations are cut into where only some of them are shown.
+_SHOWN = 4
+
 #: One row per (policy, seed, iteration).
 DECISIONS = {
     "policy": "str",
@@ -50,8 +54,8 @@ DECISIONS = {
 }
 
 
-@dataclass(frozen=True)
-class ProgressiveResult:
+@dataclass(frozen=True, repr=False)
+class ProgressiveResult(Answer):
     """Scores along the searches of several policies, and what follows from them.
 
     Attributes:
@@ -155,7 +159,10 @@ class ProgressiveResult:
         """What the numbers rest on, a line each."""
         initial = self._initial
         without = without_published(initial.setting, self.made())
-        return [*self.measured_with(), *self.remarks, *initial.truth_notes(), *without]
+        missing = tables.missing_scores(self.scores)
+        return [
+            *self.measured_with(), *self.remarks, *initial.truth_notes(), *without, *missing
+        ]  # fmt: skip
 
     def made(self, oracle: str | None = None) -> dict[str, dict[str, Any]]:
         """What each policy's scores and their truth were made with, by policy."""
@@ -182,24 +189,104 @@ class ProgressiveResult:
             **provenance(),
         }
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write tables (Parquet), the Figure 2 (right) picture and its CSV into a folder."""
-        from opscore.analysis.figures import save_figure
+    def tables(self) -> list[Table]:
+        """The curves, or where there is no truth how alike policies are; then the ends."""
+        known = self.settings.oracle.known
+        what = "error, rank on the truth's dataset" if known else "no truth"
+        title = f"Architecture that each search ended on: {what}"
+        ends = tables.selection(self.architectures, self.settings.oracle.dataset, title)
+        if known:
+            return [self._curves(), ends]
+        return [ends] if self.agreement.empty else [self._alike(), ends]
 
-        target = Path(folder)
-        tables = {
-            "scores": self.scores,
-            "decisions": self.decisions,
-            "correlation": self.correlation(),
-            "architectures": self.architectures,
-        }
-        paths = [write_table(target / f"{name}.parquet", table) for name, table in tables.items()]
-        if tables["correlation"].empty:
-            return paths
-        return [
-            *paths,
-            *save_figure(self.figure(), target / "figure2_right", tables["correlation"]),
+    def _curves(self) -> Table:
+        """Measured correlations of each policy, their interval, and any published ones below."""
+        frame = self.against_published()
+        edges = frame.groupby("iteration")["n_edges"].max()
+        truth = "A_0" if self.oracle_mode == "initial" else "each policy's own A_t"
+        left_out = int(frame["n_excluded"].sum())
+        lines = {"measured": "measured", "low": "ci_low", "high": "ci_high"}
+        if frame["published"].notna().any():
+            lines["published"] = "published"
+        rows = []
+        for policy, own in frame.groupby("policy", sort=False):
+            at = own.set_index("iteration")
+            rows += [
+                {"policy": policy, "what": w, **at[column].rename(str)}
+                for w, column in lines.items()
+            ]
+            rows[-len(lines)]["seeds"] = own["n_seeds"].max()
+        return Table(
+            f"Spearman with best-acc of {truth}, by iteration (open edges); 95 % interval",
+            (
+                Column("policy", once=True),
+                Column("what", " "),
+                *_by_iteration(edges),
+                Column("seeds", kind="whole", missing=""),
+            ),
+            pd.DataFrame(rows),
+            caption=f"{left_out} (seed, edge) rows left out: constant or failed; see --json"
+            if left_out
+            else "",
+            sections="policy",
+        )
+
+    def _alike(self) -> Table:
+        """Each pair of policies at a few iterations, and in how many decisions they were alike."""
+        found = tables.pairs_once(self.agreement)
+        edges = found.groupby("iteration")["n_edges"].max()
+        edges = edges[edges > 0]
+        last = len(edges) - 1
+        shown = edges.iloc[sorted({round(last * part / _SHOWN) for part in range(_SHOWN + 1)})]
+        rows = [
+            {
+                "policy": policy,
+                "and": other,
+                **pair.set_index("iteration")["rho"].rename(str),
+                "alike": 100 * self.same_choices(str(policy), str(other)),
+            }
+            for (policy, other), pair in found.groupby(["policy", "reference"], sort=False)
         ]
+        return Table(
+            "No truth: Spearman between policies by iteration (open edges)",
+            (
+                Column("policy"),
+                Column("and"),
+                *_by_iteration(shown),
+                Column("alike", "same\nchoice", "number", ".0f", unit=" %"),
+            ),
+            pd.DataFrame(rows),
+            caption="says how alike policies are, not which is right; --json has every iteration",
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """All tables, and what they rest on."""
+        return {
+            "correlation": self.correlation(),
+            "agreement": self.agreement,
+            "selection": self.architectures,
+            "decisions": self.decisions,
+            "scores": self.scores,
+            "settings": self.record(),
+        }
+
+    def failed(self) -> str | None:
+        """How many scores failed that may not fail again; None where none did."""
+        return failed_now(self.scores["status"])
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """All tables."""
+        return {
+            "scores.parquet": self.scores,
+            "decisions.parquet": self.decisions,
+            "correlation.parquet": self.correlation(),
+            "architectures.parquet": self.architectures,
+        }
+
+    def pictures(self) -> list[Picture]:
+        """Figure 2 (right)."""
+        drawn = self.correlation()
+        return [] if drawn.empty else [Picture("figure2_right", drawn, self.figure)]
 
     def figure(self, oracle: str | None = None) -> Figure:
         """Figure 2 (right), one line per policy; its ``savefig`` writes it into a file.
@@ -255,6 +342,11 @@ class ProgressiveResult:
             for iteration, state in enumerate(states[:-1])
         ]
         return pd.concat(tables, ignore_index=True)
+
+
+def _by_iteration(edges: pd.Series[int]) -> list[Column]:
+    """A column for each iteration, with the number of edges that are open."""
+    return [Column(str(t), f"{t} ({count})", "number", "+.2f") for t, count in edges.items()]
 
 
 def check_oracle_mode(mode: str) -> str:

@@ -81,7 +81,7 @@ class RetrainingResult:
     def save(self, folder: Path | str) -> list[Path]:
         """Write curves and correlations (Parquet, CSV), and the figure, into a folder."""
         from opscore.analysis.case_studies import retraining_panels
-        from opscore.analysis.figures import save_figure
+        from opscore.answers.pictures import save_figure
 
         target = Path(folder)
         name = f"retraining_edge{self.edge}"

@@ -76,7 +76,7 @@ class ToyResult:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write scores and table (Parquet, CSV), and the figure, into a folder."""
-        from opscore.analysis.figures import save_figure
+        from opscore.answers.pictures import save_figure
 
         target = Path(folder)
         paths = [target / f"toy_model_{name}.parquet" for name in ("scores", "summary")]

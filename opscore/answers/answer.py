@@ -1,0 +1,68 @@
+"""What every call that measures something returns."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from opscore.data.files import write_table
+
+if TYPE_CHECKING:
+    from opscore.answers.pictures import Picture
+    from opscore.answers.table import Table
+
+
+class Answer:
+    """An answer: tables, what they rest on, figures.
+
+    A command prints it and writes it into a folder, a notebook shows it, ``repr`` is its tables.
+    """
+
+    @abstractmethod
+    def tables(self) -> list[Table]:
+        """Its tables, the one that matters most first."""
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on, a line each."""
+        return []
+
+    def hints(self) -> list[str]:
+        """What one may do next, a line each; only a terminal shows them."""
+        return []
+
+    @abstractmethod
+    def payload(self) -> Mapping[str, Any]:
+        """All of it as frames and plain values, for JSON."""
+
+    def files(self) -> Mapping[str, pd.DataFrame]:
+        """What it keeps in a folder: frames by the names of their files, .parquet or .csv."""
+        return {}
+
+    def pictures(self) -> list[Picture]:
+        """Its figures."""
+        return []
+
+    def failed(self) -> str | None:
+        """What went wrong, though there is an answer; None if nothing did."""
+        return None
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write tables (Parquet, CSV) and figures (PNG, PDF, CSV) into a folder."""
+        target = Path(folder)
+        written = [write_table(target / name, frame) for name, frame in self.files().items()]
+        return [*written, *(path for each in self.pictures() for path in each.save(target))]
+
+    def __repr__(self) -> str:
+        from opscore.answers.text import text_of
+
+        return text_of(self, 100).rstrip()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from opscore.answers.forms import html_of
+
+        return html_of(self)

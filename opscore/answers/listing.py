@@ -1,0 +1,49 @@
+"""Answers that are made where they are asked for: lists of what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opscore.answers.answer import Answer
+from opscore.answers.table import Table
+
+
+@dataclass(frozen=True, repr=False)
+class Listing(Answer):
+    """Tables, and the same as plain values.
+
+    Attributes:
+        listed: its tables.
+        values: what JSON has.
+        rests_on: what it rests on, a line each.
+        then: what one may do next, a line each.
+        wrong: what went wrong, '' if it is in the tables; None if nothing did.
+    """
+
+    listed: Sequence[Table]
+    values: Mapping[str, Any]
+    rests_on: Sequence[str] = ()
+    then: Sequence[str] = ()
+    wrong: str | None = None
+
+    def tables(self) -> list[Table]:
+        """Its tables."""
+        return list(self.listed)
+
+    def notes(self) -> list[str]:
+        """What it rests on."""
+        return list(self.rests_on)
+
+    def hints(self) -> list[str]:
+        """What one may do next."""
+        return list(self.then)
+
+    def payload(self) -> Mapping[str, Any]:
+        """The same as plain values."""
+        return self.values
+
+    def failed(self) -> str | None:
+        """What went wrong."""
+        return self.wrong

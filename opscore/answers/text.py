@@ -1,0 +1,84 @@
+"""Answers as a terminal shows them."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from opscore.answers.table import Cell, Shown, Table
+from opscore.schema import Column
+
+#: Colours of words that say how something is.
+_STYLES = {
+    "ok": "green", "yes": "green", "finished": "green", "missing": "dim", "pieces": "dim",
+    "unchecked": "yellow", "warning": "yellow", "unfinished": "yellow",
+    "no": "red", "corrupted": "red", "problem": "red", "failed": "red", "damaged": "red",
+}  # fmt: skip
+
+#: Columns that fit into a terminal; the cells of a table that has more are folded where it is
+#: narrow, not cut.
+_FIT = 12
+
+
+def show(answer: Shown, console: Console) -> None:
+    """Print what an answer rests on, its tables, and what one may do next."""
+    print_lines(answer.notes(), console)
+    for table in answer.tables():
+        if not table.detail:
+            console.print(rich_table(table))
+    print_lines(answer.hints(), console)
+
+
+def print_lines(lines: list[str], console: Console) -> None:
+    """Lines in small print; brackets in them are no markup."""
+    for line in lines:
+        console.print(line, style="dim", highlight=False, markup=False)
+
+
+def text_of(answer: Shown, width: int = 120) -> str:
+    """What :func:`show` prints, without colours."""
+    console = Console(file=StringIO(), width=width, color_system=None)
+    show(answer, console)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def rich_table(table: Table) -> RichTable:
+    """A table as rich prints it."""
+    bare, boxed = table.look == "bare", table.look == "boxed"
+    made = RichTable(
+        title=escape(table.title) or None,
+        caption=escape(table.caption) or None,
+        box=box.HEAVY_HEAD if boxed else None if bare else box.SIMPLE_HEAD,
+        pad_edge=boxed,
+        collapse_padding=table.look == "open",
+        show_header=any(column.heading for column in table.columns) or not bare,
+    )
+    columns = table.shown()
+    for column in columns:
+        made.add_column(
+            Text(table.heading(column)),
+            justify="right" if column.is_number else "left",
+            no_wrap=column.is_number and len(columns) <= _FIT,
+            overflow="fold",
+        )
+    above: dict[str, str] = {}
+    marks = table.frame[table.sections].tolist() if table.sections else []
+    for place, cells in enumerate(table.rows()):
+        shown = [_text(cell, column, above) for cell, column in zip(cells, columns, strict=True)]
+        ends = bool(marks) and (place == len(marks) - 1 or marks[place] != marks[place + 1])
+        made.add_row(*shown, end_section=ends)
+    return made
+
+
+def _text(cell: Cell, column: Column, above: dict[str, str]) -> Text:
+    """A cell; a text that stands above it already is left out where the column says so."""
+    repeated = column.once and above.get(column.name) == cell.text
+    above[column.name] = cell.text
+    style = "bold" if cell.best else _STYLES.get(cell.text, "") if column.kind == "status" else ""
+    found = Text("" if repeated else cell.text, style=style)
+    return found.append(f"\n{cell.below}", style="dim") if cell.below else found

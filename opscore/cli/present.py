@@ -1,0 +1,95 @@
+"""How a command shows its answer: in one of several forms, into a folder, with an exit code."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from opscore.answers import FORMS, Answer, render
+from opscore.answers.text import show
+from opscore.cli.common import console, print_written, writable
+from opscore.cli.options import grouped
+from opscore.errors import UserError, unknown
+
+FormOption = Annotated[
+    str,
+    typer.Option("--format", help=f"{', '.join(FORMS)}; all but text print nothing else."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout: short for --format json.")
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.", callback=writable),
+]
+
+
+def answering(
+    *, saves: bool = False, out: Path | None = None
+) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """A command that returns an answer, with the options for what becomes of it.
+
+    The answer is saved and printed, and what went wrong with it said; then the exit code is 1.
+
+    Args:
+        saves: whether answers can be written into a folder.
+        out: the folder where none is named; None writes nothing then.
+    """
+
+    def decorate(command: Callable[..., Answer]) -> Callable[..., None]:
+        asking = grouped(command)
+
+        @wraps(asking)
+        def run(*, form: str, as_json: bool, out: Path | None = None, **given: Any) -> None:
+            form = _form(form, as_json)
+            if "quiet" in given and form == "json":
+                given["quiet"] = True
+            given |= {} if saves or not own_out else {"out": out}
+            present(asking(**given), form, out if saves else None)
+
+        own = inspect.signature(asking)
+        own_out = "out" in own.parameters
+        added = [("form", FormOption, "text"), ("as_json", JsonOption, False)]
+        options = [*([("out", FolderOption, out)] if saves else []), *added]
+        parameters = [
+            *own.parameters.values(),
+            *(
+                inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+                )
+                for name, kind, default in options
+            ),
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
+
+
+def _form(form: str, as_json: bool) -> str:
+    """The form that is asked for in one way or the other."""
+    if form not in FORMS:
+        raise unknown("format", form, FORMS)
+    if as_json and form not in ("text", "json"):
+        raise UserError(f"--json and --format {form} ask for two forms; give one of them")
+    return "json" if as_json else form
+
+
+def present(answer: Answer, form: str, out: Path | None = None) -> None:
+    """Write an answer into a folder, print it, and say what went wrong with it."""
+    written = [] if out is None else answer.save(out)
+    if form == "text":
+        show(answer, console)
+        print_written(written)
+    else:
+        sys.stdout.write(render(answer, form))
+    if (why := answer.failed()) is not None:
+        sys.stderr.write(f"opscore: {why}\n" if why else "")
+        raise typer.Exit(1)
