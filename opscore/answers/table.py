@@ -93,7 +93,7 @@ class Table:
 
     def _bests(self, row: Mapping[Hashable, Any], columns: Sequence[Column]) -> list[bool]:
         """Which cells of a row stand out."""
-        values = [row[c.name] if c.is_number else None for c in columns]
+        values: list[Any] = [row[c.name] if c.is_number else None for c in columns]
         largest = max((value for value in values if not is_missing(value)), default=None)
         return [self.best and not is_missing(value) and value == largest for value in values]
 

@@ -56,7 +56,7 @@ class Fitted:
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write a copy of the checkpoint, ``log.csv``, its figure and ``training.json``."""
-        from opscore.analysis.figures import save_figure
+        from opscore.answers.pictures import save_figure
         from opscore.analysis.training import training_curves
 
         path = writable_folder(folder)
