@@ -1,0 +1,236 @@
+"""``opscore.search_claims``: what sections 4 and 5 say of searches, and what numbers say of it.
+
+A comparison is a difference of two errors of the same seed. It holds ('yes') when the t interval
+of its mean over seeds lies on the claimed side of zero, and does not ('no') on the other;
+'cannot tell' is an interval with zero in it, or fewer than three seeds, and 'not measured' a row
+that nothing was searched for. What is claimed of the paper's own numbers alone is read off them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from opscore.analysis import over_seeds
+from opscore.data.records import read_record
+from opscore.paper.figure4 import PUBLISHED_DISTINCT, recorded_proposals
+from opscore.paper.searches import with_settings
+from opscore.published import Setting, published_error, published_methods, table2, table5, trained
+from opscore.search import ORDERS
+
+OURS = "zero-cost-pt(nwot)"
+
+#: Columns: the claim and its section; what is compared, and on what; the claimed value; the number
+#: from what the paper published; the measured one with its 95 % interval over so many seeds; with
+#: which settings where not the paper's; whether it holds.
+COLUMNS = (
+    "claim",
+    "section",
+    "compared",
+    "dataset",
+    "expected",
+    "published",
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "n_seeds",
+    "setting",
+    "holds",
+)
+
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+
+#: Repetitions of a method that only draws; its mean is known as well as it needs to be.
+_MANY = 100
+
+#: Claims that our search has the smaller error, and whom it is compared with.
+_BETTER = (
+    ("nwot is the best proxy", "4.2", tuple(n for n in published_methods() if "pt(" in n)),
+    ("better than TE-NAS", "5.1", ("te-nas",)),
+    ("better than discretization", "5.1", ("zero-cost-disc(nwot)",)),
+    ("better than DARTS-PT", "5.1", ("darts-pt", "darts-pt-fixed-alpha")),
+    ("better than sampling", "5.2", ("naswot(nwot)", "naswot(synflow)", "random")),
+)
+
+
+def search_claims() -> pd.DataFrame:
+    """Every claim on searches, from the searches that the package ships; see :data:`COLUMNS`.
+
+    Returns:
+        A frame; differences are percentage points of error, the other's minus ours.
+    """
+    rows = [
+        *_better(with_settings(read_record("search")[0])),
+        *_best_order(with_settings(read_record("search_orders")[0])),
+        *_ranks_alike(),
+        *_distinct(),
+        *_of_published_numbers(),
+    ]
+    return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+
+
+def _better(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for claim, section, others in _BETTER:
+        for other in others:
+            if other == OURS:
+                continue
+            for dataset in DATASETS:
+                own = rows[rows["dataset"] == dataset]
+                published = _published(other, dataset) - _published(OURS, dataset)
+                yield {
+                    "claim": f"Zero-Cost-PT: {claim}",
+                    "section": section,
+                    "compared": f"{other} - {OURS}",
+                    "dataset": dataset,
+                    "expected": "> 0",
+                    "published": published,
+                    **_difference(own[own["method"] == other], own[own["method"] == OURS]),
+                }
+
+
+def _best_order(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    errors = table5().set_index("order")
+    for other in ORDERS:
+        if other == "global-op-iter":
+            continue
+        for dataset in DATASETS:
+            own = rows[rows["dataset"] == dataset]
+            column = dataset.removesuffix("-120")
+            yield {
+                "claim": "global-op-iter is the best order",
+                "section": "4.2",
+                "compared": f"{other} - global-op-iter",
+                "dataset": dataset,
+                "expected": "> 0",
+                "published": errors.loc[other, column] - errors.loc["global-op-iter", column],
+                **_difference(own[own["order"] == other], own[own["order"] == "global-op-iter"]),
+            }
+
+
+def _difference(other: pd.DataFrame, ours: pd.DataFrame) -> dict[str, Any]:
+    """Error of the other minus ours, one for each seed, where both have the same settings.
+
+    Of a method that was repeated many times the mean is taken: its seeds have no partners.
+    """
+    for setting in dict.fromkeys(other["setting"]):
+        theirs = other[other["setting"] == setting].set_index("seed")["error"]
+        mine = ours[ours["setting"] == setting].set_index("seed")["error"]
+        each = (theirs.mean() if len(theirs) >= _MANY else theirs) - mine
+        if each.notna().any():
+            found = over_seeds(each.dropna())
+            return {
+                "estimate": found.mean,
+                "ci_low": found.ci_low,
+                "ci_high": found.ci_high,
+                "n_seeds": found.n_seeds,
+                "setting": setting,
+                "holds": _verdict(found.ci_low, found.ci_high),
+            }
+    return {"n_seeds": 0, "setting": "", "holds": "not measured"}
+
+
+def _verdict(low: float, high: float) -> str:
+    if low > 0:
+        return "yes"
+    return "no" if high < 0 else "cannot tell"
+
+
+def _published(method: str, dataset: str) -> float:
+    return published_error(method, Setting(dataset=dataset), {"order": "random"}).value
+
+
+def _ranks_alike() -> Iterator[dict[str, Any]]:
+    """Spearman between the proxies' errors on two datasets."""
+    rows = table2()
+    rows = rows[rows["group"] != "baseline"]
+    for dataset in ("cifar100", "imagenet16"):
+        yield {
+            "claim": "proxies rank alike on the three datasets",
+            "section": "4.2",
+            "compared": f"Spearman of cifar10 and {dataset}",
+            "dataset": dataset,
+            "expected": "near 1",
+            "published": rows["cifar10"].corr(rows[dataset], method="spearman"),
+            "n_seeds": 0,
+            "setting": "",
+            "holds": "not measured",
+        }
+
+
+def _distinct() -> Iterator[dict[str, Any]]:
+    """Different architectures among the first N proposals, a mean over blocks of N."""
+    proposals = recorded_proposals()[0]
+    blocks = proposals["proposal"] // 100
+    counts = proposals.groupby([proposals["seed"], blocks])["architecture"].nunique()
+    yield {
+        "claim": "100 proposals find 27.8 architectures",
+        "section": "4.2",
+        "compared": "different architectures of 100 proposals",
+        "dataset": "cifar10",
+        "expected": "27.8",
+        "published": PUBLISHED_DISTINCT[100],
+        "estimate": counts.mean(),
+        "n_seeds": proposals["seed"].nunique(),
+        "setting": "batch 64, cpu size",
+        "holds": "cannot tell",
+    }
+
+
+def _of_published_numbers() -> Iterator[dict[str, Any]]:
+    """What the text says of Tables 3, 6 and 7, computed from the tables."""
+    three = trained(3).set_index(["proposals", "validation"])["error"]
+    six = trained(6).set_index("method")
+    seven = trained(7).set_index("method")["gpu_days"]
+    ours = six.loc["zero-cost-pt(nwot), best"]
+    te_nas = six.loc["TE-NAS (C10)"]
+    others = seven.drop([name for name in seven.index if name.startswith("zero-cost-pt")])
+    yield from (
+        _read_off(
+            "more minibatches of validation are better on average",
+            "4.2",
+            "DARTS, V = 1 minus V = 100",
+            three[10, 1] - three[10, 100],
+            0,
+        ),
+        _read_off(
+            "TE-NAS loses 1.8 points on ImageNet",
+            "5.2",
+            "Table 6, TE-NAS (C10) minus the best",
+            te_nas["error"] - ours["error"],
+            1.8,
+        ),
+        _read_off(
+            "TE-NAS searches 2.5 times as long",
+            "5.2",
+            "Table 6, GPU-days",
+            te_nas["gpu_days"] / ours["gpu_days"],
+            2.5,
+        ),
+        _read_off(
+            "at least 190 times faster than training-based search",
+            "5.3",
+            "Table 7, GPU-days of the fastest other",
+            others.min() / seven["zero-cost-pt(nwot), best"],
+            190,
+        ),
+    )
+
+
+def _read_off(
+    claim: str, section: str, compared: str, value: float, least: float
+) -> dict[str, Any]:
+    holds = value > least or math.isclose(value, least)
+    return {
+        "claim": claim,
+        "section": section,
+        "compared": compared,
+        "dataset": "",
+        "expected": f">= {least}" if least else "> 0",
+        "published": value,
+        "n_seeds": 0,
+        "setting": "",
+        "holds": "by the paper's numbers" if holds else "not by the paper's numbers",
+    }
