@@ -13,7 +13,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-all faults lint unit docs docs-check bench figures figures-check notebooks clean
+.PHONY: demo test test-all faults lint unit docs docs-check bench gpu figures figures-check notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -48,6 +48,10 @@ docs-check: $(VENV)/.base
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/scoring.py --out benchmarks/results
+
+# Tests and timings on a GPU, ten minutes at a time: the same command goes on where it was stopped.
+gpu: $(VENV)/.dev
+	$(BIN)/python benchmarks/gpu.py
 
 # Every committed picture and table of figures/ and docs/, from what ships: a few minutes.
 figures: $(VENV)/.base
