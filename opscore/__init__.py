@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opscore.paper.figure2 import figure2
     from opscore.paper.figure4 import figure4
     from opscore.paper.retraining.result import retraining
+    from opscore.paper.search_claims import search_claims
     from opscore.paper.search_cost import search_cost
     from opscore.paper.spaces import compare_spaces
     from opscore.paper.table1 import table1
@@ -78,6 +79,7 @@ _ROOMS = {
     "register_proxy": "proxies",
     "retraining": "paper.retraining.result",
     "run_search": "search.call",
+    "search_claims": "paper.search_claims",
     "search_cost": "paper.search_cost",
     "table1": "paper.table1",
     "table2": "paper.table2",
@@ -137,6 +139,7 @@ __all__ = [
     "register_proxy",
     "retraining",
     "run_search",
+    "search_claims",
     "search_cost",
     "table1",
     "table2",

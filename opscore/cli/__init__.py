@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from opscore.cli import data, listing, networks, oracle, proxies, replay, runs
+from opscore.cli import data, listing, networks, oracle, paper_tables, proxies, replay, runs
 from opscore.cli.batch import batch
 from opscore.cli.common import notes_as_lines
 from opscore.cli.doctor import doctor
@@ -50,6 +50,11 @@ app.command("toy-model", cls=LiveCommand, rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 for _command in (table2, table5, figure4, search_cost):
     app.command(cls=LiveCommand, rich_help_panel="Search")(_command)
+for _number, _help in paper_tables.TRAINED.items():
+    app.command(f"table{_number}", help=_help, rich_help_panel="Search")(
+        paper_tables.trained(_number)
+    )
+app.command(rich_help_panel="Search")(paper_tables.claims)
 for _command in (networks.build, networks.show, networks.export, networks.train):
     app.command(rich_help_panel="Network")(_command)
 app.command(rich_help_panel="Look up")(oracle.oracle)

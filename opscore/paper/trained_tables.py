@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Table
 from opscore.data.records import read_record
 from opscore.errors import unknown
 from opscore.published import trained
@@ -29,14 +29,29 @@ TITLES = {
     7: "MobileNet-like space, ImageNet",
 }
 
+#: What is shown of a table; a column without any value is left out.
+SHOWN = (
+    Column("method", "method"),
+    Column("proposals", "N", "whole"),
+    Column("validation", "V", "whole"),
+    Column("error", "error, %\npublished", "number", beside="error_std"),
+    Column("best", "best", "number"),
+    Column("top5", "top-5", "number", beside="top5_std"),
+    Column("measured", "here"),
+    Column("params", "M params\npublished", "number"),
+    Column("counted_params", "counted", "number"),
+    Column("counted_flops", "M FLOPs\ncounted", "number", form=",.0f"),
+    Column("gpu_days", "GPU-days\npublished", "number", form="g"),
+)
+
 _TARGETS = {3: "cifar10", 4: "cifar10", 6: "imagenet", 7: "imagenet"}
 
 #: Seeds of the authors' searches.
 _SEEDS = range(4)
 
 
-@dataclass(frozen=True)
-class TrainedTable:
+@dataclass(frozen=True, repr=False)
+class TrainedTable(Answer):
     """One of the tables.
 
     Attributes:
@@ -57,15 +72,23 @@ class TrainedTable:
         """Of its files."""
         return f"table{self.number}"
 
-    @property
-    def title(self) -> str:
-        """What the table is of."""
-        return f"Table {self.number}: {TITLES[self.number]}"
+    def tables(self) -> list[Table]:
+        """See :meth:`Answer.tables`."""
+        title = f"Table {self.number}: {TITLES[self.number]}"
+        filled = [c for c in SHOWN if c.name in self.table and self.table[c.name].notna().any()]
+        return [Table(title, filled, self.table, look="open")]
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write the table (CSV, Parquet) into a folder."""
-        ends = (".csv", ".parquet")
-        return [write_table(Path(folder) / f"{self.name}{end}", self.table) for end in ends]
+    def notes(self) -> list[str]:
+        """See :meth:`Answer.notes`."""
+        return [self.note]
+
+    def payload(self) -> dict[str, Any]:
+        """See :meth:`Answer.payload`."""
+        return {self.name: self.table, "settings": {"note": self.note}}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """See :meth:`Answer.files`."""
+        return {f"{self.name}{end}": self.table for end in (".csv", ".parquet")}
 
 
 def trained_table(number: int) -> TrainedTable:

@@ -16,7 +16,8 @@ def test_every_published_row_is_there(number, rows):
     found = trained_table(number)
     assert len(found.table) == len(trained(number)) == rows
     assert set(found.table["measured"]) == {"not trained"}
-    assert found.title == f"Table {number}: {TITLES[number]}"
+    assert found.tables()[0].title == f"Table {number}: {TITLES[number]}"
+    assert all(str(method) in repr(found) for method in found.table["method"])
 
 
 def test_the_sizes_of_the_authors_genotypes_are_near_what_they_say():
