@@ -2,6 +2,7 @@
 
 import pytest
 
+from opscore.answers import render
 from opscore.data.records import read_record
 from opscore.errors import UserError
 from opscore.paper.trained_tables import RECORD, TITLES, table3, table4, table6, trained_table
@@ -17,7 +18,7 @@ def test_every_published_row_is_there(number, rows):
     assert len(found.table) == len(trained(number)) == rows
     assert set(found.table["measured"]) == {"not trained"}
     assert found.tables()[0].title == f"Table {number}: {TITLES[number]}"
-    assert all(str(method) in repr(found) for method in found.table["method"])
+    assert render(found, "csv").count("not trained") == rows
 
 
 def test_the_sizes_of_the_authors_genotypes_are_near_what_they_say():
