@@ -99,9 +99,8 @@ class SearchClaims(Answer):
         count = int((self.claims["holds"] == NOT_MEASURED).sum())
         return [
             "the other's test error minus that of Zero-Cost-PT (nwot, random order), or of the "
-            "order that is claimed: percentage points, with a t interval over seeds; 'yes' and 'no' are "
-            "intervals without zero",
-            "setting: where it is not the paper's",
+            "order that is claimed: percentage points, with a t interval over seeds",
+            "'yes' and 'no' are intervals without zero; setting: where it is not the paper's",
             f"{count} more comparisons were not measured: --format csv, or --json, has all",
         ]
 
