@@ -145,7 +145,7 @@ def _better(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _best_order(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    errors = table5().set_index("order")
+    errors: dict[Any, dict[Any, float]] = table5().set_index("order").to_dict("index")
     for other in ORDERS:
         if other == "global-op-iter":
             continue
@@ -158,7 +158,7 @@ def _best_order(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 "compared": other,
                 "dataset": dataset,
                 "expected": "> 0",
-                "published": errors.loc[other, column] - errors.loc["global-op-iter", column],
+                "published": errors[other][column] - errors["global-op-iter"][column],
                 **_difference(own[own["order"] == other], own[own["order"] == "global-op-iter"]),
             }
 
@@ -234,12 +234,12 @@ def _distinct() -> Iterator[dict[str, Any]]:
 
 def _of_published_numbers() -> Iterator[dict[str, Any]]:
     """What the text says of Tables 3, 6 and 7, computed from the tables."""
-    three = trained(3).set_index(["proposals", "validation"])["error"]
-    six = trained(6).set_index("method")
-    seven = trained(7).set_index("method")["gpu_days"]
-    ours = six.loc["zero-cost-pt(nwot), best"]
-    te_nas = six.loc["TE-NAS (C10)"]
-    others = seven.drop([name for name in seven.index if name.startswith("zero-cost-pt")])
+    three: dict[Any, float]
+    three = trained(3).set_index(["proposals", "validation"])["error"].to_dict()
+    six: dict[Any, dict[Any, float]] = trained(6).set_index("method").to_dict("index")
+    seven: dict[Any, float] = trained(7).set_index("method")["gpu_days"].to_dict()
+    ours, te_nas = six["zero-cost-pt(nwot), best"], six["TE-NAS (C10)"]
+    others = [days for name, days in seven.items() if not name.startswith("zero-cost-pt")]
     yield from (
         _read_off(
             "more minibatches of validation are better on average",
@@ -266,7 +266,7 @@ def _of_published_numbers() -> Iterator[dict[str, Any]]:
             "at least 190 times faster than training-based search",
             "5.3",
             "Table 7, GPU-days of the fastest other",
-            others.min() / seven["zero-cost-pt(nwot), best"],
+            min(others) / seven["zero-cost-pt(nwot), best"],
             190,
         ),
     )
