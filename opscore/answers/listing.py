@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
+
 from opscore.answers.answer import Answer
+from opscore.answers.pictures import Picture
 from opscore.answers.table import Table
 
 
@@ -20,6 +23,8 @@ class Listing(Answer):
         rests_on: what it rests on, a line each.
         then: what one may do next, a line each.
         wrong: what went wrong, '' if it is in the tables; None if nothing did.
+        kept: frames by the names of their files.
+        drawn: its figures.
     """
 
     listed: Sequence[Table]
@@ -27,6 +32,8 @@ class Listing(Answer):
     rests_on: Sequence[str] = ()
     then: Sequence[str] = ()
     wrong: str | None = None
+    kept: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    drawn: Sequence[Picture] = ()
 
     def tables(self) -> list[Table]:
         """Its tables."""
@@ -43,6 +50,14 @@ class Listing(Answer):
     def payload(self) -> Mapping[str, Any]:
         """The same as plain values."""
         return self.values
+
+    def files(self) -> Mapping[str, pd.DataFrame]:
+        """Frames by the names of their files."""
+        return self.kept
+
+    def pictures(self) -> list[Picture]:
+        """Its figures."""
+        return list(self.drawn)
 
     def failed(self) -> str | None:
         """What went wrong."""

@@ -20,9 +20,8 @@ _STYLES = {
     "no": "red", "corrupted": "red", "problem": "red", "failed": "red", "damaged": "red",
 }  # fmt: skip
 
-#: Columns that fit into a terminal; the cells of a table that has more are folded where it is
-#: narrow, not cut.
-_FIT = 12
+#: Characters to which a text is folded before numbers are.
+_FOLDED = 14
 
 
 def show(answer: Shown, console: Console) -> None:
@@ -30,7 +29,7 @@ def show(answer: Shown, console: Console) -> None:
     print_lines(answer.notes(), console)
     for table in answer.tables():
         if not table.detail:
-            console.print(rich_table(table))
+            print_table(table, console)
     print_lines(answer.hints(), console)
 
 
@@ -47,8 +46,9 @@ def text_of(answer: Shown, width: int = 120) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
-def rich_table(table: Table) -> RichTable:
-    """A table as rich prints it."""
+def print_table(table: Table, console: Console) -> None:
+    """Print a table; numbers are not folded, unless they and their headings would not fit."""
+    columns, rows = table.shown(), list(table.rows())
     bare, boxed = table.look == "bare", table.look == "boxed"
     made = RichTable(
         title=escape(table.title) or None,
@@ -56,23 +56,33 @@ def rich_table(table: Table) -> RichTable:
         box=box.HEAVY_HEAD if boxed else None if bare else box.SIMPLE_HEAD,
         pad_edge=boxed,
         collapse_padding=table.look == "open",
-        show_header=any(column.heading for column in table.columns) or not bare,
+        show_header=any(column.heading for column in columns) or not bare,
     )
-    columns = table.shown()
+    fits = _least_width(table, rows) <= console.width
     for column in columns:
         made.add_column(
             Text(table.heading(column)),
             justify="right" if column.is_number else "left",
-            no_wrap=column.is_number and len(columns) <= _FIT,
+            no_wrap=column.is_number and fits,
             overflow="fold",
         )
     above: dict[str, str] = {}
     marks = table.frame[table.sections].tolist() if table.sections else []
-    for place, cells in enumerate(table.rows()):
+    for place, cells in enumerate(rows):
         shown = [_text(cell, column, above) for cell, column in zip(cells, columns, strict=True)]
         ends = bool(marks) and (place == len(marks) - 1 or marks[place] != marks[place + 1])
         made.add_row(*shown, end_section=ends)
-    return made
+    console.print(made)
+
+
+def _least_width(table: Table, rows: list[list[Cell]]) -> int:
+    """Characters that a table needs if texts are folded and numbers are not."""
+    widths = []
+    for place, column in enumerate(table.shown()):
+        lines = [*table.heading(column).splitlines(), *(row[place].text for row in rows)]
+        longest = max(map(len, lines), default=0)
+        widths.append(longest if column.is_number else min(longest, _FOLDED))
+    return sum(widths) + (3 if table.look == "boxed" else 2) * len(widths)
 
 
 def _text(cell: Cell, column: Column, above: dict[str, str]) -> Text:

@@ -21,10 +21,10 @@ def number(value: Any, form: str, missing: str = "-") -> str:
         return missing
     if form == "p":
         return p_text(value)
-    if isinstance(value, float):
-        # The mean of equal numbers may differ from them in its last bits, and then round apart.
-        value = round(value, 9)
-    return format(int(value) if form.endswith("d") else value, form)
+    if form.endswith("d"):
+        return format(round(value), form)
+    # The mean of equal numbers may differ from them in its last bits, and then round apart.
+    return format(round(float(value), 9), form)
 
 
 def p_text(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from opscore.analysis import Correlation, paired_differences
+from opscore.answers import Column, Table
 from opscore.published import published_correlations, published_initial
 
 #: The policy that the paper proposes.
@@ -183,3 +184,46 @@ def _sign(signed: float, row: Mapping[Any, Any]) -> str:
     if not max(row["p_value"], row["p_common"]) < LEVEL:
         return "open"
     return "yes" if signed > 0 else "no"
+
+
+#: The table of claims.
+_SHOWN = (
+    Column("claim"),
+    Column("against"),
+    Column("expected", "sign"),
+    Column("published", kind="number", form="+.2f"),
+    Column("estimate", "measured", "number", "+.2f"),
+    Column("ci_low", "95 % interval", "number", "+.2f", end="ci_high"),
+    Column("p", kind="number", form=".2g"),
+    Column("holds", kind="status"),
+)
+
+_ABOUT = (
+    "p: the larger one of edges alone and of a common relabelling; holds: sign as claimed and p "
+    "below 0.05, weak ones with an interval within 0.5 of zero; better: difference of two "
+    "correlations with best-acc; later iterations: --json, or claims.csv in --out"
+)
+
+
+def claims_tables(claims: pd.DataFrame) -> list[Table]:
+    """Every claim at iteration 0, a table for each size.
+
+    claims: what :func:`check_claims` gives, of one or several sizes.
+    """
+    rows = claims[claims["iteration"] == 0]
+    rows = rows.assign(
+        against=rows["other"].fillna(rows["reference"]),
+        p=rows[["p_value", "p_common"]].max(axis=1),
+    )
+    sizes = list(dict.fromkeys(map(str, rows["size"])))
+    return [
+        Table(
+            f"The paper's claims at iteration 0, {size} size"
+            f"{'' if size == 'paper' else ' (reduced)'}",
+            _SHOWN,
+            rows[rows["size"] == size],
+            caption=_ABOUT if size == sizes[-1] else "",
+            look="open",
+        )
+        for size in sizes
+    ]

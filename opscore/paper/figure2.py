@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from opscore import schema
 from opscore.analysis import Correlation
-from opscore.data.files import write_table
-from opscore.paper.claims import COLUMNS, check_claims
+from opscore.answers import Answer, Column, Picture, Table
+from opscore.paper.claims import COLUMNS, check_claims, claims_tables
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
 from opscore.published import correlation_matrix, progressive_correlations
 from opscore.spaces import NASBENCH201
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True)
-class Figure2:
+
+#: The truths that policies are set against.
+REFERENCES = ("best-acc", "avg-acc")
+
+
+@dataclass(frozen=True, repr=False)
+class Figure2(Answer):
     """Figure 2: how policies agree with the truth at iteration 0 (left) and later (right).
 
     Attributes:
@@ -68,26 +75,50 @@ class Figure2:
             *sources(self.measured),
         ]
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write three figures (PNG, PDF, CSV), the tables (Parquet) and claims.csv into a folder.
-
-        figure2_left has each policy against best-acc and avg-acc, figure2_matrix every pair of
-        policies, figure2_right the curves along a search.
-        """
-        from opscore.analysis.side_by_side import agreement_panels, line_panels, matrix_panels
-        from opscore.answers.pictures import save_figure
-
-        target = Path(folder)
-        note = "\n".join(self.notes())
-        truths = self.left[self.left["reference"].isin(["best-acc", "avg-acc"])]
-        written = [
-            *save_figure(agreement_panels(truths, note=note), target / "figure2_left", truths),
-            *save_figure(matrix_panels(self.left, note=note), target / "figure2_matrix", self.left),
-            *save_figure(line_panels(self.right, note=note), target / "figure2_right", self.right),
+    def tables(self) -> list[Table]:
+        """Agreement with the truth by source, then the claims, a table for each size."""
+        sources = dict.fromkeys(map(str, self.left["source"]))
+        left = self.left.pivot_table("rho", "policy", ["source", "reference"], sort=False)
+        left.columns = ["\n".join(pair) for pair in left.columns]
+        columns = [
+            Column(f"{source}\n{reference}", kind="number", form="+.2f")
+            for source in sources
+            for reference in REFERENCES
         ]
-        for name in ("left", "right"):
-            written.append(write_table(target / f"figure2_{name}.parquet", getattr(self, name)))
-        return [*written, write_table(target / "claims.csv", self.claims)]
+        agreement = Table(
+            "Spearman with the truth at iteration 0, mean over edges and seeds",
+            (Column("policy"), *columns),
+            left.reindex(list(dict.fromkeys(self.left["policy"]))).reset_index(),
+        )
+        return [agreement, *claims_tables(self.claims)]
+
+    def payload(self) -> dict[str, Any]:
+        """All tables, and what they rest on."""
+        settings = {"command": "figure2", "notes": self.notes()}
+        tables = {"left": self.left, "right": self.right, "claims": self.claims}
+        return {**tables, "settings": settings}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """The tables and the claims."""
+        return {
+            "figure2_left.parquet": self.left,
+            "figure2_right.parquet": self.right,
+            "claims.csv": self.claims,
+        }
+
+    def pictures(self) -> list[Picture]:
+        """Each policy against both truths, every pair of policies, and the curves of a search."""
+        truths = self.left[self.left["reference"].isin(REFERENCES)]
+        return [
+            Picture("figure2_left", truths, partial(self._drawn, "agreement_panels", truths)),
+            Picture("figure2_matrix", self.left, partial(self._drawn, "matrix_panels", self.left)),
+            Picture("figure2_right", self.right, partial(self._drawn, "line_panels", self.right)),
+        ]
+
+    def _drawn(self, how: str, frame: pd.DataFrame) -> Figure:
+        from opscore.analysis import side_by_side
+
+        return getattr(side_by_side, how)(frame, note="\n".join(self.notes()))  # type: ignore[no-any-return]
 
 
 def figure2(measured: Sequence[Measured] | None = None) -> Figure2:

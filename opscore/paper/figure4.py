@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from opscore.answers import Picture
 from opscore.data.records import read_record
 from opscore.errors import UserError
 from opscore.oracles import load_truth
-from opscore.paper.searches import Picture, SearchReport, require, summarise
+from opscore.paper.searches import SearchReport, require, summarise
 from opscore.spaces import NASBENCH201
 
 if TYPE_CHECKING:

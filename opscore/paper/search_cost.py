@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opscore.answers import Picture
 from opscore.paper.searches import (
-    Picture,
     Searches,
     SearchReport,
     recorded_searches,

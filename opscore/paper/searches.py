@@ -6,23 +6,19 @@ A frame of searches has one row per (method, seed, dataset): see :data:`SEARCHES
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from opscore.analysis import over_seeds
 from opscore.analysis.intervals import ERROR_BOUNDS
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Picture, Table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
 from opscore.published import NOTHING, Published, Setting, differences, published_error
 from opscore.search.base import Cost, find_method
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Rows of searches (see :data:`SEARCHES`), and what to say of them.
 Searches = tuple[pd.DataFrame, str]
@@ -147,23 +143,8 @@ def _columns(theirs: Published) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure with the table behind it.
-
-    Attributes:
-        name: of its files.
-        frame: what it shows.
-        make: draws it.
-    """
-
-    name: str
-    frame: pd.DataFrame
-    make: Callable[[], Axes]
-
-
-@dataclass(frozen=True)
-class SearchReport:
+@dataclass(frozen=True, repr=False)
+class SearchReport(Answer):
     """One of the paper's tables or figures about searches.
 
     Attributes:
@@ -173,29 +154,64 @@ class SearchReport:
             are exact where a method only draws.
         by: the columns that say what a row is.
         note: what the numbers rest on.
-        pictures: its figures.
+        drawn: its figures.
     """
 
     name: str
     table: pd.DataFrame
     by: tuple[str, ...]
     note: str
-    pictures: tuple[Picture, ...]
+    drawn: tuple[Picture, ...]
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write the figures (PNG, PDF, CSV) and the table (CSV, Parquet) into a folder."""
-        from opscore.answers.pictures import save_figure
+    def tables(self) -> list[Table]:
+        """Errors, with intervals and what was published."""
+        count = "n_seeds" if "n_seeds" in self.table else "n_searches"
+        over = count.removeprefix("n_")
+        frame = self.table.assign(**{count: self.table[count].replace(0, pd.NA)})
+        exact = "expected" in frame and bool(frame["expected"].notna().any())
+        return [
+            Table(
+                f"{self.name}: test error, %; 95 % interval of the mean over {over}",
+                (
+                    *(self._who(name) for name in self.by),
+                    Column("mean", kind="number"),
+                    Column("std", "sd", "number"),
+                    Column("ci_low", "interval", "number", end="ci_high"),
+                    Column(count, over, "whole"),
+                    *([Column("expected", "exact", "number", beside="expected_std")] * exact),
+                    Column("published", self._heading(), "number", beside="published_std"),
+                ),
+                frame,
+            )
+        ]
 
-        target = Path(folder)
-        written = [
-            path
-            for picture in self.pictures
-            for path in save_figure(picture.make().figure, target / picture.name, picture.frame)
-        ]
-        tables = [
-            write_table(target / f"{self.name}{end}", self.table) for end in (".csv", ".parquet")
-        ]
-        return [*written, *tables]
+    def _who(self, name: str) -> Column:
+        """A column that says what a row is."""
+        numbers = pd.api.types.is_numeric_dtype(self.table[name])
+        return Column(name, kind="whole" if numbers else "text", missing="")
+
+    def _heading(self) -> str:
+        """'published', with the number of seeds where all have the same."""
+        if "published_n" not in self.table:
+            return "published"
+        seeds = self.table["published_n"][self.table["published_n"] > 0].unique()
+        return f"published\n({seeds[0]} seeds)" if len(seeds) == 1 else "published"
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on."""
+        return [self.note]
+
+    def payload(self) -> dict[str, Any]:
+        """The table, and what it rests on."""
+        return {self.name: self.table, "settings": {"note": self.note}}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """The table, as CSV and Parquet."""
+        return {f"{self.name}{end}": self.table for end in (".csv", ".parquet")}
+
+    def pictures(self) -> list[Picture]:
+        """Its figures."""
+        return list(self.drawn)
 
 
 def recorded_searches(name: str) -> tuple[pd.DataFrame, str]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from opscore.analysis import Selection
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Picture, Table
 from opscore.experiments.dependencies import made_with
 from opscore.oracles import Truth, load_truth
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
@@ -18,9 +19,39 @@ from opscore.published import PAPER, published_pick, table1_choices
 from opscore.published import table1 as published_table1
 from opscore.spaces import NASBENCH201
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True)
-class Table1:
+
+#: Operations in few letters, so that six of them fit into a column.
+_LETTERS = {
+    "none": "none",
+    "skip_connect": "skip",
+    "nor_conv_1x1": "c1x1",
+    "nor_conv_3x3": "c3x3",
+    "avg_pool_3x3": "pool",
+}
+
+_PICKS = (
+    Column("policy", once=True),
+    Column("source"),
+    Column("seed", kind="whole", form="d"),
+    Column("operations", "operations on edges 0-5"),
+    Column("error", "error %", "number"),
+    Column("rank", kind="whole"),
+)
+_MEANS = (
+    Column("policy"),
+    Column("source"),
+    Column("n_seeds", "seeds", "whole"),
+    Column("error", "error %", "number", beside="published_error"),
+    Column("best_error", "from .. to", "number", end="worst_error"),
+    Column("rank", "mean rank", "number", ",.0f", beside="published_rank"),
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Table1(Answer):
     """Table 1: the architecture that each policy picks edge by edge.
 
     Attributes:
@@ -87,19 +118,51 @@ class Table1:
             *sources(self.measured),
         ]
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write the table (CSV, Parquet), its mean over seeds (CSV) and a figure into a folder."""
-        target = Path(folder)
-        rows = self.selections
-        from opscore.analysis.side_by_side import table1_strip
-        from opscore.answers.pictures import save_figure
-
-        figure = table1_strip(rows[rows["dataset"] == "cifar10"], note="\n".join(self.notes()))
+    def tables(self) -> list[Table]:
+        """What each policy picks, published and measured; then means over seeds."""
+        rows = self.selections[self.selections["dataset"] == "cifar10"]
+        order = list(dict.fromkeys(rows["policy"]))
+        rows = rows.assign(
+            source=rows["source"].map(_source),
+            operations=rows["architecture"].map(short_architecture),
+        ).sort_values("policy", key=lambda names: names.map(order.index), kind="stable")
+        summary = self.summary.assign(source=self.summary["source"].map(_source))
         return [
-            *save_figure(figure, target / "table1", rows),
-            write_table(target / "table1.parquet", rows),
-            write_table(target / "table1_mean.csv", self.summary),
-        ]
+            Table("Architecture picked edge by edge; error on CIFAR-10", _PICKS, rows,
+                  sections="policy"),
+            Table("Mean over seeds, CIFAR-10; published for the same settings in brackets",
+                  _MEANS, summary),
+        ]  # fmt: skip
+
+    def payload(self) -> dict[str, Any]:
+        """All tables, and what they rest on."""
+        settings = {"command": "table1", "notes": self.notes()}
+        return {"selection": self.selections, "summary": self.summary, "settings": settings}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """The table and its mean over seeds."""
+        return {"table1.parquet": self.selections, "table1_mean.csv": self.summary}
+
+    def pictures(self) -> list[Picture]:
+        """The picks by their rank."""
+        return [Picture("table1", self.selections, self.figure)]
+
+    def figure(self) -> Figure:
+        """The picks by their rank."""
+        from opscore.analysis.side_by_side import table1_strip
+
+        rows = self.selections
+        return table1_strip(rows[rows["dataset"] == "cifar10"], note="\n".join(self.notes()))
+
+
+def _source(name: str) -> str:
+    return name.removeprefix("measured, ")
+
+
+def short_architecture(architecture: str) -> str:
+    """The operations of an architecture's edges in few letters."""
+    parts = [part for part in architecture.replace("+", "|").split("|") if part]
+    return " ".join(_LETTERS[part.partition("~")[0]] for part in parts)
 
 
 def table1(measured: Sequence[Measured] | None = None, data_dir: Path | None = None) -> Table1:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opscore.answers import Picture
 from opscore.paper.sampling import EXPECTED, recorded_expectations
 from opscore.paper.searches import (
     AS_PUBLISHED,
-    Picture,
     Searches,
     SearchReport,
     beside,

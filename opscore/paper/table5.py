@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opscore.answers import Picture
 from opscore.errors import UserError
 from opscore.paper.searches import (
     AS_PUBLISHED,
-    Picture,
     Searches,
     SearchReport,
     beside,

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from opscore import progress
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Picture, Table
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.images import load_images
 from opscore.isolation import isolated
@@ -19,9 +19,12 @@ from opscore.paper.retraining.curves import retraining_curves
 from opscore.runs.store import RunStore, provenance
 from opscore.spaces import get_space
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-@dataclass(frozen=True)
-class RetrainingResult:
+
+@dataclass(frozen=True, repr=False)
+class RetrainingResult(Answer):
     """Curves of one edge over seeds, and what their ranking is worth.
 
     Attributes:
@@ -78,18 +81,53 @@ class RetrainingResult:
         edge = {"edge": self.edge, "notes": self.notes()}
         return {**asdict(self.settings), **edge, **provenance()}
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write curves and correlations (Parquet, CSV), and the figure, into a folder."""
-        from opscore.analysis.case_studies import retraining_panels
-        from opscore.answers.pictures import save_figure
+    def tables(self) -> list[Table]:
+        """Mean accuracy over seeds, a row for each epoch and a column for each operation."""
+        truth = self.curves.groupby("op", sort=False)["best_acc"].first()
+        means = self.curves.pivot_table("accuracy", "epoch", "op").reset_index()
+        operations = [
+            Column(str(op), f"{op}\n{best:.2f}", "number", ".1f")
+            for op, best in truth.sort_values(ascending=False).items()
+        ]
+        return [
+            Table(
+                "Supernet accuracy in percent, mean over seeds; best-acc in the heading",
+                (
+                    Column("epoch", kind="whole"),
+                    *operations,
+                    Column("spread", kind="number", form=".1f"),
+                    Column("rho", kind="number", form="+.2f"),
+                ),
+                self.correlation.merge(means, on="epoch"),
+            )
+        ]
 
-        target = Path(folder)
-        name = f"retraining_edge{self.edge}"
-        figure = retraining_panels(self.curves, self.correlation, note="; ".join(self.notes()))
-        paths = [target / f"{name}{end}.parquet" for end in ("", "_correlation")]
-        for path, table in zip(paths, (self.curves, self.correlation), strict=True):
-            write_table(path, table)
-        return [*paths, *save_figure(figure, target / name, self.curves)]
+    def payload(self) -> dict[str, Any]:
+        """All tables, and what they rest on."""
+        tables = {"curves": self.curves, "correlation": self.correlation}
+        return {**tables, "settings": self.record()}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """Curves and correlations."""
+        return {
+            f"{self._name}.parquet": self.curves,
+            f"{self._name}_correlation.parquet": self.correlation,
+        }
+
+    def pictures(self) -> list[Picture]:
+        """The curves, and what their ranking is worth."""
+        return [Picture(self._name, self.curves, self.figure)]
+
+    def figure(self) -> Figure:
+        """The curves, and what their ranking is worth."""
+        from opscore.analysis.case_studies import retraining_panels
+
+        note = "; ".join(self.notes())
+        return retraining_panels(self.curves, self.correlation, note=note)
+
+    @property
+    def _name(self) -> str:
+        return f"retraining_edge{self.edge}"
 
 
 @progress.shows_progress

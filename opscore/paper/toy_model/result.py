@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from opscore import progress, schema
-from opscore.data.files import write_table
+from opscore.answers import Answer, Column, Picture, Table
 from opscore.data.records import read_record
 from opscore.experiments import ScoringSettings
 from opscore.images import load_images
@@ -35,8 +35,19 @@ if TYPE_CHECKING:
 RECORD = "toy_model"
 
 
-@dataclass(frozen=True)
-class ToyResult:
+_SHOWN = (
+    Column("meaning", "counting"),
+    Column("length", "edges", "whole"),
+    Column("policy"),
+    Column("rho", "rho to best-nwot", "number", "+.2f", beside="published_rho"),
+    Column("rank_skip_connect", "rank of skip", "number", beside="published_rank_skip_connect"),
+    Column("skips", kind="number", beside="published_skips", beside_form=".0f"),
+    Column("n_seeds", "seeds", "whole"),
+)
+
+
+@dataclass(frozen=True, repr=False)
+class ToyResult(Answer):
     """Scores of chains of several lengths, and what follows from them.
 
     Attributes:
@@ -74,16 +85,25 @@ class ToyResult:
             "rho is over all 4 L scores at once; published: one seed, clean counting",
         ]
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write scores and table (Parquet, CSV), and the figure, into a folder."""
-        from opscore.answers.pictures import save_figure
+    def tables(self) -> list[Table]:
+        """Means over seeds, by counting, length and policy."""
+        title = "Toy model, mean over seeds; published (one seed, clean) in brackets"
+        return [Table(title, _SHOWN, self.against_published())]
 
-        target = Path(folder)
-        paths = [target / f"toy_model_{name}.parquet" for name in ("scores", "summary")]
-        for path, table in zip(paths, (self.scores, self.against_published()), strict=True):
-            write_table(path, table)
-        table = self.against_published()
-        return [*paths, *save_figure(self.figure(), target / "toy_model", table)]
+    def payload(self) -> dict[str, Any]:
+        """The table, and what it rests on."""
+        return {"toy_model": self.against_published(), "settings": self.settings}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """Scores and table."""
+        return {
+            "toy_model_scores.parquet": self.scores,
+            "toy_model_summary.parquet": self.against_published(),
+        }
+
+    def pictures(self) -> list[Picture]:
+        """Agreement and rank of skip_connect against depth."""
+        return [Picture("toy_model", self.against_published(), self.figure)]
 
     def figure(self) -> Figure:
         """Agreement and rank of skip_connect against depth; its ``savefig`` writes a file."""
