@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,8 +21,10 @@ from opscore.errors import UserError
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.policies.zero_cost import PerturbationPolicy
 from opscore.proxies import Score, get_proxy
-from opscore.proxies.score import OK
 from opscore.spaces import State
+
+#: Strengths of the operations of each edge.
+Strengths = dict[int, list[float]]
 
 #: What stands behind 'main(' in the policy's name, but for the last parenthesis.
 _FORM = re.compile(r"(?P<main>.+)\)\+(?P<weight>\d*\.?\d+)\*residual\((?P<residual>.+)")
@@ -43,26 +45,47 @@ class MainResidual(Policy):
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the edges, by the ranks of all open edges; a failure of either proxy is one."""
         wanted = sorted({*edges, *state.open_edges})
-        main = self._main.scores(state, wanted)
-        other = self._residual.scores(state, wanted)
-        usual = _means(state, _ranks(self._main, main))
-        ranks = _ranks(self._residual, other)
-        own = _means(state, ranks)
-        result: EdgeScores = {}
-        for edge in edges:
-            result[edge] = []
-            names = [state.space.operations[edge][op] for op in state.remaining(edge)]
-            for place, name in enumerate(names):
-                both = main[edge][place], other[edge][place]
-                seconds = both[0].seconds + both[1].seconds
-                bad = next((score for score in both if score.status != OK), None)
-                value = usual[name] + self.weight * (ranks[edge][place] - own[name])
-                result[edge].append(
-                    Score.of(value, seconds)
-                    if bad is None
-                    else Score(math.nan, bad.status, seconds)
-                )
-        return result
+        names = {
+            edge: [state.space.operations[edge][op] for op in state.remaining(edge)]
+            for edge in wanted
+        }
+        both = [policy.scores(state, wanted) for policy in (self._main, self._residual)]
+        values = combined(
+            names, _strengths(self._main, both[0]), _strengths(self._residual, both[1]), self.weight
+        )
+        return {
+            edge: [
+                Score.together(value, parts)
+                for value, *parts in zip(values[edge], both[0][edge], both[1][edge], strict=True)
+            ]
+            for edge in edges
+        }
+
+
+def combined(
+    names: Mapping[int, Sequence[str]], main: Strengths, other: Strengths, weight: float
+) -> Strengths:
+    """The equation above, of strengths that are known already.
+
+    Args:
+        names: the operations of each edge.
+        main: strengths by zc-pt(P) of these, in their order; NaN where there is no number.
+        other: by zc-pt(Q).
+        weight: c.
+
+    Returns:
+        A strength for each operation of each edge; NaN where one of the two has none.
+    """
+    ranks = [{edge: unit_ranks_of(row) for edge, row in table.items()} for table in (main, other)]
+    usual, own = (_means(names, table) for table in ranks)
+    return {
+        edge: [
+            # A rank that is missing makes the sum so.
+            usual[name] + 0.0 * of_main + weight * (of_other - own[name])
+            for name, of_main, of_other in zip(row, ranks[0][edge], ranks[1][edge], strict=True)
+        ]
+        for edge, row in names.items()
+    }
 
 
 def parse(argument: str) -> tuple[str, float, str]:
@@ -78,25 +101,26 @@ def parse(argument: str) -> tuple[str, float, str]:
     return match["main"], float(match["weight"]), match["residual"]
 
 
-def _ranks(policy: Policy, scores: EdgeScores) -> dict[int, list[float]]:
-    """Ranks of the strengths within each edge, from 0 to 1; NaN for failures."""
-    found = {}
-    for edge, row in scores.items():
-        strengths = np.array([policy.strength(score) for score in row])
-        ranks = np.full(len(row), np.nan)
-        known = ~np.isnan(strengths)
-        ranks[known] = (average_ranks(strengths[known]) - 1) / max(known.sum() - 1, 1)
-        found[edge] = ranks.tolist()
-    return found
+def _strengths(policy: Policy, scores: EdgeScores) -> Strengths:
+    return {edge: [policy.strength(score) for score in row] for edge, row in scores.items()}
 
 
-def _means(state: State, ranks: dict[int, list[float]]) -> dict[str, float]:
+def unit_ranks_of(strengths: Sequence[float]) -> list[float]:
+    """Ranks within an edge, from 0 (worst) to 1; NaN where there is no number."""
+    row = np.array(strengths, dtype=np.float64)
+    ranks = np.full(len(row), np.nan)
+    known = ~np.isnan(row)
+    ranks[known] = (average_ranks(row[known]) - 1) / max(known.sum() - 1, 1)
+    return ranks.tolist()
+
+
+def _means(names: Mapping[int, Sequence[str]], ranks: Strengths) -> dict[str, float]:
     """The mean rank of each operation over the edges that have one of its name."""
     by_name: dict[str, list[float]] = defaultdict(list)
     for edge, row in ranks.items():
-        for op, rank in zip(state.remaining(edge), row, strict=True):
+        for name, rank in zip(names[edge], row, strict=True):
             if not math.isnan(rank):
-                by_name[state.space.operations[edge][op]].append(rank)
+                by_name[name].append(rank)
     means = {name: float(np.mean(values)) for name, values in by_name.items()}
     return defaultdict(lambda: math.nan, means)
 

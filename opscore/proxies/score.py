@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 OK = "ok"
@@ -56,3 +56,10 @@ class Score:
             return cls(float(value), OK, seconds)
         why = f": {undefined}" if undefined else ""
         return cls(math.nan, f"not finite ({value}){why}", seconds)
+
+    @classmethod
+    def together(cls, value: float, parts: Sequence[Score]) -> Score:
+        """A number made of several scores; the first failure among these is its own."""
+        seconds = sum(part.seconds for part in parts)
+        bad = next((part for part in parts if part.status != OK), None)
+        return cls.of(value, seconds) if bad is None else cls(math.nan, bad.status, seconds)

@@ -105,8 +105,23 @@ def test_preferences_of_one_proxy_and_deviations_of_another():
     assert found == [pytest.approx(first), pytest.approx(second)]
 
 
+@pytest.mark.usefixtures("worth")
+def test_logarithms_of_ranks_are_added():
+    """Edge 0 is ranked 1, 2, 3 of three by either proxy, edge 1 has 1, 2 of two."""
+    found = rows("log-rank(worth,cost)")
+    wanted = [[2 * np.log(rank / 3) for rank in (1, 2, 3)], [2 * np.log(1 / 2), 0]]
+    assert found == [pytest.approx(row) for row in wanted]
+
+
 @pytest.mark.parametrize(
-    "name", ["main(nwot)", "main(nwot)+x*residual(snip)", "main(nwot)+1*residual(snap)"]
+    "name",
+    [
+        "main(nwot)",
+        "main(nwot)+x*residual(snip)",
+        "main(nwot)+1*residual(snap)",
+        "log-rank(nwot)",
+        "log-rank(nwot,snap)",
+    ],
 )
 def test_bad_sums_are_one_line(name):
     with pytest.raises(UserError) as caught:
