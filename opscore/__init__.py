@@ -14,6 +14,7 @@ from opscore.errors import OpscoreError, UserError
 
 if TYPE_CHECKING:
     from opscore.analysis import operation_estimates
+    from opscore.board.result import leaderboard
     from opscore.data.architectures import read_architectures
     from opscore.experiments import evaluate_proxies, proxy_correlations
     from opscore.experiments.fitting import train_network
@@ -64,6 +65,7 @@ _ROOMS = {
     "get_proxy": "proxies",
     "get_space": "spaces",
     "initial": "experiments.initial.result",
+    "leaderboard": "board.result",
     "list_oracles": "oracles",
     "list_policies": "policies",
     "list_proxies": "proxies",
@@ -124,6 +126,7 @@ __all__ = [
     "get_proxy",
     "get_space",
     "initial",
+    "leaderboard",
     "list_oracles",
     "list_policies",
     "list_proxies",

@@ -9,8 +9,8 @@ Finished pieces are found again in the folder of runs, so a record that was begu
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,27 @@ import numpy as np
 import pandas as pd
 from sampling import REPETITIONS, expectations, repeated_sampling
 
-from opscore.analysis import HINDSIGHT
+from opscore.analysis import HINDSIGHT, agreement_between_trainings
+from opscore.board import Board, BoardTruth, read_board
+from opscore.board.scores import CEILINGS, INITIAL, TRUTHS, name_of
+from opscore.board.scores import PREFIX as BOARD
 from opscore.cli.common import parse_seeds
 from opscore.data.records import FOLDER, write_record
 from opscore.errors import UserError, unknown
-from opscore.experiments import ScoringSettings
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
 from opscore.experiments.initial.result import initial
 from opscore.experiments.initial.tasks import REFERENCES, truth_scores
 from opscore.experiments.progressive.call import progressive
 from opscore.experiments.settings import truth_of
 from opscore.images import load_images, resolve_images
-from opscore.oracles import load_oracles
+from opscore.oracles import NO_TRUTH, load_oracles
+from opscore.oracles.references import REFERENCES as BETWEEN
 from opscore.paper.live import LiveSearches, live_proposals
 from opscore.paper.measured import PREFIX
 from opscore.paper.records import VALIDATIONS
 from opscore.paper.retraining.result import retraining
 from opscore.paper.sampling import EXPECTATIONS
 from opscore.paper.searches import SEARCHES, searches
-from opscore.paper.spaces import PREFIX as INITIAL
-from opscore.paper.spaces import TRUTH_SCORES
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.toy_model.result import toy_model
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
@@ -127,6 +129,23 @@ _VALIDATIONS = tuple(
 #: The long search behind Figure 4 and the ablation of N and V.
 _LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
 _ROUNDS = (1, 10, 100)
+
+#: What the board has beside the entrants of every space's initial scores: seconds to half a minute
+#: of one core for each seed.
+_BOARD_PROXIES = (
+    *("l2_norm", "meco", "snip", "grad_norm", "fisher", "zico", "swap", "jacob_cov", "zen_score"),
+    "gradsign",
+)
+_BOARD = (
+    RecordPart(tuple(f"zc-pt({name})" for name in _BOARD_PROXIES), {"batch_size": 32}),
+    RecordPart(
+        (
+            *("taylor-pt(synflow)", "shapley-zc(synflow)", "shapley-zc(nwot)"),
+            *("disc-zc(meco)", "disc-zc(swap)", "disc-zc(zico)"),
+        ),
+        {"batch_size": 32},
+    ),
+)
 
 SPACES_SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
 
@@ -220,16 +239,79 @@ def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) ->
 
 def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     """Nothing is drawn, so there are no seeds."""
+    names = (*dict.fromkeys([*REFERENCES, *(each.name for each in BETWEEN)]), HINDSIGHT)
     tables, truths = [], {}
-    for space in SPACES_SCORED:
-        names = (*REFERENCES, HINDSIGHT)
-        settings = ScoringSettings(names, space=space, data_dir=making.data_dir).resolved()
-        tables.append(truth_scores(settings, names))
-        truths[space] = truth_of(settings).record()
+    for settings, own in _truths(read_board(), making):
+        table = truth_scores(settings, names)
+        tables.append(table[table["dataset"].isin(own.tasks)])
+        truths[name_of(own)] = truth_of(settings).record() | {"datasets": list(own.tasks)}
+        making.done(name_of(own))
     table = pd.concat(tables, ignore_index=True)
     note = "scores of A_0 by what is known of each task"
     record = {"note": note, "truths": truths, **provenance()}
-    return [write_record(TRUTH_SCORES, table, record, making.folder)]
+    return [write_record(TRUTHS, table, record, making.folder)]
+
+
+def _make_ceilings(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    """Agreement of each reference with itself, where a table has two trainings of a network."""
+    tables = []
+    for settings, own in _truths(read_board(), making):
+        for task in own.tasks:
+            asked = replace(settings, oracle=replace(settings.oracle, dataset=task))
+            found = agreement_between_trainings(ScoringContext(asked, 0).oracle)
+            tables.append(found.assign(space=own.space, dataset=task))
+            making.done(f"{name_of(own)} {task}")
+    table = pd.concat(tables, ignore_index=True)
+    record = {"note": "agreement of each reference between two trainings", **provenance()}
+    return [write_record(CEILINGS, table, record, making.folder)]
+
+
+def _truths(board: Board, making: RecordSettings) -> Iterator[tuple[ScoringSettings, BoardTruth]]:
+    """Each truth of a board with settings that read it."""
+    for own in board.truths:
+        oracle = OracleSettings(source=own.source, dataset=own.tasks[0])
+        asked = ScoringSettings(("best-acc",), space=own.space, data_dir=making.data_dir)
+        yield replace(asked, oracle=oracle).resolved(), own
+
+
+def _make_board(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    """Scores of what the board has beside :func:`_make_initial`'s, each with its settings."""
+    results = []
+    for part in _BOARD:
+        for policy in part.names:
+            results.append(
+                initial(
+                    (policy,),
+                    seeds,
+                    space=space,
+                    oracle=OracleSettings(source=NO_TRUTH),
+                    baselines=False,
+                    store=making.store,
+                    jobs=making.jobs,
+                    data_dir=making.data_dir,
+                    **part.settings,
+                )
+            )
+            making.done(f"{space}: {policy}")
+    orders = [
+        each.policy(space) for each in read_board().entrants if each.name.startswith("residual(")
+    ]
+    results.append(
+        initial(
+            orders,
+            space=space,
+            oracle=OracleSettings(source=NO_TRUTH),
+            baselines=False,
+            data_dir=making.data_dir,
+        )
+    )
+    scores = pd.concat([result.scores for result in results], ignore_index=True)
+    parts = [
+        {name: record[name] for name in ("policies", "seeds", "size", "batch_size", "images")}
+        for record in (result.record() for result in results)
+    ]
+    record = {"space": space, "parts": parts, "notes": results[0].notes()[:1], **provenance()}
+    return [write_record(f"{BOARD}{space}", scores, record, making.folder)]
 
 
 def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
@@ -401,7 +483,9 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
     **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},
     "search_proposals": _make_proposals,
-    TRUTH_SCORES: _make_truth_scores,
+    **{BOARD + space: partial(_make_board, space) for space in SPACES_SCORED},
+    TRUTHS: _make_truth_scores,
+    CEILINGS: _make_ceilings,
     EXPECTATIONS: _make_expected,
     VALIDATIONS: _make_validations,
     TOY_MODEL: _make_toy_model,

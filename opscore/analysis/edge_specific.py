@@ -26,6 +26,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def agreement_of(cells: Sequence[Cell], *, tested: bool = True) -> tuple[float, 
         kinds.setdefault(cell.edge, set()).update(cell.all_operations)
     kind_of = [tuple(sorted(kinds[edge])) for edge in sorted(kinds)]
     place_of = {edge: place for place, edge in enumerate(sorted(kinds))}
-    orders = _orders(kind_of) if tested else np.arange(len(kind_of))[None]
+    orders = _orders(tuple(kind_of)) if tested else np.arange(len(kind_of))[None]
     by_seed, matched = [], set()
     for _, group in itertools.groupby(cells, key=lambda cell: cell.seed):
         of_seed = {place_of[cell.edge]: cell for cell in group}
@@ -192,7 +193,8 @@ def _beyond_common(
     }
 
 
-def _orders(kinds: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+@lru_cache(maxsize=8)
+def _orders(kinds: tuple[tuple[str, ...], ...]) -> NDArray[np.int64]:
     """Orders of edges that exchange only those of one kind, the given one first.
 
     Shape (orders, edges): at each place the edge whose row stands there.

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 
 import typer
 
-from opscore.cli import data, listing, networks, oracle, paper_tables, proxies, replay, runs
+from opscore.cli import (
+    data,
+    leaderboard,
+    listing,
+    networks,
+    oracle,
+    paper_tables,
+    proxies,
+    replay,
+    runs,
+)
 from opscore.cli.batch import batch
 from opscore.cli.common import notes_as_lines
 from opscore.cli.doctor import doctor
@@ -45,6 +55,8 @@ app.command(cls=LiveCommand, rich_help_panel="Measure")(figure2)
 app.command(cls=LiveCommand, rich_help_panel="Measure")(table1)
 app.command(rich_help_panel="Measure")(batch)
 app.command("compare-spaces", cls=LiveCommand, rich_help_panel="Measure")(compare_spaces)
+app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Measure")
+app.command(rich_help_panel="Measure")(leaderboard.power)
 app.command(cls=LiveCommand, rich_help_panel="Measure")(retraining)
 app.command("toy-model", cls=LiveCommand, rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from opscore.board.scores import CEILINGS, INITIAL, TRUTHS
+from opscore.board.scores import PREFIX as BOARD
 from opscore.data.records import read_record, record_names
 from opscore.paper.sampling import EXPECTATIONS
-from opscore.paper.spaces import PREFIX as INITIAL
-from opscore.paper.spaces import TRUTH_SCORES
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 
@@ -38,11 +38,14 @@ def describe_records() -> pd.DataFrame:
 def _holds(name: str) -> str:
     if name.startswith(INITIAL):
         return f"initial scores on {name.removeprefix(INITIAL)}, paper size"
+    if name.startswith(BOARD):
+        return f"initial scores on {name.removeprefix(BOARD)} by more entrants of the board"
     return _HOLDS.get(name, "")
 
 
 _HOLDS = {
-    TRUTH_SCORES: "what the truth of every task says of every operation",
+    TRUTHS: "what the truth of every task says of every operation",
+    CEILINGS: "agreement of each reference with itself between two trainings",
     "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
     "progressive_cpu": "scores of every policy along searches, reduced supernet",
     "progressive_paper": "scores of zero-cost policies along searches, paper size",

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from opscore.analysis import HINDSIGHT
 from opscore.answers import Answer, Picture, Table
+from opscore.board.scores import INITIAL, TRUTHS
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
 from opscore.experiments import tables
 from opscore.experiments.initial.result import InitialResult
-from opscore.experiments.initial.tasks import task_correlations
+from opscore.experiments.initial.tasks import REFERENCES, task_correlations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: How the names of the shipped score tables begin; the space follows.
-PREFIX = "initial_"
-
-#: The record of what is known of each task: scores by the policies that know the truth.
-TRUTH_SCORES = "truth_scores"
+#: What of the record of truths is shown: the references, and the bar that is chosen by them.
+_KNOWN = (*REFERENCES, HINDSIGHT)
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,13 +128,18 @@ def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesRes
 
 
 def _shipped() -> SpacesResult:
-    names = [name for name in record_names() if name.startswith(PREFIX)]
-    scored = {name.removeprefix(PREFIX): read_record(name) for name in names}
-    truths, made = read_record(TRUTH_SCORES)
+    names = [name for name in record_names() if name.startswith(INITIAL)]
+    scored = {name.removeprefix(INITIAL): read_record(name) for name in names}
+    truths, made = read_record(TRUTHS)
+    truths = truths[truths["policy"].isin(_KNOWN)]
     # The paper's space first, as everywhere.
     order = sorted(scored, key=lambda name: (name != "nasbench201", name))
-    found = [task_correlations(scored[name][0], truths[truths["space"] == name]) for name in order]
-    settings = {name: {**scored[name][1], "truth": made["truths"][name]} for name in order}
+    found, settings = [], {}
+    for name in order:
+        truth = made["truths"][name]
+        own = (truths["space"] == name) & truths["dataset"].isin(truth["datasets"])
+        found.append(task_correlations(scored[name][0], truths[own]))
+        settings[name] = {**scored[name][1], "truth": truth}
     return SpacesResult(pd.concat(found, ignore_index=True), settings, shipped=True)
 
 
