@@ -245,7 +245,6 @@ def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[P
         table = truth_scores(settings, names)
         tables.append(table[table["dataset"].isin(own.tasks)])
         truths[name_of(own)] = truth_of(settings).record() | {"datasets": list(own.tasks)}
-        making.done(name_of(own))
     table = pd.concat(tables, ignore_index=True)
     note = "scores of A_0 by what is known of each task"
     record = {"note": note, "truths": truths, **provenance()}
@@ -260,7 +259,6 @@ def _make_ceilings(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]
             asked = replace(settings, oracle=replace(settings.oracle, dataset=task))
             found = agreement_between_trainings(ScoringContext(asked, 0).oracle)
             tables.append(found.assign(space=own.space, dataset=task))
-            making.done(f"{name_of(own)} {task}")
     table = pd.concat(tables, ignore_index=True)
     record = {"note": "agreement of each reference between two trainings", **provenance()}
     return [write_record(CEILINGS, table, record, making.folder)]
@@ -292,7 +290,6 @@ def _make_board(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> l
                     **part.settings,
                 )
             )
-            making.done(f"{space}: {policy}")
     orders = [
         each.policy(space) for each in read_board().entrants if each.name.startswith("residual(")
     ]

@@ -73,7 +73,10 @@ def tables_of(
         ceilings: columns space, dataset, reference, rho, edge_specific.
         references: those that are wanted.
     """
-    known = ceilings.set_index(["space", "dataset", "reference"])[["rho", "edge_specific"]]
+    known = {
+        (row["space"], row["dataset"], row["reference"]): (row["rho"], row["edge_specific"])
+        for row in ceilings.to_dict("records")
+    }
     cells: list[dict[str, object]] = []
     edges: list[tuple[object, ...]] = []
     for (space, task), role in board.roles.items():
@@ -87,8 +90,7 @@ def tables_of(
         failures = {name: _failures(rows[rows["policy"] == name]) for name in names}
         for reference in references:
             place = {"space": space, "task": task, "role": role, "reference": reference}
-            key = (space, task, reference)
-            rho, edge = known.loc[key] if key in known.index else (math.nan, math.nan)
+            rho, edge = known.get((space, task, reference), (math.nan, math.nan))
             for name in names:
                 found = strengths.cells(name, reference) if name in strengths.policies else []
                 cells.append(

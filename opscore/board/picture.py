@@ -30,18 +30,19 @@ def leaderboard_panels(
     figure = Drawn(11.5, 2.6 + 0.25 * len(names))
     panels = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     places = {name: place for place, name in enumerate(names)}
-    values = ["rho", "edge_specific", "ceiling", "edge_ceiling"]
+    values = ["rho", "edge_specific"]
     of_space = cells.groupby(["space", "entrant"], sort=False, as_index=False)[values].mean()
     for axes, column in zip(panels, ("rho", "edge_specific"), strict=True):
         _spaces(axes, of_space, column, places)
     left, right = panels
-    for row in ranking.itertuples():
-        place, colour = places[row.entrant], _colour(row.entrant)
-        if pd.notna(row.ci_low):
-            left.plot([row.ci_low, row.ci_high], [place, place], color=colour, lw=1.4, zorder=3)
-        filled = colour if row.n_spaces == cells["space"].nunique() else "white"
-        left.plot(row.rho, place, "o", color=colour, mfc=filled, ms=7, zorder=4)
-        right.plot(row.edge_specific, place, "o", color=colour, mfc=filled, ms=7, zorder=4)
+    for place, row in enumerate(ranking.to_dict("records")):
+        colour = _colour(str(row["entrant"]))
+        if pd.notna(row["ci_low"]):
+            ends = [row["ci_low"], row["ci_high"]]
+            left.plot(ends, [place, place], color=colour, lw=1.4, zorder=3)
+        filled = colour if row["n_spaces"] == cells["space"].nunique() else "white"
+        for axes, column in ((left, "rho"), (right, "edge_specific")):
+            axes.plot(row[column], place, "o", color=colour, mfc=filled, ms=7, zorder=4)
     left.set_xlabel(f"Spearman's rho with {reference}, mean over spaces")
     right.set_xlabel("of it specific to edges")
     left.set_yticks(range(len(names)), names)

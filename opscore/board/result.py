@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from opscore import progress, schema
+from opscore.answers import Answer, Picture, Table
 from opscore.board import across
 from opscore.board.bias import bias
 from opscore.board.cells import tables_of
@@ -22,9 +23,10 @@ from opscore.board.scores import (
     Made,
     SpaceScores,
     board_truths,
+    name_of,
     shipped_scores,
 )
-from opscore.data.files import write_table
+from opscore.board.tables import bias_table, cells_table, pairs_table, ranking_table
 from opscore.data.records import read_record
 from opscore.errors import UserError, one_of
 from opscore.experiments import OracleSettings
@@ -38,9 +40,12 @@ from opscore.runs.store import RunStore
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Frames of an answer.
+_FRAMES = ("ranking", "cells", "pairs", "bias", "cost")
 
-@dataclass(frozen=True)
-class Leaderboard:
+
+@dataclass(frozen=True, repr=False)
+class Leaderboard(Answer):
     """A board with its entrants' scores; all else is derived when it is asked for.
 
     Attributes:
@@ -141,7 +146,7 @@ class Leaderboard:
             "reference": self.reference,
             "seeds": list(self.board.seeds),
             "truths": {
-                f"{each.space} {each.source}": {"sha256": each.sha256, "role": each.role}
+                name_of(each): {"sha256": each.sha256, "role": each.role}
                 for each in self.board.truths
             },
             "frozen": self.board.frozen,
@@ -149,14 +154,29 @@ class Leaderboard:
             "notes": self.notes(),
         }
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write the tables (Parquet) and the picture (PNG, PDF, CSV) into a folder."""
-        from opscore.analysis.figures import save_figure
+    def tables(self) -> list[Table]:
+        """The ranking, pairs, bias and cost; in files and on pages the tasks too."""
+        names = list(self.ranking["entrant"])
+        return [
+            ranking_table(self.ranking, self.reference),
+            pairs_table(self.pairs, names),
+            bias_table(self.bias, self.cost, names),
+            cells_table(self.cells, self.reference),
+        ]
 
-        target = Path(folder)
-        names = ("cells", "ranking", "pairs", "bias", "cost")
-        written = [write_table(target / f"{name}.parquet", getattr(self, name)) for name in names]
-        return [*written, *save_figure(self.figure(), target / "leaderboard", self.ranking)]
+    def payload(self) -> dict[str, Any]:
+        """All frames, and what the board is."""
+        frames = {name: getattr(self, name) for name in _FRAMES}
+        return {**frames, "settings": {"command": "leaderboard", **self.record()}}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """Its frames."""
+        return {f"{name}.parquet": getattr(self, name) for name in _FRAMES}
+
+    def pictures(self) -> list[Picture]:
+        """The ranking."""
+        caption = f"Agreement with {self.reference} on board {self.board.version}"
+        return [Picture("leaderboard", self.ranking, self.figure, caption)]
 
     def figure(self) -> Figure:
         """The ranking with its intervals, and what of it is specific to edges."""

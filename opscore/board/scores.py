@@ -69,7 +69,8 @@ def shipped_scores(board: Board) -> dict[str, SpaceScores]:
     """What the package ships of a board's entrants, by space; what is not there is missing."""
     found = {}
     for space in board.spaces:
-        tables, made = [], {}
+        tables: list[pd.DataFrame] = []
+        made: dict[str, Made] = {}
         for name in (f"{INITIAL}{space}", f"{PREFIX}{space}"):
             if name in record_names():
                 table, record = read_record(name)
@@ -152,18 +153,20 @@ def derived(scores: pd.DataFrame, policy: str) -> pd.DataFrame:
                 rows.append(
                     {"seed": seed, "edge": edge, "op": op, "score": value, "status": status}
                 )
-    seconds = scores[scores["policy"].isin(parts)].groupby(["seed", "edge", "op"])["seconds"].sum()
-    frame = pd.DataFrame(rows).assign(policy=policy, iteration=0)
-    spent = frame.set_index(["seed", "edge", "op"]).index.map(seconds)
-    return schema.conform(frame.assign(strength=frame["score"], seconds=spent), "scores")
+    keys = ["seed", "edge", "op"]
+    own = scores[scores["policy"].isin(parts)]
+    seconds = own.groupby(keys)["seconds"].sum().reset_index()
+    frame = pd.DataFrame(rows).astype({"seed": "Int64"}).merge(seconds, on=keys)
+    frame = frame.assign(policy=policy, iteration=0, strength=frame["score"])
+    return schema.conform(frame, "scores")
 
 
 def _rows(scores: pd.DataFrame, policy: str, seed: int) -> _Rows:
     own = scores[(scores["policy"] == policy) & (scores["seed"] == seed)]
     found: _Rows = {}
-    for row in own.itertuples():
-        strength = float(row.strength) if row.status == "ok" else float("nan")
-        found.setdefault(int(row.edge), {})[str(row.op)] = (strength, str(row.status))
+    for row in own.to_dict("records"):
+        strength = float(row["strength"]) if row["status"] == "ok" else float("nan")
+        found.setdefault(int(row["edge"]), {})[str(row["op"])] = (strength, str(row["status"]))
     return found
 
 

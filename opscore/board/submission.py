@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from opscore import progress, schema
+from opscore.answers import Answer, Table
 from opscore.board.cost import passes
 from opscore.board.definition import LATEST, Board, read_board
 from opscore.data.files import atomic_write, file_hash, write_table
@@ -93,8 +94,8 @@ class Entry:
         take_types(self)
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(Answer):
     """What a check found.
 
     Attributes:
@@ -108,6 +109,22 @@ class Checked:
     cells: int
     recomputed: int
     largest: float
+
+    def tables(self) -> list[Table]:
+        """None: it is a sentence."""
+        return []
+
+    def notes(self) -> list[str]:
+        """What was found."""
+        return [
+            f"{self.entry.policy} can be entered on board {self.entry.board}: {self.cells} edges "
+            f"scored, {self.recomputed} computed again; the largest deviation is "
+            f"{self.largest:.2g} of an edge's span of scores, {TOLERANCE} allowed"
+        ]
+
+    def payload(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {"check": asdict(self), "settings": {"command": "leaderboard check"}}
 
 
 @progress.shows_progress
@@ -330,12 +347,12 @@ def _cells(
     UserError for the first that is missing, there twice, or beside these.
     """
     known: dict[tuple[str, int | None, int, str], tuple[float, str]] = {}
-    for row in table.itertuples():
-        own = None if pd.isna(row.seed) else int(row.seed)
-        key = (str(row.space), own, int(row.edge), str(row.op))
-        if key in known or row.policy != policy or row.iteration != 0:
+    for given in table.to_dict("records"):
+        own = None if pd.isna(given["seed"]) else int(given["seed"])
+        key = (str(given["space"]), own, int(given["edge"]), str(given["op"]))
+        if key in known or given["policy"] != policy or given["iteration"] != 0:
             raise UserError(f"{SCORES} has a row that belongs to no cell, or twice: {_named(key)}")
-        known[key] = (float(row.score), str(row.status))
+        known[key] = (float(given["score"]), str(given["status"]))
     found: _Cells = {}
     for space in board.spaces:
         operations = get_space(space).operations

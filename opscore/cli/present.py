@@ -32,7 +32,7 @@ FolderOption = Annotated[
 
 def answering(
     *, saves: bool = False, out: Path | None = None
-) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+) -> Callable[[Callable[..., Answer | None]], Callable[..., None]]:
     """A command that returns an answer, with the options for what becomes of it.
 
     The answer is saved and printed, and what went wrong with it said; then the exit code is 1.
@@ -42,7 +42,7 @@ def answering(
         out: the folder where none is named; None writes nothing then.
     """
 
-    def decorate(command: Callable[..., Answer]) -> Callable[..., None]:
+    def decorate(command: Callable[..., Answer | None]) -> Callable[..., None]:
         asking = grouped(command)
 
         @wraps(asking)
@@ -51,7 +51,9 @@ def answering(
             if "quiet" in given and form == "json":
                 given["quiet"] = True
             given |= {} if saves or not own_out else {"out": out}
-            present(asking(**given), form, out if saves else None)
+            # A group of commands answers nothing itself where one of them is called.
+            if (answer := asking(**given)) is not None:
+                present(answer, form, out if saves else None)
 
         own = inspect.signature(asking)
         own_out = "out" in own.parameters
