@@ -29,8 +29,8 @@ from opscore.images import load_images
 from opscore.proxies import get_proxy
 from opscore.proxies.how import How
 from opscore.search.call import run_search
+from opscore.settings.profiles import PROFILES
 from opscore.supernets import build_supernet
-from opscore.supernets.profiles import PROFILES
 from opscore.supernets.training import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]

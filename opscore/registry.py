@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -207,3 +207,41 @@ def look_up(families: Registry[F], name: str, *, kind: str, form: str) -> tuple[
     else:
         family.check_argument(argument or "")
     return family, argument or ""
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a text, between commas; commas between parentheses do not separate.
+
+    UserError for an empty place before a comma; the last name may have one after it.
+    """
+    parts, depth = [""], 0
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    names = [part.strip() for part in parts]
+    if not names[-1]:
+        del names[-1]
+    if "" in names:
+        raise UserError(f"nothing stands before a comma in '{text}'")
+    return names
+
+
+def as_names(given: Any) -> Any:
+    """Names of several things, or of one text with commas between them; each once, with a note.
+
+    What is no text and no list of texts is given back as it is.
+    """
+    names = split_names(given) if isinstance(given, str) else given
+    if not isinstance(names, Iterable) or isinstance(names, Mapping):
+        return given
+    names = tuple(names)
+    if not all(isinstance(name, str) for name in names):
+        return names
+    found = tuple(dict.fromkeys(names))
+    if len(found) < len(names):
+        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+        note(f"asked for more than once, and taken once: {', '.join(twice)}")
+    return found

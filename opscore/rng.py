@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
@@ -42,9 +42,13 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def as_seeds(given: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
-    """Seeds from one of them or several; each once, with a note."""
+def as_seeds(given: str | SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """Seeds from one of them or several, or from a text such as '0-3'; each once, with a note."""
+    if isinstance(given, str):
+        return parse_seeds(given)
     try:
+        if isinstance(given, Sized) and len(given) > MOST_SEEDS:
+            raise UserError(f"{len(given):,} seeds; {MOST_SEEDS:,} are the most")
         seeds = [check_seed(seed) for seed in given]  # type: ignore[union-attr]
     except TypeError:  # one seed; an array of no dimension says so only now
         seeds = [check_seed(given)]

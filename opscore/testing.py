@@ -32,7 +32,7 @@ import torch
 from torch import nn
 
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.images import Batch, NoiseImages
 from opscore.oracles import NO_TRUTH, has_oracle, load_accuracies
 from opscore.policies import EdgeScores, find_family, make_policy
@@ -318,7 +318,7 @@ class _PolicyOnSpace:
             images="noise",
             oracle=OracleSettings(source="auto" if self.knows_truth else NO_TRUTH),
         )
-        return ScoringContext(settings.resolved(), 0)
+        return ScoringContext(resolve(settings), 0)
 
     def applies(self) -> bool:
         return not self.knows_truth or _has_truth(self.space)

@@ -1,17 +1,19 @@
 """Settings whose values have the types that their fields declare, whoever gives them.
 
 The command line, a TOML file and Python make the same settings objects; here their values are
-compared with the annotations of the fields, by msgspec, and what does not fit is one line.
+compared with the annotations of the fields, by msgspec, and what does not fit is one line. What a
+field is, in words, is said in its annotation by :class:`Help`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from inspect import get_annotations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -20,6 +22,36 @@ from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, init=False)
+class Help:
+    """What a setting is, in the declaration of its field: ``size: Annotated[str, Help("...")]``.
+
+    Attributes:
+        text: what it is, and which values there are.
+        flags: of the command line; none where they are the field's name.
+        read: makes what else it may be given as, such as a text for a list, a value of its type;
+            what it does not know it gives back.
+        option: whether users give it; else it follows from something else that they give.
+    """
+
+    text: str
+    flags: tuple[str, ...]
+    read: Callable[[Any], Any] | None
+    option: bool
+
+    def __init__(
+        self,
+        text: str,
+        *flags: str,
+        read: Callable[[Any], Any] | None = None,
+        option: bool = True,
+    ) -> None:
+        vars(self).update(text=text, flags=flags, read=read, option=option)
+
 
 #: What msgspec calls the types of settings, and what messages call them: one, and several.
 _WORDS = {
@@ -45,17 +77,59 @@ def take_types(settings: DataclassInstance, *names: str) -> None:
         settings: the object that is being made.
         names: of the fields; all of them where none is named.
     """
-    known = _types(type(settings))
+    known, described = types_of(type(settings)), helps_of(type(settings))
     for name in names or known:
-        object.__setattr__(settings, name, typed(name, getattr(settings, name), known[name]))
+        value = getattr(settings, name)
+        read = described[name].read if name in described else None
+        value = value if read is None else read(value)
+        object.__setattr__(settings, name, typed(name, value, known[name]))
 
 
-def type_of(kind: type, name: str) -> Any:
-    """The declared type of a field; UserError with the near names where there is none."""
-    known = _types(kind)
-    if name not in known:
-        raise unknown("setting", name, known)
-    return known[name]
+def made(kind: Callable[..., T], given: Mapping[Any, Any]) -> T:
+    """A dataclass's object of a mapping, such as keywords, or a table in TOML.
+
+    UserError, with the near names, for a name that is none of its fields.
+    """
+    named = {str(name): value for name, value in given.items()}
+    known = types_of(kind)
+    for name in named:
+        if name not in known:
+            raise unknown("setting", name, known)
+    return kind(**named)
+
+
+def keywords(settings: DataclassInstance) -> dict[str, Any]:
+    """The fields that make an equal object, by name."""
+    return {name: getattr(settings, name) for name in types_of(type(settings))}
+
+
+def types_of(kind: Any) -> dict[str, Any]:
+    """The declared types of the fields that are given, by name; those of the class itself first."""
+    return _declared(kind)[0]
+
+
+def helps_of(kind: Any) -> dict[str, Help]:
+    """What the fields are that are given and described, by name."""
+    return _declared(kind)[1]
+
+
+def declared_in(kind: Any, name: str) -> Any:
+    """The class that declares a field, or declares it anew."""
+    return next(each for each in kind.__mro__ if name in get_annotations(each))
+
+
+@cache
+def _declared(kind: Any) -> tuple[dict[str, Any], dict[str, Help]]:
+    given = [each.name for each in fields(kind) if each.init]
+    names = sorted(given, key=lambda name: kind.__mro__.index(declared_in(kind, name)))
+    plain, hints = get_type_hints(kind), get_type_hints(kind, include_extras=True)
+    helps = {
+        name: part
+        for name in names
+        for part in getattr(hints[name], "__metadata__", ())
+        if isinstance(part, Help)
+    }
+    return {name: plain[name] for name in names}, helps
 
 
 def typed(name: str, value: Any, kind: Any) -> Any:
@@ -71,7 +145,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
             if isinstance(value, part):
                 return value
             if isinstance(value, Mapping):
-                return _made(part, value)
+                return made(part, value)
     last: msgspec.ValidationError | None = None
     for form in _forms(value):
         try:
@@ -86,27 +160,17 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     raise UserError(f"{name} is {_wanted(str(last), kind)}, got {shown(value)}")
 
 
-def _made(kind: type, given: Mapping[Any, Any]) -> Any:
-    """A dataclass's object of a mapping, such as a table in TOML."""
-    named = {str(name): value for name, value in given.items()}
-    return kind(**{name: typed(name, value, type_of(kind, name)) for name, value in named.items()})
-
-
 def shown(value: object) -> str:
     """A value in a message."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-@cache
-def _types(kind: type) -> dict[str, Any]:
-    known = get_type_hints(kind)
-    return {each.name: known[each.name] for each in fields(kind) if each.init}
-
-
 def _forms(value: Any) -> list[Any]:
     """The value, and what is equal to it in plain types."""
     plain = _plain(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return [plain]
     return [value] if plain is value else [value, plain]
 
 

@@ -31,10 +31,9 @@ from opscore.data.layout import TABLE
 from opscore.data.records import read_record, record_names
 from opscore.experiments import ScoringSettings
 from opscore.experiments.initial.result import InitialResult
-from opscore.experiments.settings import OracleSettings
 from opscore.paper.retraining.result import RetrainingResult
 from opscore.paper.toy_model.result import shipped_toy_model
-from opscore.supernets.profiles import TrainingProfile
+from opscore.typed import made, types_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,13 +46,8 @@ DIGITS = 10
 
 def settings_of(facts: dict[str, Any]) -> ScoringSettings:
     """The settings that a record was made with, from the plain values beside it."""
-    fields = ScoringSettings.__dataclass_fields__
-    own: dict[str, Any] = {name: value for name, value in facts.items() if name in fields}
-    own["policies"], own["seeds"] = tuple(own["policies"]), tuple(own["seeds"])
-    own["oracle"] = OracleSettings(**own["oracle"])
-    if isinstance(own.get("training"), dict):
-        own["training"] = TrainingProfile(**own["training"])
-    return ScoringSettings(**own)
+    known = types_of(ScoringSettings)
+    return made(ScoringSettings, {name: facts[name] for name in known if name in facts})
 
 
 class Recorded(InitialResult):
@@ -119,8 +113,8 @@ def mean_rank(scores: pd.DataFrame, policy: str, op: str) -> float:
 
 def searches(folder: Path) -> None:
     """Tables 2 and 5, and error against cost."""
-    for made in (opscore.table2, opscore.table5, opscore.search_cost):
-        made().save(folder)
+    for table in (opscore.table2, opscore.table5, opscore.search_cost):
+        table().save(folder)
 
 
 #: What fills a folder of figures/, by the folder's name; several for one folder may be.

@@ -24,10 +24,9 @@ from opscore.analysis import HINDSIGHT, agreement_between_trainings
 from opscore.board import Board, BoardTruth, read_board
 from opscore.board.scores import CEILINGS, INITIAL, TRUTHS, name_of
 from opscore.board.scores import PREFIX as BOARD
-from opscore.cli.common import parse_seeds
 from opscore.data.records import FOLDER, write_record
 from opscore.errors import UserError, unknown
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.experiments.initial.result import initial
 from opscore.experiments.initial.tasks import REFERENCES, truth_scores
 from opscore.experiments.progressive.call import progressive
@@ -35,7 +34,7 @@ from opscore.experiments.settings import truth_of
 from opscore.images import load_images, resolve_images
 from opscore.oracles import NO_TRUTH, load_oracles
 from opscore.oracles.references import REFERENCES as BETWEEN
-from opscore.paper.live import LiveSearches, live_proposals
+from opscore.paper.live import describe_searches, live_proposals
 from opscore.paper.measured import PREFIX
 from opscore.paper.records import VALIDATIONS
 from opscore.paper.retraining.result import retraining
@@ -46,11 +45,13 @@ from opscore.paper.toy_model.result import toy_model
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 from opscore.progress import shown
 from opscore.published.genotypes import genotypes, space_of
+from opscore.rng import parse_seeds
 from opscore.runs.store import provenance
 from opscore.search import ORDERS
 from opscore.search.base import WEIGHTS
 from opscore.search.call import run_search
 from opscore.search.score_record import RECORD
+from opscore.settings import RunSettings, SearchSettings
 from opscore.spaces import get_space
 from opscore.supernets import find_target
 
@@ -268,8 +269,10 @@ def _truths(board: Board, making: RecordSettings) -> Iterator[tuple[ScoringSetti
     """Each truth of a board with settings that read it."""
     for own in board.truths:
         oracle = OracleSettings(source=own.source, dataset=own.tasks[0])
-        asked = ScoringSettings(("best-acc",), space=own.space, data_dir=making.data_dir)
-        yield replace(asked, oracle=oracle).resolved(), own
+        asked = ScoringSettings(
+            policies=("best-acc",), space=own.space, oracle=oracle, data_dir=making.data_dir
+        )
+        yield resolve(asked), own
 
 
 def _make_board(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
@@ -375,16 +378,10 @@ def _make_validations(making: RecordSettings, seeds: tuple[int, ...]) -> list[Pa
 
 
 def _make_proposals(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    live = LiveSearches(
-        seeds,
-        validation=0,
-        jobs=making.jobs,
-        runs=Path(making.store),
-        data_dir=making.data_dir,
-        **_LONG,
-    )
-    found = live_proposals(live, _ROUNDS)
-    record = {"note": f"{_seen(making)}; {live.describe()}", **provenance()}
+    long = SearchSettings(seeds=seeds, validation=0, data_dir=making.data_dir, **_LONG)
+    run = RunSettings(store=Path(making.store), jobs=making.jobs)
+    found = live_proposals(long, run, _ROUNDS)
+    record = {"note": f"{_seen(making)}; {describe_searches(long)}", **provenance()}
     names = ("search_proposals", "search_scores")
     return [
         write_record(name, table, record, making.folder)

@@ -19,8 +19,8 @@ from opscore.images import NoiseImages
 from opscore.proxies import How, get_proxy
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors
 from opscore.published.genotypes import genotypes
+from opscore.settings.profiles import TrainingProfile
 from opscore.supernets import SUPERNETS, StateNetwork, build_supernet
-from opscore.supernets.profiles import TrainingProfile
 from opscore.supernets.recipes import RECIPES
 
 if not torch.cuda.is_available():

@@ -12,6 +12,7 @@ import pytest
 
 import opscore
 from opscore.cli import main
+from opscore.experiments import resolve
 from opscore.images import IMAGE_SETS, NoiseImages
 from opscore.oracles import ORACLES, Accuracies
 from opscore.search import ORDERS
@@ -57,9 +58,11 @@ def test_it_keeps_the_promises_of_a_space():
 
 
 def test_networks_have_as_many_classes_as_the_images(ladder):
-    settings = opscore.experiments.ScoringSettings(
-        policies=("random",), space="ladder", size="smoke", images="three", batch_size=4
-    ).resolved()
+    settings = resolve(
+        opscore.experiments.ScoringSettings(
+            policies=("random",), space="ladder", size="smoke", images="three", batch_size=4
+        )
+    )
     context = opscore.experiments.ScoringContext(settings, 0)
     assert context.supernet.classifier.out_features == 3
     assert context.thin_supernet.classifier.out_features == 3

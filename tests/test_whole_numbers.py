@@ -5,12 +5,12 @@ import pytest
 
 import opscore
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings, ScoringSettings
+from opscore.experiments import OracleSettings, ProgressiveSettings, ScoringSettings, resolve
 from opscore.experiments.progressive.steps import progressive_units
 from opscore.grids.grid import Grid
 from opscore.rng import as_seeds, derive_seed
 from opscore.search.base import SearchSettings
-from opscore.supernets.profiles import find_profile
+from opscore.settings.profiles import find_profile
 
 POLICIES = ("random",)
 
@@ -18,8 +18,8 @@ POLICIES = ("random",)
 SETTINGS = {
     "a seed": lambda value: as_seeds([value])[0],
     "a seed of a network": lambda value: derive_seed(value, "supernet"),
-    "batch_size": lambda value: ScoringSettings(POLICIES, batch_size=value).batch_size,
-    "image_size": lambda value: ScoringSettings(POLICIES, image_size=value).image_size,
+    "batch_size": lambda value: ScoringSettings(policies=POLICIES, batch_size=value).batch_size,
+    "image_size": lambda value: ScoringSettings(policies=POLICIES, image_size=value).image_size,
     "seeds": lambda value: OracleSettings(seeds=value).seeds,
     "epochs": lambda value: OracleSettings(epochs=value).epochs,
     "proposals": lambda value: SearchSettings(proposals=value).proposals,
@@ -28,9 +28,11 @@ SETTINGS = {
     "tuning_epochs": lambda value: find_profile("smoke").with_tuning(value).tuning_epochs,
     "retrain_epochs": lambda value: (
         progressive_units(
-            ScoringSettings(("disc-acc",), size="smoke", images="noise").resolved(),
-            "fixed",
-            value,
+            resolve(
+                ProgressiveSettings(
+                    policies=("disc-acc",), size="smoke", images="noise", retrain_epochs=value
+                )
+            )
         )[0].settings.profile.tuning_epochs
     ),
 }
@@ -44,8 +46,9 @@ def test_equal_numbers_are_one_setting(name):
         found = read(value)
         assert found == plain
         assert type(found) is int
-    for value in (True, np.True_, 3.5, float("nan"), [3], *([] if name == "seeds" else ["3"])):
-        with pytest.raises(UserError, match=r"is a whole number( or a text)?, got"):
+    texts = [] if name in {"seeds", "retrain_epochs"} else ["3"]
+    for value in (True, np.True_, 3.5, float("nan"), [3], *texts):
+        with pytest.raises(UserError, match=r"is a whole number( or a (text|table))?, got"):
             read(value)
 
 

@@ -33,7 +33,7 @@ from opscore.experiments import OracleSettings
 from opscore.experiments.initial.result import InitialResult, initial
 from opscore.experiments.initial.tasks import knows_truth
 from opscore.oracles import NO_TRUTH
-from opscore.policies import as_names
+from opscore.registry import as_names
 from opscore.runs.reading import outcome_of, pick, stored_runs
 from opscore.runs.store import RunStore
 
@@ -215,7 +215,6 @@ def leaderboard(
     reference: str | None = None,
     spaces: Sequence[str] | None = None,
     store: RunStore | Path | str | None = None,
-    jobs: int = 1,
     batch_size: int = 32,
     **settings: Any,
 ) -> Leaderboard:
@@ -232,9 +231,9 @@ def leaderboard(
         reference: what ranks are by; the board's first where none is named.
         spaces: score ``policies`` in these alone; elsewhere they are missing.
         store: folder of finished runs for ``policies``.
-        jobs: worker processes for them.
         batch_size: images in their minibatch.
-        **settings: further fields of :class:`opscore.experiments.ScoringSettings` for them.
+        **settings: further fields of :class:`opscore.settings.ScoringSettings` and
+            :class:`opscore.settings.RunSettings` for them.
 
     Raises:
         UserError: there is no such board or reference, or a policy reads the truth.
@@ -257,7 +256,6 @@ def leaderboard(
             oracle=OracleSettings(source=NO_TRUTH),
             baselines=False,
             store=store,
-            jobs=jobs,
             **computed,
         )
         scores[space] = _with(scores[space], made)

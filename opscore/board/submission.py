@@ -23,7 +23,7 @@ from opscore.board.cost import passes
 from opscore.board.definition import LATEST, Board, read_board
 from opscore.data.files import atomic_write, file_hash, write_table
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.experiments.dependencies import policy_key
 from opscore.experiments.initial.result import initial
 from opscore.experiments.initial.units import seeds_of
@@ -33,7 +33,7 @@ from opscore.oracles import NO_TRUTH
 from opscore.policies import find_family, make_policy
 from opscore.runs.store import RunStore, provenance
 from opscore.spaces import get_space
-from opscore.typed import take_types, type_of
+from opscore.typed import made, take_types
 
 #: Files of a submission.
 SCORES, ENTRY = "scores.parquet", "entry.json"
@@ -254,14 +254,16 @@ def check(
         raise UserError(f"{SCORES} is not the file that {ENTRY} names by its sha256")
     table = _read_scores(source / SCORES)
     asked = {
-        space: ScoringSettings(
-            (entry.policy,),
-            seeds=board.seeds,
-            space=space,
-            oracle=OracleSettings(source=NO_TRUTH),
-            data_dir=data_dir,
-            **{name: getattr(entry, name) for name in _SETTINGS},
-        ).resolved()
+        space: resolve(
+            ScoringSettings(
+                policies=(entry.policy,),
+                seeds=board.seeds,
+                space=space,
+                oracle=OracleSettings(source=NO_TRUTH),
+                data_dir=data_dir,
+                **{name: getattr(entry, name) for name in _SETTINGS},
+            )
+        )
         for space in board.spaces
     }
     cells = _cells(board, asked, entry.policy, table)
@@ -316,12 +318,10 @@ def _read_entry(path: Path) -> Entry:
     wanted = [each.name for each in fields(Entry)]
     if not isinstance(given, dict):
         raise UserError(f"{path} is no table of {', '.join(wanted)}")
-    for name in given:
-        type_of(Entry, name)
     lacking = [name for name in wanted if name not in given]
     if lacking:
         raise UserError(f"{path.name} lacks {', '.join(lacking)}")
-    return Entry(**given)
+    return made(Entry, given)
 
 
 def _read_scores(path: Path) -> pd.DataFrame:

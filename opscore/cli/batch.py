@@ -10,14 +10,13 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
-    FinishedOption,
-    JobsOption,
     JsonOption,
     QuietOption,
-    RetriesOption,
     console,
     print_json,
 )
+from opscore.cli.options import Only, chosen, grouped
+from opscore.settings import RunSettings
 
 if TYPE_CHECKING:
     from opscore.grids.call import BatchResult
@@ -26,18 +25,18 @@ if TYPE_CHECKING:
 INCOMPLETE = 1
 
 
+@grouped
 def batch(
     grid: Annotated[Path, typer.Argument(help="TOML file; see docs/batch.md.", dir_okay=True)],
     out: Annotated[
         Path, typer.Option("--out", help="Run store that cells are found and kept in.")
     ] = Path("runs"),
-    jobs: JobsOption = 1,
+    *,
+    run: Annotated[RunSettings, Only("jobs", "finished", "retries")],
     backend: Annotated[str, typer.Option(help="loky (processes), threading or dask.")] = ("loky"),
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running dask scheduler.")
     ] = None,
-    finished: FinishedOption = "only-missing",
-    retries: RetriesOption = 0,
     shard: Annotated[
         str | None, typer.Option(help="Run the i-th of n parts, i/n, for instance 1/4.")
     ] = None,
@@ -58,18 +57,18 @@ def batch(
     from opscore.progress import shown
 
     if dry_run:
-        _print_plan(planned(grid, out, finished=finished, shard=shard), jobs, as_json=as_json)
+        _print_plan(
+            planned(grid, out, finished=run.finished, shard=shard), run.jobs, as_json=as_json
+        )
         return
 
     with shown("running the grid", quiet=quiet or as_json):
         result = run_batch(
             grid,
             out,
-            jobs=jobs,
+            **chosen(run, "jobs", "finished", "retries"),
             backend=backend,
             scheduler=scheduler,
-            finished=finished,
-            retries=retries,
             shard=shard,
             threads=threads,
         )

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -15,10 +15,8 @@ from rich.console import Console
 from opscore import rng, schema
 from opscore.data.files import try_to_write
 from opscore.errors import Note, UserError
-
-if TYPE_CHECKING:
-    from opscore.experiments import ScoringSettings
-    from opscore.search import SearchSettings
+from opscore.settings import ArithmeticSettings, ImageSettings, SearchSettings, Settings
+from opscore.typed import helps_of
 
 
 def writable(folder: Path | None) -> Path | None:
@@ -40,41 +38,21 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
 ]
 DataDirOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Folder to look for data in, before $OPSCORE_DATA and ./data."),
+    Path | None, typer.Option("--data-dir", help=helps_of(ImageSettings)["data_dir"].text)
 ]
-SeedsOption = Annotated[str, typer.Option("--seeds", help="Run seeds, such as 0-3 or 0,2,5.")]
-SizeOption = Annotated[str, typer.Option(help="Supernet size: paper, cpu or smoke.")]
-BatchSizeOption = Annotated[int, typer.Option(help="Images in the minibatch.")]
-ImagesOption = Annotated[
-    str, typer.Option(help="cifar10, digits, noise; auto is the best there is.")
-]
-OracleSourceOption = Annotated[
-    str,
-    typer.Option(
-        help="Which table is the truth; auto is the best there is, none does without a truth."
-    ),
+DeviceOption = Annotated[
+    str, typer.Option("--device", help=helps_of(ArithmeticSettings)["device"].text)
 ]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress; nor is any shown with --json.")
 ]
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one.")
-]
-JobsOption = Annotated[int, typer.Option(help="Worker processes.")]
-FinishedOption = Annotated[
-    str,
+LiveOption = Annotated[
+    bool,
     typer.Option(
-        help="Runs that were tried before: only-missing computes those without a result, always "
-        "computes all again, never leaves failed ones too, only-cache computes nothing."
+        "--live",
+        help="Compute now what is measured, with the settings below; without it what comes with "
+        "the package is shown.",
     ),
-]
-RetriesOption = Annotated[
-    int, typer.Option(help="How often a run that failed is tried again at once.")
-]
-RunsOption = Annotated[Path, typer.Option(help="Folder of finished runs.", callback=writable)]
-PoliciesOption = Annotated[
-    str, typer.Option(help="Policies, as the paper names them, separated by commas.")
 ]
 OutOption = Annotated[
     Path | None,
@@ -87,31 +65,12 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 progress_console = Console(stderr=True)
 
 
-#: Seeds from a text such as '0-3', for commands.
-parse_seeds = rng.parse_seeds
-
-
 def parse_lengths(text: str) -> tuple[int, ...]:
     """Numbers of edges from '1-4' or '1,3', each once; UserError for anything else."""
     ranges = rng.parse_ranges(text, "lengths")
     if any(last >= rng.MOST_SEEDS for _, last in ranges):
         raise UserError(f"bad lengths '{text}': {rng.MOST_SEEDS:,} or more edges")
     return tuple(dict.fromkeys(n for first, last in ranges for n in range(first, last + 1)))
-
-
-def parse_reduction(text: str) -> str | int:
-    """How the oracle's training seeds are reduced: a name, or the index of one."""
-    return int(text) if text.isdigit() else text
-
-
-def parse_policies(text: str) -> list[str]:
-    """Policy names from a comma-separated list; UserError when there is none."""
-    from opscore.policies import split_names
-
-    names = split_names(text)
-    if not names:
-        raise UserError("no policy was asked for; for instance --policies 'zc-pt(nwot)'")
-    return names
 
 
 def print_json(payload: Mapping[str, Any]) -> None:
@@ -131,18 +90,22 @@ def print_written(paths: Iterable[Path]) -> None:
         console.print(f"wrote {path}", highlight=False)
 
 
-def say_if_no_truth(settings: ScoringSettings | SearchSettings) -> None:
+def say_if_no_truth(settings: Settings) -> None:
     """Say, before anything is computed, that nothing will be compared with a truth.
 
     UserError for settings that are wrong: that is all there is to say then.
     """
-    from opscore.experiments.settings import no_truth
-    from opscore.oracles import NO_TRUTH, has_oracle
+    from opscore.experiments.settings import no_truth, resolve
+    from opscore.oracles import has_oracle
+    from opscore.search import resolve_search
 
-    if settings.oracle.source == NO_TRUTH or not has_oracle(settings.space):
+    if not settings.oracle.known or not has_oracle(settings.space):
         with warnings.catch_warnings():  # the call that computes has the same notes
             warnings.simplefilter("ignore", Note)
-            settings.resolved()
+            if isinstance(settings, SearchSettings):
+                resolve_search(settings)
+            else:
+                resolve(settings)
         progress_console.print(
             f"no truth: {no_truth(settings.space)}; error, rank and correlations with it stay "
             "empty",

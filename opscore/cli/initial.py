@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import PoliciesOption, parse_policies, say_if_no_truth
-from opscore.cli.options import NetworkOptions, OracleOptions, RunOptions
+from opscore.cli.common import QuietOption, say_if_no_truth
+from opscore.cli.options import Runs
 from opscore.cli.present import answering
+from opscore.settings import ScoringSettings
 
 
 @answering(saves=True)
 def initial(
-    policies: PoliciesOption = "zc-pt(nwot)",
-    *,
-    grid: RunOptions,
-    networks: NetworkOptions,
-    truth: OracleOptions,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Score this supernet (.npz, .pt) instead of a fresh one.")
-    ] = None,
-    batch: Annotated[
-        Path | None, typer.Option(help="Score on this minibatch (.npz) instead of a drawn one.")
-    ] = None,
+    settings: ScoringSettings,
+    run: Runs,
+    quiet: QuietOption = False,
     scores: Annotated[bool, typer.Option("--scores", help="Also print every score.")] = False,
     all_tasks: Annotated[
         bool,
@@ -40,25 +32,11 @@ def initial(
     ] = True,
 ) -> Answer:
     """Score all operations of A_0 and correlate the scores with the truth (Figure 2, left)."""
-    from opscore.experiments import ScoringSettings
     from opscore.experiments.initial.result import initial as run_initial
     from opscore.progress import shown
 
     also = tuple(name for name, asked in (("scores", scores), ("tasks", all_tasks)) if asked)
-    names, seeds = parse_policies(policies), grid.seed_list
-    settings: dict[str, Any] = {
-        "oracle": truth.settings(),
-        "checkpoint": checkpoint,
-        "batch_file": batch,
-        **asdict(networks),
-    }
-    say_if_no_truth(ScoringSettings(tuple(names), seeds, **settings))
-    with shown("scoring", quiet=grid.quiet):
-        result = run_initial(
-            names,
-            seeds,
-            **grid.calls,
-            baselines=baselines,
-            **settings,
-        )
+    say_if_no_truth(settings)
+    with shown("scoring", quiet=quiet):
+        result = run_initial(settings, **run.calls, baselines=baselines)
     return replace(result, also=also)

@@ -8,17 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import (
-    DataDirOption,
-    DeviceOption,
-    JobsOption,
-    QuietOption,
-    RunsOption,
-    parse_policies,
-    print_written,
-)
+from opscore.cli.common import DataDirOption, QuietOption, print_written
+from opscore.cli.options import Only, Runs, chosen, grouped
 from opscore.cli.present import answering
 from opscore.errors import UserError
+from opscore.registry import split_names
+from opscore.settings import ScoringSettings, Settings
 
 app = typer.Typer(
     help="Every policy on every truth, next to the bars; 'submit' and 'check' enter the board."
@@ -31,6 +26,8 @@ ReferenceOption = Annotated[
     str | None,
     typer.Option(help="What ranks are by, of the board's references; else its first."),
 ]
+#: What is said of scores that are computed for a board.
+_SCORED = ("batch_size", "device", "data_dir")
 #: The board that is meant where none is named, as :data:`opscore.board.LATEST`.
 _LATEST = "2026.1"
 
@@ -43,20 +40,15 @@ def leaderboard(
     live: Annotated[
         bool, typer.Option("--live", help="Score --policies now and set them beside the others.")
     ] = False,
-    policies: Annotated[
-        str, typer.Option(help="With --live: entrants of your own, separated by commas.")
-    ] = "",
+    settings: Annotated[
+        ScoringSettings, Only("policies", "size", *_SCORED, policies="", batch_size=32)
+    ],
+    run: Runs,
     spaces: Annotated[
         str, typer.Option(help="With --live: spaces of the board to score them in; else all.")
     ] = "",
-    size: Annotated[str, typer.Option(help="With --live: size of the supernets.")] = "paper",
-    batch_size: Annotated[int, typer.Option(help="With --live: images in the minibatch.")] = 32,
     board: BoardOption = _LATEST,
     reference: ReferenceOption = None,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    device: DeviceOption = "auto",
-    data_dir: DataDirOption = None,
     quiet: QuietOption = False,
 ) -> Answer | None:
     """Rank every entrant on every truth of a board, from what ships with the package."""
@@ -65,23 +57,18 @@ def leaderboard(
     from opscore.board.result import leaderboard as made
     from opscore.progress import shown
 
-    if bool(policies) != live:
+    if bool(settings.policies) != live:
         raise UserError("--live scores what --policies names; the two go together")
-    settings: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     if live:
-        settings = {"size": size, "device": device, "data_dir": data_dir, "store": runs}
-        settings |= {"jobs": jobs, "batch_size": batch_size}
-        settings["spaces"] = [name.strip() for name in spaces.split(",") if name.strip()] or None
+        given = {**run.calls, **chosen(settings, "policies", "size", *_SCORED)}
+        given["spaces"] = split_names(spaces) or None
     with shown("scoring", quiet=quiet or not live):
-        return made(
-            parse_policies(policies) if live else None,
-            board=board,
-            reference=reference,
-            **settings,
-        )
+        return made(board=board, reference=reference, **given)
 
 
 @app.command()
+@grouped
 def submit(
     policy: Annotated[str, typer.Argument(help="The policy that is entered.")],
     folder: Annotated[Path, typer.Argument(help="Where the submission is written.")],
@@ -92,11 +79,9 @@ def submit(
         bool, typer.Option("--no-truth-was-read", help="Your word that no accuracy was looked at.")
     ] = False,
     board: BoardOption = _LATEST,
-    batch_size: Annotated[int, typer.Option(help="Images in the minibatch.")] = 32,
-    jobs: JobsOption = 1,
-    runs: RunsOption = Path("runs"),
-    device: DeviceOption = "auto",
-    data_dir: DataDirOption = None,
+    *,
+    settings: Annotated[Settings, Only(*_SCORED, batch_size=32)],
+    run: Runs,
     quiet: QuietOption = False,
 ) -> None:
     """Score a policy on a board's spaces and write a folder that can be entered."""
@@ -112,11 +97,8 @@ def submit(
             bibtex=bibtex,
             no_truth_was_read=no_truth_was_read,
             board=board,
-            batch_size=batch_size,
-            store=runs,
-            jobs=jobs,
-            device=device,
-            data_dir=data_dir,
+            **run.calls,
+            **chosen(settings, *_SCORED),
         )
     print_written(written)
 
@@ -160,7 +142,7 @@ def power(
     from opscore.board.result import stored
     from opscore.board.tables import power_table
 
-    names = parse_policies(policies) if policies else []
+    names = split_names(policies)
     if names and len(names) != 2:
         raise UserError(f"power is of two entrants, got {len(names)}")
     found = made(board=board) if runs is None else stored(runs, read_board(board))

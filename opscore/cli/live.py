@@ -10,8 +10,8 @@ from opscore.errors import UserError
 
 #: Options that say nothing of what is measured.
 _ANYWAY = frozenset(
-    {"live", "out", "form", "as_json", "quiet", "jobs", "runs", "device", "data_dir"}
-)
+    {"live", "out", "form", "as_json", "quiet", "store", "jobs", "finished", "retries"}
+) | {"device", "data_dir"}
 
 
 class LiveCommand(TyperCommand):

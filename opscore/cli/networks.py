@@ -10,20 +10,19 @@ import typer
 from rich.table import Table
 
 from opscore.cli.common import (
-    DataDirOption,
-    DeviceOption,
-    ImagesOption,
     JsonOption,
     QuietOption,
-    RunsOption,
     console,
     print_json,
     print_notes,
     print_written,
     writable,
 )
+from opscore.cli.options import Only, StoreOnly, chosen, grouped
 from opscore.data.files import read_text
 from opscore.errors import UserError, unknown
+from opscore.registry import split_names
+from opscore.settings import Settings
 
 if TYPE_CHECKING:
     from opscore.spaces import State
@@ -186,7 +185,7 @@ def export(
     from opscore.supernets.export import export as write
 
     state = find_architecture(architecture, space)
-    asked = [name for part in formats.split(",") if (name := part.strip())]
+    asked = split_names(formats)
     for name in asked or [""]:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
@@ -242,6 +241,7 @@ def _trained_as(path: Path, architecture: State) -> Built | None:
     return find_target(**(network | network.pop("arguments")))
 
 
+@grouped
 def train(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
@@ -250,10 +250,8 @@ def train(
         typer.Option(help="cifar (600 epochs) or imagenet (250), for GPUs; cpu or smoke, reduced."),
     ] = "cpu",
     target: TargetOption = None,
-    images: ImagesOption = "auto",
-    image_size: Annotated[
-        int | None, typer.Option(help="Pixels to which images are scaled; else the network's own.")
-    ] = None,
+    *,
+    settings: Annotated[Settings, Only("images", "image_size", "device", "data_dir")],
     epochs: Annotated[int | None, typer.Option(help="Epochs instead of the recipe's.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Images in a batch instead of the recipe's.")
@@ -262,7 +260,6 @@ def train(
     precision: Annotated[
         str, typer.Option(help="full, bf16, or auto: bf16 on a GPU that has it.")
     ] = "auto",
-    device: DeviceOption = "auto",
     out: Annotated[
         Path,
         typer.Option(
@@ -271,10 +268,9 @@ def train(
             callback=writable,
         ),
     ] = Path("trained"),
-    runs: RunsOption = Path("runs"),
+    run: StoreOnly,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Train an architecture's network; the same command goes on where it was stopped."""
     from opscore.experiments.fitting import train_network
@@ -289,13 +285,10 @@ def train(
             state,
             recipe=how,
             target=target,
-            images=images,
-            image_size=image_size,
             seed=seed,
             precision=precision,
-            device=device,
-            store=runs,
-            data_dir=data_dir,
+            **chosen(run, "store"),
+            **chosen(settings, "images", "image_size", "device", "data_dir"),
         )
         written = result.save(out)
     if as_json:

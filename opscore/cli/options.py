@@ -1,175 +1,143 @@
-"""Options that several commands take together, in groups."""
+"""Options that are fields of settings: their types, defaults and help are declared there."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
-from opscore.cli.common import (
-    BatchSizeOption,
-    DataDirOption,
-    DeviceOption,
-    FinishedOption,
-    ImagesOption,
-    JobsOption,
-    OracleSourceOption,
-    QuietOption,
-    RetriesOption,
-    RunsOption,
-    SeedsOption,
-    SizeOption,
-    parse_reduction,
-    parse_seeds,
-)
-from opscore.spaces import DEFAULT_SPACE
-
-if TYPE_CHECKING:
-    from opscore.experiments import OracleSettings
+from opscore.cli.common import writable
+from opscore.settings import RunSettings, Settings
+from opscore.typed import declared_in, helps_of, made, types_of
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class NetworkOptions:
-    """What is scored and how; each is a field of ScoringSettings and of SearchSettings."""
+class Only:
+    """Which settings are options of a command: ``Annotated[Settings, Only("size", size="cpu")]``.
 
-    space: Annotated[str, typer.Option(help="Search space.")] = DEFAULT_SPACE
-    size: SizeOption = "paper"
-    batch_size: BatchSizeOption = 256
-    images: ImagesOption = "auto"
-    image_size: Annotated[
-        int | None,
-        typer.Option(help="Pixels to which images are scaled; else what the networks are for."),
-    ] = None
-    meaning: Annotated[
-        str, typer.Option(help="faithful (as published) or clean (as the equations say).")
-    ] = "faithful"
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32"
-    precision: Annotated[
-        str, typer.Option(help="full, or bf16: the fast path of nwot in bfloat16.")
-    ] = "full"
-    survivors: Annotated[
-        str,
-        typer.Option(
-            help="What operations weigh that are left on an edge: theta (as before), renormalized "
-            "(sum one), uniform (1/|O|); auto is each proxy's own (docs/faithful.md)."
-        ),
-    ] = "auto"
-    prove: Annotated[
-        str,
-        typer.Option(
-            help="How often fast paths prove themselves on networks that do not ship with opscore: "
-            "first (once for each structure), always, never."
-        ),
-    ] = "first"
-    device: DeviceOption = "auto"
-    data_dir: DataDirOption = None
+    Args:
+        *names: of the fields; all of them where none is named.
+        without: fields that are left out.
+        flags: other ones than the fields have.
+        **defaults: other ones than the fields have.
+    """
+
+    def __init__(
+        self,
+        *names: str,
+        without: Sequence[str] = (),
+        flags: Mapping[str, Sequence[str]] | None = None,
+        **defaults: Any,
+    ) -> None:
+        self.names = names
+        self.without = without
+        self.flags = dict(flags or {})
+        self.defaults = defaults
+
+    def has(self, name: str) -> bool:
+        """Whether a field is an option."""
+        return name not in self.without and (not self.names or name in self.names)
 
 
-@dataclass(frozen=True)
-class OracleOptions:
-    """Which truth scores are compared with."""
-
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="Dataset or task of the truth; else the space's own default."),
-    ] = None
-    split: Annotated[
-        str | None,
-        typer.Option(help="Accuracy of the truth: test or valid; else the space's default."),
-    ] = None
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Epochs of the benchmark's trainings; else the space's default."),
-    ] = None
-    oracle_seeds: Annotated[
-        str | None,
-        typer.Option(help="How training seeds are reduced: max (default), mean, or an index."),
-    ] = None
-    oracle_source: OracleSourceOption = "auto"
-    allow_partial: Annotated[
-        bool,
-        typer.Option("--allow-partial", help="Use a truth that lacks some architectures."),
-    ] = False
-
-    def settings(self) -> OracleSettings:
-        """These options as the library takes them."""
-        from opscore.experiments import OracleSettings
-
-        seeds = None if self.oracle_seeds is None else parse_reduction(self.oracle_seeds)
-        return OracleSettings(
-            self.dataset,
-            self.split,
-            self.epochs,
-            seeds,
-            self.oracle_source,
-            allow_partial=self.allow_partial,
-        )
+#: Where runs are kept and how they are carried out; on the command line they are always kept.
+Runs = Annotated[RunSettings, Only(store=Path("runs"))]
+StoreOnly = Annotated[RunSettings, Only("store", store=Path("runs"))]
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """Which seeds are run, where they are kept, by how many processes, and which again."""
-
-    seeds: SeedsOption = "0"
-    jobs: JobsOption = 1
-    runs: RunsOption = Path("runs")
-    finished: FinishedOption = "only-missing"
-    retries: RetriesOption = 0
-    quiet: QuietOption = False
-
-    @property
-    def calls(self) -> dict[str, Any]:
-        """Where runs are kept and how they are carried out, as the functions take it."""
-        return {
-            "store": self.runs,
-            "jobs": self.jobs,
-            "finished": self.finished,
-            "retries": self.retries,
-        }
-
-    @property
-    def seed_list(self) -> tuple[int, ...]:
-        """UserError for a bad list of seeds."""
-        return parse_seeds(self.seeds)
+def chosen(settings: Settings | RunSettings, *names: str) -> dict[str, Any]:
+    """Some of the settings, as keywords."""
+    return {name: getattr(settings, name) for name in names}
 
 
 def grouped(command: Callable[..., T]) -> Callable[..., T]:
-    """A command that takes some of its options together, as one object.
+    """A command that takes some of its options together, as one settings object.
 
-    A parameter whose type is a dataclass stands for the dataclass's fields: they are the options
-    that typer shows and reads, and the command gets the object made of them.
+    A parameter whose type is a dataclass stands for those of its fields that have a
+    :class:`opscore.typed.Help`: they are the options that typer shows and reads, in a panel for
+    each group, and the command gets the object made of them.
     """
     hints: dict[str, Any] = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups: dict[str, _Group] = {}
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = getattr(hints[name], "__origin__", hints[name])
+        if is_dataclass(kind):
+            parts = getattr(hints[name], "__metadata__", ())
+            only = next((part for part in parts if isinstance(part, Only)), Only())
+            groups[name] = _Group(kind, only)
+            parameters += groups[name].parameters
+        else:
+            parameters.append(_parameter(name, hints[name], parameter.default))
 
     @wraps(command)
     def run(**given: Any) -> T:
-        for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
-        return command(**given)
+        made_of = {name: group.take(given) for name, group in groups.items()}
+        return command(**given, **made_of)
 
-    parameters = []
-    for parameter in inspect.signature(command).parameters.values():
-        if parameter.name in groups:
-            parameters += _parameters(groups[parameter.name])
-        else:
-            annotation = hints[parameter.name]
-            parameters.append(_parameter(parameter.name, annotation, parameter.default))
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
-def _parameters(group: Any) -> list[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    return [_parameter(field.name, hints[field.name], field.default) for field in fields(group)]
+class _Group:
+    """The options of one settings object, and the object made of their values.
+
+    Attributes:
+        parameters: as typer reads them.
+    """
+
+    def __init__(self, kind: Any, only: Only, prefix: str = "") -> None:
+        self.parameters: list[inspect.Parameter] = []
+        self._kind = kind
+        self._parts: dict[str, str | _Group] = {}
+        defaults = {each.name: each.default for each in fields(kind)} | only.defaults
+        for name, help in helps_of(kind).items():
+            if not (help.option and only.has(name)):
+                continue
+            type_, called = types_of(kind)[name], prefix + name
+            if is_dataclass(type_):
+                part = self._parts[name] = _Group(type_, Only(), f"{called}_")
+                self.parameters += part.parameters
+                continue
+            self._parts[name] = called
+            flags = only.flags.get(name) or help.flags or (f"--{name.replace('_', '-')}",)
+            option = _option(kind, name, _text(defaults[name]), flags)
+            self.parameters.append(_parameter(called, _typed(type_), option))
+
+    def take(self, given: dict[str, Any]) -> Any:
+        """The settings; their values are taken out of those of all options."""
+        parts = self._parts.items()
+        values = {n: given.pop(p) if isinstance(p, str) else p.take(given) for n, p in parts}
+        return made(self._kind, values)
+
+
+def _option(kind: Any, name: str, default: Any, flags: Sequence[str]) -> Any:
+    """An option with the field's help, in the panel of its group."""
+    panel = (declared_in(kind, name).__doc__ or "").partition(".")[0]
+    callback = writable if name == "store" else None
+    return typer.Option(
+        default, *flags, help=helps_of(kind)[name].text, rich_help_panel=panel, callback=callback
+    )
+
+
+def _typed(kind: Any) -> Any:
+    """What typer reads: a number, a path, a flag, or else a text that the field reads itself."""
+    parts = set(get_args(kind)) or {kind}
+    for plain in (int, float, bool, Path):
+        if parts <= {plain, type(None)}:
+            return kind
+    return str | None if type(None) in parts else str
+
+
+def _text(default: Any) -> Any:
+    """A default as typer shows it."""
+    return ",".join(map(str, default)) if isinstance(default, tuple) else default
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

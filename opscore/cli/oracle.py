@@ -11,8 +11,11 @@ from rich import box
 from rich.table import Table
 
 from opscore.answers.words import number
-from opscore.cli.common import DataDirOption, JsonOption, console, parse_reduction, print_json
+from opscore.cli.common import DataDirOption, JsonOption, console, print_json
+from opscore.cli.options import Only, grouped
+from opscore.settings import OracleSettings
 from opscore.spaces import DEFAULT_SPACE
+from opscore.typed import keywords
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,35 +23,11 @@ if TYPE_CHECKING:
     from opscore.oracles import Oracle, OracleNoise
 
 
+@grouped
 def oracle(
     space: Annotated[str, typer.Argument(help="Search space.")] = DEFAULT_SPACE,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="Dataset or task, such as cifar100; else the space's own default."),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(help="test (as published) or valid (Eq. 1 read literally)."),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Epochs of the trainings, where the table has several: 200 or 12."),
-    ] = None,
-    oracle_seeds: Annotated[
-        str | None,
-        typer.Option(help="How trainings are reduced: max (as published), mean, an index."),
-    ] = None,
-    source: Annotated[
-        str,
-        typer.Option(
-            help="The table of the space; anb, that of package analog-nasbench; robustness or "
-            "hardware (NAS-Bench-201); or auto."
-        ),
-    ] = "auto",
-    allow_partial: Annotated[
-        bool,
-        typer.Option("--allow-partial", help="Use a table that lacks some architectures."),
-    ] = False,
+    *,
+    asked: Annotated[OracleSettings, Only(flags={"source": ("--source",)})],
     noise: Annotated[
         bool, typer.Option("--noise", help="Also how well the table agrees with itself over seeds.")
     ] = False,
@@ -59,16 +38,7 @@ def oracle(
     from opscore.analysis import agreement_between_trainings
     from opscore.oracles import load_oracle
 
-    truth = load_oracle(
-        space,
-        dataset=dataset,
-        split=split,
-        epochs=epochs,
-        seeds=None if oracle_seeds is None else parse_reduction(oracle_seeds),
-        source=source,
-        data_dir=data_dir,
-        allow_partial=allow_partial,
-    )
+    truth = load_oracle(space, data_dir=data_dir, **keywords(asked))
     measured = truth.noise() if noise else None
     itself = agreement_between_trainings(truth) if noise else None
     if as_json:

@@ -11,22 +11,17 @@ from rich.table import Table
 
 from opscore.answers.words import interval_text, number
 from opscore.cli.common import (
-    BatchSizeOption,
-    DataDirOption,
-    DeviceOption,
-    ImagesOption,
     JsonOption,
     OutOption,
     QuietOption,
-    RunsOption,
-    SizeOption,
     console,
     print_json,
     print_notes,
     print_written,
 )
+from opscore.cli.options import Only, StoreOnly, chosen, grouped
 from opscore.data.catalogue import PROXY_VALUES
-from opscore.spaces import DEFAULT_SPACE
+from opscore.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +34,14 @@ app = typer.Typer(
 )
 
 _COST_BATCH = 16
+
+SeedOption = Annotated[int, typer.Option(help="Of weights and images.")]
+
+#: The settings that values of single networks depend on.
+_EVALUATED = (
+    *("space", "size", "meaning", "images", "batch_size", "data_dir"),
+    *("device", "prove"),
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -82,6 +85,7 @@ def proxies(
 
 
 @app.command()
+@grouped
 def check(
     against: Annotated[
         str,
@@ -102,14 +106,14 @@ def check(
             "too little; they take as long as the others together.",
         ),
     ] = False,
-    size: Annotated[str, typer.Option(help="Of the networks; published: paper.")] = "paper",
-    batch_size: Annotated[int, typer.Option(help="Images; published: probably 32.")] = 32,
-    seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
-    runs: RunsOption = Path("runs"),
-    device: DeviceOption = "auto",
+    *,
+    settings: Annotated[
+        Settings, Only("size", "batch_size", "meaning", "device", "data_dir", batch_size=32)
+    ],
+    seed: SeedOption = 0,
+    run: StoreOnly,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Compare values with those that others published for the same architectures.
 
@@ -123,7 +127,7 @@ def check(
     from opscore.progress import shown
 
     table = published_values(against)
-    published = table.read(count, dataset, data_dir)
+    published = table.read(count, dataset, settings.data_dir)
     wanted = table.on(dataset, asked=not every)
     compared = tuple(row for row in wanted if row.column in published)
     lacking = [row.column for row in wanted if row.column not in published]
@@ -132,26 +136,23 @@ def check(
             table.space,
             published.index.tolist(),
             [compared_proxy(row.proxy) for row in compared],
-            size=size,
             images="cifar10",
-            batch_size=batch_size,
             seed=seed,
-            device=device,
-            data_dir=data_dir,
-            store=runs,
+            store=run.store,
+            **chosen(settings, "size", "batch_size", "meaning", "device", "data_dir"),
         )
     rows = compare(values, published, compared)
     if as_json:
-        settings = {
-            "size": size,
-            "batch_size": batch_size,
+        about = {
+            "size": settings.size,
+            "batch_size": settings.batch_size,
             "seed": seed,
             "published": Path(get_file(table.name).path).name,
             "against": table.name,
             "dataset": dataset or table.dataset,
             "lacking": lacking,
         }
-        print_json({"check": rows, "settings": settings})
+        print_json({"check": rows, "settings": about})
     else:
         console.print(_check_table(rows))
         if lacking:
@@ -161,11 +162,11 @@ def check(
 
 
 @app.command()
+@grouped
 def evaluate(
     table: Annotated[
         Path, typer.Argument(help="Parquet or CSV file of architectures with accuracies.")
     ],
-    space: Annotated[str, typer.Option(help="Search space.")] = DEFAULT_SPACE,
     proxies: Annotated[
         str, typer.Option(help="Proxies, separated by commas; see 'opscore proxies'.")
     ] = "nwot,synflow,params,flops",
@@ -184,16 +185,12 @@ def evaluate(
         typer.Option(min=3, help="Score only the first so many architectures.", show_default=False),
     ] = None,
     *,
-    size: SizeOption = "paper",
-    batch_size: BatchSizeOption = 64,
-    images: ImagesOption = "auto",
-    seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
-    runs: RunsOption = Path("runs"),
+    settings: Annotated[Settings, Only(*_EVALUATED, batch_size=64)],
+    seed: SeedOption = 0,
+    run: StoreOnly,
     out: OutOption = None,
-    device: DeviceOption = "auto",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Agreement of proxies with the accuracies of a table, and what it says of operations."""
     from opscore.analysis import agreement_of_halves, operation_estimates
@@ -202,20 +199,16 @@ def evaluate(
     from opscore.experiments.evaluate import evaluate_proxies, proxy_correlations
     from opscore.progress import shown
 
+    space = settings.space
     accuracies = read_architectures(space, table, architecture=architecture, accuracy=accuracy)
     scored = accuracies.index.tolist()[:count]
     with shown("scoring architectures", quiet=quiet or as_json):
         values = evaluate_proxies(
-            space,
-            scored,
-            proxies,
-            size=size,
-            images=images,
-            batch_size=batch_size,
+            architectures=scored,
+            proxies=proxies,
             seed=seed,
-            device=device,
-            data_dir=data_dir,
-            store=runs,
+            store=run.store,
+            **chosen(settings, *_EVALUATED),
         )
     agreement = proxy_correlations(values, accuracies)
     estimates = operation_estimates(space, accuracies)
@@ -227,20 +220,20 @@ def evaluate(
         else [write_table(out / f"{name}.parquet", frame) for name, frame in tables.items()]
     )
     if as_json:
-        settings = {
+        about = {
             **{"space": space, "table": table.name, "n_architectures": len(accuracies)},
             **{name: values[name].iloc[0] for name in ("size", "images", "batch_size", "seed")},
             "agreement_of_halves": halves,
         }
-        print_json({**tables, "settings": settings})
+        print_json({**tables, "settings": about})
         return
     first = values.iloc[0]
     print_notes(
         [
             f"accuracies: {table.name}, {len(accuracies):,} architectures of {space}, "
             f"{len(scored):,} of them scored",
-            f"networks: {size} size{'' if size == 'paper' else ' (reduced)'}; images: "
-            f"{first['images']}, batch {batch_size}; seed {seed}",
+            f"networks: {settings.size} size{'' if settings.size == 'paper' else ' (reduced)'}; "
+            f"images: {first['images']}, batch {settings.batch_size}; seed {seed}",
         ]
     )
     console.print(_agreement_table(agreement))

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import BatchSizeOption, parse_policies, parse_seeds
-from opscore.cli.figures import LiveOptions
+from opscore.cli.common import LiveOption, QuietOption
+from opscore.cli.figures import Measuring
+from opscore.cli.options import Runs
 from opscore.cli.present import answering
 from opscore.errors import UserError
+from opscore.registry import split_names
 
 #: Stands for every space whose truth is here.
 ALL = "all"
@@ -20,14 +22,16 @@ ALL = "all"
 @answering(saves=True)
 def compare_spaces(
     *,
-    asked: LiveOptions,
+    live: LiveOption = False,
+    settings: Measuring,
+    run: Runs,
+    quiet: QuietOption = False,
     spaces: Annotated[
         str,
         typer.Option(
             help="With --live: spaces, separated by commas; 'all' are those whose truth is here."
         ),
     ] = ALL,
-    batch_size: BatchSizeOption = 256,
 ) -> Answer:
     """Agreement of the same policies with the truth of every task, space by space."""
     from opscore.experiments.initial.result import initial
@@ -35,14 +39,11 @@ def compare_spaces(
     from opscore.progress import shown
 
     measured = None
-    if asked.live:
-        names, seeds = parse_policies(asked.policies), parse_seeds(asked.seeds)
+    if live:
         measured = []
-        for space in _spaces_of(spaces, asked.data_dir):
-            with shown(f"scoring {space}", quiet=asked.quiet):
-                measured.append(
-                    initial(names, seeds, space=space, batch_size=batch_size, **asked.common())
-                )
+        for space in _spaces_of(spaces, settings.data_dir):
+            with shown(f"scoring {space}", quiet=quiet):
+                measured.append(initial(settings, space=space, **run.calls))
     return compare(measured)
 
 
@@ -56,7 +57,7 @@ def _spaces_of(text: str, data_dir: Path | None) -> list[str]:
 
     if text == ALL:
         return spaces_with_truth(data_dir)
-    names = [get_space(name).name for part in text.split(",") if (name := part.strip())]
+    names = [get_space(name).name for name in split_names(text)]
     if not names:
         raise UserError("no space was asked for; for instance --spaces nasbench201,transnas-micro")
     for name in names:

@@ -38,7 +38,7 @@ from opscore.engine.execute.gradient import shared_networks
 from opscore.engine.execute.kernels import activation_kernels
 from opscore.engine.execute.training import training_network
 from opscore.engine.forms import Forms
-from opscore.engine.proof import Claim, Prove, doubt, proving, tell
+from opscore.engine.proof import Claim, doubt, proving, tell
 from opscore.engine.trace import CannotTraceError, read_once, reading, ships
 
 __all__ = [
@@ -46,7 +46,6 @@ __all__ = [
     "Claim",
     "Coverage",
     "Forms",
-    "Prove",
     "activation_kernels",
     "coverage",
     "doubt",

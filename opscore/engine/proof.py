@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 import torch
 from torch import Tensor, fx, nn
@@ -39,11 +39,10 @@ from opscore.engine.trace import (
 )
 from opscore.errors import note, note_for_record, one_of
 from opscore.images import Batch
+from opscore.settings import Prove
 from opscore.supernets.base import Supernet
 from opscore.supernets.copying import copy_network
 
-#: How often a fast path has to prove itself.
-Prove = Literal["first", "always", "never"]
 PROOFS: tuple[Prove, ...] = get_args(Prove)
 
 #: Images of a proof, and how many of them go through the network together.

@@ -10,19 +10,23 @@ from opscore.experiments.initial import (
     units,
 )
 from opscore.experiments.progressive import ProgressiveUnit, Step, follow, progressive_units
-from opscore.experiments.settings import OracleSettings, ScoringSettings, resolve_device
+from opscore.experiments.settings import resolve, resolve_device
+from opscore.settings import OracleSettings, ProgressiveSettings, ScoringSettings, Settings
 
 __all__ = [
     "OracleSettings",
+    "ProgressiveSettings",
     "ProgressiveUnit",
     "ScoringContext",
     "ScoringSettings",
+    "Settings",
     "Step",
     "Unit",
     "evaluate_proxies",
     "follow",
     "progressive_units",
     "proxy_correlations",
+    "resolve",
     "resolve_device",
     "score_table",
     "score_unit",

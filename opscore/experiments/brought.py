@@ -12,18 +12,11 @@ from opscore.images import Batch, load_batch
 from opscore.isolation import isolated
 from opscore.policies import find_family
 from opscore.proxies import proxies_in
+from opscore.settings import Settings
 from opscore.supernets import Supernet, build_supernet, images_for, load_checkpoint
 
 
-def check_brought(
-    policies: Sequence[str],
-    space: str,
-    size: str,
-    images: str,
-    checkpoint: Path | None,
-    batch_file: Path | None,
-    data_dir: Path | None,
-) -> None:
+def check_brought(policies: Sequence[str], settings: Settings) -> None:
     """Read the files as scoring will read them.
 
     Raises:
@@ -32,6 +25,7 @@ def check_brought(
             of the network, or are missing where a policy needs them; the network cannot take
             images of this size.
     """
+    space, checkpoint, batch_file = settings.space, settings.checkpoint, settings.batch_file
     supernet = None if checkpoint is None else load_checkpoint(checkpoint, space)
     if supernet is not None and "darts" in policies and not bool(supernet.alphas.any()):
         raise UserError(
@@ -41,8 +35,8 @@ def check_brought(
     if batch_file is None:
         return
     if supernet is None:
-        n_classes = images_for(space, images, data_dir).n_classes
-        supernet = build_supernet(space, size, n_classes=n_classes)
+        n_classes = images_for(space, settings.images, settings.data_dir).n_classes
+        supernet = build_supernet(space, settings.size, n_classes=n_classes)
     batch = load_batch(batch_file, number_of_classes(supernet))
     unlabelled = [] if batch.labelled else [name for name in policies if needs_labels(name)]
     if unlabelled:

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from opscore.data.files import file_hash
-from opscore.experiments.settings import ScoringSettings
 from opscore.fingerprint import RESULTS, fingerprint
 from opscore.images import image_content
 from opscore.oracles import Oracle
 from opscore.policies import POLICIES, find_family
 from opscore.proxies import MEANINGS, PROXIES, Proxy, proxies_in
+from opscore.settings import Settings
+from opscore.settings.profiles import profile_name
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import network_version
-from opscore.supernets.profiles import profile_name
 
 
 def made_with(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,18 +56,18 @@ def start_key(kind: str, space: str) -> dict[str, Any]:
     return key
 
 
-def network_key(settings: ScoringSettings) -> dict[str, Any]:
+def network_key(settings: Settings) -> dict[str, Any]:
     """What the networks depend on, beside the seed: size or file, arithmetic, version."""
     return {
         "size": settings.size if settings.checkpoint is None else None,
         "checkpoint": None if settings.checkpoint is None else file_hash(settings.checkpoint),
         "networks": network_version(settings.space),
         **arithmetic_key(settings),
-        **settings.image_size_key,
+        **image_size_key(settings),
     }
 
 
-def arithmetic_key(settings: ScoringSettings) -> dict[str, Any]:
+def arithmetic_key(settings: Settings) -> dict[str, Any]:
     """Type of the numbers, and kind of device."""
     return {"dtype": settings.dtype, "device": settings.device.partition(":")[0]}
 
@@ -77,15 +77,26 @@ def image_key(images: str, data_dir: Path | None) -> dict[str, Any]:
     return {"images": images, "image_content": image_content(images, data_dir)}
 
 
-def batch_key(settings: ScoringSettings) -> dict[str, Any]:
+def image_size_key(settings: Settings) -> dict[str, int]:
+    """The size of images; nothing where it is the networks' own."""
+    return {} if settings.image_size is None else {"image_size": settings.image_size}
+
+
+def precision_key(settings: Settings) -> dict[str, str]:
+    """Precision and survivors; nothing for 'full' and 'auto', so that older runs are found."""
+    key = {} if settings.precision == "full" else {"precision": str(settings.precision)}
+    return key if settings.survivors == "auto" else {**key, "survivors": settings.survivors}
+
+
+def batch_key(settings: Settings) -> dict[str, Any]:
     """A drawn minibatch by its images and size, one from a file by the file's hash."""
     if settings.batch_file is not None:
         return {"batch_file": file_hash(settings.batch_file)}
     drawn = image_key(settings.images, settings.data_dir)
-    return {**drawn, "batch_size": settings.batch_size, **settings.image_size_key}
+    return {**drawn, "batch_size": settings.batch_size, **image_size_key(settings)}
 
 
-def training_key(settings: ScoringSettings) -> dict[str, Any]:
+def training_key(settings: Settings) -> dict[str, Any]:
     """How supernets are trained and retrained, and on which images."""
     profile = asdict(settings.profile)
     del profile["name"]
@@ -114,7 +125,7 @@ def named_key(argument: str) -> dict[str, Any]:
     return {"proxy_code": codes} if codes else {}
 
 
-def survivors_key(settings: ScoringSettings, argument: str) -> dict[str, Any]:
+def survivors_key(settings: Settings, argument: str) -> dict[str, Any]:
     """What proxies let the survivors of an edge weigh that are not taken as before ('theta').
 
     Nothing where the settings say it for all of them: then these name it.

@@ -27,13 +27,14 @@ from opscore.fingerprint import hash_of
 from opscore.images import resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
-from opscore.policies import split_names
-from opscore.proxies import How, Meaning, Proxy, check_meaning, get_proxy, may_pass
+from opscore.proxies import How, Proxy, check_meaning, get_proxy, may_pass
 from opscore.proxies.score import Score
+from opscore.registry import split_names
 from opscore.rng import check_seed
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.settings import Meaning
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, build_network, images_for, network_version

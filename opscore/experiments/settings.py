@@ -1,109 +1,94 @@
-"""What a scoring experiment is made of, in small frozen objects."""
+"""What settings come to on this machine, and with these files: every 'auto' decided."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 
-from opscore.engine import Prove
 from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
 from opscore.images import Batch, ImageSet, check_memory, resolve_images
-from opscore.oracles import NO_TRUTH, Truth, has_oracle, load_accuracies, load_truth
+from opscore.oracles import Truth, has_oracle, load_accuracies, load_truth
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
-from opscore.proxies import (
-    Meaning,
-    Precision,
-    get_proxy,
-)
-from opscore.rng import check_seed
-from opscore.spaces import DEFAULT_SPACE, get_space
-from opscore.supernets import SUPERNETS, Survivors, images_for
-from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
-from opscore.typed import take_types
+from opscore.proxies import Precision, get_proxy
+from opscore.settings import NO_TRUTH, OracleSettings, ScoringSettings, Settings
+from opscore.settings.profiles import PROFILES, TrainingProfile
+from opscore.spaces import get_space
+from opscore.supernets import SUPERNETS, images_for
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 #: What has a place: a network, or a minibatch.
 Placed = TypeVar("Placed", bound=torch.nn.Module | Batch)
 
+S = TypeVar("S", bound=Settings)
 
-@dataclass(frozen=True)
-class OracleSettings:
-    """Which table is the truth; what is None is the default of the space's own table.
 
-    NAS-Bench-201's defaults are those of the published best-acc.
+def resolve(settings: S) -> S:
+    """The same settings with every 'auto' decided and every name checked.
 
-    Attributes:
-        dataset: dataset or task of the table, such as 'cifar10'.
-        split: 'test' or 'valid' (Eq. 1 read literally).
-        epochs: length of the benchmark's training.
-        seeds: how an architecture's training seeds are reduced: 'max' (published), 'mean', or
-            the index of one.
-        source: 'auto' takes the best table that is found; 'none' does without a truth.
-        allow_partial: whether a table may be used that lacks some architectures.
+    Raises UserError for the first thing that is wrong.
     """
-
-    dataset: str | None = None
-    split: str | None = None
-    epochs: int | None = None
-    seeds: str | int | None = None
-    source: str = "auto"
-    allow_partial: bool = False
-
-    def __post_init__(self) -> None:
-        take_types(self)
-
-    @property
-    def known(self) -> bool:
-        """Whether there is a truth; of resolved settings."""
-        return self.source != NO_TRUTH
-
-    def resolved(self, space: str, data_dir: Path | None = None) -> OracleSettings:
-        """The same settings with the defaults of the space's table, or without a truth.
-
-        UserError when something is asked of a space that has no table, the file of the table is
-        missing, or it lacks what is asked for.
-        """
-        if not has_oracle(space):
-            get_space(space)
-            asked = self.dataset or self.split or self.epochs or self.seeds
-            if asked is not None or self.source not in ("auto", NO_TRUTH):
-                raise UserError(f"space '{space}' has no table of accuracies to take a truth from")
-            return replace(self, source=NO_TRUTH)
-        if self.source == NO_TRUTH:
-            return self
-        try:
-            accuracies = load_accuracies(space, self.source, data_dir)
-        except UserError as error:
-            raise UserError(f"{error}; --oracle-source none does without a truth") from None
-        dataset, split, epochs = accuracies.resolve(self.dataset, self.split, self.epochs)
-        seeds = accuracies.default_seeds if self.seeds is None else self.seeds
-        return replace(self, dataset=dataset, split=split, epochs=epochs, seeds=seeds)
+    policies = settings.policies if isinstance(settings, ScoringSettings) else ()
+    get_space(settings.space)
+    family = SUPERNETS[settings.space]
+    family.size(settings.size)
+    side = family.side(settings.size, settings.image_size)
+    if isinstance(settings, ScoringSettings):
+        _check_policies(policies)
+    if not settings.seeds:
+        raise UserError("no seed was asked for; for instance 0-3")
+    for policy in policies if settings.precision != "full" else ():
+        _require_precision(policy, settings.precision)
+    if settings.batch_size < 2:
+        raise UserError(f"a batch needs at least two images, got {settings.batch_size}")
+    check_memory(settings.batch_size, side, DTYPES[settings.dtype].itemsize)
+    oracle = resolve_oracle(settings.oracle, settings.space, settings.data_dir)
+    _require_truth(policies, settings.space, oracle)
+    check_brought(policies, settings)
+    return replace(
+        settings,
+        oracle=oracle,
+        images=resolve_images(settings.images, settings.data_dir),
+        device=resolve_device(settings.device),
+        training=_resolve_training(settings, policies),
+        image_size=None if side == family.side(settings.size) else side,
+    )
 
 
-class NeedsTruth(Protocol):
-    """Settings that say which truth is meant."""
+def resolve_oracle(
+    asked: OracleSettings, space: str, data_dir: Path | None = None
+) -> OracleSettings:
+    """The truth with the defaults of the space's table, or none.
 
-    @property
-    def space(self) -> str:
-        """The space's name."""
+    UserError when something is asked of a space that has no table, the file of the table is
+    missing, or it lacks what is asked for.
+    """
+    if not has_oracle(space):
+        get_space(space)
+        of_table = asked.dataset or asked.split or asked.epochs or asked.seeds
+        if of_table is not None or asked.source not in ("auto", NO_TRUTH):
+            raise UserError(f"space '{space}' has no table of accuracies to take a truth from")
+        return replace(asked, source=NO_TRUTH)
+    if not asked.known:
+        return asked
+    try:
+        accuracies = load_accuracies(space, asked.source, data_dir)
+    except UserError as error:
+        raise UserError(
+            f"{error}; --oracle-source none, in Python source='none', does without a truth"
+        ) from None
+    dataset, split, epochs = accuracies.resolve(asked.dataset, asked.split, asked.epochs)
+    seeds = accuracies.default_seeds if asked.seeds is None else asked.seeds
+    return replace(asked, dataset=dataset, split=split, epochs=epochs, seeds=seeds)
 
-    @property
-    def oracle(self) -> OracleSettings:
-        """Which table is the truth."""
 
-    @property
-    def data_dir(self) -> Path | None:
-        """Where the table is looked for first."""
-
-
-def truth_of(settings: NeedsTruth) -> Truth:
+def truth_of(settings: Settings) -> Truth:
     """What says how good architectures are, by resolved settings."""
     asked = settings.oracle
     return load_truth(
@@ -116,150 +101,44 @@ def truth_of(settings: NeedsTruth) -> Truth:
     )
 
 
-@dataclass(frozen=True)
-class ScoringSettings:
-    """Everything that initial scores depend on, for any number of policies and seeds.
+def place(settings: Settings, thing: Placed) -> Placed:
+    """A network or a minibatch on the device and in the precision of resolved settings."""
+    return cast("Placed", thing.to(settings.device, DTYPES[settings.dtype]))
 
-    Attributes:
-        policies: policy names, as the paper writes them.
-        seeds: run seeds; each has its own supernet and minibatch.
-        space: name of the search space.
-        size: of the supernet: 'paper', 'cpu' or 'smoke'.
-        batch_size: images in the minibatch.
-        images: image set; 'auto' is CIFAR-10 where it is found, else digits.
-        image_size: height and width to which images are scaled, pixels; None is what the networks
-            of this size are made for.
-        meaning: 'faithful' or 'clean' (docs/faithful.md).
-        dtype: 'float32' or 'float64'.
-        precision: of the proxies' fast path: 'full' is that of ``dtype``; 'bf16' computes its
-            convolutions in bfloat16, for zc-pt and disc-zc of a proxy that has such a path.
-        survivors: what the operations weigh that are left on an edge which lost others: 'theta'
-            (as before), 'renormalized' (as before, scaled to a sum of one), 'uniform' (1/|O|);
-            'auto' is what each proxy's published or released scores did (docs/faithful.md).
-        device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
-        oracle: the truth for best-acc and avg-acc.
-        checkpoint: a supernet to score instead of a fresh one.
-        batch_file: a minibatch to score on instead of a drawn one.
-        data_dir: where data is looked for first.
-        training: how supernets are trained, for the policies that need it: a profile, its name,
-            or 'auto' for the one that is named as the size.
-        prove: how often a fast path has to prove itself on networks that do not ship with opscore:
-            'first', 'always' or 'never' (:mod:`opscore.engine.proof`); no score depends on it.
-        cache: folder where trained supernets are kept, so that policies share them; scores do not
-            depend on it. None keeps the latest ones in memory.
-    """
 
-    policies: tuple[str, ...]
-    seeds: tuple[int, ...] = (0,)
-    space: str = DEFAULT_SPACE
-    size: str = "paper"
-    batch_size: int = 256
-    images: str = "auto"
-    meaning: Meaning = "faithful"
-    dtype: str = "float32"
-    precision: Precision = "full"
-    survivors: Survivors | Literal["auto"] = "auto"
-    device: str = "auto"
-    oracle: OracleSettings = field(default_factory=OracleSettings)
-    checkpoint: Path | None = None
-    batch_file: Path | None = None
-    data_dir: Path | None = None
-    training: TrainingProfile | str = "auto"
-    cache: Path | None = None
-    image_size: int | None = None
-    prove: Prove = "first"
+def image_set(settings: Settings) -> ImageSet:
+    """The image set, scaled for the networks."""
+    return images_for(
+        settings.space,
+        settings.images,
+        settings.data_dir,
+        size=settings.size,
+        image_size=settings.image_size,
+    )
 
-    def __post_init__(self) -> None:
-        take_types(self)
 
-    @property
-    def profile(self) -> TrainingProfile:
-        """The training profile that :attr:`training` stands for."""
-        if isinstance(self.training, TrainingProfile):
-            return self.training
-        return find_profile(self.size if self.training == "auto" else self.training)
+def describe_scores(settings: Settings) -> str:
+    """How scores were counted, for notes."""
+    precision = "" if settings.precision == "full" else f" in {settings.precision}"
+    own = settings.survivors == "auto"
+    survivors = "" if own else f", survivors {settings.survivors}"
+    return f"{settings.meaning} scores{precision}{survivors}"
 
-    def _training(self) -> TrainingProfile | str:
-        """The profile, except where none has the name of the size and nothing is trained."""
-        trains = any("trained" in find_family(policy)[0].policy.uses for policy in self.policies)
-        if self.training == "auto" and self.size not in PROFILES and not trains:
-            return "auto"
-        return self.profile
 
-    @property
-    def precision_key(self) -> dict[str, str]:
-        """What precision and survivors add to a run's key: nothing for 'full' and 'auto'.
+def _check_policies(policies: Sequence[str]) -> None:
+    """UserError for no policy, or one that is unknown."""
+    if not policies:
+        raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
+    for policy in policies:
+        find_family(policy)
 
-        So runs from before there was a choice are found.
-        """
-        key = {} if self.precision == "full" else {"precision": str(self.precision)}
-        return key if self.survivors == "auto" else {**key, "survivors": self.survivors}
 
-    @property
-    def image_size_key(self) -> dict[str, int]:
-        """What the size of images adds to a run's key: nothing where it is the networks' own."""
-        return {} if self.image_size is None else {"image_size": self.image_size}
-
-    def place(self, thing: Placed) -> Placed:
-        """A network or a minibatch on the device and in the precision of these settings."""
-        return cast("Placed", thing.to(self.device, DTYPES[self.dtype]))
-
-    def image_set(self) -> ImageSet:
-        """The image set, scaled for the networks."""
-        return images_for(
-            self.space, self.images, self.data_dir, size=self.size, image_size=self.image_size
-        )
-
-    @property
-    def survivors_note(self) -> str:
-        """What notes say of the survivors' weights: nothing where each proxy has its own way."""
-        return "" if self.survivors == "auto" else f", survivors {self.survivors}"
-
-    def resolved(self) -> ScoringSettings:
-        """The same settings with every 'auto' decided and every name checked.
-
-        Raises UserError for the first thing that is wrong.
-        """
-        get_space(self.space)
-        family = SUPERNETS[self.space]
-        family.size(self.size)
-        side = family.side(self.size, self.image_size)
-        if not self.policies:
-            raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
-        for policy in self.policies:
-            find_family(policy)
-        if not self.seeds:
-            raise UserError("no seed was asked for; for instance 0-3")
-        seeds = tuple(check_seed(seed) for seed in self.seeds)
-        if self.dtype not in DTYPES:
-            raise unknown("dtype", self.dtype, DTYPES)
-        if self.precision != "full":
-            for policy in self.policies:
-                _require_precision(policy, self.precision)
-        if self.batch_size < 2:
-            raise UserError(f"a batch needs at least two images, got {self.batch_size}")
-        check_memory(self.batch_size, side, DTYPES[self.dtype].itemsize)
-        oracle = self.oracle.resolved(self.space, self.data_dir)
-        _require_truth(self.policies, self.space, oracle)
-        check_brought(
-            self.policies,
-            self.space,
-            self.size,
-            self.images,
-            self.checkpoint,
-            self.batch_file,
-            self.data_dir,
-        )
-        return replace(
-            self,
-            oracle=oracle,
-            policies=tuple(dict.fromkeys(self.policies)),
-            seeds=tuple(dict.fromkeys(seeds)),
-            images=resolve_images(self.images, self.data_dir),
-            device=resolve_device(self.device),
-            training=self._training(),
-            image_size=None if side == family.side(self.size) else side,
-        )
+def _resolve_training(settings: Settings, policies: Sequence[str]) -> TrainingProfile | str:
+    """The profile, except where none has the name of the size and nothing is trained."""
+    trains = any("trained" in find_family(policy)[0].policy.uses for policy in policies)
+    if settings.training == "auto" and settings.size not in PROFILES and not trains:
+        return "auto"
+    return settings.profile
 
 
 def no_truth(space: str) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from opscore import progress as reporting
 from opscore.engine import training_network
 from opscore.experiments.dependencies import image_key, network_key, start_key
-from opscore.experiments.settings import ScoringSettings
+from opscore.experiments.settings import image_set, place
 from opscore.fingerprint import hash_of
 from opscore.isolation import isolated
 from opscore.runs.run import Run, work
 from opscore.runs.store import Outcome, Pieces, RunStore, held
+from opscore.settings import Settings
 from opscore.supernets import Supernet, build_supernet, load_checkpoint
 from opscore.supernets.training import train
 
@@ -23,7 +24,7 @@ CHECKPOINT = "supernet.pt"
 
 
 @isolated()
-def trained_supernet(settings: ScoringSettings, seed: int) -> Supernet:
+def trained_supernet(settings: Settings, seed: int) -> Supernet:
     """The settings' checkpoint, or a supernet of this seed after training; a copy to work on.
 
     With ``settings.cache`` a training is written there after each epoch, goes on from there when
@@ -36,7 +37,7 @@ def trained_supernet(settings: ScoringSettings, seed: int) -> Supernet:
     """
     if settings.checkpoint is not None:
         supernet = load_checkpoint(settings.checkpoint, settings.space).eval()
-        return settings.place(supernet)
+        return place(settings, supernet)
     training = Training(settings, seed)
     if settings.cache is None:
         return deepcopy(_trained_in_memory(training))
@@ -48,7 +49,7 @@ def trained_supernet(settings: ScoringSettings, seed: int) -> Supernet:
         return training.run(folder / CHECKPOINT)
 
 
-def checkpoint_path(settings: ScoringSettings, seed: int) -> Path | None:
+def checkpoint_path(settings: Settings, seed: int) -> Path | None:
     """Where the checkpoint of this training is, or would be; None without a cache.
 
     :func:`opscore.supernets.epochs.read_checkpoint` reads it: its 'log' tells losses and
@@ -62,7 +63,7 @@ def checkpoint_path(settings: ScoringSettings, seed: int) -> Path | None:
 class Training(Run):
     """One training of a supernet, equal to another when it would give the same supernet."""
 
-    def __init__(self, settings: ScoringSettings, seed: int) -> None:
+    def __init__(self, settings: Settings, seed: int) -> None:
         self.settings = settings
         self.seed = seed
 
@@ -98,12 +99,11 @@ class Training(Run):
     def run(self, path: Path | None) -> Supernet:
         """The supernet, trained on from the checkpoint at the path, or found whole there."""
         settings = self.settings
-        images = settings.image_set()
-        supernet = settings.place(
-            build_supernet(
-                settings.space, settings.size, seed=self.seed, n_classes=images.n_classes
-            )
+        images = image_set(settings)
+        fresh = build_supernet(
+            settings.space, settings.size, seed=self.seed, n_classes=images.n_classes
         )
+        supernet = place(settings, fresh)
         train(
             supernet,
             images,

@@ -16,42 +16,40 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from opscore import progress
 from opscore.data.files import read_text
-from opscore.errors import UserError, unknown
-from opscore.experiments import OracleSettings, ScoringSettings, progressive_units, units
+from opscore.errors import UserError, one_of
+from opscore.experiments import progressive_units, units
 from opscore.experiments.initial.result import ORACLE_POLICIES, with_truth
 from opscore.experiments.progressive.result import REFERENCE
 from opscore.proxies import Memo
-from opscore.rng import as_seeds, parse_seeds
+from opscore.rng import as_seeds
 from opscore.runs.run import Run
 from opscore.runs.store import run_name
-from opscore.search import SearchSettings
+from opscore.search import resolve_search
 from opscore.search.call import search_units
+from opscore.settings import ProgressiveSettings, ScoringSettings, SearchSettings, Settings
 from opscore.spaces import DEFAULT_SPACE
-from opscore.typed import shown, type_of, typed
+from opscore.typed import helps_of, made, shown, types_of
 
 #: Cells of one grid; more are a slip of the hand.
 MOST_CELLS = 100_000
 
-KINDS = ("initial", "progressive", "search")
-
-#: Settings that a grid gives otherwise, or that no result depends on.
-_ELSEWHERE = frozenset({"policies", "methods", "seeds", "space", "cache"})
-
-_FILES = ("checkpoint", "batch_file", "data_dir")
-
-#: What progressive scoring takes beside the settings of scoring.
-_PROGRESSIVE: dict[str, Any] = {
-    "order": str | list[int | str],
-    "retrain_epochs": int | dict[str, int] | None,
+#: The settings of each kind of run, and what they call the policies or methods.
+KINDS: dict[str, tuple[type[Settings], str]] = {
+    "initial": (ScoringSettings, "policies"),
+    "progressive": (ProgressiveSettings, "policies"),
+    "search": (SearchSettings, "methods"),
 }
+
+#: Settings that blocks give by themselves, or that say how a result is shown.
+_OWN = frozenset({"policies", "methods", "seeds", "space", "oracle_mode"})
 
 
 @dataclass(frozen=True)
@@ -143,53 +141,47 @@ class Grid:
                 mark = f" [{number + 1}]" if len(entry.settings) > 1 else ""
                 for space in entry.spaces:
                     with _at(entry.where):
-                        for cell in _cells(entry, space, self._paths(given), cache, mark):
+                        for cell in _cells(entry, space, given, cache, mark):
                             found.setdefault(cell.name, cell)
         return list(found.values())
 
-    def _paths(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        paths = {name: self.folder / settings[name] for name in _FILES if name in settings}
-        return {**settings, **paths}
-
 
 def _cells(
-    entry: Entry, space: str, settings: dict[str, Any], cache: Path | None, mark: str
+    entry: Entry, space: str, given: Mapping[str, Any], cache: Path | None, mark: str
 ) -> Iterator[Cell]:
-    given = dict(settings)
-    order, epochs = given.pop("order", "fixed"), given.pop("retrain_epochs", None)
-    truth = given.pop("oracle", OracleSettings())
-    common: dict[str, Any] = {"space": space, "seeds": entry.seeds, "oracle": truth, "cache": cache}
-    runs: Sequence[Run]
-    if entry.kind == "search":
-        more = {"order": order} if "order" in settings else {}
-        search = SearchSettings(methods=entry.policies, **common, **given, **more)
-        runs = search_units(search.resolved())
-    else:
-        scoring = ScoringSettings(policies=entry.policies, **common, **given)
-        if entry.kind == "initial":
-            # Cells are alone: what they leave in a memo that they shared would change their times.
-            found = units(with_truth(scoring, ORACLE_POLICIES))
-            runs = [replace(unit, memo=Memo()) for unit in found]
-        else:
-            runs = progressive_units(with_truth(scoring, [REFERENCE]), order, epochs)
-    for run in runs:
+    kind, word = KINDS[entry.kind]
+    own = {word: entry.policies, "space": space, "seeds": entry.seeds, "cache": cache}
+    for run in _runs(made(kind, {**given, **own})):
         key = run.key()
         policy, seed = str(key.get("policy") or key.get("method")), key.get("seed")
         label = progress.label(f"{entry.kind} {space} {policy}{mark}", seed)
         yield Cell(run, key, run.piece_key(), entry.kind, space, policy, seed, label)
 
 
+def _runs(settings: Settings) -> Sequence[Run]:
+    """What is to be computed for such settings."""
+    if isinstance(settings, SearchSettings):
+        return search_units(resolve_search(settings))
+    if isinstance(settings, ProgressiveSettings):
+        return progressive_units(with_truth(settings, [REFERENCE]))
+    assert isinstance(settings, ScoringSettings)
+    # Cells are alone: what they leave in a memo that they shared would change their times.
+    return [replace(unit, memo=Memo()) for unit in units(with_truth(settings, ORACLE_POLICIES))]
+
+
 def _parse(content: Mapping[str, Any], folder: Path, where: str) -> Grid:
-    _only(content, ("name", "settings", "grid"), where)
+    with _at(where):
+        _only(content, ("name", "settings", "grid"))
     shared = _table(content.get("settings", {}), f"{where}: settings")
-    for name in shared:
-        if not any(name in _settings_of(kind) for kind in KINDS):
-            raise _in(where, unknown("setting", name, {n for k in KINDS for n in _settings_of(k)}))
+    known = {name for kind in KINDS for name in _settings_of(kind)}
+    with _at(where):
+        _only(shared, known, "setting")
     blocks = content.get("grid", [])
     if not isinstance(blocks, Sequence) or isinstance(blocks, str) or not blocks:
         raise UserError(f"{where} has no [[grid]] block that says what to run")
     entries = tuple(
-        _entry(block, shared, f"{where}, block {place}") for place, block in enumerate(blocks, 1)
+        _entry(block, shared, folder, f"{where}, block {place}")
+        for place, block in enumerate(blocks, 1)
     )
     cells = sum(len(e.spaces) * len(e.policies) * len(e.seeds) * len(e.settings) for e in entries)
     if cells > MOST_CELLS:
@@ -197,46 +189,43 @@ def _parse(content: Mapping[str, Any], folder: Path, where: str) -> Grid:
     return Grid(entries, folder)
 
 
-def _entry(block: Any, shared: Mapping[str, Any], where: str) -> Entry:
+def _entry(block: Any, shared: Mapping[str, Any], folder: Path, where: str) -> Entry:
     block = _table(block, where)
     kind = block.get("kind", "search" if "methods" in block else "initial")
-    if kind not in KINDS:
-        raise _in(where, unknown("kind", str(kind), KINDS))
-    word = "methods" if kind == "search" else "policies"
-    _only(block, ("kind", "spaces", word, "seeds", "settings"), where)
+    with _at(where):
+        kind = one_of("kind", str(kind), KINDS)
+        word = KINDS[kind][1]
+        _only(block, ("kind", "spaces", word, "seeds", "settings"))
+        seeds = as_seeds(block.get("seeds", [0]))
     points = block.get("settings", [{}])
     points = points if isinstance(points, list) else [points]
     if not points:
         raise UserError(f"{where}: settings is an empty list")
-    fitting = {name: value for name, value in shared.items() if name in _settings_of(kind)}
-    settings = tuple(
-        _settings({**fitting, **_table(point, f"{where}: settings")}, kind, where)
-        for point in points
-    )
+    known = _settings_of(kind)
+    settings = []
+    for point in points:
+        own = _table(point, f"{where}: settings")
+        with _at(where):
+            _only(own, known, "setting")
+        given = {name: value for name, value in shared.items() if name in known} | dict(own)
+        settings.append(
+            {name: _beside(folder, value, known[name]) for name, value in given.items()}
+        )
     spaces = _names(block.get("spaces", DEFAULT_SPACE), f"{where}: spaces")
     policies = _names(block.get(word), f"{where}: {word}")
-    with _at(where):
-        seeds = _seeds(block.get("seeds", [0]))
-    return Entry(kind, spaces, policies, seeds, settings, where)
-
-
-def _settings(given: Mapping[str, Any], kind: str, where: str) -> dict[str, Any]:
-    allowed = _settings_of(kind)
-    found = {}
-    for name, value in given.items():
-        if name not in allowed:
-            raise _in(where, unknown("setting", name, allowed))
-        with _at(where):
-            found[name] = typed(name, value, allowed[name])
-    return found
+    return Entry(kind, spaces, policies, seeds, tuple(settings), where)
 
 
 def _settings_of(kind: str) -> dict[str, Any]:
-    """The settings that a kind of run has, with their types."""
-    cls = SearchSettings if kind == "search" else ScoringSettings
-    names = [each.name for each in fields(cls) if each.name not in _ELSEWHERE]
-    own = {name: type_of(cls, name) for name in names}
-    return own | _PROGRESSIVE if kind == "progressive" else own
+    """The settings that blocks of a kind may give, with their types."""
+    of = KINDS[kind][0]
+    helps = helps_of(of)
+    return {n: t for n, t in types_of(of).items() if n not in _OWN and helps[n].option}
+
+
+def _beside(folder: Path, value: Any, kind: Any) -> Any:
+    """A path as one that is relative to the grid's file."""
+    return folder / value if isinstance(value, str) and Path in get_args(kind) else value
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
@@ -249,20 +238,9 @@ def _names(value: Any, where: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _seeds(value: Any) -> tuple[int, ...]:
-    if isinstance(value, str):
-        return parse_seeds(value)
-    if not isinstance(value, list | tuple | range) or not value:
-        raise UserError(f"seeds are '0-4' or a list of numbers, got {shown(value)}")
-    if len(value) > MOST_CELLS:
-        raise UserError(f"{len(value):,} seeds; {MOST_CELLS:,} are the most")
-    return as_seeds(list(value))
-
-
-def _only(table: Mapping[str, Any], allowed: Sequence[str], where: str) -> None:
+def _only(table: Mapping[str, Any], allowed: Iterable[str], what: str = "entry") -> None:
     for name in table:
-        if name not in allowed:
-            raise _in(where, unknown("entry", str(name), allowed))
+        one_of(what, str(name), allowed)
 
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
@@ -271,14 +249,10 @@ def _table(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _in(where: str, error: UserError) -> UserError:
-    return UserError(f"{where}: {error}")
-
-
 @contextmanager
 def _at(where: str) -> Iterator[None]:
     """Say where in the file it is that something is wrong."""
     try:
         yield
     except UserError as error:
-        raise _in(where, error) from None
+        raise UserError(f"{where}: {error}") from None

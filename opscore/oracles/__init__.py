@@ -11,12 +11,13 @@ from opscore.data import FILES
 from opscore.errors import UserError
 from opscore.oracles import nasbench201, nb1shot1
 from opscore.oracles.base import Oracle
-from opscore.oracles.judged import NO_TRUTH, Truth
+from opscore.oracles.judged import Truth
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.tables import Accuracies
 from opscore.oracles.tabular import Tabular
 from opscore.registry import Registry
+from opscore.settings import NO_TRUTH
 from opscore.spaces import NASBENCH201, NB1SHOT1, get_space
 
 #: A function (source, data_dir) -> all accuracies of that source.

@@ -16,9 +16,6 @@ import pandas as pd
 from opscore.oracles.base import Oracle
 from opscore.spaces import SearchSpace, State
 
-#: The source that stands for no table at all.
-NO_TRUTH = "none"
-
 
 @dataclass(frozen=True, eq=False)
 class Truth:

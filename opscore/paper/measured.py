@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from opscore.errors import UserError
 from opscore.experiments.initial.result import InitialResult, initial
 from opscore.experiments.progressive.call import progressive
 from opscore.experiments.progressive.result import ProgressiveResult
-from opscore.runs.store import RunStore
+from opscore.settings import RunSettings, ScoringSettings, takes
 
 #: How the names of the shipped score tables begin; the supernet's size follows.
 PREFIX = "progressive_"
@@ -75,30 +74,17 @@ def shipped() -> list[Measured]:
     return sorted(found, key=lambda measured: measured.size != "paper")
 
 
-def measure_initial(
-    policies: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    store: RunStore | Path | str | None = None,
-    jobs: int = 1,
-    **settings: Any,
-) -> Measured:
+@takes(ScoringSettings, "policies", "seeds")
+def measure_initial(settings: ScoringSettings, run: RunSettings) -> Measured:
     """Initial scores computed now; see :func:`opscore.initial`."""
-    return _of(initial(policies, seeds, store=store, jobs=jobs, **settings))
+    return _of(initial(settings, **run.calls))
 
 
-def measure_progressive(
-    policies: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    store: RunStore | Path | str | None = None,
-    jobs: int = 1,
-    **settings: Any,
-) -> Measured:
+@takes(ScoringSettings, "policies", "seeds")
+def measure_progressive(settings: ScoringSettings, run: RunSettings) -> Measured:
     """Progressive scores computed now, avg-acc's too; see :func:`opscore.progressive`."""
-    names = dict.fromkeys([*policies, "avg-acc"])
-    result = progressive(list(names), seeds, store=store, jobs=jobs, **settings)
-    return _of(result)
+    names = tuple(dict.fromkeys([*settings.policies, "avg-acc"]))
+    return _of(progressive(settings, policies=names, **run.calls))
 
 
 def _of(result: InitialResult | ProgressiveResult) -> Measured:

@@ -20,10 +20,8 @@ from opscore.policies.base import (
     EdgeScores,
     Policy,
     PolicyFamily,
-    as_names,
     find_family,
     make_policy,
-    split_names,
 )
 
 
@@ -38,7 +36,6 @@ __all__ = [
     "EdgeScores",
     "Policy",
     "PolicyFamily",
-    "as_names",
     "baselines",
     "completions",
     "find_family",
@@ -51,7 +48,6 @@ __all__ = [
     "random",
     "residual",
     "shapley",
-    "split_names",
     "tenas",
     "trained",
     "zero_cost",

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from opscore.errors import UserError, note
+from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.oracles import Oracle
 from opscore.proxies import How, Memo, Score
@@ -180,28 +180,6 @@ def find_family(name: str) -> tuple[PolicyFamily, str]:
     UserError when the family or its argument is unknown, missing, or not wanted.
     """
     return look_up(POLICIES, name, kind="policy", form="FAMILY")
-
-
-def split_names(text: str) -> list[str]:
-    """Policy names from a comma-separated list; commas between parentheses do not separate."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
-
-
-def as_names(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Names from a sequence, or from one text with commas between them; each once, with a note."""
-    names = split_names(given) if isinstance(given, str) else list(given)
-    found = tuple(dict.fromkeys(names))
-    if len(found) < len(names):
-        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-        note(f"asked for more than once, and taken once: {', '.join(twice)}")
-    return found
 
 
 def make_policy(name: str, context: Context) -> Policy:

@@ -32,8 +32,6 @@ from opscore.proxies.how import (
     MEANINGS,
     PRECISIONS,
     How,
-    Meaning,
-    Precision,
     check_meaning,
     check_precision,
     check_survivors,
@@ -41,6 +39,7 @@ from opscore.proxies.how import (
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score, failed_now, may_pass
 from opscore.proxies.sensitivity import operation_sensitivities
+from opscore.settings import Meaning, Precision
 
 
 def list_proxies() -> list[str]:

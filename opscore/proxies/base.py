@@ -20,12 +20,13 @@ from opscore.isolation import isolated, seed_generators
 from opscore.proxies.common import seed_of
 from opscore.proxies.engines import ENGINES, NO_CHOICE, Engine, state_networks
 from opscore.proxies.failures import all_finite, attempt, number, reason_of, unfit
-from opscore.proxies.how import FAITHFUL, How, Meaning, Precision, check_survivors
+from opscore.proxies.how import FAITHFUL, How, check_survivors
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import OK, Score, may_pass
 from opscore.registry import Registry
+from opscore.settings import Meaning, Precision, Survivors
 from opscore.spaces import State
-from opscore.supernets import StateNetwork, Supernet, Survivors
+from opscore.supernets import StateNetwork, Supernet
 from opscore.supernets.copying import copy_network
 
 N = TypeVar("N", bound=nn.Module)

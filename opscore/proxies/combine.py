@@ -28,9 +28,11 @@ from torch import nn
 from opscore.errors import UserError, unknown
 from opscore.images import Batch
 from opscore.proxies.base import PROXIES, Proxy
-from opscore.proxies.how import FAITHFUL, How, Precision
+from opscore.proxies.how import FAITHFUL, How
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score
+from opscore.registry import split_names
+from opscore.settings import Precision
 from opscore.spaces import State
 from opscore.supernets import Supernet
 
@@ -126,7 +128,7 @@ def parse_combination(name: str) -> Combination | None:
         raise unknown("combination", kind, COMBINATIONS)
     if not inside.endswith(")"):
         raise UserError(f"bad combination '{name}'; the form is {kind}(P1,P2,...)")
-    names = [part.strip() for part in inside[:-1].split(",") if part.strip()]
+    names = split_names(inside[:-1])
     if len(dict.fromkeys(names)) < 2:
         raise UserError(f"'{name}' combines fewer than two proxies")
     proxies = tuple(PROXIES[part] for part in dict.fromkeys(names))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 
 from opscore.errors import one_of
-from opscore.supernets import SURVIVORS, Survivors
+from opscore.settings import Meaning, Precision, Survivors
+from opscore.supernets import SURVIVORS
 
-#: 'faithful' does what made the published numbers; 'clean' does what the equations say.
-Meaning = Literal["faithful", "clean"]
 MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
 
-#: 'full' is the network's own; 'bf16' has the fast path's convolutions in bfloat16.
-Precision = Literal["full", "bf16"]
 #: Precisions, and the type of the forward pass in each; None is that of the images.
 PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.bfloat16}
 

@@ -45,8 +45,8 @@ from opscore.runs.store import Outcome
 from opscore.search import SearchSettings
 from opscore.search.call import SearchUnit
 from opscore.search.result import SearchResult
+from opscore.settings.profiles import profile_name
 from opscore.spaces import get_space
-from opscore.supernets.profiles import profile_name
 
 #: Settings of searches that what was published depends on.
 _SEARCH_SETTINGS = (

@@ -96,7 +96,7 @@ class End(NamedTuple):
 @named_once()
 def complete(
     runs: Sequence[R],
-    store: RunStore | None,
+    store: RunStore | Path | str | None,
     *,
     jobs: int = 1,
     finished: str = "only-missing",
@@ -128,7 +128,7 @@ def complete(
             some without a result.
         OpscoreError: a run's worker was killed, each time, or the store is full.
     """
-    manner = Manner(jobs, finished, retries)
+    manner, store = Manner(jobs, finished, retries), RunStore.of(store)
     outcomes: dict[int, Outcome] = {}
     left: list[int] = []
     for end in ends(runs, store, manner, here=here, spreads=spreads):

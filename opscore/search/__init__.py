@@ -11,11 +11,12 @@ from opscore.search.base import (
     Method,
     MethodFamily,
     SearchOutcome,
-    SearchSettings,
     SearchTask,
     find_method,
+    resolve_search,
 )
 from opscore.search.zero_cost import ZeroCostSearch, zero_cost_pt
+from opscore.settings import SearchSettings
 
 __all__ = [
     "CANDIDATES",
@@ -33,6 +34,7 @@ __all__ = [
     "find_method",
     "pruning",
     "reference",
+    "resolve_search",
     "sampling",
     "trained",
     "zero_cost_pt",

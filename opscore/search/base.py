@@ -5,42 +5,34 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar, get_args
 
 import pandas as pd
 
-from opscore.engine import Prove
-from opscore.errors import UserError, note, unknown, whole_number
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
-from opscore.experiments.settings import no_truth
+from opscore.errors import UserError, note, whole_number
+from opscore.experiments import ScoringContext
+from opscore.experiments.settings import no_truth, resolve
 from opscore.registry import Registry, look_up
 from opscore.runs.store import Pieces
 from opscore.runs.workers import in_workers
 from opscore.search.race import check_race
-from opscore.spaces import DEFAULT_SPACE, State
-from opscore.supernets.profiles import TrainingProfile
-from opscore.typed import take_types
+from opscore.settings import SearchSettings
+from opscore.spaces import State
+from opscore.typed import types_of
 
 R = TypeVar("R")
 
-#: Edge orders of section 4.2, defined in orders.py.
-ORDERS = (
-    "fixed",
-    "random",
-    "global-op-iter",
-    "global-op-once",
-    "global-edge-iter",
-    "global-edge-once",
-)
+_CHOICES = types_of(SearchSettings)
 
-#: How often a candidate's weights are drawn in validation: 'once' is the authors' way, 'redrawn'
-#: is a new draw for each minibatch.
-WEIGHTS = ("once", "redrawn")
+#: Edge orders of section 4.2, defined in orders.py.
+ORDERS: tuple[str, ...] = get_args(_CHOICES["order"])
+
+#: How often a candidate's weights are drawn in validation.
+WEIGHTS: tuple[str, ...] = get_args(_CHOICES["validation_weights"])
 
 #: 'paper' orders edges as section 4.2 defines it, 'authors' as their code does.
-ORDER_MEANINGS = ("paper", "authors")
+ORDER_MEANINGS: tuple[str, ...] = get_args(_CHOICES["orders"])
 
 #: One row per candidate architecture that a method considered at its end.
 CANDIDATES = {
@@ -66,108 +58,35 @@ TRACE = {
 }
 
 
-@dataclass(frozen=True)
-class SearchSettings:
-    """Everything that a search depends on, for any number of methods and seeds.
+def resolve_search(settings: SearchSettings) -> SearchSettings:
+    """The same settings with every 'auto' decided and every name checked.
 
-    Attributes:
-        methods: method names, as the paper writes them, e.g. 'zero-cost-pt(nwot)'.
-        seeds: run seeds; each has its own networks, minibatches and draws.
-        proposals: N, walks of the proposal stage.
-        validation: V, minibatches on which each candidate is scored; 0 takes the first proposal.
-        validation_weights: 'once', one draw of a candidate's weights for all V minibatches, as the
-            authors do; or 'redrawn', a new draw for each minibatch.
-        race: the confidence, such as 0.99, at which candidates that cannot win any more are scored
-            no further (opscore/search/race.py); None scores all of them on all minibatches.
-        order: edge order of the proposal stage, one of :data:`ORDERS`.
-        orders: 'paper' orders edges as section 4.2 defines it; 'authors' as their code does, where
-            the -once orders go through the edges backwards and global-edge-iter scores the
-            chosen edge again (opscore/search/orders.py, docs/faithful.md).
-        evaluations: networks that a sampling method may score (NASWOT, evolution).
-        space, size, batch_size, images, meaning, dtype, precision, survivors, device, data_dir,
-            training, cache, oracle, image_size, prove: as in
-            :class:`opscore.experiments.ScoringSettings`.
+    A method that does not fit these settings is left out with a note, when others do.
+    Raises UserError for the first thing that is wrong.
     """
+    if not settings.methods:
+        raise UserError("no search method was asked for; for instance 'zero-cost-pt(nwot)'")
+    for method in settings.methods:
+        find_method(method)
+    check_race(settings.race)
+    for name, least in (("proposals", 1), ("validation", 0), ("evaluations", 1)):
+        whole_number(getattr(settings, name), name, least)
+    return _of_fitting_methods(resolve(settings))
 
-    methods: tuple[str, ...] = ("zero-cost-pt(nwot)",)
-    seeds: tuple[int, ...] = (0,)
-    proposals: int = 10
-    validation: int = 100
-    validation_weights: str = "once"
-    race: float | None = None
-    order: str = "random"
-    orders: str = "paper"
-    evaluations: int = 1000
-    space: str = DEFAULT_SPACE
-    size: str = "paper"
-    batch_size: int = 256
-    images: str = "auto"
-    meaning: str = "faithful"
-    dtype: str = "float32"
-    precision: str = "full"
-    survivors: str = "auto"
-    device: str = "auto"
-    oracle: OracleSettings = field(default_factory=OracleSettings)
-    data_dir: Path | None = None
-    training: TrainingProfile | str = "auto"
-    cache: Path | None = None
-    image_size: int | None = None
-    prove: Prove = "first"
 
-    def __post_init__(self) -> None:
-        take_types(self)
-
-    def scoring(self, policy: str = "random") -> ScoringSettings:
-        """The settings of scoring by one policy, as these say."""
-        mine = {each.name for each in fields(self)}
-        shared = [each.name for each in fields(ScoringSettings) if each.name in mine]
-        return ScoringSettings(policies=(policy,), **{name: getattr(self, name) for name in shared})
-
-    def resolved(self) -> SearchSettings:
-        """The same settings with every 'auto' decided and every name checked.
-
-        A method that does not fit these settings is left out with a note, when others do.
-        Raises UserError for the first thing that is wrong.
-        """
-        if not self.methods:
-            raise UserError("no search method was asked for; for instance 'zero-cost-pt(nwot)'")
-        for method in self.methods:
-            find_method(method)
-        if self.order not in ORDERS:
-            raise unknown("edge order", self.order, ORDERS)
-        if self.orders not in ORDER_MEANINGS:
-            raise unknown("meaning of edge orders", self.orders, ORDER_MEANINGS)
-        if self.validation_weights not in WEIGHTS:
-            raise unknown("way to draw weights in validation", self.validation_weights, WEIGHTS)
-        check_race(self.race)
-        for name, least in (("proposals", 1), ("validation", 0), ("evaluations", 1)):
-            whole_number(getattr(self, name), name, least)
-        scoring = self.scoring().resolved()
-        resolved = replace(
-            self,
-            methods=tuple(dict.fromkeys(self.methods)),
-            seeds=scoring.seeds,
-            images=scoring.images,
-            oracle=scoring.oracle,
-            device=scoring.device,
-            training=scoring.training,
-            image_size=scoring.image_size,
-        )
-        return resolved._of_fitting_methods()
-
-    def _of_fitting_methods(self) -> SearchSettings:
-        """These settings without methods they are not for; UserError when they are for none."""
-        unfit: dict[str, UserError] = {}
-        for method in self.methods:
-            try:
-                find_method(method).check(self)
-            except UserError as error:
-                unfit[method] = error
-        if len(unfit) == len(self.methods):
-            raise next(iter(unfit.values()))
-        for method, reason in unfit.items():
-            note(f"{method} is left out: {reason}")
-        return replace(self, methods=tuple(name for name in self.methods if name not in unfit))
+def _of_fitting_methods(settings: SearchSettings) -> SearchSettings:
+    """Settings without methods they are not for; UserError when they are for none."""
+    unfit: dict[str, UserError] = {}
+    for method in settings.methods:
+        try:
+            find_method(method).check(settings)
+        except UserError as error:
+            unfit[method] = error
+    if len(unfit) == len(settings.methods):
+        raise next(iter(unfit.values()))
+    for method, reason in unfit.items():
+        note(f"{method} is left out: {reason}")
+    return replace(settings, methods=tuple(m for m in settings.methods if m not in unfit))
 
 
 @dataclass(frozen=True)

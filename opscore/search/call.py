@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from opscore import progress as reporting
 from opscore.engine import proving
 from opscore.errors import UserError, note
-from opscore.experiments import OracleSettings
 from opscore.isolation import isolated
-from opscore.policies import as_names
 from opscore.proxies import may_pass
-from opscore.rng import as_seeds
 from opscore.runs.loop import complete
 from opscore.runs.run import Run, notes_of
-from opscore.runs.store import Outcome, Pieces, RunStore
-from opscore.search import (
-    CANDIDATES,
-    TRACE,
-    Cost,
-    SearchOutcome,
-    SearchSettings,
-    find_method,
-)
+from opscore.runs.store import Outcome, Pieces
+from opscore.search import CANDIDATES, TRACE, Cost, SearchOutcome, find_method, resolve_search
 from opscore.search.dependencies import piece_key, search_key
 from opscore.search.result import SearchResult
 from opscore.search.running import search_once
+from opscore.settings import RunSettings, SearchSettings, takes
 from opscore.spaces import get_space
 
 _COLUMNS = {"candidates": CANDIDATES, "trace": TRACE}
@@ -88,19 +77,10 @@ class SearchUnit(Run):
         return SearchOutcome(architecture, frames["candidates"], frames["trace"], cost)
 
 
+@takes(SearchSettings, "methods", "seeds")
 @reporting.shows_progress
 @isolated()
-def run_search(
-    methods: str | Sequence[str] = ("zero-cost-pt(nwot)",),
-    seeds: int | Sequence[int] = (0,),
-    *,
-    store: RunStore | Path | str | None = None,
-    jobs: int = 1,
-    finished: str = "only-missing",
-    retries: int = 0,
-    oracle: OracleSettings | None = None,
-    **settings: Any,
-) -> SearchResult:
+def run_search(settings: SearchSettings, run: RunSettings) -> SearchResult:
     """Search with each method and each seed.
 
     ::
@@ -110,43 +90,24 @@ def run_search(
         result.summary()             # mean, deviation, interval over seeds
         result.compare("zero-cost-pt(nwot)", "random")
 
+    A search that was stopped goes on after its last finished piece. Where there are fewer searches
+    than workers, these share each search; the result does not depend on it.
+
     Args:
-        methods: method names as the paper writes them; ``opscore methods`` lists them.
-        seeds: run seeds.
-        store: folder of finished searches, or None to keep nothing. A search that was stopped goes
-            on after its last finished piece.
-        jobs: worker processes, over searches, or within each one when there are fewer searches
-            than workers. The result does not depend on it.
-        finished: what to do with runs that were tried before, one of
-            :data:`opscore.runs.loop.FINISHED`.
-        retries: how often a run that failed is tried again at once.
-        oracle: which table is the truth.
-        **settings: further fields of :class:`opscore.search.SearchSettings`.
 
     Raises:
         UserError: a name is unknown, a file is missing, a number is out of range, or no method
             could search. A method that does not fit the space is left out with a note, when others
             do.
     """
-    store = RunStore.of(store)
-    if store is not None:
-        settings.setdefault("cache", store.root / "supernets")
-    resolved = SearchSettings(
-        methods=as_names(methods),
-        seeds=as_seeds(seeds),
-        oracle=oracle or OracleSettings(),
-        **settings,
-    ).resolved()
+    resolved = resolve_search(settings)
     units = search_units(resolved)
     refused: dict[int, UserError] = {}
     outcomes = complete(
         units,
-        store,
-        jobs=jobs,
-        finished=finished,
-        retries=retries,
+        **run.calls,
         on_refused=refused.__setitem__,
-        here=lambda unit: replace(unit, jobs=jobs),
+        here=lambda unit: replace(unit, jobs=run.jobs),
         spreads=True,
     )
     if not outcomes:

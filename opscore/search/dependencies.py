@@ -9,14 +9,17 @@ from opscore.experiments import ScoringContext
 from opscore.experiments.dependencies import (
     arithmetic_key,
     image_key,
+    image_size_key,
     named_key,
     oracle_key,
+    precision_key,
     survivors_key,
     training_key,
 )
 from opscore.experiments.dependencies import start_key as start
 from opscore.fingerprint import fingerprint
-from opscore.search.base import METHODS, Method, SearchSettings
+from opscore.search.base import METHODS, Method
+from opscore.settings import SearchSettings
 from opscore.supernets import network_version
 
 #: Entries of a key that stand for networks, which have a version.
@@ -46,7 +49,6 @@ def _key(
     settings: SearchSettings,
     seed: int | None,
 ) -> dict[str, Any]:
-    scoring = settings.scoring()
     name, _, argument = method.name.partition("(")
     argument = argument.removesuffix(")")
     key: dict[str, Any] = {**start(kind, settings.space), "method": method.name, "seed": seed}
@@ -60,15 +62,15 @@ def _key(
     if "images" in key:
         key |= image_key(settings.images, settings.data_dir)
     if key.keys() & {"images", "dtype"}:
-        key |= scoring.image_size_key
+        key |= image_size_key(settings)
     if "dtype" in key:
-        key |= scoring.precision_key
+        key |= precision_key(settings)
     if "meaning" in key:
-        key |= survivors_key(scoring, argument)
+        key |= survivors_key(settings, argument)
     if "device" in key:
-        key["device"] = arithmetic_key(scoring)["device"]
+        key["device"] = arithmetic_key(settings)["device"]
     if "training" in used:
-        key |= training_key(scoring)
+        key |= training_key(settings)
     if "oracle" in used:
-        key |= oracle_key(ScoringContext(scoring, 0).oracle)
+        key |= oracle_key(ScoringContext(settings, 0).oracle)
     return key

@@ -15,11 +15,11 @@ from opscore.search.base import (
     Method,
     MethodFamily,
     SearchOutcome,
-    SearchSettings,
     SearchTask,
 )
 from opscore.search.sampling import ArchitectureScorer, ScoredMethod, outcome, strongest
 from opscore.search.score_record import SCORED, SPACE, uses_record
+from opscore.settings import SearchSettings
 from opscore.spaces import SearchSpace
 from opscore.supernets import SUPERNETS
 

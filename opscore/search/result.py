@@ -15,14 +15,15 @@ from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.answers import Answer, Column, Table
 from opscore.answers.words import short_dataset
 from opscore.errors import UserError, unknown
-from opscore.experiments.settings import no_truth, truth_of
+from opscore.experiments.settings import describe_scores, image_set, no_truth, truth_of
 from opscore.oracles import Truth
 from opscore.proxies import failed_now
 from opscore.runs.store import provenance
-from opscore.search import METHODS, SearchOutcome, SearchSettings, find_method
+from opscore.search import METHODS, SearchOutcome, find_method
 from opscore.search.sampling import reads_record
 from opscore.search.score_record import describe_record
 from opscore.search.truth import ARCHITECTURES, published_beside
+from opscore.settings import SearchSettings
 
 #: One row per (method, dataset).
 SUMMARY = {
@@ -176,11 +177,10 @@ class SearchResult(Answer):
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
         settings = self.settings
-        described = settings.scoring().image_set().describe()
+        described = image_set(settings).describe()
         reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
-        precision = "" if settings.precision == "full" else f" in {settings.precision}"
-        scores = f"{settings.meaning} scores{precision}{settings.scoring().survivors_note}"
+        scores = describe_scores(settings)
         redrawn = settings.validation_weights != "once"
         validation = f"V = {settings.validation}" + (" with weights redrawn" if redrawn else "")
         validation += f", race at {settings.race:g}" if settings.race is not None else ""
@@ -210,7 +210,7 @@ class SearchResult(Answer):
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
-            **asdict(self.settings),
+            **self.settings.record(),
             "truth": truth_of(self.settings).record(),
             "notes": self.notes(),
             **provenance(),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from opscore.experiments import ScoringContext
 from opscore.runs.store import Pieces
-from opscore.search.base import Method, SearchOutcome, SearchSettings, SearchTask
+from opscore.search.base import Method, SearchOutcome, SearchTask
+from opscore.settings import SearchSettings
 
 
 def search_once(
@@ -24,5 +25,5 @@ def search_once(
         pieces: those that are finished, and where further ones are kept.
         jobs: worker processes; the result does not depend on it.
     """
-    context = ScoringContext(settings.scoring(), seed or 0)
+    context = ScoringContext(settings, seed or 0)
     return method.search(SearchTask(settings, context, pieces, jobs))

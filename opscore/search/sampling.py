@@ -27,10 +27,10 @@ from opscore.search.base import (
     Method,
     MethodFamily,
     SearchOutcome,
-    SearchSettings,
     SearchTask,
 )
 from opscore.search.score_record import record_hash, recorded_strengths, uses_record
+from opscore.settings import SearchSettings
 from opscore.spaces import SearchSpace, State
 
 #: Best architectures that a method's table of candidates keeps.

@@ -12,7 +12,7 @@ import pandas as pd
 from opscore.data import records
 from opscore.data.files import file_hash
 from opscore.errors import UserError
-from opscore.search.base import SearchSettings
+from opscore.settings import SearchSettings
 from opscore.spaces import DEFAULT_SPACE, get_space
 
 #: Name of the record that the package ships, and the space that it is of

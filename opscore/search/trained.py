@@ -16,7 +16,7 @@ from dataclasses import replace
 import pandas as pd
 
 from opscore.errors import UserError
-from opscore.experiments import ProgressiveUnit, ScoringSettings, Step, follow
+from opscore.experiments import ProgressiveUnit, Step, follow
 from opscore.experiments.progressive.steps import resolve_order
 from opscore.images import ImageSet
 from opscore.search.base import (
@@ -26,12 +26,12 @@ from opscore.search.base import (
     Method,
     MethodFamily,
     SearchOutcome,
-    SearchSettings,
     SearchTask,
 )
 from opscore.search.sampling import outcome
+from opscore.settings import Settings
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import State
-from opscore.supernets.profiles import TrainingProfile
 
 #: What a trained supernet and what is measured on it depend on.
 USES = ("size", "images", "meaning", "dtype", "device", "training")
@@ -72,7 +72,7 @@ class PerturbationSelection(Method):
     def search(self, task: SearchTask) -> SearchOutcome:
         """Each decision is a piece."""
         start = time.perf_counter()
-        scoring = self._scoring(task.settings)
+        scoring = self._fixed(task.settings)
         order = resolve_order(task.context.space, "random", task.seed)
         unit = ProgressiveUnit(scoring, "darts-pt", task.seed, order)
         steps = follow(unit, task.pieces)
@@ -85,11 +85,10 @@ class PerturbationSelection(Method):
         )
         return replace(found, trace=trace_of(steps))
 
-    def _scoring(self, settings: SearchSettings) -> ScoringSettings:
-        scoring = settings.scoring("darts-pt")
+    def _fixed(self, settings: Settings) -> Settings:
         if not self.fixed:
-            return scoring
-        return replace(scoring, training=replace(scoring.profile, alpha_learning_rate=0.0))
+            return settings
+        return replace(settings, training=replace(settings.profile, alpha_learning_rate=0.0))
 
     def _cost(self, profile: TrainingProfile, images: ImageSet, steps: Sequence[Step]) -> Cost:
         """All open edges are scored at each decision, as the authors' runs do; all of it counts."""

@@ -10,9 +10,10 @@ import pandas as pd
 from opscore.experiments.settings import truth_of
 from opscore.oracles import load_truth
 from opscore.published import NOTHING, PAPER, Published, Setting, published_error
-from opscore.search import METHODS, SearchSettings, find_method
+from opscore.search import METHODS, find_method
+from opscore.settings import SearchSettings
+from opscore.settings.profiles import profile_name
 from opscore.spaces import DEFAULT_SPACE, State, get_space
-from opscore.supernets.profiles import profile_name
 
 #: One row per (method, seed, dataset).
 ARCHITECTURES = {

@@ -23,6 +23,7 @@ import pandas as pd
 from torch import nn
 
 from opscore.experiments import ScoringContext
+from opscore.experiments.settings import place
 from opscore.images import Batch
 from opscore.proxies import Combination, Proxy, may_pass
 from opscore.rng import derive_seed
@@ -81,7 +82,7 @@ def candidate_network(
         seed=derive_seed(context.seed, "search", "candidate", *purpose),
         n_classes=context.images.n_classes,
     )
-    return settings.place(network)
+    return place(settings, network)
 
 
 def validation_batch(context: ScoringContext, number: int) -> Batch:

@@ -21,9 +21,9 @@ from opscore.search.base import (
     Method,
     MethodFamily,
     SearchOutcome,
-    SearchSettings,
     SearchTask,
     find_method,
+    resolve_search,
 )
 from opscore.search.dependencies import piece_key
 from opscore.search.orders import OrderRule, find_order
@@ -31,7 +31,9 @@ from opscore.search.proposal import Proposal, propose, read_proposal, write_prop
 from opscore.search.running import search_once
 from opscore.search.stage import ValidationStage
 from opscore.search.validation import DROPPED, OK, Verdict, best, parts_of, total
+from opscore.settings import SearchSettings
 from opscore.spaces import State
+from opscore.typed import made
 
 #: Everything that a proposal, and a candidate's value on a minibatch, depend on, beside the
 #: precision, which keys.py adds.
@@ -56,7 +58,7 @@ class ZeroCostSearch(Method):
 
     def check(self, settings: SearchSettings) -> None:
         """UserError when the proxy has no fast path in the precision, or cannot race."""
-        self.proxy.require_precision(settings.scoring().precision)
+        self.proxy.require_precision(settings.precision)
         if settings.race is not None and self.proxy.grouped:
             raise UserError(
                 f"{self.proxy.name} ranks all candidates against each other on every minibatch, so "
@@ -137,9 +139,6 @@ def zero_cost_pt(
     proxy: str = "nwot",
     *,
     seed: int = 0,
-    order: str = "random",
-    proposals: int = 10,
-    validation: int = 100,
     policy: str = "zc-pt",
     store: Path | str | None = None,
     jobs: int = 1,
@@ -155,27 +154,18 @@ def zero_cost_pt(
     Args:
         proxy: S, a proxy's name.
         seed: of weights, minibatches and draws.
-        order: edge order, one of :data:`ORDERS`.
-        proposals: N.
-        validation: V; 0 takes the first proposal.
         policy: 'zc-pt', or 'disc-zc' for Zero-Cost-Disc.
         store: folder where finished pieces are kept and found; None keeps nothing.
         jobs: worker processes; the result does not depend on it.
-        **settings: further fields of :class:`SearchSettings`.
+        **settings: fields of :class:`opscore.settings.SearchSettings`.
 
     Raises:
         UserError: a name is unknown, a number is out of range, or nothing could be scored.
     """
     whole_number(jobs, "the number of jobs", 1)
     name = f"{family_of(policy)}({proxy})"
-    resolved = SearchSettings(
-        methods=(name,),
-        seeds=(seed,),
-        order=order,
-        proposals=proposals,
-        validation=validation,
-        **settings,
-    ).resolved()
+    asked = made(SearchSettings, {**settings, "methods": (name,), "seeds": (seed,)})
+    resolved = resolve_search(asked)
     method, (seed,) = find_method(name), resolved.seeds
     key = piece_key(method, resolved, seed)
     pieces = Pieces() if store is None else RunStore(store).pieces(key)

@@ -10,6 +10,7 @@ from opscore.errors import UserError
 from opscore.images import ImageSet, ScaledImages, load_batch, load_images
 from opscore.isolation import isolated, seed_generators
 from opscore.rng import derive_seed, torch_generator
+from opscore.settings import Survivors
 from opscore.spaces import State, get_space
 from opscore.supernets.base import (
     SURVIVORS,
@@ -17,7 +18,6 @@ from opscore.supernets.base import (
     StandAlone,
     StateNetwork,
     Supernet,
-    Survivors,
     initialize,
 )
 from opscore.supernets.checkpoints import (

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from opscore.settings import Survivors
 from opscore.spaces import SearchSpace, State
 from opscore.supernets.choice import Row, operation_rows
 
 #: What the operations that are left on an edge weigh after others were removed from it: 'theta',
 #: as before; 'renormalized', as before and scaled to a sum of one; 'uniform', 1/|O| each, with |O|
 #: the number of operations that the edge has in its space.
-Survivors = Literal["theta", "renormalized", "uniform"]
 SURVIVORS: tuple[Survivors, ...] = get_args(Survivors)
 
 #: Standard deviation of fresh architecture parameters (DARTS; the authors' code).

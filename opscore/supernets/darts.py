@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from opscore.rng import torch_generator
+from opscore.settings import Survivors
 from opscore.spaces import State
 from opscore.spaces.darts import (
     CHOOSING,
@@ -31,7 +32,7 @@ from opscore.spaces.darts import (
     edge_of,
     inputs_edge,
 )
-from opscore.supernets.base import Layers, StandAlone, Supernet, Survivors
+from opscore.supernets.base import Layers, StandAlone, Supernet
 from opscore.supernets.choice import Choice, Row, WeightedSum
 
 SIZES = {

@@ -26,9 +26,9 @@ from opscore.isolation import own_generators
 from opscore.progress import advance, each
 from opscore.progress import steps as loop
 from opscore.rng import derive_seed
+from opscore.settings.profiles import TrainingProfile
 from opscore.supernets.checkpoints import read_torch
 from opscore.supernets.measure import one_thread
-from opscore.supernets.profiles import TrainingProfile
 from opscore.supernets.recipes import Recipe
 
 #: What every training's checkpoint has: what it is of, the weights, SGD's state, the log.

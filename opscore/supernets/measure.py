@@ -11,9 +11,9 @@ from torch import Tensor
 from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
 from opscore.isolation import isolated
+from opscore.settings.profiles import TrainingProfile
 from opscore.supernets.base import Supernet
 from opscore.supernets.copying import copy_network
-from opscore.supernets.profiles import TrainingProfile
 
 
 def draw_validation(

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from opscore.settings import Survivors
 from opscore.spaces import State
 from opscore.spaces.mobilenet import BLOCKS, GROUPS
 from opscore.supernets.base import (
     Layers,
     StandAlone,
     Supernet,
-    Survivors,
     initialize,
     initialize_by_fan_out,
 )

@@ -23,11 +23,11 @@ from torch.nn.functional import cross_entropy
 
 from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
 from opscore.supernets.epochs import Stepped, Training
 from opscore.supernets.measure import accuracy, draw_validation
-from opscore.supernets.profiles import TrainingProfile
 
 #: Logits [N, classes] of images [N, channels, height, width] and weights [edges, operations].
 Forward = Callable[[Tensor, Tensor], Tensor]

@@ -6,8 +6,8 @@ import pytest
 
 from opscore import __version__, schema
 from opscore.cli import main
-from opscore.cli.common import parse_seeds
 from opscore.errors import UserError
+from opscore.rng import parse_seeds
 
 SMALL = ["--size", "smoke", "--batch-size", "16", "--images", "digits"]
 

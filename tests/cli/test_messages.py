@@ -12,11 +12,11 @@ import pytest
 import opscore
 from opscore.answers.text import text_of
 from opscore.cli import main
-from opscore.cli.common import notes_as_lines, parse_lengths, parse_seeds, writable
+from opscore.cli.common import notes_as_lines, parse_lengths, writable
 from opscore.errors import UserError, note
 from opscore.experiments.tables import missing_scores
 from opscore.proxies import PROXIES
-from opscore.rng import as_seeds
+from opscore.rng import as_seeds, parse_seeds
 from opscore.schema import Whole
 
 SMALL = ["--size", "smoke", "--batch-size", "8", "--images", "digits"]
@@ -136,7 +136,7 @@ def test_a_seed_is_one_number_whatever_its_type(one):
     assert as_seeds(np.arange(3)) == (0, 1, 2)
 
 
-@pytest.mark.parametrize("wrong", [-1, 2**63, 1.5, "1", [None], float("nan"), True])
+@pytest.mark.parametrize("wrong", [-1, 2**63, 1.5, "one", [None], float("nan"), True])
 def test_what_is_no_seed(wrong):
     with pytest.raises(UserError, match="seed"):
         as_seeds(wrong)

@@ -6,8 +6,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from opscore.cli.progressive import _parse_epochs, _parse_order, progressive
+from opscore.cli.progressive import progressive
 from opscore.errors import UserError
+from opscore.settings import ProgressiveSettings
 
 SMALL = ["--size", "smoke", "--batch-size", "16", "--images", "digits"]
 
@@ -43,11 +44,12 @@ def test_the_report_says_why_nothing_published_stands_beside_a_curve(tmp_path):
 
 
 def test_orders_and_epochs_are_read():
-    assert _parse_order("random") == "random"
-    assert _parse_order("3, 0->1,2") == [3, "0->1", 2]
-    assert _parse_epochs(None) is None
-    assert _parse_epochs("5") == 5
-    assert _parse_epochs("disc-acc=25, darts-pt=5") == {"disc-acc": 25, "darts-pt": 5}
+    read = ProgressiveSettings
+    assert read(order="random").order == "random"
+    assert read(order="3, 0->1,2").order == (3, "0->1", 2)
+    assert read(retrain_epochs="5").retrain_epochs == 5
+    several = read(retrain_epochs="disc-acc=25, darts-pt=5")
+    assert several.retrain_epochs == {"disc-acc": 25, "darts-pt": 5}
     for bad in ("five", "disc-acc=", "=5", "disc-acc=x"):
         with pytest.raises(UserError, match="bad epochs"):
-            _parse_epochs(bad)
+            read(retrain_epochs=bad)

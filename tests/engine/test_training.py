@@ -12,9 +12,9 @@ from torch.nn.functional import cross_entropy
 
 from opscore.engine.execute.training import TrainingNetwork, training_network
 from opscore.images import load_images
+from opscore.settings.profiles import PROFILES, TrainingProfile
 from opscore.spaces import NASBENCH201, SearchSpace, get_space
 from opscore.supernets import SUPERNETS, Choice, Supernet, build_supernet
-from opscore.supernets.profiles import PROFILES, TrainingProfile
 from opscore.supernets.training import train
 
 TINY = TrainingProfile("tiny", epochs=2, steps=2, images=64, validation=16, batch_size=8)

@@ -6,7 +6,13 @@ import pytest
 
 import opscore
 from opscore.errors import UserError
-from opscore.experiments import ScoringContext, ScoringSettings, progressive_units, units
+from opscore.experiments import (
+    ProgressiveSettings,
+    ScoringContext,
+    progressive_units,
+    resolve,
+    units,
+)
 from opscore.paper.toy_model.result import toy_model
 from opscore.paper.toy_model.scores import toy_units
 from opscore.policies import make_policy
@@ -17,8 +23,8 @@ SMALL = {"size": "smoke", "batch_size": 16, "images": "digits", "device": "cpu"}
 POLICIES = ("zc-pt(nwot)", "disc-zc(nwot)")
 
 
-def resolved(policies: tuple[str, ...] = POLICIES, **changes: object) -> ScoringSettings:
-    return ScoringSettings(policies=policies, **(SMALL | changes)).resolved()  # type: ignore[arg-type]
+def resolved(policies: tuple[str, ...] = POLICIES, **changes: object) -> ProgressiveSettings:
+    return resolve(ProgressiveSettings(policies=policies, **(SMALL | changes)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

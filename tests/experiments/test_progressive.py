@@ -8,29 +8,37 @@ import torch
 from hearing import stopped_at
 
 from opscore.errors import UserError
-from opscore.experiments import ScoringContext, ScoringSettings, follow, progressive_units
+from opscore.experiments import (
+    ProgressiveSettings,
+    ScoringContext,
+    follow,
+    progressive_units,
+    resolve,
+)
 from opscore.experiments.progressive.steps import resolve_order, score_step
 from opscore.policies import make_policy
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
-from opscore.supernets.profiles import TrainingProfile
 from opscore.supernets.training import Trainer
 
 PROFILE = TrainingProfile(
     "tiny", epochs=1, steps=1, images=64, validation=8, tuning_epochs=2, batch_size=4
 )
-SETTINGS = ScoringSettings(
-    policies=("zc-pt(nwot)", "darts"),
-    size="smoke",
-    images="digits",
-    batch_size=16,
-    device="cpu",
-    training=PROFILE,
-).resolved()
+SETTINGS = resolve(
+    ProgressiveSettings(
+        policies=("zc-pt(nwot)", "darts"),
+        size="smoke",
+        images="digits",
+        batch_size=16,
+        device="cpu",
+        training=PROFILE,
+    )
+)
 INITIAL = NASBENCH201.initial_state()
 
 
 def unit_of(policy, settings=SETTINGS, **options):
-    (unit,) = progressive_units(replace(settings, policies=(policy,)), **options)
+    (unit,) = progressive_units(replace(settings, policies=(policy,), **options))
     return unit
 
 
@@ -70,18 +78,18 @@ def test_bad_orders_are_one_line(order, message):
 
 def test_units_have_their_own_k_and_a_seed_where_something_is_drawn():
     settings = replace(SETTINGS, policies=("best-acc", "disc-acc", "darts-pt"), seeds=(0, 1))
-    units = progressive_units(settings, retrain_epochs={"disc-acc": 25})
+    units = progressive_units(replace(settings, retrain_epochs={"disc-acc": 25}))
     found = [(u.policy, u.seed, u.settings.profile.tuning_epochs) for u in units]
     assert found == [
         ("best-acc", None, 2), ("disc-acc", 0, 25), ("disc-acc", 1, 25),
         ("darts-pt", 0, 2), ("darts-pt", 1, 2),
     ]  # fmt: skip
-    for_all = progressive_units(settings, retrain_epochs=7)
+    for_all = progressive_units(replace(settings, retrain_epochs=7))
     assert {u.settings.profile.tuning_epochs for u in for_all} == {7}
-    drawn = progressive_units(settings, "random")
+    drawn = progressive_units(replace(settings, order="random"))
     assert [u.seed for u in drawn if u.policy == "best-acc"] == [0, 1]
     with pytest.raises(UserError, match="retraining epochs 'disc-ac'; did you mean disc-acc"):
-        progressive_units(settings, retrain_epochs={"disc-ac": 1})
+        progressive_units(replace(settings, retrain_epochs={"disc-ac": 1}))
 
 
 def test_the_key_tells_orders_and_k_apart():

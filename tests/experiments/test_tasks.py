@@ -12,7 +12,7 @@ from records import SPACES_SCORED, RecordSettings, make_record
 
 import opscore
 from opscore.cli import main
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.experiments.initial.tasks import TASKS, tasks_of
 from opscore.oracles import load_oracle
 
@@ -73,7 +73,7 @@ def test_another_task_is_as_if_it_had_been_asked_for(result, data_dir):
 def test_nasbench201_has_its_datasets_at_the_same_length(data_dir):
     result = opscore.initial(["zc-pt(params)"], data_dir=data_dir, **SMALL)
     assert tasks_of(result.settings) == ["cifar10", "cifar100", "imagenet16-120"]
-    twelve = replace(result.settings, oracle=OracleSettings(epochs=12)).resolved()
+    twelve = resolve(replace(result.settings, oracle=OracleSettings(epochs=12)))
     assert tasks_of(twelve) == ["cifar10", "cifar100", "imagenet16-120"]
 
 
@@ -138,7 +138,7 @@ def test_a_truth_that_is_found_later_takes_the_place_of_the_one_before(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPSCORE_CACHE", str(tmp_path))
     monkeypatch.delenv("OPSCORE_DATA")
-    settings = ScoringSettings(("random",), **SMALL).resolved()
+    settings = resolve(ScoringSettings(policies=("random",), **SMALL))
     first = ScoringContext(settings, 0).oracle
     monkeypatch.setenv("OPSCORE_DATA", str(data_dir))
     second = ScoringContext(settings, 0).oracle

@@ -9,11 +9,12 @@ import pytest
 from hearing import heard, steps_done, stopped_at
 
 from opscore.errors import UserError
-from opscore.experiments import ScoringSettings
+from opscore.experiments import ScoringSettings, resolve
 from opscore.paper.retraining.curves import CURVES, retraining_curves
 from opscore.paper.retraining.result import retraining
+from opscore.settings import RunSettings
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces.nasbench201 import OPERATIONS
-from opscore.supernets.profiles import TrainingProfile
 
 QUICK = TrainingProfile(
     "quick", epochs=1, steps=1, images=64, validation=16, tuning_steps=1, batch_size=8
@@ -23,19 +24,21 @@ QUICK = TrainingProfile(
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> ScoringSettings:
     cache = tmp_path_factory.mktemp("supernets")
-    return ScoringSettings(
-        policies=("disc-acc",),
-        size="smoke",
-        images="digits",
-        cache=cache,
-        device="cpu",
-        training=QUICK,
-    ).resolved()
+    return resolve(
+        ScoringSettings(
+            policies=("disc-acc",),
+            size="smoke",
+            images="digits",
+            cache=cache,
+            device="cpu",
+            training=QUICK,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def whole(settings: ScoringSettings) -> pd.DataFrame:
-    return retraining_curves(settings, 0, 2, 2)
+    return retraining_curves(settings, 2, 2)
 
 
 def test_curves_have_every_operation_and_epoch(whole: pd.DataFrame) -> None:
@@ -50,10 +53,11 @@ def test_curves_have_every_operation_and_epoch(whole: pd.DataFrame) -> None:
 def test_a_stopped_run_goes_on_to_the_same_numbers(
     settings: ScoringSettings, whole: pd.DataFrame, tmp_path: Path
 ) -> None:
+    run = RunSettings(store=tmp_path)
     with stopped_at("epochs", 1, "operation 2 of 5"), pytest.raises(KeyboardInterrupt):
-        retraining_curves(settings, 0, "1->2", 2, folder=tmp_path)
+        retraining_curves(settings, "1->2", 2, run)
     with heard() as events:
-        curves = retraining_curves(settings, 0, 2, 2, folder=tmp_path)
+        curves = retraining_curves(settings, 2, 2, run)
     again = steps_done(events, "epochs")
     assert (again[0].where, again[0].done) == ("operation 2 of 5", 2)
     assert len(again) == 7
@@ -63,9 +67,9 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(
 
 def test_bad_input_is_refused(settings: ScoringSettings) -> None:
     with pytest.raises(UserError, match="1 epoch or more, got 0"):
-        retraining_curves(settings, 0, 0, 0)
+        retraining_curves(settings, 0, 0)
     with pytest.raises(UserError, match="edge"):
-        retraining_curves(settings, 0, 9, 1)
+        retraining_curves(settings, 9, 1)
 
 
 def test_the_result_correlates_by_epoch_and_is_saved(tmp_path: Path) -> None:

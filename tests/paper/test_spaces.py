@@ -14,7 +14,7 @@ from opscore.analysis.spaces import task_panels
 from opscore.cli import main
 from opscore.data.records import read_record
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings, ScoringSettings
+from opscore.experiments import OracleSettings, ScoringSettings, resolve
 from opscore.experiments.initial.result import InitialResult
 from opscore.experiments.initial.tasks import TASKS
 from opscore.paper.spaces import SpacesResult
@@ -39,7 +39,7 @@ def test_five_spaces_ship_as_measured_at_paper_size_with_four_seeds() -> None:
 def test_what_ships_is_what_scoring_and_its_truth_would_give(data_dir: Path) -> None:
     """Shipped scores and shipped truths, against the tables themselves."""
     scores, settings = read_record("initial_nasbench201")
-    asked = ScoringSettings(tuple(settings["policies"]), data_dir=data_dir).resolved()
+    asked = resolve(ScoringSettings(policies=tuple(settings["policies"]), data_dir=data_dir))
     found = InitialResult(asked, scores).tasks
     shipped = opscore.compare_spaces().tasks
     keys = ["dataset", "policy", "reference"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from opscore.errors import UserError
-from opscore.experiments import ScoringSettings
+from opscore.experiments import ScoringSettings, resolve
 from opscore.images import Batch, load_images
 from opscore.paper.toy_model.result import shipped_toy_model, toy_model
 from opscore.paper.toy_model.scores import (
@@ -75,7 +75,7 @@ def test_a_chain_of_no_edges_is_refused() -> None:
 
 
 def test_scores_cover_policies_and_truth_in_both_meanings() -> None:
-    settings = ScoringSettings(policies=POLICIES, batch_size=8, images="digits").resolved()
+    settings = resolve(ScoringSettings(policies=POLICIES, batch_size=8, images="digits"))
     tables = score_chain(ToyUnit(settings, 2, 1))
     assert set(tables) == {"faithful", "clean"}
     for table in tables.values():

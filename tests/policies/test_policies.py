@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from opscore.errors import UserError
 from opscore.images import load_images
 from opscore.oracles import Oracle
-from opscore.policies import find_family, list_policies, make_policy, split_names
+from opscore.policies import find_family, list_policies, make_policy
 from opscore.proxies import FAITHFUL, PROXIES, How, Memo, Score, register_proxy
+from opscore.registry import split_names
 from opscore.spaces import NASBENCH201
 from opscore.supernets import build_supernet
 
@@ -170,6 +171,10 @@ def test_bad_names_say_what_is_wrong(name, message):
 
 def test_lists_of_names_split_at_outer_commas():
     assert split_names(" zc-pt(nwot), random ,") == ["zc-pt(nwot)", "random"]
+    assert split_names("") == []
+    for text in ("random,,best-acc", ",random", ","):
+        with pytest.raises(UserError, match="nothing stands before a comma"):
+            split_names(text)
     assert split_names("zc-pt(vote(a,b)),best-acc") == ["zc-pt(vote(a,b))", "best-acc"]
 
 

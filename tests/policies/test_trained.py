@@ -7,15 +7,15 @@ import pytest
 import torch
 
 import opscore
-from opscore.experiments import ScoringContext, ScoringSettings, Unit
+from opscore.experiments import ScoringContext, ScoringSettings, Unit, resolve
 from opscore.experiments.trained import checkpoint_path, trained_supernet
 from opscore.images import Batch, load_images
 from opscore.policies import find_family, list_policies, make_policy
 from opscore.proxies import FAITHFUL, How
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
 from opscore.supernets import Supernet, build_supernet
 from opscore.supernets.epochs import read_checkpoint
-from opscore.supernets.profiles import TrainingProfile
 from opscore.supernets.training import tune
 
 INITIAL = NASBENCH201.initial_state()
@@ -131,7 +131,7 @@ def test_disc_acc_retrains_a_copy_for_each_operation(context):
 
 
 def test_the_real_context_trains_once_and_keeps_it(tmp_path):
-    settings = replace(SETTINGS, cache=tmp_path).resolved()
+    settings = resolve(replace(SETTINGS, cache=tmp_path))
     epochs = []
     first = trained_supernet(settings, 0, epochs.append)
     assert len(epochs) == 1
@@ -151,7 +151,7 @@ def test_the_real_context_trains_once_and_keeps_it(tmp_path):
 
 
 def test_retraining_settings_share_a_training_and_others_do_not(tmp_path):
-    settings = replace(SETTINGS, cache=tmp_path).resolved()
+    settings = resolve(replace(SETTINGS, cache=tmp_path))
     tuned = replace(settings, training=PROFILE.with_tuning(9))
     longer = replace(settings, training=replace(PROFILE, epochs=3))
     assert checkpoint_path(settings, 0) == checkpoint_path(tuned, 0)
@@ -160,7 +160,7 @@ def test_retraining_settings_share_a_training_and_others_do_not(tmp_path):
 
 
 def test_the_run_key_depends_on_training_for_trained_policies_only(tmp_path):
-    base = replace(SETTINGS, policies=("darts", "zc-pt(nwot)")).resolved()
+    base = resolve(replace(SETTINGS, policies=("darts", "zc-pt(nwot)")))
     longer = replace(base, training=replace(PROFILE, epochs=3))
     elsewhere = replace(base, cache=tmp_path)
     keys = {
@@ -183,7 +183,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, supernet):
     path = tmp_path / "given.pt"
     alphas = torch.randn(6, 5)
     torch.save({**dict(supernet.named_parameters()), "arch_parameters": alphas}, path)
-    context = ScoringContext(replace(SETTINGS, checkpoint=path).resolved(), 0)
+    context = ScoringContext(resolve(replace(SETTINGS, checkpoint=path)), 0)
     scores = make_policy("darts", context).scores(INITIAL, [0])[0]
     expected = torch.softmax(alphas, dim=1)[0].tolist()
     assert [score.value for score in scores] == pytest.approx(expected)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 import opscore
-from opscore.experiments import ScoringContext, ScoringSettings
+from opscore.experiments import ScoringContext, ScoringSettings, resolve
 from opscore.images import Batch, load_images
 from opscore.policies import make_policy
 from opscore.proxies import How, Memo, Proxy, get_proxy, nwot
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
 from opscore.supernets import Supernet, build_supernet
-from opscore.supernets.profiles import TrainingProfile
 from opscore.supernets.training import tune
 
 A0 = NASBENCH201.initial_state()
@@ -179,7 +179,7 @@ def asked_of_nwot(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_vote_asks_for_nothing_that_zc_pt_knows(asked_of_nwot: list[int]) -> None:
-    settings = ScoringSettings(policies=("zc-pt(nwot)",), **SMALL).resolved()  # type: ignore[arg-type]
+    settings = resolve(ScoringSettings(policies=("zc-pt(nwot)",), **SMALL))  # type: ignore[arg-type]
     context = ScoringContext(settings, 0)
     make_policy("zc-pt(nwot)", context).scores(A0, A0.open_edges)
     vote = make_policy("zc-pt(vote(nwot,synflow))", context).scores(A0, A0.open_edges)

@@ -14,6 +14,7 @@ import pytest
 import opscore
 from opscore import schema
 from opscore.errors import UserError
+from opscore.experiments import resolve
 from opscore.proxies import PROXIES, register_proxy
 from opscore.runs import RunStore
 from opscore.runs.store import Outcome, run_name
@@ -72,8 +73,8 @@ def test_a_finished_run_is_found_and_not_redone(tmp_path):
 def test_other_settings_are_another_run(change):
     from opscore.experiments import ScoringSettings, units
 
-    base = ScoringSettings(policies=("zc-pt(nwot)",), **SMALL).resolved()
-    other = ScoringSettings(policies=("zc-pt(nwot)",), **(SMALL | change)).resolved()
+    base = resolve(ScoringSettings(policies=("zc-pt(nwot)",), **SMALL))
+    other = resolve(ScoringSettings(policies=("zc-pt(nwot)",), **(SMALL | change)))
     assert run_name(units(base)[0].key()) != run_name(units(other)[0].key())
 
 
@@ -81,7 +82,7 @@ def test_a_policy_that_draws_nothing_is_one_unit():
     from opscore.experiments import ScoringSettings, units
 
     settings = ScoringSettings(policies=("best-acc", "random"), seeds=(0, 1, 2), **SMALL)
-    assert [(u.policy, u.seed) for u in units(settings.resolved())] == [
+    assert [(u.policy, u.seed) for u in units(resolve(settings))] == [
         ("best-acc", None), ("random", 0), ("random", 1), ("random", 2),
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opscore.experiments import ScoringContext
-from opscore.search import SearchSettings
+from opscore.search import SearchSettings, resolve_search
 
 
 @pytest.fixture(scope="session")
@@ -17,4 +17,4 @@ def small():
 @pytest.fixture
 def context(small):
     """Networks and images of seed 0."""
-    return ScoringContext(SearchSettings(**small).resolved().scoring(), 0)
+    return ScoringContext(resolve_search(SearchSettings(**small)), 0)

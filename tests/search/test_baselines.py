@@ -16,11 +16,19 @@ from opscore.experiments import ScoringContext
 from opscore.oracles import Oracle
 from opscore.rng import numpy_generator, torch_generator
 from opscore.runs.store import Pieces
-from opscore.search import evolution, pruning, reference, sampling, score_record, trained
+from opscore.search import (
+    evolution,
+    pruning,
+    reference,
+    resolve_search,
+    sampling,
+    score_record,
+    trained,
+)
 from opscore.search.base import CANDIDATES, TRACE, SearchSettings, SearchTask, find_method
+from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
 from opscore.supernets import StateNetwork, build_supernet, nasbench201
-from opscore.supernets.profiles import TrainingProfile
 
 TINY = TrainingProfile(
     "tiny", epochs=1, steps=1, images=64, validation=16, tuning_epochs=1, batch_size=4
@@ -31,7 +39,7 @@ SMALL = SearchSettings(
 
 
 def context(settings=SMALL, seed=0):
-    found = ScoringContext(settings.scoring().resolved(), seed)
+    found = ScoringContext(resolve_search(settings), seed)
     accuracies = numpy_generator(7, "test").uniform(10, 95, size=(*NASBENCH201.shape, 1))
     found.__dict__["oracle"] = Oracle(
         NASBENCH201, accuracies, "cifar10", "test", 200, "mean", "made for a test"
@@ -236,7 +244,7 @@ def test_fixed_alphas_do_not_move():
     assert (
         trained.training_minibatches(TINY, ScoringContext(settings, 0).images, learned=False) == 1
     )
-    moved = ScoringContext(SMALL.scoring(), 0).trained_supernet
+    moved = ScoringContext(SMALL, 0).trained_supernet
     assert not torch.equal(moved.alphas, supernet.alphas)
 
 

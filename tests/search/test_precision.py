@@ -11,7 +11,7 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.proxies import How, get_proxy
 from opscore.proxies.nwot import log_determinant
-from opscore.search import SearchSettings, find_method, zero_cost_pt
+from opscore.search import SearchSettings, find_method, resolve_search, zero_cost_pt
 from opscore.search.dependencies import piece_key, search_key
 from opscore.search.validation import candidate_network, score_minibatches, validation_batch
 from opscore.spaces import NASBENCH201
@@ -26,7 +26,7 @@ def smoke():
 
 
 def resolved(smoke, method="zero-cost-pt(nwot)", **changed):
-    return SearchSettings(methods=(method,), device="cpu", **(smoke | changed)).resolved()
+    return resolve_search(SearchSettings(methods=(method,), device="cpu", **(smoke | changed)))
 
 
 def test_a_full_search_is_named_by_what_it_depends_on(smoke):
@@ -53,7 +53,7 @@ def test_the_setting_reaches_proposals_and_validation(smoke, tmp_path):
     assert rough.trace["score"].tolist() == unmixed.trace["score"].tolist()
     assert rough.candidates["score"].tolist() == unmixed.candidates["score"].tolist()
     assert (full.trace["score"] != rough.trace["score"])[:5].any()  # of the same states
-    context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
+    context = ScoringContext(resolved(smoke, precision="bf16"), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     values = {
         precision: NWOT.score_network(network, batch, How("faithful", precision=precision)).value
@@ -67,7 +67,7 @@ def test_the_setting_reaches_proposals_and_validation(smoke, tmp_path):
 
 
 def test_convolutions_are_in_bfloat16(smoke):
-    context = ScoringContext(resolved(smoke, precision="bf16").scoring(), 0)
+    context = ScoringContext(resolved(smoke, precision="bf16"), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     kernel = fast_kernel(network, batch.images, True, dtype=torch.bfloat16)
     assert score_minibatches(context, NWOT, SOME, [0])["value"].tolist() == [
@@ -100,7 +100,7 @@ def test_a_precision_that_cannot_be_is_one_line(smoke, method, precision, messag
 
 
 def test_a_stand_alone_network_without_such_a_path_is_refused(smoke):
-    context = ScoringContext(resolved(smoke).scoring(), 0)
+    context = ScoringContext(resolved(smoke), 0)
     network, batch = candidate_network(context, SOME), validation_batch(context, 0)
     with pytest.raises(UserError, match="no fast path in bf16"):
         get_proxy("synflow").score_network(network, batch, How("faithful", precision="bf16"))

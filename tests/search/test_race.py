@@ -11,7 +11,7 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.runs.store import Pieces
-from opscore.search import SearchSettings, SearchTask, stage
+from opscore.search import SearchSettings, SearchTask, resolve_search, stage
 from opscore.search.race import check_race, level, looks, survivors
 from opscore.search.stage import ValidationStage
 from opscore.search.validation import VALUES
@@ -98,8 +98,8 @@ class Made:
 def run(made, monkeypatch, small, *, folder=None, proxy="nwot", race=0.99):
     monkeypatch.setattr(stage, "score_minibatches", made)
     settings = SearchSettings(**{**small, "validation": made.table.shape[1], "race": race})
-    resolved = settings.resolved()
-    task = SearchTask(resolved, ScoringContext(resolved.scoring(), 0), Pieces(folder))
+    resolved = resolve_search(settings)
+    task = SearchTask(resolved, ScoringContext(resolved, 0), Pieces(folder))
     candidates = ARCHITECTURES[: len(made.table)]
     said = []
     stages = ValidationStage(task, get_proxy(proxy), candidates, lambda *what: said.append(what))

@@ -11,6 +11,7 @@ from opscore.search import (
     SearchSettings,
     find_method,
     proposal,
+    resolve_search,
     stage,
     validation,
     zero_cost,
@@ -132,9 +133,9 @@ def test_redrawn_weights_are_kept_beside_those_drawn_once(whole, small, tmp_path
 
 def test_the_authors_validation_is_named_by_nothing(small):
     method = find_method("zero-cost-pt(nwot)")
-    plain = SearchSettings(**small).resolved()
+    plain = resolve_search(SearchSettings(**small))
     assert not {"validation_weights", "race"} & set(method.key(plain))
-    other = SearchSettings(**small, validation_weights="redrawn", race=0.99).resolved()
+    other = resolve_search(SearchSettings(**small, validation_weights="redrawn", race=0.99))
     assert method.key(other) == {
         **method.key(plain),
         "validation_weights": "redrawn",

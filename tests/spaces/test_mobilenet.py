@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from opscore.errors import UserError
-from opscore.experiments import ScoringSettings
+from opscore.experiments import ScoringSettings, resolve
+from opscore.experiments.dependencies import image_size_key
+from opscore.experiments.settings import image_set
 from opscore.spaces.mobilenet import FIRST, MOBILENET
 from opscore.supernets import SUPERNETS, build_supernet, find_target, images_for
 
@@ -79,11 +81,13 @@ def test_images_are_as_large_as_their_size_or_the_option_says():
 
 
 def test_image_size_is_part_of_a_run_only_where_it_is_not_the_networks_own():
-    settings = ScoringSettings(("random",), space="mobilenet", size="smoke", images="noise")
-    assert settings.resolved().image_size_key == {}
+    settings = ScoringSettings(
+        policies=("random",), space="mobilenet", size="smoke", images="noise"
+    )
+    assert image_size_key(resolve(settings)) == {}
     from dataclasses import replace
 
-    assert replace(settings, image_size=32).resolved().image_size_key == {}
-    other = replace(settings, image_size=64).resolved()
-    assert other.image_size_key == {"image_size": 64}
-    assert other.image_set().describe().endswith("scaled to 64 x 64")
+    assert image_size_key(resolve(replace(settings, image_size=32))) == {}
+    other = resolve(replace(settings, image_size=64))
+    assert image_size_key(other) == {"image_size": 64}
+    assert image_set(other).describe().endswith("scaled to 64 x 64")

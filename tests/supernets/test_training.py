@@ -15,11 +15,11 @@ from torch.nn.functional import cross_entropy
 
 from opscore.errors import UserError
 from opscore.images import Batch, load_images
+from opscore.settings.profiles import PROFILES, TrainingProfile, find_profile
 from opscore.spaces import NASBENCH201
 from opscore.supernets import build_supernet, load_checkpoint
 from opscore.supernets.epochs import read_checkpoint
 from opscore.supernets.measure import accuracy, draw_validation
-from opscore.supernets.profiles import PROFILES, TrainingProfile, find_profile
 from opscore.supernets.training import Trainer, train, tune
 
 INITIAL = NASBENCH201.initial_state()
@@ -206,7 +206,7 @@ from dataclasses import replace
 from pathlib import Path
 from opscore.images import load_images
 from opscore.supernets import build_supernet
-from opscore.supernets.profiles import TrainingProfile
+from opscore.settings.profiles import TrainingProfile
 from opscore.supernets.training import train
 profile = TrainingProfile("kill", epochs=int(sys.argv[2]), steps=2, images=64, validation=16,
                           batch_size=8)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
@@ -20,14 +19,7 @@ from opscore.analysis import (
 from opscore.analysis.differences import no_differences
 from opscore.analysis.stages import scores_of_stage
 from opscore.answers import Answer, Picture, Table
-from opscore.experiments import (
-    OracleSettings,
-    ScoringContext,
-    ScoringSettings,
-    Unit,
-    tables,
-    units,
-)
+from opscore.experiments import ScoringContext, Unit, tables, units
 from opscore.experiments.dependencies import made_with
 from opscore.experiments.initial.tasks import (
     REFERENCES,
@@ -35,10 +27,16 @@ from opscore.experiments.initial.tasks import (
     task_correlations,
     truth_scores,
 )
-from opscore.experiments.settings import no_truth, truth_of
+from opscore.experiments.settings import (
+    describe_scores,
+    image_set,
+    no_truth,
+    resolve,
+    truth_of,
+)
 from opscore.isolation import isolated
 from opscore.oracles import Truth
-from opscore.policies import as_names, find_family
+from opscore.policies import find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
 from opscore.proxies import failed_now
 from opscore.published import (
@@ -50,15 +48,16 @@ from opscore.published import (
     published_pick,
     side_by_side,
 )
-from opscore.rng import as_seeds
 from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
-from opscore.runs.store import RunStore, provenance
+from opscore.runs.store import provenance
+from opscore.settings import RunSettings, ScoringSettings, takes
 from opscore.spaces import SearchSpace, get_space
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+S = TypeVar("S", bound=ScoringSettings)
 
 #: The truth; always scored, since every correlation is against one of them.
 ORACLE_POLICIES = ("best-acc", "avg-acc")
@@ -200,15 +199,13 @@ class InitialResult(Answer):
         """What the scores rest on, a line each: images, supernet, training if there is any."""
         settings = self.settings
         if settings.batch_file is None:
-            described = settings.image_set().describe()
+            described = image_set(settings).describe()
             images = f"images: {described}; batch {settings.batch_size}"
         else:
             images = f"images: {settings.batch_file.name}"
         reduced = "" if settings.size == "paper" else " (reduced)"
         size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size{reduced}"
-        precision = "" if settings.precision == "full" else f" in {settings.precision}"
-        scores = f"{settings.meaning} scores{precision}{settings.survivors_note}"
-        supernet = f"supernet: {settings.space}, {size}, {scores}"
+        supernet = f"supernet: {settings.space}, {size}, {describe_scores(settings)}"
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []
         return [images, supernet, *training]
@@ -263,7 +260,7 @@ class InitialResult(Answer):
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
-            **asdict(self.settings),
+            **self.settings.record(),
             "truth": self.truth.record(),
             "notes": self.notes(),
             **provenance(),
@@ -311,27 +308,23 @@ class InitialResult(Answer):
         return "; ".join(["measured", *self.measured_with()])
 
 
-def with_truth(settings: ScoringSettings, references: Sequence[str]) -> ScoringSettings:
+def with_truth(settings: S, references: Sequence[str]) -> S:
     """Resolved settings, with the truth's policies before the others where there is a truth."""
-    resolved = settings.resolved()
-    if not resolved.oracle.known:
-        return resolved
-    return replace(resolved, policies=(*references, *resolved.policies)).resolved()
+    resolved = resolve(settings)
+    return with_policies(resolved, references, first=True) if resolved.oracle.known else resolved
 
 
+def with_policies(settings: S, more: Sequence[str], *, first: bool = False) -> S:
+    """Resolved settings with further policies, before or after the others."""
+    names = (*more, *settings.policies) if first else (*settings.policies, *more)
+    return resolve(replace(settings, policies=tuple(dict.fromkeys(names))))
+
+
+@takes(ScoringSettings, "policies", "seeds")
 @progress.shows_progress
 @isolated()
 def initial(
-    policies: str | Sequence[str] = ("zc-pt(nwot)",),
-    seeds: int | Sequence[int] = (0,),
-    *,
-    store: RunStore | Path | str | None = None,
-    jobs: int = 1,
-    finished: str = "only-missing",
-    retries: int = 0,
-    oracle: OracleSettings | None = None,
-    baselines: bool = True,
-    **settings: Any,
+    settings: ScoringSettings, run: RunSettings, *, baselines: bool = True
 ) -> InitialResult:
     """Score every operation of every edge of A_0, for each policy and seed.
 
@@ -341,41 +334,22 @@ def initial(
         result.against("best-acc")   # Spearman with intervals and exact p-values
         result.selection             # the architectures picked, their error and rank
 
+    best-acc and avg-acc are added to the policies where the space has a truth.
+
     Args:
-        policies: policy names as the paper writes them; best-acc and avg-acc are added where the
-            space has a truth.
-        seeds: run seeds; each has its own supernet and minibatch.
-        store: folder of finished runs, or None to keep nothing.
-        jobs: worker processes.
-        finished: what to do with runs that were tried before, one of
-            :data:`opscore.runs.loop.FINISHED`.
-        retries: how often a run that failed is tried again at once.
-        oracle: which table is the truth.
         baselines: also score those of :data:`BASELINES` that the space has, which say how far one
             gets without a network, where the space has a truth.
-        **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
 
     Raises:
         UserError: a name is unknown, a file is missing, a number is out of range.
     """
-    store = RunStore.of(store)
-    if store is not None:
-        settings.setdefault("cache", store.root / "supernets")
-    asked = ScoringSettings(
-        policies=as_names(policies),
-        seeds=as_seeds(seeds),
-        oracle=oracle or OracleSettings(),
-        **settings,
-    )
-    resolved = with_truth(asked, ORACLE_POLICIES)
+    resolved = with_truth(settings, ORACLE_POLICIES)
     if baselines and resolved.oracle.known:
-        bars = baselines_of(get_space(resolved.space))
-        names = tuple(dict.fromkeys((*resolved.policies, *bars)))
-        resolved = replace(resolved, policies=names).resolved()
-    outcomes = complete(units(resolved), store, jobs=jobs, finished=finished, retries=retries)
+        resolved = with_policies(resolved, baselines_of(get_space(resolved.space)))
+    outcomes = complete(units(resolved), **run.calls)
     parts = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
     scores = pd.concat(parts, ignore_index=True)
-    return InitialResult(resolved, scores, asked.policies, notes_of(outcomes))
+    return InitialResult(resolved, scores, settings.policies, notes_of(outcomes))
 
 
 __all__ = ["ORACLE_POLICIES", "InitialResult", "Unit", "initial"]

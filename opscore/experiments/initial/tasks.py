@@ -15,9 +15,10 @@ from opscore import schema
 from opscore.analysis import Correlation
 from opscore.analysis.stages import scores_of_stage
 from opscore.errors import UserError
-from opscore.experiments import ScoringContext, ScoringSettings, score_table
+from opscore.experiments import ScoringContext, score_table
 from opscore.experiments.settings import truth_of
 from opscore.policies import find_family, make_policy
+from opscore.settings import Settings
 from opscore.spaces import get_space
 
 #: What scores are compared with on each task.
@@ -33,7 +34,7 @@ TASKS = {**_TASK, **schema.CORRELATION}
 TRUTHS = {**_TASK, **schema.SCORES}
 
 
-def tasks_of(settings: ScoringSettings) -> list[str]:
+def tasks_of(settings: Settings) -> list[str]:
     """Datasets or tasks that the space's table has whole, the settings' own first.
 
     At the settings' split and length of training; with ``allow_partial`` those too that lack some
@@ -52,7 +53,7 @@ def knows_truth(policy: str) -> bool:
         return False
 
 
-def truth_scores(settings: ScoringSettings, policies: Iterable[str] = REFERENCES) -> pd.DataFrame:
+def truth_scores(settings: Settings, policies: Iterable[str] = REFERENCES) -> pd.DataFrame:
     """Scores of A_0 by policies that need no seed, on every task of the space.
 
     Args:

@@ -16,11 +16,12 @@ from opscore.experiments.dependencies import (
     network_key,
     oracle_key,
     policy_key,
+    precision_key,
     start_key,
     survivors_key,
     training_key,
 )
-from opscore.experiments.settings import OracleSettings, ScoringSettings, no_truth
+from opscore.experiments.settings import image_set, no_truth, place
 from opscore.experiments.trained import trained_supernet
 from opscore.images import Batch, ImageSet
 from opscore.oracles import Oracle, load_accuracies
@@ -30,6 +31,11 @@ from opscore.proxies import How, Memo, may_pass
 from opscore.rng import derive_seed
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
+from opscore.settings import (
+    OracleSettings,
+    ScoringSettings,
+    Settings,
+)
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import (
     Supernet,
@@ -78,7 +84,7 @@ def scored(table: pd.DataFrame) -> Outcome:
     return Outcome({"scores": schema.conform(table, "scores")}, failed=failed)
 
 
-def unit_key(kind: str, settings: ScoringSettings, policy: str, seed: int | None) -> dict[str, Any]:
+def unit_key(kind: str, settings: Settings, policy: str, seed: int | None) -> dict[str, Any]:
     """What one policy's scores depend on, as plain values."""
     uses = find_family(policy)[0].policy.uses
     key = start_key(kind, settings.space) | policy_key(policy) | {"seed": seed}
@@ -87,7 +93,7 @@ def unit_key(kind: str, settings: ScoringSettings, policy: str, seed: int | None
     if uses & {"supernet", "trained"}:
         key |= {**network_key(settings), "meaning": settings.meaning}
     if "supernet" in uses:
-        key |= settings.precision_key | survivors_key(settings, find_family(policy)[1])
+        key |= precision_key(settings) | survivors_key(settings, find_family(policy)[1])
     if "batch" in uses:
         key |= batch_key(settings)
     if "trained" in uses:
@@ -106,7 +112,7 @@ class ScoringContext:
         memo: scores that are known already.
     """
 
-    settings: ScoringSettings
+    settings: Settings
     seed: int
     draw: tuple[str | int, ...] = ()
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
@@ -134,7 +140,7 @@ class ScoringContext:
     @cached_property
     def images(self) -> ImageSet:
         """The image set that everything is drawn from."""
-        return self.settings.image_set()
+        return image_set(self.settings)
 
     @cached_property
     def oracle(self) -> Oracle:
@@ -157,7 +163,7 @@ class ScoringContext:
                 seed=self.seed,
                 n_classes=self.images.n_classes,
             )
-        return self.settings.place(supernet)
+        return place(self.settings, supernet)
 
     @cached_property
     def thin_supernet(self) -> Supernet:
@@ -169,13 +175,13 @@ class ScoringContext:
             in_channels=1,
             n_classes=self.images.n_classes,
         )
-        return self.settings.place(thin)
+        return place(self.settings, thin)
 
     @cached_property
     def patches(self) -> Batch:
         """3,000 patches of the image set, as the authors' tenas counts linear regions on."""
         patches = self.images.patches(3000, self.seed, "patches", *self.draw)
-        return self.settings.place(patches)
+        return place(self.settings, patches)
 
     @cached_property
     def batch(self) -> Batch:
@@ -185,7 +191,7 @@ class ScoringContext:
         else:
             draw = self.draw or ("initial",)
             batch = self.images.minibatch(self.settings.batch_size, self.seed, *draw)
-        return self.settings.place(batch)
+        return place(self.settings, batch)
 
     @cached_property
     def trained_supernet(self) -> Supernet:
@@ -196,7 +202,7 @@ class ScoringContext:
     def validation(self) -> Batch:
         """Images of the validation half, as many as the training profile says."""
         batch = draw_validation(self.images, self.settings.profile, self.seed, *self.draw)
-        return self.settings.place(batch)
+        return place(self.settings, batch)
 
     def train(self, supernet: Supernet, state: State) -> pd.DataFrame:
         """Retrain a supernet under a state, in place; batches are those of this context's draw."""
@@ -222,7 +228,7 @@ def units(settings: ScoringSettings) -> list[Unit]:
     return found
 
 
-def seeds_of(policy: str, settings: ScoringSettings) -> tuple[int | None, ...]:
+def seeds_of(policy: str, settings: Settings) -> tuple[int | None, ...]:
     """The seeds that a policy is scored with: None alone where no seed makes a difference.
 
     A supernet from a file, scored on a minibatch from a file, is one measurement, not several.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,14 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.answers import Answer, Column, Picture, Table
 from opscore.errors import unknown
 from opscore.experiments import (
+    ProgressiveSettings,
     ProgressiveUnit,
     ScoringContext,
-    ScoringSettings,
     Step,
     tables,
     tabulate,
 )
 from opscore.experiments.initial.result import InitialResult, without_published
-from opscore.experiments.progressive import Order
 from opscore.policies import make_policy
 from opscore.proxies import failed_now
 from opscore.published import published_progressive, side_by_side
@@ -61,17 +60,13 @@ class ProgressiveResult(Answer):
     Attributes:
         settings: the settings, with every 'auto' decided.
         units: what was computed: each policy with each seed, its order and its k.
-        order: the order that was asked for.
-        oracle_mode: what :meth:`correlation` compares with when it is not told.
         scores: the score table (schema SCORES), all iterations.
         decisions: a frame with columns :data:`DECISIONS`.
         remarks: what there is to say of how the numbers were computed, a line each.
     """
 
-    settings: ScoringSettings
+    settings: ProgressiveSettings
     units: tuple[ProgressiveUnit, ...]
-    order: Order
-    oracle_mode: str
     scores: pd.DataFrame
     decisions: pd.DataFrame
     remarks: tuple[str, ...] = ()
@@ -91,7 +86,7 @@ class ProgressiveResult(Answer):
         Returns a frame (schema CORRELATION) with reference best-acc; without rows where the space
         has no truth.
         """
-        mode = check_oracle_mode(oracle or self.oracle_mode)
+        mode = check_oracle_mode(oracle or self.settings.oracle_mode)
         if not self.settings.oracle.known:
             return schema.empty("correlation")
         # The reference keeps all its edges: a later stage is compared with its initial scores too.
@@ -166,7 +161,10 @@ class ProgressiveResult(Answer):
 
     def made(self, oracle: str | None = None) -> dict[str, dict[str, Any]]:
         """What each policy's scores and their truth were made with, by policy."""
-        asked = {"edge_order": self.order, "oracle_mode": oracle or self.oracle_mode}
+        asked = {
+            "edge_order": self.settings.order,
+            "oracle_mode": oracle or self.settings.oracle_mode,
+        }
         return {name: made | asked for name, made in self._initial.made.items()}
 
     def measured_with(self) -> list[str]:
@@ -180,10 +178,8 @@ class ProgressiveResult(Answer):
     def record(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
-            **asdict(self.settings),
-            "order": self.order,
+            **self.settings.record(),
             "retrain_epochs": self._retraining(),
-            "oracle_mode": self.oracle_mode,
             "truth": self._initial.truth.record(),
             "notes": self.notes(),
             **provenance(),
@@ -203,7 +199,7 @@ class ProgressiveResult(Answer):
         """Measured correlations of each policy, their interval, and any published ones below."""
         frame = self.against_published()
         edges = frame.groupby("iteration")["n_edges"].max()
-        truth = "A_0" if self.oracle_mode == "initial" else "each policy's own A_t"
+        truth = "A_0" if self.settings.oracle_mode == "initial" else "each policy's own A_t"
         left_out = int(frame["n_excluded"].sum())
         lines = {"measured": "measured", "low": "ci_low", "high": "ci_high"}
         if frame["published"].notna().any():
@@ -296,7 +292,7 @@ class ProgressiveResult(Answer):
         from opscore.analysis.drawn import figure_of
         from opscore.analysis.figures import correlation_lines
 
-        mode = oracle or self.oracle_mode
+        mode = oracle or self.settings.oracle_mode
         frame = self.correlation(mode)
         truth = "best-acc of A_0" if mode == "initial" else "best-acc of each A_t"
         note = "; ".join(["measured", f"against {truth}", *self.measured_with()])

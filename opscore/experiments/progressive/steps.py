@@ -19,7 +19,6 @@ from opscore import progress, schema
 from opscore.engine import proving, training_network
 from opscore.errors import UserError, unknown
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
-from opscore.experiments.settings import ScoringSettings
 from opscore.isolation import own_generators
 from opscore.policies import Policy, find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
@@ -27,6 +26,7 @@ from opscore.proxies import may_pass
 from opscore.rng import derive_seed, numpy_generator
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
+from opscore.settings import ProgressiveSettings, Settings
 from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import Supernet
 from opscore.supernets.training import tune
@@ -49,7 +49,7 @@ class ProgressiveUnit(Run):
         order: the edges, in the order in which they are discretized.
     """
 
-    settings: ScoringSettings
+    settings: Settings
     policy: str
     seed: int | None
     order: tuple[int, ...]
@@ -146,22 +146,15 @@ def resolve_order(space: SearchSpace, order: Order, seed: int | None) -> tuple[i
     return found
 
 
-def progressive_units(
-    settings: ScoringSettings,
-    order: Order = "fixed",
-    retrain_epochs: int | Mapping[str, int] | None = None,
-) -> list[ProgressiveUnit]:
+def progressive_units(settings: ProgressiveSettings) -> list[ProgressiveUnit]:
     """The units of a progressive experiment: every policy with every seed.
 
-    Args:
-        settings: resolved settings.
-        order: 'fixed' (the space's), 'random' (drawn for each seed), or the edges.
-        retrain_epochs: k for all policies, or by policy; the training profile's where not given.
+    settings: resolved.
     """
-    if isinstance(retrain_epochs, Mapping):
-        by_policy: Mapping[str, int | None] = retrain_epochs
-    else:
-        by_policy = dict.fromkeys(settings.policies, retrain_epochs)
+    epochs, order = settings.retrain_epochs, settings.order
+    by_policy: Mapping[str, int | None] = (
+        epochs if isinstance(epochs, Mapping) else dict.fromkeys(settings.policies, epochs)
+    )
     for policy in by_policy:
         if policy not in settings.policies:
             raise unknown("policy with retraining epochs", policy, settings.policies)
@@ -169,7 +162,7 @@ def progressive_units(
     found: list[ProgressiveUnit] = []
     for policy in settings.policies:
         profile = settings.profile.with_tuning(by_policy.get(policy))
-        own = replace(settings, training=profile)
+        own = replace(settings, training=profile, retrain_epochs=None)
         seeds = settings.seeds if order == "random" else seeds_of(policy, settings)
         found.extend(
             ProgressiveUnit(own, policy, seed, resolve_order(space, order, seed)) for seed in seeds
@@ -228,7 +221,7 @@ def score_step(
     return Step(iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration))
 
 
-def _decides_anew(policy: Policy, settings: ScoringSettings) -> bool:
+def _decides_anew(policy: Policy, settings: Settings) -> bool:
     return isinstance(policy, ZeroCostPolicy) and settings.meaning == "faithful"
 
 

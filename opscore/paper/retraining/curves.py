@@ -19,12 +19,13 @@ from opscore.engine import training_network
 from opscore.errors import UserError
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
-from opscore.experiments.settings import ScoringSettings
+from opscore.experiments.settings import place
 from opscore.experiments.trained import trained_supernet
 from opscore.images import load_images
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
-from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.runs.store import Outcome, Pieces
+from opscore.settings import RunSettings, Settings
 from opscore.spaces import State, get_space
 from opscore.supernets import Supernet
 from opscore.supernets.measure import accuracy, draw_validation
@@ -55,7 +56,7 @@ class RetrainingUnit(Run):
         epochs: epochs of retraining.
     """
 
-    settings: ScoringSettings
+    settings: Settings
     seed: int
     edge: int
     epochs: int
@@ -99,12 +100,10 @@ class RetrainingUnit(Run):
 
 
 def retraining_curves(
-    settings: ScoringSettings,
-    seed: int,
+    settings: Settings,
     edge: int | str,
     epochs: int,
-    *,
-    folder: Path | None = None,
+    run: RunSettings | None = None,
 ) -> pd.DataFrame:
     """Accuracy of the trained supernet with an edge discretized to each operation, by epoch.
 
@@ -113,12 +112,10 @@ def retraining_curves(
 
     Args:
         settings: resolved settings; an epoch is as long as the profile's epochs of retraining.
-        seed: the run's seed.
         edge: an edge of A_0, by index or name.
         epochs: epochs of retraining.
-        folder: a run store, where each operation's training is kept after every epoch and its
-            curve when it is finished; a run that was stopped goes on from there. None keeps
-            nothing.
+        run: how it is carried out. A store keeps each operation's training after every epoch and
+            its curve when it is finished; a run that was stopped goes on from there.
 
     Returns:
         A frame with columns :data:`CURVES`.
@@ -129,14 +126,15 @@ def retraining_curves(
     if epochs < 1:
         raise UserError(f"retraining needs 1 epoch or more, got {epochs}")
     space = get_space(settings.space)
-    unit = RetrainingUnit(settings, seed, space.edge_index(edge), epochs)
-    (outcome,) = complete([unit], RunStore.of(folder))
-    truth = dict(
-        zip(space.operations[unit.edge], _best_accuracies(settings, unit.edge), strict=True)
-    )
+    index = space.edge_index(edge)
+    names = space.operations[index]
+    units = [RetrainingUnit(settings, seed, index, epochs) for seed in settings.seeds]
+    outcomes = complete(units, **(run or RunSettings()).calls)
+    truth = dict(zip(names, _best_accuracies(settings, index), strict=True))
     curves = [
-        curve.assign(seed=seed, edge=unit.edge, op=name, best_acc=truth[name])
-        for name in space.operations[unit.edge]
+        curve.assign(seed=unit.seed, edge=index, op=name, best_acc=truth[name])
+        for unit, outcome in zip(units, outcomes, strict=True)
+        for name in names
         if (curve := outcome.tables.get(name)) is not None
     ]
     return pd.concat(curves, ignore_index=True)[list(CURVES)].astype(CURVES)
@@ -144,7 +142,7 @@ def retraining_curves(
 
 def _retrain(
     trained: Supernet,
-    settings: ScoringSettings,
+    settings: Settings,
     seed: int,
     state: State,
     epochs: int,
@@ -156,7 +154,7 @@ def _retrain(
     profile = settings.profile.with_tuning(epochs)
     # The images that the trainer's log is measured on, so that epoch 0 is on the same ones.
     batch = draw_validation(images, profile, seed, "log")
-    batch = settings.place(batch)
+    batch = place(settings, batch)
     before = accuracy(supernet, batch, supernet.weights(state), chunk=profile.batch_size)
     log = tune(
         supernet,
@@ -173,7 +171,7 @@ def _retrain(
     return pd.concat([pd.DataFrame([first]), log[columns]], ignore_index=True)
 
 
-def _best_accuracies(settings: ScoringSettings, edge: int) -> list[float]:
+def _best_accuracies(settings: Settings, edge: int) -> list[float]:
     oracle = ScoringContext(settings, 0).oracle
     start = oracle.space.initial_state()
     return [oracle.best(start.discretize(edge, op)) for op in start.remaining(edge)]

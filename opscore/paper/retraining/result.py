@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from opscore import progress
 from opscore.answers import Answer, Column, Picture, Table
-from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings
+from opscore.experiments import ScoringContext, resolve
 from opscore.images import load_images
 from opscore.isolation import isolated
 from opscore.paper.retraining.curves import retraining_curves
-from opscore.runs.store import RunStore, provenance
+from opscore.runs.store import provenance
+from opscore.settings import RunSettings, ScoringSettings, takes
 from opscore.spaces import get_space
 
 if TYPE_CHECKING:
@@ -130,41 +129,34 @@ class RetrainingResult(Answer):
         return f"retraining_edge{self.edge}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class RetrainingSettings(ScoringSettings):
+    """Settings of the curves, whose supernets are those of disc-acc."""
+
+    policies: tuple[str, ...] = field(default=("disc-acc",), init=False)
+
+
+@takes(RetrainingSettings, "edge", "epochs", "seeds")
 @progress.shows_progress
 @isolated()
 def retraining(
+    settings: RetrainingSettings,
+    run: RunSettings,
+    *,
     edge: int | str = 0,
     epochs: int = 20,
-    seeds: Sequence[int] = (0,),
-    *,
-    store: RunStore | Path | str | None = None,
-    oracle: OracleSettings | None = None,
-    **settings: Any,
 ) -> RetrainingResult:
     """Discretize one edge of a trained supernet to each operation, retrain, watch the accuracy.
+
+    What was stopped goes on after its last finished epoch.
 
     Args:
         edge: an edge of A_0, by index or name.
         epochs: epochs of retraining, each as long as the training profile's are.
-        seeds: run seeds; each has its own trained supernet.
-        store: folder of finished runs, where trained supernets are found too; None keeps nothing.
-            What was stopped goes on after its last finished epoch.
-        oracle: which table is the truth.
-        **settings: further fields of :class:`opscore.experiments.ScoringSettings`.
 
     Raises:
         UserError: the edge or another name is unknown, or a number is out of range.
     """
-    store = RunStore.of(store)
-    if store is not None:
-        settings.setdefault("cache", store.root / "supernets")
-    resolved = ScoringSettings(
-        policies=("disc-acc",), seeds=tuple(seeds), oracle=oracle or OracleSettings(), **settings
-    ).resolved()
-    folder = None if store is None else store.root
-    tables = []
-    progress.plan([progress.label("retraining", seed) for seed in resolved.seeds])
-    for seed in resolved.seeds:
-        tables.append(retraining_curves(resolved, seed, edge, epochs, folder=folder))
-    curves = pd.concat(tables, ignore_index=True)
+    resolved = resolve(settings)
+    curves = retraining_curves(resolved, edge, epochs, run)
     return RetrainingResult(resolved, int(curves["edge"].iloc[0]), curves)

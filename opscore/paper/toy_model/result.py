@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ import pandas as pd
 from opscore import progress, schema
 from opscore.answers import Answer, Column, Picture, Table
 from opscore.data.records import read_record
-from opscore.experiments import ScoringSettings
+from opscore.experiments import resolve
 from opscore.images import load_images
 from opscore.isolation import isolated
 from opscore.paper.toy_model.scores import (
@@ -26,7 +25,8 @@ from opscore.paper.toy_model.scores import (
 from opscore.proxies import MEANINGS
 from opscore.published import toy_model as published_toy_model
 from opscore.runs.loop import complete
-from opscore.runs.store import RunStore, provenance
+from opscore.runs.store import provenance
+from opscore.settings import RunSettings, ScoringSettings, takes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,44 +115,45 @@ class ToyResult(Answer):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToySettings(ScoringSettings):
+    """Settings of scoring chains, by the policies that are compared on them."""
+
+    policies: tuple[str, ...] = field(default=POLICIES, init=False)
+
+
+@takes(ToySettings, "lengths", "seeds", batch_size=BATCH_SIZE)
 @progress.shows_progress
 @isolated()
 def toy_model(
-    lengths: Sequence[int] = (1, 2, 3, 4),
-    seeds: Sequence[int] = (0,),
+    settings: ToySettings,
+    run: RunSettings,
     *,
-    store: RunStore | Path | str | None = None,
-    batch_size: int = BATCH_SIZE,
-    **settings: Any,
+    lengths: Sequence[int] = (1, 2, 3, 4),
 ) -> ToyResult:
     """Score chains of these lengths by zc-pt(nwot), disc-zc(nwot) and the best architecture.
 
     Both countings of nwot are measured. The time grows as 4^length: at the default batch a seed of
-    length 6 takes a minute or two on one core, each further edge four times as long.
+    length 6 takes a minute or two on one core, each further edge four times as long. Of the
+    settings images, arithmetic and data count.
 
     Args:
         lengths: numbers of edges.
-        seeds: run seeds; each has its own weights and minibatch.
-        store: folder of finished runs, or None to keep nothing.
-        batch_size: images in the minibatch.
-        **settings: images, dtype, device, data_dir of :class:`opscore.experiments.ScoringSettings`.
 
     Raises:
         UserError: a length is below one, or a setting is bad.
     """
-    resolved = ScoringSettings(
-        policies=POLICIES, seeds=tuple(seeds), batch_size=batch_size, **settings
-    ).resolved()
+    resolved = resolve(settings)
     units = toy_units(resolved, lengths, resolved.seeds)
     tables = [
         schema.conform(outcome.tables[meaning], "scores").assign(
             meaning=meaning, length=unit.length
         )
-        for unit, outcome in zip(units, complete(units, RunStore.of(store)), strict=True)
+        for unit, outcome in zip(units, complete(units, **run.calls), strict=True)
         for meaning in MEANINGS
     ]
     names = ("images", "batch_size", "dtype", "device")
-    plain = {name: asdict(resolved)[name] for name in names}
+    plain = {name: getattr(resolved, name) for name in names}
     described = load_images(resolved.images, resolved.data_dir).describe()
     return ToyResult(
         pd.concat(tables, ignore_index=True), {**plain, "described": described, **provenance()}

@@ -22,9 +22,15 @@ from numpy.typing import NDArray
 from opscore import progress, schema
 from opscore.analysis import over_seeds
 from opscore.errors import UserError
-from opscore.experiments.dependencies import arithmetic_key, batch_key, policy_key, survivors_key
+from opscore.experiments.dependencies import (
+    arithmetic_key,
+    batch_key,
+    policy_key,
+    precision_key,
+    survivors_key,
+)
 from opscore.experiments.initial import ScoringContext, score_table
-from opscore.experiments.settings import ScoringSettings
+from opscore.experiments.settings import place
 from opscore.fingerprint import RESULTS
 from opscore.images import Batch
 from opscore.policies import find_family, make_policy
@@ -32,6 +38,7 @@ from opscore.proxies import MEANINGS, may_pass
 from opscore.proxies.nwot import log_determinant
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
+from opscore.settings import ScoringSettings
 from opscore.spaces import SearchSpace
 from opscore.supernets import Supernet
 from opscore.supernets.chain import OPERATIONS, ChainSupernet, build_chain, chain_space
@@ -69,7 +76,7 @@ class ToyContext(ScoringContext):
     def chain(self) -> ChainSupernet:
         """The chain of this seed."""
         chain = build_chain(self.length, self.seed)
-        return self.settings.place(chain)
+        return place(self.settings, chain)
 
     @cached_property
     def supernet(self) -> Supernet:
@@ -81,7 +88,7 @@ class ToyContext(ScoringContext):
         """Images as they are, not augmented; the same ones for every length."""
         size = self.settings.batch_size
         batch = self.images.minibatch(size, self.seed, "toy", augment=False)
-        return self.settings.place(batch)
+        return place(self.settings, batch)
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class ToyUnit(Run):
             "seed": self.seed,
             **batch_key(settings),
             **arithmetic_key(settings),
-            **settings.precision_key,
+            **precision_key(settings),
         }
 
     @property

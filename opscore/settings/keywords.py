@@ -1,0 +1,115 @@
+"""Functions that take settings as keywords, without declaring them once more."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, replace
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from opscore.errors import unknown
+from opscore.settings.groups import RunSettings, Settings
+from opscore.typed import helps_of, keywords, made, types_of
+
+S = TypeVar("S", bound=Settings)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Where trained supernets are kept in a store of runs.
+CACHE = "supernets"
+
+
+def takes(
+    kind: type[S], *positional: str, **defaults: Any
+) -> Callable[[Callable[Concatenate[S, RunSettings, P], R]], Callable[..., R]]:
+    """Let a function of two settings objects be called with their fields, flat, as keywords.
+
+    ::
+
+        @takes(ScoringSettings, "policies", "seeds")
+        def initial(settings, run, *, baselines=True): ...
+
+        initial(["random"], size="smoke", store="runs", baselines=False)
+        initial(ScoringSettings(size="smoke"), store="runs")
+
+    Signature and docstring say which keywords there are. UserError, with the near names, for one
+    that is none, and for a value of another type.
+
+    Args:
+        kind: of the settings.
+        positional: what may be given by its place, fields or the function's own.
+        **defaults: other ones than the fields have.
+    """
+
+    def decorate(function: Callable[Concatenate[S, RunSettings, P], R]) -> Callable[..., R]:
+        own = dict(list(inspect.signature(function).parameters.items())[2:])
+        known = {**_parameters(kind, defaults), **_parameters(RunSettings), **own}
+        signature = _signature(known, positional)
+
+        @wraps(function)
+        def call(*args: Any, **others: Any) -> R:
+            base = made(kind, defaults)
+            if args and isinstance(args[0], Settings):
+                base = made(kind, _part(keywords(args[0]), types_of(kind)))
+                args = args[1:]
+            for name in others:
+                if name not in known:
+                    raise unknown("setting", name, known)
+            given = signature.bind(*args, **others).arguments
+            settings = replace(base, **_part(given, types_of(kind)))
+            run = made(RunSettings, _part(given, types_of(RunSettings)))
+            if run.store is not None and settings.cache is None:
+                settings = replace(settings, cache=run.store / CACHE)
+            return function(settings, run, **_part(given, own))  # type: ignore[call-arg]
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__doc__ = _described(function.__doc__, kind)
+        return call
+
+    return decorate
+
+
+def _part(given: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _parameters(kind: Any, defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The fields of a dataclass as parameters, with their types and defaults."""
+    own = {each.name: each for each in fields(kind)}
+    found = {}
+    for name, annotation in types_of(kind).items():
+        factory = own[name].default_factory
+        default = own[name].default if factory is MISSING else factory()
+        found[name] = inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=(defaults or {}).get(name, default),
+            annotation=annotation,
+        )
+    return found
+
+
+def _signature(
+    parameters: Mapping[str, inspect.Parameter], positional: tuple[str, ...] = ()
+) -> inspect.Signature:
+    """Some of the parameters by place, in their order, the others by name alone."""
+    by_place = [
+        parameters[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for name in positional
+    ]
+    by_name = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in parameters.items()
+        if name not in positional
+    ]
+    return inspect.Signature([*by_place, *by_name])
+
+
+def _described(text: str | None, kind: type) -> str:
+    """A docstring, and what each setting is."""
+    lines = [
+        f"    {name}: {help.text}"
+        for name, help in {**helps_of(kind), **helps_of(RunSettings)}.items()
+    ]
+    return "\n".join([inspect.cleandoc(text or ""), "", "Settings:", *lines])
