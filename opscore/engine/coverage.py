@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from opscore.engine.algebra.expressions import Builder, Value
 from opscore.engine.algebra.rules import value_of
-from opscore.engine.algebra.site import Attribute, Call, Values
+from opscore.engine.algebra.site import Attribute, Call, Site, Values
 from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, place_of, trace
 from opscore.supernets.base import Supernet
 
@@ -85,7 +85,7 @@ def _coverage(traced: Trace, network: nn.Module) -> Coverage:
         rows = [[1.0] * network.space.max_operations] * len(network.space.edges)
     values, calls = Values(), []
     for node in traced.nodes:
-        value = values[node] = value_of(builder, node, values, rows)
+        value = values[node] = value_of(Site(builder, node, values, rows))
         settings = isinstance(value, Attribute) or "shape" not in node.meta
         if not settings and node.op != "placeholder":
             calls.append(Computed(_kind(node, modules), place_of(node), _way(node, value)))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import fx, nn
 
 #: A number, or one for each of several states that are not all equal.
 Coefficient = float | tuple[float, ...]
@@ -109,6 +109,9 @@ class Builder:
         dropout: whether dropout does anything.
         nothing_from_nothing: tells of a layer, by its kind and what it is, and the shapes of its
             inputs, whether zeros give zeros in it; None where that is not asked.
+
+    Attributes:
+        rules: that of each node of the trace, once it has been looked up.
     """
 
     def __init__(
@@ -123,6 +126,7 @@ class Builder:
         self.norms = norms
         self.dropout = dropout
         self.nothing_from_nothing = nothing_from_nothing
+        self.rules: dict[fx.Node, Callable[[Any], object]] = {}
         self._atoms: dict[Any, Atom] = {}
 
     def layer(self, kind: str, layer: Any, inputs: Sequence[Value], shape: Sequence[int]) -> Value:

@@ -20,7 +20,7 @@ from opscore.engine.algebra.expressions import (
     nonzero,
 )
 from opscore.engine.algebra.rules import value_of
-from opscore.engine.algebra.site import Rows, Values
+from opscore.engine.algebra.site import Rows, Site, Values
 from opscore.engine.trace import Rectifier, Trace, mix
 
 
@@ -68,7 +68,7 @@ class Networks:
             known = node in values
             if known and not self._differs(node, changed, before, rows):
                 continue
-            value = self._shared(node, value_of(self.builder, node, values, rows))
+            value = self._shared(node, value_of(Site(self.builder, node, values, rows)))
             if not known or values[node] != value:
                 values[node] = value
                 changed.add(node)

@@ -76,19 +76,21 @@ class Call:
         return place_of(self.node)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Site:
     """A node of the trace under some weights.
 
     Attributes:
         builder: makes atoms.
-        node: a call of a module, function or method.
+        node: mostly a call of a module, function or method.
         values: what the nodes before it are.
+        rows: the weights.
     """
 
     builder: Builder
     node: fx.Node
     values: Values
+    rows: Rows
 
     @property
     def name(self) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import fx, nn
 
-from opscore.engine.algebra.expressions import Builder
 from opscore.engine.algebra.rules import (
     arithmetic,
     convolution,
@@ -20,9 +19,10 @@ from opscore.engine.algebra.rules import (
     rectifier,
     shapes,
 )
+from opscore.engine.algebra.rules.arithmetic import NUMBER_FIRST
 from opscore.engine.algebra.rules.plain import plain
-from opscore.engine.algebra.site import Attribute, Rows, Rule, Site, Values
-from opscore.engine.trace import hooked, mix, shape_of
+from opscore.engine.algebra.site import Attribute, Rule, Site
+from opscore.engine.trace import hooked, mix
 
 #: Rules by the class of a module.
 MODULES: dict[type[nn.Module], Rule] = {
@@ -41,33 +41,27 @@ FUNCTIONS: dict[Any, Rule] = {
 }
 
 
-def value_of(builder: Builder, node: fx.Node, values: Values, rows: Rows) -> object:
+def value_of(at: Site) -> object:
     """What a node is, from those that it reads."""
-    if node.op == "placeholder":
-        return builder.layer("images", None, (), shape_of(node))
-    if node.op == "get_attr":
-        return Attribute(node)
-    at = Site(builder, node, values)
-    if node.target is mix:
-        return arithmetic.mixture(at, rows)
-    if _reads_attributes_only(at):
-        return Attribute(node, at.filled((node.args, dict(node.kwargs))))
-    rule = rule_of(at)
-    found = NotImplemented if rule is None else rule(at)
+    rule = at.builder.rules.get(at.node)
+    if rule is None:
+        rule = at.builder.rules[at.node] = rule_of(at)
+    found = rule(at)
     return plain(at) if found is NotImplemented else found
 
 
-def _reads_attributes_only(at: Site) -> bool:
-    read = [at.values[n] for n in at.node.all_input_nodes]
-    return bool(read) and all(isinstance(value, Attribute) for value in read)
-
-
-def rule_of(at: Site) -> Rule | None:
-    """The rule for a node, if there is one."""
-    node = at.node
+def rule_of(at: Site) -> Rule:
+    """The rule for a node, the same in every state."""
+    node, read = at.node, at.node.all_input_nodes
+    if node.op in shapes.GIVEN:
+        return shapes.GIVEN[node.op]
+    if node.target is mix:
+        return arithmetic.mixture
+    if read and all(isinstance(at.values[n], Attribute) for n in read):
+        return shapes.of_attributes
     if not node.args or not isinstance(node.args[0], fx.Node | list | tuple):
-        return FUNCTIONS.get(node.target) if node.target in arithmetic.NUMBER_FIRST else None
+        return FUNCTIONS.get(node.target, plain) if node.target in NUMBER_FIRST else plain
     if node.op == "call_module":
         module = at.module(nn.Module)
-        return None if hooked(module) else MODULES.get(type(module))
-    return FUNCTIONS.get(node.target)
+        return plain if hooked(module) else MODULES.get(type(module), plain)
+    return FUNCTIONS.get(node.target, plain)

@@ -10,17 +10,17 @@ import torch
 from torch import fx
 
 from opscore.engine.algebra.expressions import Value, scaled, total
-from opscore.engine.algebra.site import Rows, Rule, Site
+from opscore.engine.algebra.site import Rule, Site
 
 
-def mixture(at: Site, rows: Rows) -> Value:
+def mixture(at: Site) -> Value:
     """A choice: the sum of its candidates, each times its weight."""
     edge, weights, outputs = at.node.args
     assert isinstance(weights, tuple)
     assert isinstance(outputs, tuple)
     terms = []
     for weight, output in zip(weights, outputs, strict=True):
-        factor = rows[edge][weight] if isinstance(edge, int) else weight
+        factor = at.rows[edge][weight] if isinstance(edge, int) else weight
         terms.append(scaled(at.value(output), factor))
     return total(terms)
 

@@ -9,8 +9,23 @@ import torch
 from torch import nn
 
 from opscore.engine.algebra.expressions import ZERO, Value
-from opscore.engine.algebra.site import BATCH, Rule, Site
+from opscore.engine.algebra.site import BATCH, Attribute, Rule, Site
 from opscore.engine.trace import shape_of
+
+
+def images(at: Site) -> object:
+    """The images themselves."""
+    return at.layer("images", None)
+
+
+def constant(at: Site) -> object:
+    """A parameter, a buffer or a constant."""
+    return Attribute(at.node)
+
+
+def of_attributes(at: Site) -> object:
+    """What is computed of such alone."""
+    return Attribute(at.node, at.filled((at.node.args, dict(at.node.kwargs))))
 
 
 def same(at: Site) -> object:
@@ -54,6 +69,9 @@ def item(at: Site) -> object:
         return NotImplemented
     return source[at.filled(at.node.args[1])]
 
+
+#: Rules of what is no call, by the kind of node.
+GIVEN: dict[str, Rule] = {"placeholder": images, "get_attr": constant}
 
 MODULES: dict[type[nn.Module], Rule] = {
     nn.Identity: same,
