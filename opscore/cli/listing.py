@@ -81,12 +81,12 @@ def _engine_row(name: str) -> dict[str, Any]:
     return {
         "space": name,
         "reason": found.reason,
-        "by_rule": dict(found.by_rule),
-        "per_image": dict(found.per_image),
-        "whole_batch": dict(found.whole_batch),
+        "by_rule": found.kinds("rule"),
+        "per_image": found.kinds("image"),
+        "whole_batch": found.kinds("batch"),
         "places": {
             kind: [call.place for call in found.calls if (call.kind, call.way) == (kind, "batch")]
-            for kind in found.whole_batch
+            for kind in found.kinds("batch")
         },
         "unused": list(found.unused),
     }

@@ -15,6 +15,9 @@ from opscore.engine.algebra.site import Attribute, Call, Site, Values
 from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, place_of, trace
 from opscore.supernets.base import Supernet
 
+#: By a rule, or as it is: on pieces of the batch, or on the whole batch, which is the slowest way.
+Way = Literal["rule", "image", "batch"]
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -23,13 +26,12 @@ class Computed:
     Attributes:
         kind: the layer's class or the function's name.
         place: its path in the tree of modules; of a function its node, and the module it is in.
-        way: by a 'rule', or as it is: on pieces of the batch ('image'), or on the whole 'batch',
-            which is the slowest way.
+        way: how it is computed.
     """
 
     kind: str
     place: str
-    way: Literal["rule", "image", "batch"]
+    way: Way
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,9 @@ class Coverage:
     calls: tuple[Computed, ...] = ()
     unused: tuple[str, ...] = ()
 
-    @property
-    def by_rule(self) -> Mapping[str, int]:
-        """How many of each kind have a rule."""
-        return Counter(call.kind for call in self.calls if call.way == "rule")
-
-    @property
-    def per_image(self) -> Mapping[str, int]:
-        """How many of each kind are called as they are, on pieces of the batch."""
-        return Counter(call.kind for call in self.calls if call.way == "image")
-
-    @property
-    def whole_batch(self) -> Mapping[str, int]:
-        """How many of each kind are called as they are, on the whole batch."""
-        return Counter(call.kind for call in self.calls if call.way == "batch")
+    def kinds(self, way: Way) -> Counter[str]:
+        """How many of each kind are computed this way."""
+        return Counter(call.kind for call in self.calls if call.way == way)
 
 
 def coverage(network: nn.Module, image_shape: Sequence[int] = (3, 32, 32)) -> Coverage:
@@ -99,7 +90,7 @@ def _coverage(traced: Trace, network: nn.Module) -> Coverage:
     return Coverage(None, tuple(calls), tuple(unused))
 
 
-def _way(node: fx.Node, value: object) -> Literal["rule", "image", "batch"]:
+def _way(node: fx.Node, value: object) -> Way:
     atoms = [atom for _, atom in value] if isinstance(value, Value) else []
     own = [a.layer for a in atoms if isinstance(a.layer, Call) and a.layer.node is node]
     if not own:

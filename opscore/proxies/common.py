@@ -153,6 +153,15 @@ def gradients(
     )
 
 
+def weight_gradients(
+    network: nn.Module, batch: Batch, *, create_graph: bool = False
+) -> list[tuple[Tensor, Tensor]]:
+    """Each counted weight w, and dL/dw."""
+    weights = counted_weights(network)
+    found = gradients(loss(network, batch), weights, create_graph=create_graph)
+    return list(zip(weights, found, strict=True))
+
+
 def check_graph(output: Tensor) -> None:
     """ArithmeticError where nothing that has a gradient leads to a tensor."""
     if not output.requires_grad:

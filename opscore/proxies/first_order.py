@@ -21,7 +21,7 @@ from opscore.errors import unknown
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
 from opscore.proxies.base import PROXIES
-from opscore.proxies.common import counted_weights, gradients, loss, seed_of
+from opscore.proxies.common import seed_of, weight_gradients
 from opscore.proxies.synflow import total_flow
 from opscore.spaces import State
 from opscore.supernets import StateNetwork, Supernet
@@ -30,17 +30,14 @@ from opscore.supernets.copying import copy_network
 
 def snip_value(network: nn.Module, batch: Batch) -> Tensor:
     """snip as a differentiable number."""
-    weights = counted_weights(network)
-    found = gradients(loss(network, batch), weights, create_graph=True)
-    parts = [(w.detach() * g).abs().sum() for w, g in zip(weights, found, strict=True)]
-    return torch.stack(parts).sum()
+    found = weight_gradients(network, batch, create_graph=True)
+    return torch.stack([(w.detach() * g).abs().sum() for w, g in found]).sum()
 
 
 def grad_norm_value(network: nn.Module, batch: Batch) -> Tensor:
     """grad_norm as a differentiable number; layers that play no part have no slope."""
-    weights = counted_weights(network)
-    found = gradients(loss(network, batch), weights, create_graph=True)
-    return torch.stack([g.norm() for g in found if bool(g.detach().any())]).sum()
+    found = weight_gradients(network, batch, create_graph=True)
+    return torch.stack([g.norm() for _, g in found if bool(g.detach().any())]).sum()
 
 
 def synflow_value(network: nn.Module, batch: Batch) -> Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import counted_weights, gradients, loss
+from opscore.proxies.common import weight_gradients
 
 
 @register_proxy(
@@ -29,6 +29,4 @@ from opscore.proxies.common import counted_weights, gradients, loss
 )
 def grad_norm(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
-    weights = counted_weights(network)
-    found = gradients(loss(network, batch), weights)
-    return sum(float(gradient.norm()) for gradient in found)
+    return sum(float(gradient.norm()) for _, gradient in weight_gradients(network, batch))

@@ -15,7 +15,7 @@ from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import counted_weights, gradients, loss
+from opscore.proxies.common import weight_gradients
 
 
 @register_proxy(
@@ -28,6 +28,4 @@ from opscore.proxies.common import counted_weights, gradients, loss
 )
 def plain(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
-    weights = counted_weights(network)
-    found = gradients(loss(network, batch), weights)
-    return sum(float((w.detach() * g).sum()) for w, g in zip(weights, found, strict=True))
+    return sum(float((w.detach() * g).sum()) for w, g in weight_gradients(network, batch))

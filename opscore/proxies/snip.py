@@ -16,7 +16,7 @@ from torch import nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import counted_weights, gradients, loss
+from opscore.proxies.common import weight_gradients
 
 
 @register_proxy(
@@ -30,6 +30,4 @@ from opscore.proxies.common import counted_weights, gradients, loss
 )
 def snip(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
-    weights = counted_weights(network)
-    found = gradients(loss(network, batch), weights)
-    return sum(float((w.detach() * g).abs().sum()) for w, g in zip(weights, found, strict=True))
+    return sum(float((w.detach() * g).abs().sum()) for w, g in weight_gradients(network, batch))

@@ -50,7 +50,7 @@ def with_spaces(settings: Sequence[object]) -> Iterator[ParameterSet]:
 def test_all_is_read_by_rules(space: str) -> None:
     found = coverage(build_supernet(space, "smoke"))
     assert found.reason is None
-    whole = set(found.whole_batch) - {"Noise"}  # S4 draws it for all images together
+    whole = set(found.kinds("batch")) - {"Noise"}  # S4 draws it for all images together
     assert not whole, "layers that run on the whole batch at once"
     assert not found.unused, "layers that the trace did not meet"
 

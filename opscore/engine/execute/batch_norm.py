@@ -32,10 +32,8 @@ class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
-        count = x.numel() // x.shape[1]
-        sums, squares = channel_sums(x, x)
-        mean = sums / count
-        inverse = (squares / count - mean.square()).clamp_min(0).add(eps).rsqrt()
+        mean, variance = moments(x)
+        inverse = variance.add(eps).rsqrt()
         scale = weight.double() * inverse
         ctx.save_for_backward(x, mean, inverse, scale)
         return torch.addcmul(channel_map(bias - mean * scale, x), x, channel_map(scale, x))
@@ -45,12 +43,25 @@ class _BatchNorm(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, mean, inverse, scale = ctx.saved_tensors
         g = gradients[0].contiguous(memory_format=torch.channels_last)
-        sums, products = channel_sums(g, x)
-        products = (products - mean * sums) * inverse
+        sums, products = normed_sums(g, x, mean, inverse)
         dx = None
         if ctx.needs_input_grad[0]:
             dx = through_norm(g, x, mean, scale, inverse, sums, products)
         return dx, products.to(g.dtype), sums.to(g.dtype), None
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance over images and positions, float64 [C]. x: [N, C, H, W]."""
+    count = x.numel() // x.shape[1]
+    sums, squares = channel_sums(x, x)
+    mean = sums / count
+    return mean, (squares / count - mean.square()).clamp_min(0)
+
+
+def normed_sums(g: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of g, and of g times the normalised x, over images and positions, float64 [C]."""
+    sums, products = channel_sums(g, x)
+    return sums, (products - mean * sums) * inverse
 
 
 def through_norm(

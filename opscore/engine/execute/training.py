@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from opscore.engine.algebra.expressions import Coefficient
 from opscore.engine.algebra.networks import Networks
-from opscore.engine.execute.batch_norm import channel_map, channel_sums, through_norm
+from opscore.engine.execute.batch_norm import channel_map, moments, normed_sums, through_norm
 from opscore.engine.execute.gradient import Pass
 from opscore.engine.schedule.steps import Step, Steps
 from opscore.engine.trace import CannotTraceError, modules_of, ships, trace
@@ -219,8 +219,7 @@ class NodeSum(torch.autograd.Function):
             wanted = ctx.needs_input_grad[2 + k]
             if k < ctx.n_norms:
                 mean, inverse = statistics[2 * k : 2 * k + 2]
-                sums, products = channel_sums(g, x)
-                products = (products - mean * sums) * inverse
+                sums, products = normed_sums(g, x, mean, inverse)
                 slopes.append(products.sum())
                 found.append(
                     through_norm(g, x, mean, number * inverse, inverse, sums, products)
@@ -244,9 +243,7 @@ def _flat(x: Tensor) -> Tensor:
 def batch_statistics(norm: nn.BatchNorm2d, x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean of a batch and one over its deviation, float64 [C]; running statistics follow them."""
     count = x.numel() // x.shape[1]
-    sums, squares = channel_sums(x, x)
-    mean = sums / count
-    variance = (squares / count - mean.square()).clamp_min(0)
+    mean, variance = moments(x)
     if norm.track_running_stats and norm.running_mean is not None:
         assert norm.running_var is not None
         assert norm.num_batches_tracked is not None

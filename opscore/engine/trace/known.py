@@ -151,24 +151,15 @@ def _frozen(value: object, depth: int = 8) -> Hashable:
 
 
 def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | str:
+    # Layers that set themselves up on what they first see, or count, do so in a copy.
+    own = copy_network(network)
     try:
-        # Layers that set themselves up on what they first see, or count, do so in a copy.
         if ships(network):
-            return _read_in_eval(network, image_shape)
+            return read(own.eval(), image_shape, 1)
         with own_generators(0):
             before = generator_states()
-            traced = read(copy_network(network), image_shape, IMAGES)
-            if generator_states() != before:
-                return "its forward pass draws random numbers"
-            return traced
+            traced = read(own, image_shape, IMAGES)
+            drew = generator_states() != before
+        return "its forward pass draws random numbers" if drew else traced
     except CannotTraceError as error:
         return str(error)
-
-
-def _read_in_eval(network: nn.Module, image_shape: Sequence[int]) -> Trace:
-    was_training = [(module, module.training) for module in network.modules()]
-    try:
-        return read(network.eval(), image_shape, 1)
-    finally:
-        for module, training in was_training:
-            module.training = training

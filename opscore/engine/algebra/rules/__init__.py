@@ -11,14 +11,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from opscore.engine.algebra.rules import (
-    arithmetic,
-    convolution,
-    norm,
-    pooling,
-    rectifier,
-    shapes,
-)
+from opscore.engine.algebra.rules import arithmetic, convolution, norm, pooling, rectifier, shapes
 from opscore.engine.algebra.rules.arithmetic import NUMBER_FIRST
 from opscore.engine.algebra.rules.plain import plain
 from opscore.engine.algebra.site import Attribute, Rule, Site

@@ -81,19 +81,11 @@ def _sums_over_first(node: fx.Node) -> bool:
 
 
 FUNCTIONS: dict[Any, Rule] = {
-    operator.add: add,
-    operator.iadd: add,
-    torch.add: add,
-    "add": add,
-    "add_": add,
+    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), add),
+    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), multiply),
     operator.sub: subtract,
-    operator.mul: multiply,
-    operator.imul: multiply,
-    torch.mul: multiply,
-    "mul": multiply,
     torch.stack: stack,
-    "sum": add_stacked,
-    torch.sum: add_stacked,
+    **dict.fromkeys((torch.sum, "sum"), add_stacked),
 }
 
 #: Functions whose first argument may be a number.

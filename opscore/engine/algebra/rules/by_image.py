@@ -16,31 +16,11 @@ from opscore.engine.algebra.site import BATCH, Attribute, Site
 from opscore.engine.trace import hooked
 
 _PER_IMAGE_MODULES = (
-    nn.Linear,
-    nn.Conv2d,
-    nn.ConvTranspose2d,
-    nn.AvgPool2d,
-    nn.MaxPool2d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d,
-    nn.Upsample,
-    nn.ZeroPad2d,
-    nn.PixelShuffle,
-    nn.ChannelShuffle,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.GELU,
-    nn.SiLU,
-    nn.ELU,
-    nn.PReLU,
-    nn.LeakyReLU,
-    nn.Hardtanh,
-    nn.Hardswish,
-    nn.Hardsigmoid,
-    nn.Dropout,
-    nn.Dropout2d,
+    *(nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.GroupNorm, nn.LayerNorm, nn.ZeroPad2d),
+    *(nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample),
+    *(nn.PixelShuffle, nn.ChannelShuffle, nn.Dropout, nn.Dropout2d, nn.Sigmoid, nn.Tanh),
+    *(nn.GELU, nn.SiLU, nn.ELU, nn.PReLU, nn.LeakyReLU),
+    *(nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid),
 )
 
 _POINTWISE: frozenset[Any] = frozenset(

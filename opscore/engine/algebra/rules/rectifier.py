@@ -27,9 +27,4 @@ relu, relu6 = _rectifier("relu"), _rectifier("relu6")
 
 MODULES: dict[type[nn.Module], Rule] = {nn.ReLU: relu, nn.ReLU6: relu6}
 
-FUNCTIONS: dict[Any, Rule] = {
-    functional.relu: relu,
-    torch.relu: relu,
-    "relu": relu,
-    "relu_": relu,
-}
+FUNCTIONS: dict[Any, Rule] = dict.fromkeys((functional.relu, torch.relu, "relu", "relu_"), relu)
