@@ -118,10 +118,6 @@ def proxy_checks(proxy: str | Proxy, space: str) -> Iterator[Check]:
     """The checks of :func:`check_proxy` on one space, one by one.
 
     Nothing is computed before a check runs; the checks of one call share supernet and scores.
-
-    Args:
-        proxy: a name, or a proxy.
-        space: name of a registered space with registered networks.
     """
     found = get_proxy(proxy) if isinstance(proxy, str) else proxy
     on = _ProxyOnSpace(found, space)
@@ -145,23 +141,14 @@ def policy_checks(policy: str, space: str) -> Iterator[Check]:
     """The checks of :func:`check_policy` on one space, one by one, like :func:`proxy_checks`.
 
     Those of a policy that knows the truth pass where there is none.
-
-    Args:
-        policy: its name, argument included.
-        space: name of a registered space with registered networks.
     """
     on = _PolicyOnSpace(policy, space)
-    yield "scores", on.check_scores
-    yield "picks", on.check_picks
-    yield "repeats", on.check_repeats
+    for check in (on.check_scores, on.check_picks, on.check_repeats):
+        yield check.__name__.removeprefix("check_"), partial(on.if_it_applies, check)
 
 
 def space_checks(space: str) -> Iterator[Check]:
-    """The checks of :func:`check_space`, one by one, like :func:`proxy_checks`.
-
-    Args:
-        space: name of a registered space with registered networks.
-    """
+    """The checks of :func:`check_space`, one by one, like :func:`proxy_checks`."""
     on = _Space(space)
     yield "sizes", on.check_sizes
     yield "strings", on.check_strings
@@ -221,12 +208,9 @@ class _Space:
 
     def check_states(self) -> None:
         for state in self.walk:
-            logits, where = self.logits(state), f"{self.name}: {state}"
-            _promise(
-                logits.shape == (2, 3),
-                f"{where}: logits are {tuple(logits.shape)}, not (2, 3)",
-            )
-            _promise(bool(torch.isfinite(logits).all()), f"{where}: logits are not finite")
+            logits, where = self.logits(state), f"{self.name}: {state}: logits are"
+            _promise(logits.shape == (2, 3), f"{where} {tuple(logits.shape)}, not (2, 3)")
+            _promise(bool(torch.isfinite(logits).all()), f"{where} not finite")
 
     def check_decided_edges(self) -> None:
         state = self.walk[-1]
@@ -259,18 +243,12 @@ class _Space:
             for part in ("weight", "bias")  # these may exist in the stand-alone network only
         }
         state = network.state_dict()
-        missing = state.keys() - known.keys() - norms
-        _promise(
-            not missing,
-            f"{self.name}: the supernet has no {min(missing, default='')} of its network",
-        )
+        lacks = min(state.keys() - known.keys() - norms, default=None)
+        _promise(lacks is None, f"{self.name}: the supernet has no {lacks} of its network")
         network.load_state_dict({n: known.get(n, value) for n, value in state.items()})
         same = torch.allclose(network(self.images), self.logits(architecture), rtol=1e-3, atol=1e-5)
-        _promise(
-            same,
-            f"{self.name}: the network of {architecture} is not the supernet with one choice on "
-            "every edge",
-        )
+        what = f"{self.name}: the network of {architecture}"
+        _promise(same, f"{what} is not the supernet with one choice on every edge")
 
 
 def _check_architecture(architecture: State) -> None:
@@ -293,6 +271,7 @@ class _PolicyOnSpace:
     def __init__(self, policy: str, space: str) -> None:
         self.policy, self.space = policy, space
         self.where = f"{policy} on {space}"
+        self.start = get_space(space).initial_state()
         self.knows_truth = "oracle" in find_family(policy)[0].policy.uses
 
     @cached_property
@@ -302,12 +281,11 @@ class _PolicyOnSpace:
     @cached_property
     def scores(self) -> EdgeScores:
         """Of the edges that may be decided first."""
-        context, state = self.context, get_space(self.space).initial_state()
-        found = make_policy(self.policy, context)
+        found = make_policy(self.policy, self.context)
         if "supernet" not in found.uses:
-            return found.scores(state, state.next_edges)
-        with _nothing_changes(self.where, context.supernet, context.batch):
-            return found.scores(state, state.next_edges)
+            return found.scores(self.start, self.start.next_edges)
+        with _nothing_changes(self.where, self.context.supernet, self.context.batch):
+            return found.scores(self.start, self.start.next_edges)
 
     def new_context(self) -> ScoringContext:
         settings = ScoringSettings(
@@ -320,46 +298,37 @@ class _PolicyOnSpace:
         )
         return ScoringContext(resolve(settings), 0)
 
-    def applies(self) -> bool:
-        return not self.knows_truth or _has_truth(self.space)
+    def if_it_applies(self, check: Callable[[], None]) -> None:
+        if not self.knows_truth or _has_truth(self.space):
+            check()
 
     def check_scores(self) -> None:
-        if not self.applies():
-            return
-        state = get_space(self.space).initial_state()
-        _promise(
-            set(self.scores) >= set(state.next_edges), f"{self.where}: no scores of some edges"
-        )
-        for edge in state.next_edges:
+        edges = self.start.next_edges
+        _promise(set(self.scores) >= set(edges), f"{self.where}: no scores of some edges")
+        for edge in edges:
             _promise(
-                len(self.scores[edge]) == len(state.remaining(edge)),
+                len(self.scores[edge]) == len(self.start.remaining(edge)),
                 f"{self.where}: not a score for each operation",
             )
             for score in self.scores[edge]:
                 _check_score(self.where, score)
 
     def check_picks(self) -> None:
-        if not self.applies():
-            return
-        state = get_space(self.space).initial_state()
         found = make_policy(self.policy, self.context)
-        for edge in state.next_edges:
+        for edge in self.start.next_edges:
             if all(score.status == OK for score in self.scores[edge]):
-                picked = found.pick(state, edge, self.scores[edge])
+                picked = found.pick(self.start, edge, self.scores[edge])
                 kept = {picked} if isinstance(picked, int) else set(picked)
-                _promise(
-                    kept <= set(state.remaining(edge)), f"{self.where}: picks what is not there"
-                )
+                there = set(self.start.remaining(edge))
+                _promise(kept <= there, f"{self.where}: picks what is not there")
                 wanted = self.context.space.keeps[edge]
                 _promise(len(kept) == wanted, f"{self.where}: keeps {len(kept)}, not {wanted}")
 
     def check_repeats(self) -> None:
-        if not self.applies():
-            return
-        state = get_space(self.space).initial_state()
-        repeated = make_policy(self.policy, self.new_context()).scores(state, state.next_edges)
+        edges = self.start.next_edges
+        repeated = make_policy(self.policy, self.new_context()).scores(self.start, edges)
         what = f"{self.where}: not the same scores each time"
-        for edge in state.next_edges:
+        for edge in edges:
             _check_close(what, self.scores[edge], repeated[edge])
 
 
@@ -492,12 +461,14 @@ class _ProxyOnSpace:
         labels, images = self.batch.labels, self.batch.images
         others = (labels.roll(1), (labels + 1) % 10)
         value = self._first(self.batch)
-        same = all(self._first(Batch(images, other, "")) == value for other in others)
+        same, name = (
+            all(self._first(Batch(images, o, "")) == value for o in others),
+            self.proxy.name,
+        )
         if "labels" in self.proxy.needs:
-            name = self.proxy.name
             _promise(not same, f"{name} declares a need of labels, but they change nothing")
         else:
-            _promise(same, f"{self.proxy.name} depends on labels, but does not declare it")
+            _promise(same, f"{name} depends on labels, but does not declare it")
 
     def check_gradients(self) -> None:
         if "gradients" in self.proxy.needs or not self._scored:
