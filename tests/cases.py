@@ -99,9 +99,7 @@ def plain_kernel(network: nn.Module, images: Tensor, faithful: bool) -> Tensor:
 
 def fast_kernel(network: nn.Module, images: Tensor, faithful: bool, **options: object) -> Tensor:
     """The same of a network without a choice, by the engine."""
-    found = activation_kernels(network, NO_CHOICE, images, run_removed=faithful, **options)
-    assert found is not None
-    ((_, kernel),) = found
+    ((_, kernel),) = activation_kernels(network, NO_CHOICE, images, run_removed=faithful, **options)
     return kernel
 
 

@@ -75,7 +75,6 @@ def test_kernels_are_those_of_the_plain_path(space, states_bytes, supernets, mon
     x = NoiseImages().minibatch(4, 0, "gpu").to("cuda", torch.float64).images
     tables = torch.stack([supernet.weights(state) for state in some_states(supernet)])
     found = activation_kernels(supernet, tables, x, run_removed=True)
-    assert found is not None
     for positions, kernel in found:
         for place in positions:
             network = StateNetwork(supernet, tables[place], run_removed=True)

@@ -56,9 +56,8 @@ KEPT = 4096
 
 #: What a network is asked for, such as tables of weights.
 Asked = TypeVar("Asked")
-#: (network, what it is asked for, minibatch) -> values, NaN where there is none; None where there
-#: is no such way.
-Way = Callable[[Any, Asked, Batch], "list[float] | None"]
+#: (network, what it is asked for, minibatch) -> values, NaN where there is none.
+Way = Callable[[Any, Asked, Batch], list[float]]
 
 _setting: ContextVar[Prove] = ContextVar("prove", default="first")
 _verdicts: OrderedDict[Hashable, str | None] = OrderedDict()
@@ -71,7 +70,8 @@ class Claim(Generic[Asked]):
 
     Attributes:
         key: what the claim depends on beside network and minibatch.
-        fast, plain: the two ways; each is given a copy of the network.
+        fast, plain: the two ways; each is given a copy of the network. CannotTraceError of the
+            fast one says that there is none for this network.
     """
 
     key: Hashable
@@ -137,17 +137,17 @@ def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked
             right = claim.plain(plain, asked, few)
         except Exception:  # too few images, or a layer of one precision
             continue
-        if right is not None and any(map(math.isfinite, right)):
+        if any(map(math.isfinite, right)):
             break
     else:
         return "has no value by its plain modules on a few images"
     try:
         with pieces_of(PIECE):
             found = claim.fast(fast, asked, few)
+    except CannotTraceError:  # there is no fast way, and nothing to prove
+        return _unreadable(fast, few)
     except Exception as error:
         return f"cannot be computed the fast way ({type(error).__name__}: {error})"
-    if found is None:  # there is no fast way, and nothing to prove
-        return _unreadable(fast, few)
     for value, wanted in zip(found, right, strict=True):
         if not _agree(value, wanted, ROUNDING[dtype]):
             where = first_difference(fast, few)

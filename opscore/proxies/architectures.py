@@ -95,9 +95,11 @@ def synflow_of_architectures(
 ) -> list[float]:
     """log S of each architecture; minus infinity where nothing flows."""
     weights = torch.stack([supernet.weights(state) for state in architectures])
-    flows = synaptic_flows(copy_network(supernet), weights, shape)
-    if flows is None:
-        raise UserError(f"{type(supernet).__name__} cannot be scored as many networks at once")
+    try:
+        flows = synaptic_flows(copy_network(supernet), weights, shape)
+    except CannotTraceError as error:
+        kind = type(supernet).__name__
+        raise UserError(f"{kind} cannot be scored as many networks at once: {error}") from error
     return [log_flow(flow) for flow in flows]
 
 

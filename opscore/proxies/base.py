@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore import progress
-from opscore.engine import Claim, doubt, read_once, reading, tell
+from opscore.engine import CannotTraceError, Claim, doubt, read_once, reading, tell
 from opscore.errors import UserError, one_of
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
@@ -245,9 +245,9 @@ class Proxy:
             start = time.perf_counter()
             try:
                 placed = self._by_engine(engine, own, weights, batch, how)
-                if placed is None:
-                    return None
                 found = _in_order(placed, network, len(weights))
+            except CannotTraceError:
+                return None
             except Exception as error:  # an error of the user's code, the plain way raises too
                 reason = reason_of(error)
                 if may_pass(reason):
@@ -266,29 +266,17 @@ class Proxy:
 
     def _by_engine(
         self, engine: Engine, network: nn.Module, weights: Tensor, batch: Batch, how: How
-    ) -> Placed | None:
-        """The score of each that differs; None where there is no such way for this network."""
-        own, seed = batch.own(), self._seed(batch)
-        seed_generators(seed)
-        found = engine(network, weights, own, how)
-        return None if found is None else self._taken(found, own, seed, how.meaning)
-
-    def _taken(
-        self,
-        found: Iterable[tuple[Sequence[int], float | nn.Module]],
-        batch: Batch,
-        seed: int,
-        meaning: Meaning,
     ) -> Placed:
-        """Scores of what an engine gives: of a value that, of a network the function's."""
-        function = self._function(meaning)
-        for positions, one in found:
+        """The score of each that differs: of a value that, of a network the function's."""
+        own, seed, function = batch.own(), self._seed(batch), self._function(how.meaning)
+        seed_generators(seed)
+        for positions, one in engine(network, weights, own, how):
             if isinstance(one, nn.Module):
                 one.training = self.mode == "train"
                 seed_generators(seed)
-                yield positions, attempt(self.name, partial(function, one, batch), self.undefined)
+                yield positions, attempt(self.name, partial(function, one, own), self.undefined)
                 # A function that takes gradients of the images leaves none to the next one.
-                batch.images.requires_grad_(False).grad = None
+                own.images.requires_grad_(False).grad = None
             else:
                 yield positions, Score.of(number(self.name, one), undefined=self.undefined)
 
@@ -359,9 +347,7 @@ def _in_order(placed: Placed, network: nn.Module, count: int) -> list[Score]:
     return [found[place] for place in range(count)]
 
 
-def _values(placed: Placed | None) -> list[float] | None:
+def _values(placed: Placed) -> list[float]:
     """Scores as numbers by their places, NaN where there is none."""
-    if placed is None:
-        return None
     found = {place: score.value for positions, score in placed for place in positions}
     return [found[place] for place in range(len(found))]

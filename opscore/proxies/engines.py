@@ -20,10 +20,9 @@ from opscore.proxies.how import How
 from opscore.supernets import StateNetwork, Supernet
 
 #: (network, weights, batch, how) -> (positions in the weights, value or network) for each that
-#: differs; None where there is no such way for this network. weights: [n, edges, operations].
-Engine = Callable[
-    [Any, Tensor, Batch, How], "Iterable[tuple[Sequence[int], float | nn.Module]] | None"
-]
+#: differs; CannotTraceError where there is no such way for this network. weights: [n, edges,
+#: operations].
+Engine = Callable[[Any, Tensor, Batch, How], Iterable[tuple[Sequence[int], float | nn.Module]]]
 
 #: The weights of a network that has no choice: one table without edges.
 NO_CHOICE = torch.empty(1, 0, 0)
@@ -39,7 +38,7 @@ def state_networks(
 
 def _shared(
     supernet: Supernet, weights: Tensor, batch: Batch, how: How, *, first_order: bool
-) -> Iterable[tuple[Sequence[int], nn.Module]] | None:
+) -> Iterable[tuple[Sequence[int], nn.Module]]:
     return shared_networks(supernet, weights, batch.images.shape[1:], first_order=first_order)
 
 

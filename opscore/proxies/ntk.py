@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from opscore.engine import CannotTraceError
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
 from opscore.proxies.common import check_graph, logits_of, require_images
@@ -90,10 +91,10 @@ def clean_ntk(network: nn.Module, batch: Batch) -> float:
 
 def faithful_networks(
     network: nn.Module, weights: Tensor, batch: Batch, how: How
-) -> Iterable[tuple[Sequence[int], float | nn.Module]] | None:
-    """Networks computed with less work; the clean meaning alters their batch norms."""
+) -> Iterable[tuple[Sequence[int], float | nn.Module]]:
+    """Networks computed with less work."""
     if how.meaning == "clean":
-        return None
+        raise CannotTraceError("the clean meaning alters batch norms, which states would share")
     return ENGINES["shared"](network, weights, batch, how)
 
 

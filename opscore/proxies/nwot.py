@@ -96,13 +96,11 @@ def clean_nwot(network: nn.Module, batch: Batch) -> float:
 
 def fast_nwot(
     network: nn.Module, weights: Tensor, batch: Batch, how: How
-) -> Iterator[tuple[Sequence[int], float]] | None:
-    """S from kernels that share their work; None for a network that cannot be read."""
+) -> Iterator[tuple[Sequence[int], float]]:
+    """S from kernels that share their work."""
     kernels = activation_kernels(
         network, weights, batch.images, run_removed=how.meaning == "faithful", dtype=how.dtype
     )
-    if kernels is None:
-        return None
     return ((positions, log_determinant(kernel)) for positions, kernel in kernels)
 
 

@@ -55,7 +55,6 @@ def networks_of(
     found: list[StateNetwork | None] = [None] * len(weights)
     shape = batch.images.shape[1:]
     distinct = shared_networks(supernet, weights, shape, first_order=first_order)
-    assert distinct is not None
     for positions, network in distinct:
         for position in positions:
             found[position] = network
@@ -190,7 +189,6 @@ def test_equal_networks_are_one() -> None:
     states = [whole, *(whole.perturb(e, o) for e in range(EDGES) for o in range(OPS))]
     weights = torch.stack([supernet.weights(state) for state in states])
     distinct = shared_networks(supernet, weights, batch.images.shape[1:])
-    assert distinct is not None
     found = [positions for positions, _ in distinct]
     # Removing 'none' changes nothing: 24 perturbations are left, and the network itself.
     assert len(found) == 25

@@ -36,14 +36,8 @@ _LINEAR |= {operator.getitem, functional.pad, functional.avg_pool2d, functional.
 _LINEAR_MODULES = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.ZeroPad2d)
 
 
-class NoRuleError(Exception):
-    """A layer through which the derivative does not go."""
-
-
 @torch.no_grad()
-def synaptic_flows(
-    supernet: Supernet, weights: Tensor, image_shape: Sequence[int]
-) -> list[float] | None:
+def synaptic_flows(supernet: Supernet, weights: Tensor, image_shape: Sequence[int]) -> list[float]:
     """synflow's sums of many weightings of a supernet.
 
         R = 1^T f_|theta|(1),    S = sum over conv and linear weights of |theta * dR/dtheta|
@@ -55,54 +49,34 @@ def synaptic_flows(
         weights: [n, edges, operations].
         image_shape: [channels, height, width].
 
-    None when the supernet cannot be read, or when the derivative does not go through one of its
-    layers.
+    CannotTraceError when the supernet cannot be read, or when the derivative does not go through
+    one of its layers.
     """
     modules = modules_of(supernet)
-    try:
-        traced = trace(supernet, image_shape)
-        networks = Networks(traced, modules, norms=False)
-        return _Flow(networks, weights.device).of(weights.tolist(), image_shape)
-    except (CannotTraceError, NoRuleError):
-        return None
-
-
-class _Flow:
-    """Runs states one after the other, and keeps what two neighbours share."""
-
-    def __init__(self, networks: Networks, device: torch.device) -> None:
-        self.networks = networks
-        self.device = device
-        self.steps = Steps(networks.builder.modules)
-        self.layers = FlowLayers(networks.builder.modules, torch.float64)
-
-    def of(self, tables: list[list[list[float]]], image_shape: Sequence[int]) -> list[float]:
-        """The sum of each weighting."""
-        pair = torch.zeros(2, *image_shape, dtype=torch.float64, device=self.device)
-        pair[0] = 1
-        flows = [0.0] * len(tables)
-        known: dict[Step, Tensor] = {}
-        for place in sorted(range(len(tables)), key=lambda p: tables[p]):
-            output = self.networks.output(tables[place])
-            if not output:
-                continue
-            end = self.steps.of(output)
-            known = self._run(end, pair, known)
-            flows[place] = float(known[end][1].sum())
-            self.layers.forget()
-        return flows
-
-    def _run(self, end: Step, pair: Tensor, before: dict[Step, Tensor]) -> dict[Step, Tensor]:
-        steps = ordered([end])
-        known = {step: before[step] for step in steps if step in before}
+    networks, steps = Networks(trace(supernet, image_shape), modules, norms=False), Steps(modules)
+    layers = FlowLayers(modules, torch.float64)
+    pair = torch.zeros(2, *image_shape, dtype=torch.float64, device=weights.device)
+    pair[0] = 1
+    tables = weights.tolist()
+    flows = [0.0] * len(tables)
+    known: dict[Step, Tensor] = {}
+    for place in sorted(range(len(tables)), key=lambda p: tables[p]):
+        output = networks.output(tables[place])
+        if not output:
+            continue
+        end = steps.of(output)
+        whole = ordered([end])
+        known = {step: known[step] for step in whole if step in known}  # of the one before
         for step in ordered([end], known):
             if step.kind == "images":
                 known[step] = pair
             elif step.kind == "zeros":
                 known[step] = pair.new_zeros(2, *step.shape)
             else:
-                known[step] = self.layers.run(step, [known[source] for source in step.inputs])
-        return known
+                known[step] = layers.run(step, [known[source] for source in step.inputs])
+        flows[place] = float(known[end][1].sum())
+        layers.forget()
+    return flows
 
 
 def seen_by_weights(pair: Tensor) -> Tensor:
@@ -144,7 +118,7 @@ class FlowLayers(Layers):
         if step.kind in ("pool", "cat"):
             return super()._atom(step, inputs, own=False)
         if step.kind != "call":
-            raise NoRuleError(step.kind)
+            raise CannotTraceError(f"no derivative goes through {step.kind}")
         assert step.atom is not None
         return self._call(step.atom.layer, inputs)
 
@@ -161,7 +135,7 @@ class FlowLayers(Layers):
                 return call(layer, inputs, self.modules)
         elif node.target in _LINEAR and layer.per_image and len(inputs) == 1:
             return call(layer, inputs, self.modules)
-        raise NoRuleError(str(node.target))
+        raise CannotTraceError(f"no derivative goes through {layer}")
 
 
 def _linear(module: nn.Linear, pair: Tensor) -> Tensor:
@@ -183,5 +157,5 @@ def _max_pool(module: nn.MaxPool2d, pair: Tensor) -> Tensor:
 def _positive(c: Coefficient) -> float:
     """A coefficient, which may not turn the signal's sign."""
     if isinstance(c, tuple) or c < 0:
-        raise NoRuleError(f"a weight of {c}")
+        raise CannotTraceError(f"a weight of {c} turns the sign of the signal")
     return c

@@ -30,7 +30,7 @@ def shared_networks(
     image_shape: Sequence[int],
     *,
     first_order: bool = False,
-) -> Iterator[tuple[list[int], StateNetwork]] | None:
+) -> Iterator[tuple[list[int], StateNetwork]]:
     """The distinct networks of many weightings, each computed with less work.
 
     For proxies that look at nothing but logits, convolution and linear modules.
@@ -41,18 +41,15 @@ def shared_networks(
         image_shape: [channels, height, width] of what the networks will be given.
         first_order: only first derivatives will be taken; this is faster in train mode.
 
-    Yields each network with its positions in ``weights``. None when the supernet cannot be read
-    (:func:`opscore.engine.coverage` says why).
+    Yields each network with its positions in ``weights``. CannotTraceError when the supernet
+    cannot be read.
     """
     graphs = Graphs(supernet, first_order)
     tables = weights.tolist()
     distinct: dict[Value, list[int]] = {}
-    try:
-        for place in sorted(range(len(tables)), key=lambda p: tables[p]):
-            output = graphs.output(tables[place], tuple(image_shape))
-            distinct.setdefault(output, []).append(place)
-    except CannotTraceError:
-        return None
+    for place in sorted(range(len(tables)), key=lambda p: tables[p]):
+        output = graphs.output(tables[place], tuple(image_shape))
+        distinct.setdefault(output, []).append(place)
     return (
         (positions, GraphNetwork(graphs, weights[positions[0]])) for positions in distinct.values()
     )

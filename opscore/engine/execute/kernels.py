@@ -23,7 +23,7 @@ from opscore.engine.algebra.site import Call, Rows
 from opscore.engine.execute.layers import Layers
 from opscore.engine.schedule.segments import Plan, Segment, plans
 from opscore.engine.schedule.steps import Step, Steps, ordered
-from opscore.engine.trace import CannotTraceError, modules_of, trace
+from opscore.engine.trace import modules_of, trace
 from opscore.supernets.signs import SignKernel
 
 #: Bytes of one activation of the images that go through a segment together. On a CPU a piece and
@@ -55,7 +55,7 @@ def activation_kernels(
     *,
     run_removed: bool,
     dtype: torch.dtype | None = None,
-) -> Iterator[tuple[list[int], Tensor]] | None:
+) -> Iterator[tuple[list[int], Tensor]]:
     """The distinct activation kernels of many weightings of a network, in eval mode.
 
     With ``run_removed`` it counts what the authors' hooks count: the inputs of all modules whose
@@ -69,15 +69,11 @@ def activation_kernels(
         run_removed: see above.
         dtype: precision of the forward pass; that of the images when None.
 
-    Yields each kernel, float64 [N, N], with the positions in ``weights`` that it belongs to. None
-    when the network cannot be read (:func:`opscore.engine.coverage` says why).
+    Yields each kernel, float64 [N, N], with the positions in ``weights`` that it belongs to.
+    CannotTraceError when the network cannot be read.
     """
-    try:
-        kernels = KernelPass(network, images, dtype or images.dtype)
-        found = kernels.distinct(weights.tolist(), run_removed)
-    except CannotTraceError:
-        return None
-    return kernels.run(found, run_removed)
+    kernels = KernelPass(network, images, dtype or images.dtype)
+    return kernels.run(kernels.distinct(weights.tolist(), run_removed), run_removed)
 
 
 @dataclass
