@@ -143,7 +143,10 @@ def work(case: Case) -> None:
 
                 scores = [s.value for s in proxy.scores(supernet, few, batch, How(fast=False))]
             case "trace":
-                from opscore.engine.trace import trace
+                try:
+                    from opscore.engine.trace.known import trace
+                except ModuleNotFoundError:  # an earlier tree
+                    from opscore.engine.trace import trace  # type: ignore[attr-defined, no-redef]
 
                 trace(supernet, batch.images.shape[1:])
         answer = {"seconds": time.perf_counter() - start, "scores": scores}

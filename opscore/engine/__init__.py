@@ -39,7 +39,8 @@ from opscore.engine.execute.kernels import activation_kernels
 from opscore.engine.execute.training import training_network
 from opscore.engine.forms import Forms
 from opscore.engine.proof import Claim, doubt, proving, tell
-from opscore.engine.trace import CannotTraceError, read_once, reading, ships
+from opscore.engine.trace.graph import CannotTraceError
+from opscore.engine.trace.known import read_once, reading, ships
 
 __all__ = [
     "CannotTraceError",

@@ -12,7 +12,8 @@ from torch import fx, nn
 from opscore.engine.algebra.expressions import Builder, Value
 from opscore.engine.algebra.rules import value_of
 from opscore.engine.algebra.site import Attribute, Call, Site, Values
-from opscore.engine.trace import CannotTraceError, Trace, mix, modules_of, place_of, trace
+from opscore.engine.trace.graph import CannotTraceError, Trace, mix, modules_of, place_of
+from opscore.engine.trace.known import trace
 from opscore.supernets.base import Supernet
 
 #: By a rule, or as it is: on pieces of the batch, or on the whole batch, which is the slowest way.

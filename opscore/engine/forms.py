@@ -18,7 +18,8 @@ from opscore.engine.algebra.networks import Networks
 from opscore.engine.execute.gradient import Pass
 from opscore.engine.execute.layers import affine_map, call, fold_batch_norm
 from opscore.engine.schedule.steps import Step, Steps
-from opscore.engine.trace import Rectifier, mix, modules_of, shape_of, trace
+from opscore.engine.trace.graph import Rectifier, mix, modules_of, shape_of
+from opscore.engine.trace.known import trace
 from opscore.supernets.base import Supernet
 from opscore.supernets.signs import SignKernel
 

@@ -11,7 +11,7 @@ differ the plain path is taken, and a note says which layer is the first that di
 from __future__ import annotations
 
 import math
-from collections import Counter, OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,17 +26,8 @@ from opscore.engine.algebra.networks import Networks
 from opscore.engine.execute.gradient import Pass
 from opscore.engine.execute.kernels import pieces_of
 from opscore.engine.schedule.steps import Steps
-from opscore.engine.trace import (
-    CannotTraceError,
-    Trace,
-    mix,
-    modules_of,
-    place_of,
-    reading,
-    shape_of,
-    ships,
-    trace,
-)
+from opscore.engine.trace.graph import CannotTraceError, Trace, mix, modules_of, place_of, shape_of
+from opscore.engine.trace.known import reading, ships, trace
 from opscore.errors import note, note_for_record, one_of
 from opscore.images import Batch
 from opscore.settings import Prove
@@ -202,28 +193,26 @@ def _outputs(network: nn.Module, images: Tensor) -> Iterator[tuple[fx.Node, Tens
     """The output of each node as the engine computes it, and as the plain modules do."""
     traced = trace(network, images.shape[1:])
     modules = modules_of(network)
-    table = None
+    rows: list[list[float]] = []
     if isinstance(network, Supernet):
-        table = network.weights(network.space.initial_state())
-    rows = [] if table is None else table.tolist()
+        rows = network.weights(network.space.initial_state()).tolist()
     networks = Networks(traced, modules, dropout=network.training)
     values, steps, run = networks.values(rows), Steps(modules), Pass(modules)
-    seen = _seen(network, images, table)
-    functions = _Functions(network, traced, rows)
-    functions.run(images)
-    place: Counter[str] = Counter()
-    for node in traced.nodes:
-        plain, value = functions.env[node], values[node]
-        if node.op == "call_module":
-            plain = seen[str(node.target)][place[str(node.target)]]
-            place[str(node.target)] += 1
-        if isinstance(value, Value) and isinstance(plain, Tensor):
+    plainly = _Plainly(network, traced, rows)
+    plainly.run(images)
+    for node, plain in plainly.outputs.items():
+        value = values.get(node)
+        if isinstance(value, Value):
             step = steps.of(networks.builder.tensor(value, shape_of(node)))
             yield node, run.run(step, images), plain
 
 
-class _Functions(fx.Interpreter):
-    """Runs a trace node by node, to see what its functions give."""
+class _Plainly(fx.Interpreter):
+    """Runs a trace node by node, to see what its modules and functions give.
+
+    Attributes:
+        outputs: the tensors, as they were before anything was written into them.
+    """
 
     def __init__(self, network: nn.Module, traced: Trace, rows: list[list[float]]) -> None:
         whole = nn.Module()
@@ -231,8 +220,16 @@ class _Functions(fx.Interpreter):
         for node in traced.nodes:
             if "constant" in node.meta:
                 setattr(whole, str(node.target), node.meta["constant"])
-        super().__init__(whole, garbage_collect_values=False, graph=traced.output.graph)
+        super().__init__(whole, graph=traced.output.graph)
         self.rows = rows
+        self.outputs: dict[fx.Node, Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """What a node gives, noted."""
+        found = super().run_node(n)
+        if isinstance(found, Tensor):
+            self.outputs[n] = found.clone()
+        return found
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         """What a function gives; of a choice, the weighted sum of its candidates."""
@@ -241,21 +238,3 @@ class _Functions(fx.Interpreter):
         edge, weights, outputs = args
         factors = weights if edge is None else [self.rows[edge][place] for place in weights]
         return sum(factor * output for factor, output in zip(factors, outputs, strict=True))
-
-
-def _seen(network: nn.Module, images: Tensor, table: Tensor | None) -> dict[str, list[Tensor]]:
-    """What each module gives whenever the plain network calls it."""
-    found: dict[str, list[Tensor]] = defaultdict(list)
-    handles = []
-    for name, module in modules_of(network).items():
-
-        def keep(_module: nn.Module, _inputs: Any, output: Any, name: str = name) -> None:
-            found[name].append(output.clone() if isinstance(output, Tensor) else output)
-
-        handles.append(module.register_forward_hook(keep))
-    try:
-        network(images) if table is None else network(images, table)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from opscore import progress as reporting
 from opscore.analysis.rank_correlation import RankCorrelation
 from opscore.engine import proving
-from opscore.errors import UserError, note, whole_number
+from opscore.errors import UserError, note, one_of, whole_number
 from opscore.experiments.dependencies import image_key, proxy_code, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.fingerprint import hash_of
 from opscore.images import resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
-from opscore.proxies import How, Proxy, check_meaning, get_proxy, may_pass
+from opscore.proxies import MEANINGS, How, Proxy, get_proxy, may_pass
 from opscore.proxies.score import Score
 from opscore.registry import split_names
 from opscore.rng import check_seed
@@ -112,7 +112,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
         resolve_images(images, data_dir),
         whole_number(batch_size, "batch_size", 1),
         check_seed(seed),
-        check_meaning(meaning),
+        one_of("meaning", meaning, MEANINGS),
         resolve_device(device),
         data_dir,
     )

@@ -32,9 +32,6 @@ from opscore.proxies.how import (
     MEANINGS,
     PRECISIONS,
     How,
-    check_meaning,
-    check_precision,
-    check_survivors,
 )
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score, failed_now, may_pass
@@ -85,9 +82,6 @@ __all__ = [
     "Precision",
     "Proxy",
     "Score",
-    "check_meaning",
-    "check_precision",
-    "check_survivors",
     "failed_now",
     "get_proxy",
     "list_proxies",

@@ -20,13 +20,13 @@ from opscore.isolation import isolated, seed_generators
 from opscore.proxies.common import seed_of
 from opscore.proxies.engines import ENGINES, NO_CHOICE, Engine, state_networks
 from opscore.proxies.failures import all_finite, attempt, number, reason_of, unfit
-from opscore.proxies.how import FAITHFUL, How, check_survivors
+from opscore.proxies.how import FAITHFUL, How
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import OK, Score, may_pass
 from opscore.registry import Registry
 from opscore.settings import Meaning, Precision, Survivors
 from opscore.spaces import State
-from opscore.supernets import StateNetwork, Supernet
+from opscore.supernets import SURVIVORS, StateNetwork, Supernet, Survivors
 from opscore.supernets.copying import copy_network
 
 N = TypeVar("N", bound=nn.Module)
@@ -84,7 +84,7 @@ class Proxy:
 
     def __post_init__(self) -> None:
         one_of("mode", str(self.mode), MODES)
-        check_survivors(self.survivors)
+        one_of("weight of survivors", str(self.survivors), SURVIVORS)
         for engine in (self.engine, self.network_engine):
             if isinstance(engine, str):
                 one_of("engine", engine, ENGINES)

@@ -17,21 +17,6 @@ MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
 PRECISIONS: dict[Precision, torch.dtype | None] = {"full": None, "bf16": torch.bfloat16}
 
 
-def check_meaning(meaning: str) -> Meaning:
-    """The meaning of this name; UserError when there is none."""
-    return one_of("meaning", meaning, MEANINGS)
-
-
-def check_survivors(survivors: str) -> Survivors:
-    """The way to weigh survivors of this name; UserError when there is none."""
-    return one_of("weight of survivors", survivors, SURVIVORS)
-
-
-def check_precision(precision: str) -> Precision:
-    """The precision of this name; UserError when there is none."""
-    return one_of("precision", precision, PRECISIONS)
-
-
 @dataclass(frozen=True)
 class How:
     """In which meaning scores are computed, by which way, and in which precision.
@@ -52,10 +37,10 @@ class How:
     survivors: Survivors | None = None
 
     def __post_init__(self) -> None:
-        check_meaning(self.meaning)
-        check_precision(self.precision)
+        one_of("meaning", self.meaning, MEANINGS)
+        one_of("precision", self.precision, PRECISIONS)
         if self.survivors is not None:
-            check_survivors(self.survivors)
+            one_of("weight of survivors", self.survivors, SURVIVORS)
 
     @property
     def dtype(self) -> torch.dtype | None:

@@ -21,7 +21,7 @@ from opscore.engine.algebra.expressions import (
 )
 from opscore.engine.algebra.rules import value_of
 from opscore.engine.algebra.site import Rows, Site, Values
-from opscore.engine.trace import Rectifier, Trace, mix
+from opscore.engine.trace.graph import Rectifier, Trace, mix
 
 
 @dataclass(frozen=True)

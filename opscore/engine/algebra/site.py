@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from torch import fx, nn
 
 from opscore.engine.algebra.expressions import ZERO, Builder, Coefficient, Value
-from opscore.engine.trace import CannotTraceError, place_of, shape_of
+from opscore.engine.trace.graph import CannotTraceError, place_of, shape_of
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -26,7 +26,8 @@ from opscore.engine.algebra.networks import Networks
 from opscore.engine.algebra.site import Call
 from opscore.engine.execute.layers import Kernel, Layers, call
 from opscore.engine.schedule.steps import Step, Steps, Terms, ordered
-from opscore.engine.trace import CannotTraceError, modules_of, trace
+from opscore.engine.trace.graph import CannotTraceError, modules_of
+from opscore.engine.trace.known import trace
 from opscore.supernets.base import Supernet
 
 #: Functions that are linear in their input, or move numbers about.

@@ -20,7 +20,8 @@ from opscore.engine.execute.batch_norm import batch_norm
 from opscore.engine.execute.layers import call
 from opscore.engine.execute.pool import average_pool
 from opscore.engine.schedule.steps import Step, Steps, last_uses, ordered
-from opscore.engine.trace import CannotTraceError, modules_of, trace
+from opscore.engine.trace.graph import CannotTraceError, modules_of
+from opscore.engine.trace.known import trace
 from opscore.supernets.base import StateNetwork, Supernet
 
 

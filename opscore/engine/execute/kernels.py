@@ -23,7 +23,8 @@ from opscore.engine.algebra.site import Call, Rows
 from opscore.engine.execute.layers import Layers
 from opscore.engine.schedule.segments import Plan, Segment, plans
 from opscore.engine.schedule.steps import Step, Steps, ordered
-from opscore.engine.trace import modules_of, trace
+from opscore.engine.trace.graph import modules_of
+from opscore.engine.trace.known import trace
 from opscore.supernets.signs import SignKernel
 
 #: Bytes of one activation of the images that go through a segment together. On a CPU a piece and

@@ -14,7 +14,7 @@ from opscore.engine.algebra.rules.pooling import Pool
 from opscore.engine.algebra.site import Attribute, BatchSize, Call, Slot
 from opscore.engine.execute.pool import AveragePool
 from opscore.engine.schedule.steps import Step, Terms
-from opscore.engine.trace import overwrites
+from opscore.engine.trace.graph import overwrites
 
 #: Kernel [c_out, c_in / groups, k, k] and bias [c_out].
 Kernel = tuple[Tensor, Tensor]

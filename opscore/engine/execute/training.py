@@ -23,7 +23,8 @@ from opscore.engine.algebra.networks import Networks
 from opscore.engine.execute.batch_norm import channel_map, moments, normed_sums, through_norm
 from opscore.engine.execute.gradient import Pass
 from opscore.engine.schedule.steps import Step, Steps
-from opscore.engine.trace import CannotTraceError, modules_of, ships, trace
+from opscore.engine.trace.graph import CannotTraceError, modules_of
+from opscore.engine.trace.known import ships, trace
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
 from opscore.supernets.training import Forward

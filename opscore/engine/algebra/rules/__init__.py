@@ -15,7 +15,7 @@ from opscore.engine.algebra.rules import arithmetic, convolution, norm, pooling,
 from opscore.engine.algebra.rules.arithmetic import NUMBER_FIRST
 from opscore.engine.algebra.rules.plain import plain
 from opscore.engine.algebra.site import Attribute, Rule, Site
-from opscore.engine.trace import hooked, mix
+from opscore.engine.trace.graph import hooked, mix
 
 #: Rules by the class of a module.
 MODULES: dict[type[nn.Module], Rule] = {

@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from opscore.engine.algebra.site import BATCH, Attribute, Site
-from opscore.engine.trace import hooked
+from opscore.engine.trace.graph import hooked
 
 _PER_IMAGE_MODULES = (
     *(nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.GroupNorm, nn.LayerNorm, nn.ZeroPad2d),

@@ -10,7 +10,7 @@ from torch import fx
 from opscore.engine.algebra.expressions import Value
 from opscore.engine.algebra.rules.by_image import is_per_image
 from opscore.engine.algebra.site import Attribute, BatchSize, Call, Site, Slot
-from opscore.engine.trace import CannotTraceError, place_of, shape_of
+from opscore.engine.trace.graph import CannotTraceError, place_of, shape_of
 
 
 def plain(at: Site) -> object:

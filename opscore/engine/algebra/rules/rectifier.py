@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from opscore.engine.algebra.expressions import ZERO, Value
 from opscore.engine.algebra.site import Rule, Site
-from opscore.engine.trace import shape_of
+from opscore.engine.trace.graph import shape_of
 
 
 def _rectifier(kind: str) -> Rule:

@@ -10,7 +10,7 @@ from torch import nn
 
 from opscore.engine.algebra.expressions import ZERO, Value
 from opscore.engine.algebra.site import BATCH, Attribute, Rule, Site
-from opscore.engine.trace import shape_of
+from opscore.engine.trace.graph import shape_of
 
 
 def images(at: Site) -> object:
