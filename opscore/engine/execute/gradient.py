@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from opscore.engine.algebra.expressions import Atom, Value
 from opscore.engine.algebra.networks import Networks
+from opscore.engine.algebra.site import Rows
 from opscore.engine.execute.batch_norm import batch_norm
 from opscore.engine.execute.layers import call
 from opscore.engine.execute.pool import average_pool
@@ -70,14 +71,14 @@ class Graphs:
         self.first_order = first_order
         self._known: dict[tuple[int, ...], tuple[Networks, Steps]] = {}
 
-    def output(self, rows: list[list[float]], image_shape: tuple[int, ...]) -> Value:
+    def output(self, rows: Rows, image_shape: tuple[int, ...]) -> Value:
         """The logits under these weights; CannotTraceError if they cannot be read."""
         output = self._read(image_shape)[0].output(rows)
         if not output:
             raise CannotTraceError("the logits are zero whatever the images")
         return output
 
-    def end(self, rows: list[list[float]], image_shape: tuple[int, ...]) -> Step:
+    def end(self, rows: Rows, image_shape: tuple[int, ...]) -> Step:
         """The step that gives the logits under these weights."""
         return self._read(image_shape)[1].of(self.output(rows, image_shape))
 

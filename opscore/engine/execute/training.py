@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from opscore.engine.algebra.expressions import Coefficient
-from opscore.engine.algebra.networks import Networks
 from opscore.engine.execute.batch_norm import channel_map, moments, normed_sums, through_norm
-from opscore.engine.execute.gradient import Pass
-from opscore.engine.schedule.steps import Step, Steps
-from opscore.engine.trace.graph import CannotTraceError, modules_of
-from opscore.engine.trace.known import ships, trace
+from opscore.engine.execute.gradient import Graphs, Pass
+from opscore.engine.schedule.steps import Step
+from opscore.engine.trace.graph import CannotTraceError
+from opscore.engine.trace.known import ships
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
 from opscore.supernets.training import Forward
@@ -91,8 +90,7 @@ class TrainingNetwork:
     """
 
     def __init__(self, supernet: Supernet, state: State) -> None:
-        self.supernet = supernet
-        self.modules = modules_of(supernet)
+        self.graphs = Graphs(supernet, first_order=True)
         present = (supernet.weights(state).detach() != 0).tolist()
         self._rows = [
             [Symbol("w", edge, op) if there else 0.0 for op, there in enumerate(row)]
@@ -111,18 +109,16 @@ class TrainingNetwork:
             self._ends[shape] = self._end(shape)
         end = self._ends[shape]
         if end is None:
-            found: Tensor = self.supernet(images, weights)
+            found: Tensor = self.graphs.supernet(images, weights)
             return found
-        return TrainingPass(self.modules, weights).run(end, images)
+        return TrainingPass(self.graphs.modules, weights).run(end, images)
 
     def _end(self, shape: tuple[int, ...]) -> Step | None:
         """The step that gives the logits; None where they cannot be read."""
         try:
-            traced = trace(self.supernet, shape)
-            output = Networks(traced, self.modules, dropout=True).output(self._rows)
+            return self.graphs.end(self._rows, shape)
         except CannotTraceError:
             return None
-        return Steps(self.modules).of(output) if output else None
 
 
 class TrainingPass(Pass):
