@@ -26,7 +26,7 @@ from opscore.proxies.score import OK, Score, may_pass
 from opscore.registry import Registry
 from opscore.settings import Meaning, Precision, Survivors
 from opscore.spaces import State
-from opscore.supernets import SURVIVORS, StateNetwork, Supernet, Survivors
+from opscore.supernets import SURVIVORS, StateNetwork, Supernet
 from opscore.supernets.copying import copy_network
 
 N = TypeVar("N", bound=nn.Module)
