@@ -102,6 +102,10 @@ def test_words_that_are_not_known_are_refused():
     nwot = get_proxy("nwot")
     with pytest.raises(UserError, match="unknown weight of survivors 'unifrom'; did you mean uni"):
         nwot.variant(survivors="unifrom")
+    with pytest.raises(UserError, match="unknown engine 'sharde'; did you mean shared"):
+        nwot.variant(engine="sharde")
+    with pytest.raises(UserError, match="unknown meaning 'cleen'; did you mean clean"):
+        How("cleen")
     with pytest.raises(UserError, match="unknown mode 'Train'; did you mean train"):
         register_proxy("t", higher_is_better=True, source="me", mode="Train")(clean_nwot)
     assert "t" not in PROXIES

@@ -42,6 +42,11 @@ class Counted:
         return frozenset(self.times.items()), self.constant
 
 
+def neighbours(tables: list[list[list[float]]]) -> list[int]:
+    """The places of tables of weights, those that share much after each other."""
+    return sorted(range(len(tables)), key=lambda place: tables[place])
+
+
 class Networks:
     """Makes the expressions of states.
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from opscore.engine.algebra.expressions import Atom, Coefficient
-from opscore.engine.algebra.networks import Networks
+from opscore.engine.algebra.networks import Networks, neighbours
 from opscore.engine.algebra.site import Call
 from opscore.engine.execute.layers import Kernel, Layers, call
 from opscore.engine.schedule.steps import Step, Steps, Terms, ordered
@@ -61,7 +61,7 @@ def synaptic_flows(supernet: Supernet, weights: Tensor, image_shape: Sequence[in
     tables = weights.tolist()
     flows = [0.0] * len(tables)
     known: dict[Step, Tensor] = {}
-    for place in sorted(range(len(tables)), key=lambda p: tables[p]):
+    for place in neighbours(tables):
         output = networks.output(tables[place])
         if not output:
             continue

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from opscore.engine.algebra.expressions import Atom, Value
-from opscore.engine.algebra.networks import Networks
+from opscore.engine.algebra.networks import Networks, neighbours
 from opscore.engine.algebra.site import Rows
 from opscore.engine.execute.batch_norm import batch_norm
 from opscore.engine.execute.layers import call
@@ -49,7 +49,7 @@ def shared_networks(
     graphs = Graphs(supernet, first_order)
     tables = weights.tolist()
     distinct: dict[Value, list[int]] = {}
-    for place in sorted(range(len(tables)), key=lambda p: tables[p]):
+    for place in neighbours(tables):
         output = graphs.output(tables[place], tuple(image_shape))
         distinct.setdefault(output, []).append(place)
     return (

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore.engine.algebra.expressions import Coefficient, side_by_side
-from opscore.engine.algebra.networks import Counted, Networks
+from opscore.engine.algebra.networks import Counted, Networks, neighbours
 from opscore.engine.algebra.site import Call, Rows
 from opscore.engine.execute.layers import Layers
 from opscore.engine.schedule.segments import Plan, Segment, plans
@@ -103,10 +103,10 @@ class KernelPass:
         self.layers = Layers(modules, dtype)
         self.device = images.device.type
 
-    def distinct(self, tables: Sequence[Rows], run_removed: bool) -> list[_Distinct]:
+    def distinct(self, tables: list[list[list[float]]], run_removed: bool) -> list[_Distinct]:
         """The networks of these weights; neighbours share much."""
         found: dict[object, _Distinct] = {}
-        for place in sorted(range(len(tables)), key=lambda p: tuple(map(tuple, tables[p]))):
+        for place in neighbours(tables):
             counted = self.networks.counted(tables[place], run_removed)
             new = _Distinct(tables[place], counted, [])
             found.setdefault(counted.signature, new).positions.append(place)
