@@ -17,6 +17,7 @@ import pandas as pd
 from opscore.analysis.cells import Strengths, rho_matrix
 from opscore.analysis.edge_specific import agreement_of
 from opscore.analysis.intervals import mean_over_cells
+from opscore.answers import Column, Table
 from opscore.oracles import Oracle
 from opscore.oracles.references import REFERENCES, Reference
 from opscore.rng import numpy_generator
@@ -32,6 +33,26 @@ _COLUMNS = {
 }
 
 _ONE, _OTHER = "one training", "another training"
+
+
+def agreement_table(rows: pd.DataFrame) -> Table:
+    """How far each reference agrees with itself: what a policy's agreement is to be read beside.
+
+    rows: what :func:`agreement_between_trainings` gives.
+    """
+    return Table(
+        "",
+        (
+            Column("reference", "what operations are worth, from one training against another"),
+            Column("rho", "Spearman\nper edge", "number", "+.2f"),
+            Column("edge_specific", "edge-\nspecific", "number", "+.2f"),
+        ),
+        rows,
+        caption=f"mean over {rows['n_draws'].iloc[0]} draws of two trainings of every "
+        "architecture; what agrees with the accuracies behind both may agree with either a little "
+        "more",
+        look="open",
+    )
 
 
 def agreement_between_trainings(

@@ -30,6 +30,10 @@ class Answer:
         """What the numbers rest on, a line each."""
         return []
 
+    def lines(self) -> list[str]:
+        """What it says beside its tables, a line each."""
+        return []
+
     def hints(self) -> list[str]:
         """What one may do next, a line each; only a terminal shows them."""
         return []
@@ -46,7 +50,7 @@ class Answer:
         """Its figures."""
         return []
 
-    def failed(self) -> str | None:
+    def trouble(self) -> str | None:
         """What went wrong, though there is an answer; None if nothing did."""
         return None
 

@@ -21,6 +21,7 @@ class Listing(Answer):
         listed: its tables.
         values: what JSON has.
         rests_on: what it rests on, a line each.
+        said: what is said beside its tables, a line each.
         then: what one may do next, a line each.
         wrong: what went wrong, '' if it is in the tables; None if nothing did.
         kept: frames by the names of their files.
@@ -30,6 +31,7 @@ class Listing(Answer):
     listed: Sequence[Table]
     values: Mapping[str, Any]
     rests_on: Sequence[str] = ()
+    said: Sequence[str] = ()
     then: Sequence[str] = ()
     wrong: str | None = None
     kept: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -42,6 +44,10 @@ class Listing(Answer):
     def notes(self) -> list[str]:
         """What it rests on."""
         return list(self.rests_on)
+
+    def lines(self) -> list[str]:
+        """What is said beside its tables."""
+        return list(self.said)
 
     def hints(self) -> list[str]:
         """What one may do next."""
@@ -59,6 +65,6 @@ class Listing(Answer):
         """Its figures."""
         return list(self.drawn)
 
-    def failed(self) -> str | None:
+    def trouble(self) -> str | None:
         """What went wrong."""
         return self.wrong

@@ -107,6 +107,9 @@ class Shown(Protocol):
     def notes(self) -> list[str]:
         """What they rest on."""
 
+    def lines(self) -> list[str]:
+        """What is said beside them."""
+
     def hints(self) -> list[str]:
         """What one may do next."""
 

@@ -30,6 +30,8 @@ def show(answer: Shown, console: Console) -> None:
     for table in answer.tables():
         if not table.detail:
             print_table(table, console)
+    for line in answer.lines():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     print_lines(answer.hints(), console)
 
 

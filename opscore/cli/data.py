@@ -6,11 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import pandas as pd
 import typer
-from rich.table import Table
 
 from opscore import progress
+from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.common import DataDirOption, JsonOption, console, print_json
+from opscore.cli.present import answering
 from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -18,58 +20,59 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Data files: list, verify, fetch, add.")
 
-_STYLES = {"ok": "green", "missing": "dim", "unchecked": "yellow", "corrupted": "red"}
-
 
 @app.command(name="list")
-def list_(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+@answering()
+def list_(data_dir: DataDirOption = None) -> Answer:
     """The files that opscore knows, what each is for, and where they are."""
     from opscore.data import COLLECTIONS, FILES, find, search_path
 
     found = {name: find(name, data_dir) for name in FILES}
-    if as_json:
-        print_json(
-            {
-                "files": [{**asdict(FILES[name]), "found": found[name]} for name in FILES],
-                "collections": [asdict(COLLECTIONS[name]) for name in COLLECTIONS],
-                "search_path": search_path(data_dir),
-            }
+    rows = [
+        (
+            name,
+            "yes" if found[name] else "no",
+            f"{file.purpose}\nlicence: {file.licence}" + ("" if found[name] else f"\n{file.how}"),
         )
-        return
-    table = Table("name", "here", show_lines=True)
-    table.add_column("what for, licence, how to get it", overflow="fold")
-    for name in FILES:
-        file = FILES[name]
-        here = "[green]yes[/green]" if found[name] else "no"
-        how = "" if found[name] else f"\n[cyan]{file.how}[/cyan]"
-        table.add_row(name, here, f"{file.purpose}\n[dim]licence: {file.licence}[/dim]{how}")
-    console.print(table)
-    collections = ", ".join(COLLECTIONS)
-    line = f"opscore data fetch NAME makes the tables of {collections}; --all makes all of them"
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+        for name, file in ((name, FILES[name]) for name in FILES)
+    ]
+    columns = (
+        Column("name"),
+        Column("here", kind="status"),
+        Column("about", "what for, licence, how to get it"),
+    )
+    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
     folders = ", ".join(str(folder) for folder in search_path(data_dir))
-    console.print(f"looked in: {folders}", style="dim", highlight=False, markup=False)
+    return Listing(
+        [Table("", columns, frame, sections="name")],
+        {
+            "files": [{**asdict(FILES[name]), "found": found[name]} for name in FILES],
+            "collections": [asdict(COLLECTIONS[name]) for name in COLLECTIONS],
+            "search_path": search_path(data_dir),
+        },
+        said=[
+            f"opscore data fetch NAME makes the tables of {', '.join(COLLECTIONS)}; --all makes "
+            "all of them"
+        ],
+        then=[f"looked in: {folders}"],
+    )
 
 
 @app.command()
-def verify(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+@answering()
+def verify(data_dir: DataDirOption = None) -> Answer:
     """Check the files that are here; exit code 1 if one is corrupted."""
     from opscore import data
 
     frame = data.verify(data_dir)
-    if as_json:
-        print_json({"files": frame})
-    else:
-        table = Table("name", "status")
-        table.add_column("detail", overflow="fold")
-        table.add_column("path", overflow="fold")
-        rows = frame.astype(object).where(frame.notna(), "")
-        for name, status, detail, path in rows[["name", "status", "detail", "path"]].to_numpy():
-            style = _STYLES[status]
-            table.add_row(name, f"[{style}]{status}[/{style}]", detail, path)
-        console.print(table)
-    if (frame["status"] == "corrupted").any():
-        raise typer.Exit(1)
+    columns = (
+        Column("name"),
+        Column("status", kind="status"),
+        Column("detail", missing=""),
+        Column("path", missing=""),
+    )
+    corrupted = (frame["status"] == "corrupted").any()
+    return Listing([Table("", columns, frame)], {"files": frame}, wrong="" if corrupted else None)
 
 
 @app.command()
@@ -178,14 +181,14 @@ def _report_collection(name: str) -> None:
 
 
 @app.command()
+@answering()
 def add(
     file: Annotated[Path, typer.Argument(help="A file or folder that you have.")],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a table made of another file.")
     ] = False,
-    as_json: JsonOption = False,
     data_dir: DataDirOption = None,
-) -> None:
+) -> Answer:
     """Recognise a file that you have, and convert or copy it once and for all.
 
     Known are the official NAS-Bench-201 file, NATS-Bench's topology file or folder, NAS-Bench-101's
@@ -196,19 +199,17 @@ def add(
 
     with progress.shown(lines=False), progress.unit(f"reading {file.name}"):
         added = data.add(file, data_dir=data_dir, overwrite=overwrite)
-    if as_json:
-        print_json(asdict(added))
-    else:
-        _report(added)
+    return Listing([], asdict(added), said=_told(added))
 
 
 def _report(added: Added) -> None:
+    for line in _told(added):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _told(added: Added) -> list[str]:
+    """What became of a file, and of those made with it."""
     what = "" if added.n_architectures is None else f" ({added.n_architectures:,} {added.counted})"
-    line = f"{added.kind} -> {added.path}{what}"
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
-    if added.columns:
-        console.print(f"columns: {', '.join(added.columns)}", style="dim", highlight=False)
-    if added.note:
-        console.print(added.note, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    for table in added.also:
-        _report(table)
+    columns = f"columns: {', '.join(added.columns)}" if added.columns else ""
+    first = f"{added.kind} -> {added.path}{what}"
+    return [*filter(None, (first, columns, added.note)), *(t for a in added.also for t in _told(a))]

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import pandas as pd
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from opscore.cli.common import (
-    DataDirOption,
-    DeviceOption,
-    JsonOption,
-    console,
-    print_json,
-    progress_console,
-)
+from opscore.answers import Answer, Column, Listing, Table
+from opscore.cli.common import DataDirOption, DeviceOption, progress_console
+from opscore.cli.present import answering
 
 if TYPE_CHECKING:
     from opscore.doctor import Check
 
-#: Exit code when the main job cannot run.
-CANNOT_RUN = 1
+_COLUMNS = (
+    Column("name", "what"),
+    Column("status", "status", "status"),
+    Column("detail", "found", below="remedy"),
+)
 
-_STYLES = {"ok": "green", "missing": "dim", "warning": "yellow", "problem": "red"}
 
-
+@answering()
 def doctor(
-    as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
     runs: Annotated[Path, typer.Option(help="Folder of finished runs.")] = Path("runs"),
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for tables and figures.")
     ] = None,
-) -> None:
+) -> Answer:
     """Look whether the main job can run here, what is missing, and how to get it.
 
     Versions, threads, devices, folders and free disk, data found and verified; and at the end the
@@ -50,39 +45,33 @@ def doctor(
     if data_dir is not None:
         search_path(data_dir)  # a folder that is named here and is none is bad input
     check_device_name(device)  # likewise; one that this machine lacks is a finding
-    found: list[Check] = []
-    table = Table("what", "status", box=None, pad_edge=False)
-    table.add_column("found", overflow="fold")
-    with nullcontext() if as_json else progress_console.status("looking"):
-        for check in examine(runs=runs, out=out, data_dir=data_dir, device=device):
-            _add(table, check, new=not found or found[-1].area != check.area)
-            found.append(check)
+    with progress_console.status("looking"):
+        found = list(examine(runs=runs, out=out, data_dir=data_dir, device=device))
     works = can_run(found)
-    if as_json:
-        asked = {"data_dir": data_dir, "device": device, "runs": runs, "out": out}
-        print_json(
-            {"can_run": works, "checks": [vars(check) for check in found],
-             "settings": {**asked, **provenance()}}
-        )  # fmt: skip
-    else:
-        console.print(table)
-        _close(found, works=works)
-    if not works:
-        raise typer.Exit(CANNOT_RUN)
+    asked = {"data_dir": data_dir, "device": device, "runs": runs, "out": out}
+    return Listing(
+        [Table("", _COLUMNS, pd.DataFrame(_rows(found)), look="bare")],
+        {
+            "can_run": works,
+            "checks": [vars(check) for check in found],
+            "settings": {**asked, **provenance()},
+        },
+        said=[_close(found, works=works)],
+        wrong=None if works else "",
+    )
 
 
-def _add(table: Table, check: Check, *, new: bool) -> None:
-    """A row for a finding, under the name of its area where that is new."""
-    if new:
-        table.add_row(Text(check.area, style="bold"))
-    style = _STYLES[check.status]
-    found = Text(check.detail, style="dim" if check.status == "missing" else "")
-    if check.remedy:
-        found.append(f"\n{check.remedy}", style="cyan")
-    table.add_row(Text(f"  {check.name}"), Text(check.status, style=style), found)
+def _rows(found: list[Check]) -> Iterator[dict[str, str]]:
+    """A row for each finding, under the name of its area where that is new."""
+    area = ""
+    for check in found:
+        if check.area != area:
+            yield {"name": check.area, "status": "", "detail": "", "remedy": ""}
+        area = check.area
+        yield {**vars(check), "name": f"  {check.name}"}
 
 
-def _close(found: list[Check], *, works: bool) -> None:
+def _close(found: list[Check], *, works: bool) -> str:
     """What it comes to, in a line."""
     counts = {
         status: sum(check.status == status for check in found)
@@ -90,4 +79,4 @@ def _close(found: list[Check], *, works: bool) -> None:
     }
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     line = "the main job can run here" if works else "the main job cannot run here"
-    console.print(f"{line}{f' ({told})' if told else ''}", style="green" if works else "red")
+    return f"{line}{f' ({told})' if told else ''}"

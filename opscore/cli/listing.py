@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
-from rich.table import Table
 
-from opscore.cli.common import DataDirOption, JsonOption, console, print_json
+from opscore.answers import Answer, Column, Listing, Table
+from opscore.cli.common import DataDirOption
+from opscore.cli.present import answering
 
 
-def policies(as_json: JsonOption = False) -> None:
+@answering()
+def policies() -> Answer:
     """List the operation-scoring policies."""
     from opscore.policies import POLICIES
 
@@ -25,50 +28,49 @@ def policies(as_json: JsonOption = False) -> None:
         }
         for name in POLICIES
     ]
-    if as_json:
-        print_json({"policies": rows})
-        return
-    table = Table("policy", "what it is", "what it uses")
-    for row in rows:
-        table.add_row(row["policy"], row["summary"], row["uses"])
-    console.print(table)
-    console.print("PROXY is a name from 'opscore proxies', as in zc-pt(nwot).", style="dim")
+    columns = Column("policy"), Column("summary", "what it is"), Column("uses", "what it uses")
+    hint = "PROXY is a name from 'opscore proxies', as in zc-pt(nwot)."
+    return Listing([Table("", columns, pd.DataFrame(rows))], {"policies": rows}, then=[hint])
 
 
+@answering()
 def spaces(
     name: Annotated[str | None, typer.Argument(help="One space; else all of them.")] = None,
     engine: Annotated[
         bool, typer.Option("--engine", help="Say which layers the engine has a rule for.")
     ] = False,
-    as_json: JsonOption = False,
     data_dir: DataDirOption = None,
-) -> None:
+) -> Answer:
     """List the search spaces: edges, operations, number of architectures, and their truths."""
     from opscore.spaces import SPACES, get_space
 
     names = list(SPACES) if name is None else [get_space(name).name]
     if engine:
-        _engine([_engine_row(each) for each in names], as_json)
-        return
+        return _engine([_engine_row(each) for each in names])
     rows = [_space_row(each, data_dir) for each in names]
-    if as_json:
-        print_json({"spaces": rows})
-        return
     if name is not None:
-        console.print(_one_space(rows[0]))
-        return
-    table = Table("space", "edges", "operations", "architectures", "truth", "tasks")
-    for row in rows:
-        table.add_row(
-            row["space"],
-            str(len(row["edges"])),
-            ", ".join(row["operations"]),
-            f"{row['architectures']:,}",
-            row["oracle"] or ("missing" if row["oracle_missing"] else "no table"),
-            ", ".join(row["tasks"]) or "-",
-        )
-    console.print(table)
-    console.print("opscore spaces NAME says more of one of them.", style="dim")
+        return Listing([_one_space(rows[0])], {"spaces": rows})
+    short = [
+        {
+            **row,
+            "edges": len(row["edges"]),
+            "operations": ", ".join(row["operations"]),
+            "architectures": f"{row['architectures']:,}",
+            "truth": row["oracle"] or ("missing" if row["oracle_missing"] else "no table"),
+            "tasks": ", ".join(row["tasks"]) or "-",
+        }
+        for row in rows
+    ]
+    columns = (
+        Column("space"),
+        Column("edges", kind="whole"),
+        Column("operations"),
+        Column("architectures"),
+        Column("truth"),
+        Column("tasks"),
+    )
+    hint = "opscore spaces NAME says more of one of them."
+    return Listing([Table("", columns, pd.DataFrame(short))], {"spaces": rows}, then=[hint])
 
 
 def _engine_row(name: str) -> dict[str, Any]:
@@ -92,27 +94,28 @@ def _engine_row(name: str) -> dict[str, Any]:
     }
 
 
-def _engine(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """Print how the layers of each space are computed."""
-    if as_json:
-        print_json({"engine": rows})
-        return
-    table = Table("space", "by a rule", "as they are, image by image", "as they are, whole batch")
+def _engine(rows: list[dict[str, Any]]) -> Listing:
+    """How the layers of each space are computed."""
+    ways = {
+        "by_rule": "by a rule",
+        "per_image": "as they are, image by image",
+        "whole_batch": "as they are, whole batch",
+    }
+    told, lines = [], []
     for row in rows:
-        if row["reason"] is not None:
-            table.add_row(row["space"], f"cannot be read: {row['reason']}", "all", "all")
-            continue
-        ways = ("by_rule", "per_image", "whole_batch")
-        cells = [", ".join(f"{count} {kind}" for kind, count in row[way].items()) for way in ways]
-        table.add_row(row["space"], *(cell or "none" for cell in cells))
-    console.print(table)
-    for row in rows:
+        if row["reason"] is None:
+            cells = {way: ", ".join(f"{n} {kind}" for kind, n in row[way].items()) for way in ways}
+        else:
+            cells = dict.fromkeys(ways, "all") | {"by_rule": f"cannot be read: {row['reason']}"}
+        told.append({"space": row["space"], **{way: text or "none" for way, text in cells.items()}})
         for kind, places in row["places"].items():
             more = f" and {len(places) - 2} more" if len(places) > 2 else ""
-            console.print(f"{row['space']}: {kind} at {', '.join(places[:2])}{more}")
+            lines.append(f"{row['space']}: {kind} at {', '.join(places[:2])}{more}")
     unused = [f"{row['space']}: {name}" for row in rows for name in row["unused"]]
     if unused:
-        console.print(f"Never called: {', '.join(unused)}")
+        lines.append(f"Never called: {', '.join(unused)}")
+    columns = [Column("space"), *(Column(way, heading) for way, heading in ways.items())]
+    return Listing([Table("", columns, pd.DataFrame(told))], {"engine": rows}, said=lines)
 
 
 def _space_row(name: str, data_dir: Path | None) -> dict[str, Any]:
@@ -153,16 +156,20 @@ def _one_space(row: dict[str, Any]) -> Table:
     """A line for each edge: its stage, its operations, and how many it keeps."""
     images = f", images of {row['image_side']} x {row['image_side']}"
     truth = row["oracle"] or row["oracle_missing"] or "no table"
-    table = Table(
-        "edge",
-        "stage",
-        "keeps",
-        "operations",
-        title=f"{row['space']}: {row['architectures']:,} architectures{images}",
+    stage_of = {edge: number for number, stage in enumerate(row["stages"]) for edge in stage}
+    edges = [
+        (name, stage_of[edge], row["keeps"][edge], ", ".join(row["choices"][edge]))
+        for edge, name in enumerate(row["edges"])
+    ]
+    columns = (
+        Column("edge"),
+        Column("stage", kind="whole"),
+        Column("keeps", kind="whole"),
+        Column("operations"),
+    )
+    return Table(
+        f"{row['space']}: {row['architectures']:,} architectures{images}",
+        columns,
+        pd.DataFrame(edges, columns=[column.name for column in columns]),
         caption=f"truth: {truth}; tasks: {', '.join(row['tasks']) or 'none'}",
     )
-    stage_of = {edge: number for number, stage in enumerate(row["stages"]) for edge in stage}
-    for edge, name in enumerate(row["edges"]):
-        operations = ", ".join(row["choices"][edge])
-        table.add_row(name, str(stage_of[edge]), str(row["keeps"][edge]), operations)
-    return table

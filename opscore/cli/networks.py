@@ -6,19 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import pandas as pd
 import typer
-from rich.table import Table
 
+from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.common import (
-    JsonOption,
     QuietOption,
-    console,
-    print_json,
-    print_notes,
     print_written,
     writable,
 )
-from opscore.cli.options import Only, StoreOnly, chosen, grouped
+from opscore.cli.options import Only, StoreOnly, chosen
+from opscore.cli.present import answering
 from opscore.data.files import read_text
 from opscore.errors import UserError, unknown
 from opscore.registry import split_names
@@ -27,6 +25,17 @@ from opscore.settings import Settings
 if TYPE_CHECKING:
     from opscore.spaces import State
     from opscore.supernets import Built
+
+#: What is told in millions.
+_MILLIONS = ("params", "auxiliary_params", "flops")
+
+_SIZES = (
+    Column("target"),
+    Column("network"),
+    Column("params", "M parameters", "number", ".3f"),
+    Column("auxiliary_params", "of an auxiliary head", "number", ".3f"),
+    Column("flops", "M FLOPs", "number", ",.1f"),
+)
 
 ArchitectureArgument = Annotated[
     str,
@@ -73,12 +82,12 @@ def _content(text: str) -> str:
         return text
 
 
+@answering()
 def build(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
     target: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Tell how large an architecture's network is, as it is trained in the end."""
     from opscore.supernets import find_target, list_targets
 
@@ -89,17 +98,20 @@ def build(
         for each in ([target] if target else list_targets(name))
         for built in [find_target(name, each)]
     ]
-    if as_json:
-        settings = {"command": "build", "space": name, "architecture": str(state)}
-        print_json({"sizes": rows, "settings": settings})
-        return
-    console.print(str(state), highlight=False, markup=False)
-    console.print(_sizes(rows))
-    console.print(
-        "Parameters without those of the auxiliary head, which is there for training alone; FLOPs: "
-        "multiplications for one image. In Python: opscore.build(space, architecture, target).",
-        style="dim",
-        highlight=False,
+    settings = {"command": "build", "space": name, "architecture": str(state)}
+    title = f"Networks of this architecture of {name}"
+    frame = pd.DataFrame(rows)
+    frame[list(_MILLIONS)] /= 1e6
+    frame["auxiliary_params"] = frame["auxiliary_params"].replace(0, pd.NA)
+    return Listing(
+        [Table(title, _SIZES, frame)],
+        {"sizes": rows, "settings": settings},
+        [str(state)],
+        then=[
+            "Parameters without those of the auxiliary head, which is there for training alone; "
+            "FLOPs: multiplications for one image. In Python: opscore.build(space, architecture, "
+            "target)."
+        ],
     )
 
 
@@ -110,22 +122,6 @@ def _size_row(built: Built, size: Any) -> dict[str, Any]:
         "network": built.describe(),
         **asdict(size),
     }
-
-
-def _sizes(rows: list[dict[str, Any]]) -> Table:
-    table = Table("target", "network", title=f"Networks of this architecture of {rows[0]['space']}")
-    for column in ("M parameters", "of an auxiliary head", "M FLOPs"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        extra = f"{row['auxiliary_params'] / 1e6:.3f}" if row["auxiliary_params"] else "-"
-        table.add_row(
-            row["target"],
-            row["network"],
-            f"{row['params'] / 1e6:.3f}",
-            extra,
-            f"{row['flops'] / 1e6:,.1f}",
-        )
-    return table
 
 
 def show(
@@ -157,6 +153,7 @@ def show(
     print_written([path])
 
 
+@answering(formats=False)
 def export(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
@@ -176,8 +173,7 @@ def export(
     out: Annotated[
         Path, typer.Option("--out", help="Folder for the files.", callback=writable)
     ] = Path("exported"),
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Write an architecture's network in other forms, and check that they give the same numbers."""
     from opscore.supernets import find_target
     from opscore.supernets.checkpoints import load_weights
@@ -198,24 +194,21 @@ def export(
     else:
         load_weights(network, weights)
     written = [write(network, built, state, out, name) for name in asked]
-    if as_json:
-        rows = [{**asdict(each), "path": str(each.path)} for each in written]
-        settings = {
-            "command": "export",
-            "space": built.space,
-            "target": built.target,
-            "architecture": str(state),
-            "weights": None if weights is None else str(weights),
-            "seed": seed,
-        }
-        print_json({"exported": rows, "settings": settings})
-        return
-    for each in written:
-        console.print(
-            f"wrote {each.path}: {each.format}, logits within {each.difference:.0e} of the "
-            f"network's, whose own rounding is {each.rounding:.0e}",
-            highlight=False,
-        )
+    rows = [{**asdict(each), "path": str(each.path)} for each in written]
+    settings = {
+        "command": "export",
+        "space": built.space,
+        "target": built.target,
+        "architecture": str(state),
+        "weights": None if weights is None else str(weights),
+        "seed": seed,
+    }
+    lines = [
+        f"wrote {each.path}: {each.format}, logits within {each.difference:.0e} of the "
+        f"network's, whose own rounding is {each.rounding:.0e}"
+        for each in written
+    ]
+    return Listing([], {"exported": rows, "settings": settings}, said=lines)
 
 
 def _trained_as(path: Path, architecture: State) -> Built | None:
@@ -241,7 +234,7 @@ def _trained_as(path: Path, architecture: State) -> Built | None:
     return find_target(**(network | network.pop("arguments")))
 
 
-@grouped
+@answering(saves=True, out=Path("trained"))
 def train(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
@@ -260,18 +253,9 @@ def train(
     precision: Annotated[
         str, typer.Option(help="full, bf16, or auto: bf16 on a GPU that has it.")
     ] = "auto",
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            help="Folder for the checkpoint, the log and its figure.",
-            callback=writable,
-        ),
-    ] = Path("trained"),
     run: StoreOnly,
     quiet: QuietOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Train an architecture's network; the same command goes on where it was stopped."""
     from opscore.experiments.fitting import train_network
     from opscore.progress import shown
@@ -279,8 +263,8 @@ def train(
 
     state = find_architecture(architecture, space)
     how = find_recipe(recipe).changed(epochs=epochs, batch_size=batch_size)
-    with shown("training", quiet=quiet or as_json):
-        result = train_network(
+    with shown("training", quiet=quiet):
+        return train_network(
             state.space.name,
             state,
             recipe=how,
@@ -290,26 +274,3 @@ def train(
             **chosen(run, "store"),
             **chosen(settings, "images", "image_size", "device", "data_dir"),
         )
-        written = result.save(out)
-    if as_json:
-        print_json({"log": result.log, "settings": {"command": "train", **result.settings}})
-        return
-    print_notes(result.notes())
-    console.print(_log_table(result.log))
-    print_written(written)
-
-
-def _log_table(log: Any) -> Table:
-    """The last ten epochs."""
-    table = Table(title="Accuracy, % (the last epochs)" if len(log) > 10 else "Accuracy, %")
-    for column in ("epoch", "loss", "on images trained on", "on others", "s"):
-        table.add_column(column, justify="right")
-    for row in log.tail(10).to_dict("records"):
-        table.add_row(
-            str(row["epoch"]),
-            f"{row['train_loss']:.3f}",
-            f"{row['train_accuracy']:.1f}",
-            f"{row['test_accuracy']:.1f}",
-            f"{row['seconds']:.1f}",
-        )
-    return table

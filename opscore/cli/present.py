@@ -31,7 +31,7 @@ FolderOption = Annotated[
 
 
 def answering(
-    *, saves: bool = False, out: Path | None = None
+    *, saves: bool = False, out: Path | None = None, formats: bool = True
 ) -> Callable[[Callable[..., Answer | None]], Callable[..., None]]:
     """A command that returns an answer, with the options for what becomes of it.
 
@@ -40,13 +40,17 @@ def answering(
     Args:
         saves: whether answers can be written into a folder.
         out: the folder where none is named; None writes nothing then.
+        formats: whether there is ``--format``, which is not so where an option of the command's own
+            has that name.
     """
 
     def decorate(command: Callable[..., Answer | None]) -> Callable[..., None]:
         asking = grouped(command)
 
         @wraps(asking)
-        def run(*, form: str, as_json: bool, out: Path | None = None, **given: Any) -> None:
+        def run(
+            *, form: str = "text", as_json: bool = False, out: Path | None = None, **given: Any
+        ) -> None:
             form = _form(form, as_json)
             if "quiet" in given and form == "json":
                 given["quiet"] = True
@@ -57,8 +61,11 @@ def answering(
 
         own = inspect.signature(asking)
         own_out = "out" in own.parameters
-        added = [("form", FormOption, "text"), ("as_json", JsonOption, False)]
-        options = [*([("out", FolderOption, out)] if saves else []), *added]
+        options: list[tuple[str, Any, Any]] = [
+            *([("out", FolderOption, out)] if saves else []),
+            *([("form", FormOption, "text")] if formats else []),
+            ("as_json", JsonOption, False),
+        ]
         parameters = [
             *own.parameters.values(),
             *(
@@ -92,6 +99,6 @@ def present(answer: Answer, form: str, out: Path | None = None) -> None:
         print_written(written)
     else:
         sys.stdout.write(render(answer, form))
-    if (why := answer.failed()) is not None:
+    if (why := answer.trouble()) is not None:
         sys.stderr.write(f"opscore: {why}\n" if why else "")
         raise typer.Exit(1)

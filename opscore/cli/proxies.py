@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import pandas as pd
 import typer
-from rich.table import Table
 
-from opscore.answers.words import interval_text, number
+from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.common import (
-    JsonOption,
-    OutOption,
     QuietOption,
-    console,
-    print_json,
-    print_notes,
-    print_written,
 )
-from opscore.cli.options import Only, StoreOnly, chosen, grouped
+from opscore.cli.options import Only, StoreOnly, chosen
+from opscore.cli.present import answering
 from opscore.data.catalogue import PROXY_VALUES
 from opscore.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from opscore.proxies import Proxy
 
 app = typer.Typer(
@@ -45,47 +37,50 @@ _EVALUATED = (
 
 
 @app.callback(invoke_without_command=True)
+@answering()
 def proxies(
     context: typer.Context,
     cost: Annotated[
         bool, typer.Option(help="Also measure the seconds that a score takes (a few seconds).")
     ] = True,
-    as_json: JsonOption = False,
     quiet: QuietOption = False,
-) -> None:
+) -> Answer | None:
     """List the zero-cost proxies: sign, mode, needs, source and measured cost."""
     if context.invoked_subcommand is not None:
-        return
+        return None
     from opscore.proxies import get_proxy, list_proxies
 
     found = [get_proxy(name) for name in list_proxies()]
     rows = [_describe(proxy) for proxy in found]
     if cost:
-        for row, seconds in zip(rows, _costs(found, quiet=quiet or as_json), strict=True):
+        for row, seconds in zip(rows, _costs(found, quiet=quiet), strict=True):
             row["seconds"] = seconds
-    if as_json:
-        print_json({"proxies": rows, "combinations": _combinations()})
-        return
-    table = Table("proxy", "better", "mode", "needs", "source", *(["seconds"] if cost else []))
-    for row in rows:
-        better = "larger" if row["higher_is_better"] else "smaller"
-        cells = [row["proxy"], better, row["mode"], ", ".join(row["needs"]), row["source"]]
-        table.add_row(*cells, *([f"{row['seconds']:.2f}"] if cost else []))
-    console.print(table)
-    if cost:
-        console.print(
-            f"seconds: one score of the whole supernet at size 'cpu', {_COST_BATCH} images.",
-            style="dim",
-        )
+    columns = (
+        Column("proxy"),
+        Column("better"),
+        Column("mode"),
+        Column("needs"),
+        Column("source"),
+        Column("seconds", kind="number"),
+    )
+    shown = pd.DataFrame(rows).assign(
+        better=["larger" if row["higher_is_better"] else "smaller" for row in rows],
+        needs=[", ".join(row["needs"]) for row in rows],
+    )
+    hints = [
+        f"seconds: one score of the whole supernet at size 'cpu', {_COST_BATCH} images."
+    ] * cost
     for limits in dict.fromkeys(proxy.limits for proxy in found if proxy.limits):
         names = ", ".join(proxy.name for proxy in found if proxy.limits == limits)
-        console.print(f"{names}: {limits}.", style="dim", highlight=False)
+        hints.append(f"{names}: {limits}.")
     names = "vote(P1,P2,...), rank-mean(P1,P2,...); tenas is rank-mean(ntk,linear_regions)"
-    console.print(f"Combinations, for zc-pt and disc-zc: {names}.", style="dim", highlight=False)
+    hints.append(f"Combinations, for zc-pt and disc-zc: {names}.")
+    values = {"proxies": rows, "combinations": _combinations()}
+    return Listing([Table("", columns, shown)], values, then=hints)
 
 
 @app.command()
-@grouped
+@answering()
 def check(
     against: Annotated[
         str,
@@ -112,9 +107,8 @@ def check(
     ],
     seed: SeedOption = 0,
     run: StoreOnly,
-    as_json: JsonOption = False,
     quiet: QuietOption = False,
-) -> None:
+) -> Answer:
     """Compare values with those that others published for the same architectures.
 
     Networks are scored on CIFAR-10 images, whatever the published values were computed on. Exit
@@ -131,7 +125,7 @@ def check(
     wanted = table.on(dataset, asked=not every)
     compared = tuple(row for row in wanted if row.column in published)
     lacking = [row.column for row in wanted if row.column not in published]
-    with shown("scoring architectures", quiet=quiet or as_json):
+    with shown("scoring architectures", quiet=quiet):
         values = evaluate_proxies(
             table.space,
             published.index.tolist(),
@@ -142,27 +136,37 @@ def check(
             **chosen(settings, "size", "batch_size", "meaning", "device", "data_dir"),
         )
     rows = compare(values, published, compared)
-    if as_json:
-        about = {
-            "size": settings.size,
-            "batch_size": settings.batch_size,
-            "seed": seed,
-            "published": Path(get_file(table.name).path).name,
-            "against": table.name,
-            "dataset": dataset or table.dataset,
-            "lacking": lacking,
-        }
-        print_json({"check": rows, "settings": about})
-    else:
-        console.print(_check_table(rows))
-        if lacking:
-            print_notes([f"not in the table that was found: {', '.join(lacking)}"])
-    if any(row["agrees"] is False for row in rows):
-        raise typer.Exit(1)
+    about = {
+        "size": settings.size,
+        "batch_size": settings.batch_size,
+        "seed": seed,
+        "published": Path(get_file(table.name).path).name,
+        "against": table.name,
+        "dataset": dataset or table.dataset,
+        "lacking": lacking,
+    }
+    words = {True: "yes", False: "no", None: "-"}
+    frame = pd.DataFrame(rows).assign(agrees=[words[row["agrees"]] for row in rows])
+    columns = (
+        Column("proxy"),
+        Column("spearman", "Spearman", "number", ".3f"),
+        Column("ci_low", "95 % interval", "number", ".3f", end="ci_high"),
+        Column("asked", kind="number"),
+        Column("agrees", kind="status"),
+        Column("n", kind="whole"),
+        Column("n_excluded", "left out", "whole"),
+        Column("seconds", kind="number"),
+    )
+    return Listing(
+        [Table("", columns, frame)],
+        {"check": rows, "settings": about},
+        [f"not in the table that was found: {', '.join(lacking)}"] if lacking else [],
+        wrong="" if any(row["agrees"] is False for row in rows) else None,
+    )
 
 
 @app.command()
-@grouped
+@answering(saves=True)
 def evaluate(
     table: Annotated[
         Path, typer.Argument(help="Parquet or CSV file of architectures with accuracies.")
@@ -188,117 +192,26 @@ def evaluate(
     settings: Annotated[Settings, Only(*_EVALUATED, batch_size=64)],
     seed: SeedOption = 0,
     run: StoreOnly,
-    out: OutOption = None,
-    as_json: JsonOption = False,
     quiet: QuietOption = False,
-) -> None:
+) -> Answer:
     """Agreement of proxies with the accuracies of a table, and what it says of operations."""
-    from opscore.analysis import agreement_of_halves, operation_estimates
     from opscore.data.architectures import read_architectures
-    from opscore.data.files import write_table
-    from opscore.experiments.evaluate import evaluate_proxies, proxy_correlations
+    from opscore.experiments.evaluated import judge_proxies
     from opscore.progress import shown
 
     space = settings.space
     accuracies = read_architectures(space, table, architecture=architecture, accuracy=accuracy)
-    scored = accuracies.index.tolist()[:count]
-    with shown("scoring architectures", quiet=quiet or as_json):
-        values = evaluate_proxies(
-            architectures=scored,
-            proxies=proxies,
+    with shown("scoring architectures", quiet=quiet):
+        return judge_proxies(
+            space,
+            accuracies,
+            proxies,
+            count=count,
+            table=table.name,
             seed=seed,
             store=run.store,
             **chosen(settings, *_EVALUATED),
         )
-    agreement = proxy_correlations(values, accuracies)
-    estimates = operation_estimates(space, accuracies)
-    halves = agreement_of_halves(space, accuracies)
-    tables = {"values": values, "agreement": agreement, "estimates": estimates}
-    written = (
-        []
-        if out is None
-        else [write_table(out / f"{name}.parquet", frame) for name, frame in tables.items()]
-    )
-    if as_json:
-        about = {
-            **{"space": space, "table": table.name, "n_architectures": len(accuracies)},
-            **{name: values[name].iloc[0] for name in ("size", "images", "batch_size", "seed")},
-            "agreement_of_halves": halves,
-        }
-        print_json({**tables, "settings": about})
-        return
-    first = values.iloc[0]
-    print_notes(
-        [
-            f"accuracies: {table.name}, {len(accuracies):,} architectures of {space}, "
-            f"{len(scored):,} of them scored",
-            f"networks: {settings.size} size{'' if settings.size == 'paper' else ' (reduced)'}; "
-            f"images: {first['images']}, batch {settings.batch_size}; seed {seed}",
-        ]
-    )
-    console.print(_agreement_table(agreement))
-    console.print(_estimate_table(estimates, halves))
-    print_written(written)
-
-
-def _agreement_table(rows: pd.DataFrame) -> Table:
-    table = Table(title="Agreement of proxies with the table's accuracies (95 % interval)")
-    for heading in ("proxy", "among"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("Spearman", "interval", "Kendall", "given params", "n", "left out"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows.to_dict("records"):
-        table.add_row(
-            row["proxy"],
-            row["subset"],
-            number(row["spearman"], "+.3f"),
-            interval_text(row["spearman_low"], row["spearman_high"]),
-            number(row["kendall"], "+.3f"),
-            number(row["partial"], "+.3f"),
-            str(row["n"]),
-            str(row["n_excluded"]),
-        )
-    return table
-
-
-def _estimate_table(rows: pd.DataFrame, halves: float) -> Table:
-    """Operations down, kinds of edges across: mean, standard error, number of architectures."""
-    kinds = rows[rows["level"] == "kind"]
-    names = list(dict.fromkeys(kinds["where"]))
-    table = Table(title="Estimate, not a truth: mean accuracy of the table's cells that have it")
-    table.add_column("operation", no_wrap=True)
-    for name in names:
-        table.add_column(f"{name}: estimate (s.e., n)", justify="right", no_wrap=True)
-    cells = {
-        (row["op"], row["where"]): f"{number(row['estimate'], '.2f')} "
-        f"({number(row['standard_error'], '.2f')}, {row['n']})"
-        for row in kinds.to_dict("records")
-    }
-    for op in dict.fromkeys(kinds["op"]):
-        table.add_row(str(op), *(cells.get((op, name), "-") for name in names))
-    table.caption = (
-        "edge by edge with --json or --out; two halves of the table agree by a Spearman of "
-        f"{number(halves, '+.2f')} within each edge"
-    )
-    return table
-
-
-def _check_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("proxy", "Spearman", "95 % interval", "asked", "n", "left out", "seconds")
-    for row in rows:
-        asked = "-" if row["asked"] is None else f"{row['asked']:.2f}"
-        style = "red" if row["agrees"] is False else None
-        table.add_row(
-            row["proxy"],
-            "-" if math.isnan(row["spearman"]) else f"{row['spearman']:.3f}",
-            "-" if math.isnan(row["ci_low"]) else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
-            asked,
-            str(row["n"]),
-            str(row["n_excluded"]),
-            f"{row['seconds']:.2f}",
-            style=style,
-        )
-    return table
 
 
 def _describe(proxy: Proxy) -> dict[str, Any]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from rich.table import Table
+from opscore.answers import Answer, Column, Listing, Table
+from opscore.cli.present import answering
 
-from opscore.cli.common import JsonOption, console, print_json
 
-
-def records(as_json: JsonOption = False) -> None:
+@answering()
+def records() -> Answer:
     """List what ships as measured, with what it rests on."""
     from opscore.paper.records import describe_records
 
-    table = describe_records()
-    if as_json:
-        print_json({"records": table})
-        return
-    short = table.drop(columns="rests on")
-    listed = Table(*short.columns, title="Measured by this project, in the package")
-    for row in short.to_dict("records"):
-        listed.add_row(*map(str, row.values()))
-    console.print(listed)
+    found = describe_records()
+    columns = [
+        Column(str(name), kind="whole" if name == "rows" else "text", detail=name == "rests on")
+        for name in found.columns
+    ]
+    table = Table("Measured by this project, in the package", columns, found)
+    return Listing([table], {"records": found})

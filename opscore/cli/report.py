@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from opscore.cli.common import DataDirOption, JsonOption, console, print_json, print_written
+from opscore.answers import Answer, Listing
+from opscore.cli.common import DataDirOption
+from opscore.cli.present import answering
 
 
+@answering()
 def report(
     store: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of finished runs.")] = Path(
         "runs"
@@ -21,8 +24,7 @@ def report(
         ),
     ] = None,
     data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Write one HTML page of a run store: what was run and with what, tables, figures, failures.
 
     The page needs no other file and no connection. What the paper published stands beside what was
@@ -31,12 +33,9 @@ def report(
     from opscore.report.page import summary_of, write_report
 
     path, found = write_report(store, out, data_dir=data_dir)
-    if as_json:
-        print_json({"written": path, "bytes": path.stat().st_size, **summary_of(found)})
-        return
     counts = ", ".join(f"{count} {status}" for status, count in found.counts.items())
     number = len(found.sections)
     runs = f"{counts} run{'' if len(found.runs) == 1 else 's'}"
     studies = "study" if number == 1 else "studies"
-    console.print(f"{number} {studies} of {runs}", highlight=False)
-    print_written([path])
+    values = {"written": path, "bytes": path.stat().st_size, **summary_of(found)}
+    return Listing([], values, said=[f"{number} {studies} of {runs}", f"wrote {path}"])

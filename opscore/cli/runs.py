@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import pandas as pd
 import typer
-from rich.table import Table
 
-from opscore.cli.common import JsonOption, console, print_json, print_written
+from opscore.answers import Answer, Column, Listing, Table
+from opscore.cli.common import print_written
+from opscore.cli.present import answering
 from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -32,14 +34,20 @@ StatusOption = Annotated[
     typer.Option(help="Only runs that are finished, failed, unfinished, damaged or pieces."),
 ]
 
-#: Exit code when two things differ, or some runs could not be merged.
-DIFFERENT = 1
-
-_STYLES = {"finished": "green", "failed": "red", "damaged": "red", "unfinished": "yellow"}
+_LISTED = (
+    Column("run"),
+    Column("space", missing=""),
+    Column("policy", "policy or method"),
+    Column("seed", kind="whole", form="d"),
+    Column("status", kind="status"),
+    Column("seconds", kind="number", form=".1f"),
+    Column("ended", "finished at"),
+)
 _FORMS = ("csv", "parquet")
 
 
 @app.command(name="list")
+@answering()
 def list_(
     runs: StoreOption = Path("runs"),
     kind: KindOption = None,
@@ -49,8 +57,7 @@ def list_(
     check: Annotated[
         bool, typer.Option("--check", help="Also read every table and compare its checksum.")
     ] = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """The runs of a store, with their status, and how long they took."""
     from opscore.runs.reading import as_records, pick, stored_runs, table_of
 
@@ -58,70 +65,54 @@ def list_(
         stored_runs(runs, check=check), kind=kind, space=space, policy=policy, status=status
     )
     frame = table_of(found)
-    if as_json:
-        print_json({"runs": as_records(frame)})
-        return
-    table = Table("run", "space", "policy or method")
-    for column in ("seed", "status", "seconds", "finished at"):
-        table.add_column(column, justify="right" if column in {"seed", "seconds"} else "left")
-    for row in as_records(frame):
-        style = _STYLES.get(row["status"], "dim")
-        table.add_row(
-            row["run"],
-            row["space"],
-            row["policy"],
-            "" if row["seed"] is None else str(row["seed"]),
-            f"[{style}]{row['status']}[/{style}]",
-            "" if row["seconds"] is None else f"{row['seconds']:.1f}",
-            row["date"][:16].replace("T", " "),
-        )
-    console.print(table)
+    rows = as_records(frame)
     counts = frame["status"].value_counts()
     told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no runs"
-    console.print(f"{told}; {frame['seconds'].sum():,.0f} s of work", style="dim", highlight=False)
+    hints = [f"{told}; {frame['seconds'].sum():,.0f} s of work"]
     if (counts.get("failed", 0) or counts.get("damaged", 0)) and len(frame):
-        line = "opscore runs show RUN says why; the call that asked for a run computes it again"
-        console.print(line, style="dim", highlight=False)
+        hints.append(
+            "opscore runs show RUN says why; the call that asked for a run computes it again"
+        )
+    ended = frame["date"].str[:16].str.replace("T", " ")
+    table = Table("", _LISTED, frame.assign(ended=ended))
+    return Listing([table], {"runs": rows}, then=hints)
 
 
 @app.command()
+@answering()
 def show(
     run: Annotated[str, typer.Argument(help="Name of a run, or the beginning of it.")],
     runs: StoreOption = Path("runs"),
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """One run: its settings, what it gave, versions and machine; why it failed, if it did."""
     from opscore.runs.reading import find_run
 
     found = find_run(runs, run)
-    if as_json:
-        print_json({**found.row(), "settings": dict(found.key), "record": dict(found.record),
-                    "files": [str(path) for path in found.files]})  # fmt: skip
-        return
-    _show(found)
+    why = [found.error] if found.error else []
+    why += str(found.record.get("traceback", "")).splitlines()
+    columns = Column("name"), Column("value")
+    frame = pd.DataFrame(_told(found), columns=[column.name for column in columns])
+    values = {
+        **found.row(),
+        "settings": dict(found.key),
+        "record": dict(found.record),
+        "files": [str(path) for path in found.files],
+    }
+    return Listing([Table("", columns, frame, look="bare")], values, said=why)
 
 
-def _show(run: StoredRun) -> None:
-    table = Table(show_header=False, box=None)
-    table.add_row("run", str(run.folder))
-    table.add_row("status", run.status + _age(run.record.get("date")))
+def _told(run: StoredRun) -> list[tuple[str, str]]:
+    """What there is to say of a run, pairs of a name and a text."""
+    told = [("run", str(run.folder)), ("status", run.status + _age(run.record.get("date")))]
     if run.seconds is not None:
-        table.add_row("seconds", f"{run.seconds:.1f}")
+        told.append(("seconds", f"{run.seconds:.1f}"))
     for name, value in run.key.items():
-        table.add_row(name, value if isinstance(value, str) else json.dumps(value))
-    for name, value in run.record.get("facts", {}).items():
-        table.add_row(name, json.dumps(value))
+        told.append((name, value if isinstance(value, str) else json.dumps(value)))
+    told += [(name, json.dumps(value)) for name, value in run.record.get("facts", {}).items()]
     versions = run.record.get("versions", {})
-    table.add_row("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
-    for name in ("python", "machine", "git"):
-        if name in run.record:
-            table.add_row(name, str(run.record[name]))
-    table.add_row("files", ", ".join(path.name for path in run.files))
-    console.print(table, markup=False)
-    if run.error:
-        console.print(run.error, style="red", markup=False, highlight=False)
-    if "traceback" in run.record:
-        console.print(run.record["traceback"], markup=False, highlight=False, soft_wrap=True)
+    told.append(("versions", ", ".join(f"{name} {own}" for name, own in versions.items())))
+    told += [(n, str(run.record[n])) for n in ("python", "machine", "git") if n in run.record]
+    return [*told, ("files", ", ".join(path.name for path in run.files))]
 
 
 def _age(date: object) -> str:
@@ -136,44 +127,38 @@ def _age(date: object) -> str:
 
 
 @app.command()
+@answering()
 def diff(
     left: Annotated[str, typer.Argument(help="A run of --runs, or the folder of a store.")],
     right: Annotated[str, typer.Argument(help="Another one.")],
     runs: StoreOption = Path("runs"),
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """In what two runs, or two stores, differ; exit code 1 if they do. Times do not count."""
     if Path(left).is_dir() and Path(right).is_dir():
-        _diff_stores(left, right, as_json=as_json)
-        return
+        return _store_differences(left, right)
     from opscore.runs.reading import find_run
     from opscore.runs.upkeep import run_differences
 
     one, other = find_run(runs, left), find_run(runs, right)
     lines = run_differences(one, other)
-    if as_json:
-        print_json({"left": one.name, "right": other.name, "differences": lines})
-    for line in () if as_json else lines or ["no difference"]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(DIFFERENT if lines else 0)
+    values = {"left": one.name, "right": other.name, "differences": lines}
+    return Listing([], values, said=lines or ["no difference"], wrong="" if lines else None)
 
 
-def _diff_stores(left: str, right: str, *, as_json: bool) -> None:
+def _store_differences(left: str, right: str) -> Listing:
     from opscore.runs.upkeep import store_differences
 
     found = store_differences(left, right)
-    if as_json:
-        print_json({
-            "only_left": found.only_left, "only_right": found.only_right,
-            "differing": found.differing, "equal": found.equal,
-        })  # fmt: skip
-    else:
-        lines = [f"only in {left}: {name}" for name in found.only_left]
-        lines += [f"only in {right}: {name}" for name in found.only_right]
-        lines += [f"{name}: {what}" for name, each in found.differing.items() for what in each]
-        for line in [*lines, f"{found.equal} runs are equal"]:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(0 if found.same else DIFFERENT)
+    lines = [f"only in {left}: {name}" for name in found.only_left]
+    lines += [f"only in {right}: {name}" for name in found.only_right]
+    lines += [f"{name}: {what}" for name, each in found.differing.items() for what in each]
+    names = ("only_left", "only_right", "differing", "equal")
+    return Listing(
+        [],
+        {name: getattr(found, name) for name in names},
+        said=[*lines, f"{found.equal} runs are equal"],
+        wrong=None if found.same else "",
+    )
 
 
 @app.command()
@@ -216,34 +201,35 @@ def _form_of(out: Path | None, asked: str | None) -> str:
 
 
 @app.command()
+@answering()
 def sync(
     source: Annotated[Path, typer.Argument(help="Store to take from; it stays as it is.")],
     target: Annotated[Path, typer.Argument(help="Store that takes over what it lacks.")],
     both: Annotated[
         bool, typer.Option("--both", help="Also the other way, so that both have everything.")
     ] = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Merge two stores: TARGET takes over what SOURCE has; exit code 1 if results differ."""
     from opscore.runs.upkeep import merge
 
     done = [merge(source, target), *([merge(target, source)] if both else [])]
-    if as_json:
-        names = ("copied", "there", "differing", "damaged")
-        print_json({name: sorted({n for m in done for n in getattr(m, name)}) for name in names})
-    else:
-        for merged, into in zip(done, (target, source), strict=False):
-            line = f"{into}: {len(merged.copied)} runs taken over, {len(merged.there)} were there"
-            console.print(line, markup=False, highlight=False)
-        for name in sorted({n for m in done for n in m.differing}):
-            line = f"{name}: both stores have it, with other results; each keeps its own"
-            console.print(line, style="red", markup=False)
-        for name in sorted({n for m in done for n in m.damaged}):
-            console.print(f"{name}: damaged, left out", style="red", markup=False)
-    raise typer.Exit(DIFFERENT if any(m.differing or m.damaged for m in done) else 0)
+    names = ("copied", "there", "differing", "damaged")
+    values = {name: sorted({n for m in done for n in getattr(m, name)}) for name in names}
+    lines = [
+        f"{into}: {len(merged.copied)} runs taken over, {len(merged.there)} were there"
+        for merged, into in zip(done, (target, source), strict=False)
+    ]
+    lines += [
+        f"{name}: both stores have it, with other results; each keeps its own"
+        for name in values["differing"]
+    ]
+    lines += [f"{name}: damaged, left out" for name in values["damaged"]]
+    spoiled = values["differing"] or values["damaged"]
+    return Listing([], values, said=lines, wrong="" if spoiled else None)
 
 
 @app.command()
+@answering()
 def clean(
     names: Annotated[
         list[str] | None,
@@ -255,8 +241,7 @@ def clean(
         typer.Option("--unfinished", help="Also unfinished runs and the pieces of searches."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Remove runs: those that are named, or else the failed and damaged ones.
 
     Finished runs are removed only by name. No other process should be at work in the store when
@@ -267,10 +252,7 @@ def clean(
 
     statuses = (*SPOILED, *(("unfinished", "pieces") if unfinished else ()))
     removed = clean_store(runs, names or [], statuses=statuses, dry_run=dry_run)
-    if as_json:
-        print_json({"removed": [run.name for run in removed], "dry_run": dry_run})
-        return
-    for run in removed:
-        console.print(f"{run.name} ({run.status})", markup=False, highlight=False)
+    lines = [f"{run.name} ({run.status})" for run in removed]
     word = "would be removed" if dry_run else "removed"
-    console.print(f"{len(removed)} runs {word}", highlight=False)
+    values = {"removed": [run.name for run in removed], "dry_run": dry_run}
+    return Listing([], values, said=[*lines, f"{len(removed)} runs {word}"])

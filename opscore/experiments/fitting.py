@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import progress as reporting
+from opscore.answers import Answer, Column, Table
 from opscore.data.files import atomic_write, writable_folder
 from opscore.errors import unknown
 from opscore.experiments.dependencies import image_key, start_key
@@ -30,8 +31,20 @@ from opscore.supernets.recipes import Recipe, find_recipe
 CHECKPOINT, RECORD = "network.pt", "training.json"
 
 
-@dataclass(frozen=True)
-class Fitted:
+#: Epochs that are shown.
+_SHOWN = 10
+
+_LOG_COLUMNS = (
+    Column("epoch", kind="whole"),
+    Column("train_loss", "loss", "number", ".3f"),
+    Column("train_accuracy", "on images trained on", "number", ".1f"),
+    Column("test_accuracy", "on others", "number", ".1f"),
+    Column("seconds", "s", "number", ".1f"),
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Fitted(Answer):
     """A network that was trained.
 
     Attributes:
@@ -53,6 +66,15 @@ class Fitted:
             f"seed {self.settings['seed']}, device {self.settings['device']}, "
             f"precision {self.settings['precision']}",
         ]
+
+    def tables(self) -> list[Table]:
+        """The last epochs."""
+        title = "Accuracy, % (the last epochs)" if len(self.log) > _SHOWN else "Accuracy, %"
+        return [Table(title, _LOG_COLUMNS, self.log.tail(_SHOWN))]
+
+    def payload(self) -> dict[str, Any]:
+        """The log, and what it rests on."""
+        return {"log": self.log, "settings": {"command": "train", **self.settings}}
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write a copy of the checkpoint, ``log.csv``, its figure and ``training.json``."""

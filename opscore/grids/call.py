@@ -8,7 +8,7 @@ nor on the backend: a worker has the same number of threads in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from opscore import progress
+from opscore.answers import Answer, Column, Table
 from opscore.data.files import writable_folder
 from opscore.errors import UserError, note
 from opscore.fingerprint import named_once
@@ -42,8 +43,22 @@ CELLS = {
 }
 
 
-@dataclass(frozen=True)
-class BatchResult:
+CELL_COLUMNS = (
+    Column("run"),
+    Column("space"),
+    Column("policy", "policy or method"),
+    Column("seed", kind="whole", form="d"),
+    Column("state", kind="status"),
+    Column("seconds", kind="number", form=".1f", missing="?"),
+    Column("error", missing="", detail=True),
+)
+
+#: Cells without a result that are named one by one.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, repr=False)
+class BatchResult(Answer):
     """What became of a grid.
 
     Attributes:
@@ -64,6 +79,32 @@ class BatchResult:
         """The cells that are not finished."""
         return self.cells[self.cells["status"] != "finished"]
 
+    def tables(self) -> list[Table]:
+        """Every cell."""
+        return [Table("Cells", CELL_COLUMNS, self.cells.assign(state=self.cells["status"]),
+                      detail=True)]  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """How many cells there are by what became of them, and what went wrong with some."""
+        told = ", ".join(f"{count} {name}" for name, count in self.counts().items() if count)
+        root, failed = self.store.root, self.failed
+        named = [
+            f"{_who(row)}: {row['error'] or 'not computed'} (opscore runs show {row['run']} "
+            f"--runs {root})"
+            for row in failed.head(_MOST_NAMED).to_dict("records")
+        ]
+        more = [f"... and {len(failed) - _MOST_NAMED} more"] * (len(failed) > _MOST_NAMED)
+        line = f"{len(self.cells)} cells: {told or 'none'}; they are kept in {root}"
+        return [line, *named, *more]
+
+    def payload(self) -> dict[str, Any]:
+        """Every cell, and where their results are."""
+        return {"cells": self.cells, "counts": self.counts(), "store": self.store.root}
+
+    def trouble(self) -> str | None:
+        """Not None where some cells are not finished; :meth:`lines` names them."""
+        return None if self.ok else ""
+
     def counts(self) -> dict[str, int]:
         """Cells that were computed, found, failed and are missing."""
         done = self.cells["status"] == "finished"
@@ -73,6 +114,12 @@ class BatchResult:
             "failed": int((self.cells["status"] == "failed").sum()),
             "missing": int((self.cells["status"] == "missing").sum()),
         }
+
+
+def _who(row: Mapping[Hashable, Any]) -> str:
+    """Which cell a row is."""
+    seed = "" if pd.isna(row["seed"]) else f", seed {row['seed']}"
+    return f"{row['kind']} {row['space']} {row['policy']}{seed}"
 
 
 @progress.shows_progress

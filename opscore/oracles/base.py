@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore import schema
+from opscore.answers import Answer, Column, Table
 from opscore.errors import UserError
 from opscore.fingerprint import fingerprint
 from opscore.oracles.metrics import ACCURACY, Metric
@@ -23,8 +24,8 @@ from opscore.typed import take_types
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Oracle:
+@dataclass(frozen=True, eq=False, repr=False)
+class Oracle(Answer):
     """Accuracy of every architecture of a space.
 
     Attributes:
@@ -248,6 +249,52 @@ class Oracle:
                     {"edge": edge, "op": name, "best": self.best(state), "mean": self.mean(state)}
                 )
         return schema.conform(pd.DataFrame(rows), "oracle")
+
+    def tables(self) -> list[Table]:
+        """Best and mean of every operation, two lines for each edge; the best stands out."""
+        rows = [
+            {"edge": self.space.edges[int(str(edge))], "what": what, **own.set_index("op")[what]}
+            for edge, own in self.table().groupby("edge")
+            for what in ("best", "mean")
+        ]
+        form = ".2f" if max(abs(row[op]) for row in rows for op in list(row)[2:]) >= 10 else ".4f"
+        operations = dict.fromkeys(sum(self.space.operations, ()))
+        unit = f", {self.metric.unit}" if self.metric.unit else ""
+        what = f"{self.dataset} {self.metric.name}"
+        return [
+            Table(
+                f"{what} of the operations of {self.space.name}{unit}",
+                (
+                    Column("edge", once=True),
+                    Column("what", " "),
+                    *(Column(op, kind="number", form=form, missing="") for op in operations),
+                ),
+                pd.DataFrame(rows),
+                look="open",
+                sections="edge",
+                best=True,
+            )
+        ]
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on."""
+        return [self.describe()]
+
+    def payload(self) -> dict[str, Any]:
+        """The table, and what it rests on."""
+        settings = {
+            "space": self.space.name,
+            "dataset": self.dataset,
+            "split": self.split,
+            "epochs": self.epochs,
+            "oracle_seeds": self.seeds,
+            "n_trials": self.n_trials,
+            "note": self.note,
+            "source": self.source,
+            "sha256": self.sha256,
+            "description": self.describe(),
+        }
+        return {"oracle": self.table(), "settings": settings}
 
     def describe(self) -> str:
         """One line: dataset, split, epochs, how seeds are reduced, source."""

@@ -8,8 +8,10 @@ from itertools import combinations
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from opscore.answers import Column, Table
 from opscore.errors import UserError
 from opscore.spaces import SearchSpace, State
 
@@ -41,6 +43,23 @@ class OracleNoise:
     spearman_top: float
     top: int
     basis: str = TRAININGS
+
+    def table(self) -> Table:
+        """These numbers, a line each."""
+        told = [
+            ("architectures trained at least twice", f"{self.n_repeated:,}"),
+            ("standard deviation over seeds, percentage points", f"{self.std:.3f}"),
+            ("Spearman between two trainings", f"{self.spearman:.3f}"),
+            (f"the same among the best {self.top:,}", f"{self.spearman_top:.3f}"),
+        ]
+        if np.isnan(self.spearman):
+            told = [
+                ("architectures in these", f"{self.n_repeated:,}"),
+                ("standard deviation within a group, mean", f"{self.std:.3g}"),
+            ]
+        heading = f"agreement of the table with itself: {self.basis}"
+        columns = Column("what", heading), Column("value", " ")
+        return Table("", columns, pd.DataFrame(told, columns=["what", "value"]))
 
 
 class Trainings(Protocol):

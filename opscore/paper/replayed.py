@@ -69,7 +69,7 @@ def figure2(data_dir: Path | None = None) -> Listing:
         [_compared("Spearman, mean over 6 edges", columns, _agreeing(wide, _REFERENCES))],
         {**tables, "settings": _settings("figure2", data_dir, [replay.INITIAL_FILE], notes)},
         notes,
-        ["all pairs, and score rows that are not in the figure: --json"],
+        then=["all pairs, and score rows that are not in the figure: --json"],
         kept={"replay_differences.csv": tables["differences"]},
         drawn=[
             Picture(

@@ -292,7 +292,7 @@ class SearchResult(Answer):
             "settings": self.record(),
         }
 
-    def failed(self) -> str | None:
+    def trouble(self) -> str | None:
         """How many scores failed that may not fail again; None where none did."""
         return failed_now([*self.candidates["status"], *self.trace["status"]])
 

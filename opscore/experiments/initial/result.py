@@ -266,7 +266,7 @@ class InitialResult(Answer):
             **provenance(),
         }
 
-    def failed(self) -> str | None:
+    def trouble(self) -> str | None:
         """How many scores failed that may not fail again; None where none did."""
         return failed_now(self.scores["status"])
 
