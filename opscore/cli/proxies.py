@@ -199,13 +199,13 @@ def evaluate(
     from opscore.experiments.evaluated import judge_proxies
     from opscore.progress import shown
 
-    space = settings.space
-    accuracies = read_architectures(space, table, architecture=architecture, accuracy=accuracy)
+    accuracies = read_architectures(
+        settings.space, table, architecture=architecture, accuracy=accuracy
+    )
     with shown("scoring architectures", quiet=quiet):
         return judge_proxies(
-            space,
-            accuracies,
-            proxies,
+            accuracies=accuracies,
+            proxies=proxies,
             count=count,
             table=table.name,
             seed=seed,
