@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 import opscore
 from opscore.analysis import Correlation
-from opscore.answers import pictures
+from opscore.answers import style
 from opscore.data import find
 from opscore.data.layout import TABLE
 from opscore.data.records import read_record, record_names
@@ -38,7 +39,7 @@ from opscore.typed import made, types_of
 ROOT = Path(__file__).resolve().parent.parent
 
 #: What is committed of what a result writes; tables are text, so that a change can be read.
-KEPT = (".csv", ".png", ".pdf")
+KEPT = (".csv", ".png", ".pdf", ".txt")
 
 #: Digits of a number in a committed table: more than anybody reads, fewer than machines share.
 DIGITS = 10
@@ -69,8 +70,8 @@ class Recorded(InitialResult):
 def scored(name: str, folder: Path) -> None:
     """Each policy against best-acc, and every pair of policies."""
     result = Recorded.read(name)
-    pictures.save_figure(result.bars(), folder / "best_acc", result.against("best-acc"))
-    pictures.save_figure(result.figure(), folder / "figure2_left", result.correlation)
+    style.save_figure(result.bars(), folder / "best_acc", result.against("best-acc"))
+    style.save_figure(result.figure(), folder / "figure2_left", result.correlation)
 
 
 def retraining(folder: Path) -> None:
@@ -169,11 +170,15 @@ def makeable(names: Iterable[str]) -> list[str]:
     return found
 
 
+def _no_picture(figure: Figure, path: Path, form: str, *, dpi: int = 0) -> None:
+    path.touch()
+
+
 def differing(names: Iterable[str]) -> list[str]:
     """Committed tables that are not what the code makes now of the records."""
     found = []
-    kept = pictures.save_undated
-    pictures.save_undated = lambda figure, path, form, *, dpi: path.touch()  # no pictures
+    kept = style.write_picture
+    style.write_picture = _no_picture
     try:
         with tempfile.TemporaryDirectory() as scratch:
             for name in names:
@@ -183,7 +188,7 @@ def differing(names: Iterable[str]) -> list[str]:
                     if not committed.is_file() or committed.read_text() != path.read_text():
                         found.append(str(committed.relative_to(ROOT)))
     finally:
-        pictures.save_undated = kept
+        style.write_picture = kept
     return found
 
 

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
         correlation_lines,
         correlation_matrix,
     )
-    from opscore.answers.pictures import save_figure
+    from opscore.answers.style import save_figure
 
 _DRAWING = ("correlation_bars", "correlation_lines", "correlation_matrix")
 
 
 def __getattr__(name: str) -> Any:
     if name == "save_figure":
-        from opscore.answers.pictures import save_figure
+        from opscore.answers.style import save_figure
 
         return save_figure
     if name not in _DRAWING:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from opscore.analysis.drawn import Drawn
+from opscore.answers.style import Canvas
 from opscore.spaces.graphs import Arrow, Graph
 
 #: Colours of what is chosen, of what is there anyway, and of a node that only adds up.
@@ -84,7 +84,7 @@ def draw_architecture(graphs: Sequence[Graph], title: str) -> Figure:
     sizes = [_extent(graph) for graph in graphs]
     width = max(size[0] for size in sizes)
     heights = [size[1] for size in sizes]
-    figure = Drawn(0.62 * width, 0.62 * sum(heights) + 0.4 * len(graphs) + 0.3, None)
+    figure = Canvas(0.62 * width, 0.62 * sum(heights) + 0.4 * len(graphs) + 0.3, None)
     grid = figure.add_gridspec(len(graphs), 1, height_ratios=heights)
     for place, graph in enumerate(graphs):
         axes = figure.add_subplot(grid[place, 0])

@@ -1,26 +1,48 @@
-"""Pictures of tables that are already computed. Nothing is calculated here."""
+"""Pictures of tables of correlations that are already computed. Nothing is calculated here."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation, Transform
-from numpy.typing import NDArray
 
 from opscore.analysis.bars import is_bar
-from opscore.analysis.drawn import Drawn
+from opscore.answers.pictures import look
+from opscore.answers.style import (
+    INK,
+    MEASURED,
+    PLAIN,
+    PUBLISHED,
+    SERIES,
+    SHADES,
+    describe,
+    drawn,
+    figure_of,
+    label_lowest,
+    panels,
+    reach,
+    rho_axis,
+    rows_axis,
+    seeds_text,
+)
 from opscore.errors import UserError
 
-_MEASURED, _PUBLISHED = "#2f5d8a", "#c8553d"
-_WITHOUT_NETWORK = "#a9a9a9"
+#: More policies than these are a map of colours; their numbers stand in the table beside it.
+_WITH_NUMBERS = 12
+
+#: Bars let their intervals be seen.
+_BARS = 0.6
+
+#: More series than these have a panel each.
+_TOGETHER = 6
 
 
+@drawn
 def correlation_matrix(
     frame: pd.DataFrame,
     ax: Axes | None = None,
@@ -29,52 +51,57 @@ def correlation_matrix(
     title: str = "Spearman between policies, mean over edges and seeds",
     note: str = "",
 ) -> Axes:
-    """Figure 2 (left): a heat map of rho for every pair of policies, numbers written in.
+    """Figure 2 (left): a map of rho for every pair of policies, each pair once.
 
     Args:
         frame: a correlation table (schema CORRELATION); policies are drawn in its order.
         ax: where to draw; a new figure by default.
         iteration: which iteration to draw.
-        title: the title; the number of seeds is added below it.
-        note: what the numbers are, such as 'measured; cpu size; digits', added too.
+        title: the title.
+        note: what the numbers are, such as 'measured; cpu size; digits'; the caption.
 
     Returns:
-        The axes; ``axes.figure`` is ready for :func:`save_figure`.
+        The axes; ``axes.figure`` is ready for :func:`opscore.analysis.save_figure`.
 
     Raises:
         UserError: the table has no row of this iteration.
     """
     rows = _rows_of(frame, iteration)
     names = list(dict.fromkeys([*rows["policy"], *rows["reference"]]))
-    table = rows.pivot_table(index="policy", columns="reference", values="rho", dropna=False)
-    table = table.reindex(index=names, columns=names)
-    diagonal = np.eye(len(names), dtype=bool)
     if ax is None:
-        side = 2.4 + 0.62 * len(names)
-        ax = _new_axes(side + 1.2, side)
-    sns.heatmap(
-        table,
-        ax=ax,
-        mask=diagonal | table.isna().to_numpy(),
-        annot=True,
-        fmt=".2f",
-        cmap="RdBu_r",
-        vmin=-1,
-        vmax=1,
-        square=True,
-        linewidths=0.6,
-        linecolor="white",
-        annot_kws={"size": 11},
-        cbar_kws={"label": "Spearman's rho", "shrink": 0.75},
-    )
-    ax.set_facecolor("#e6e6e6")
-    ax.set(xlabel="", ylabel="")
-    ax.set_xticks(np.arange(len(names)) + 0.5, names, rotation=45, ha="right", fontsize=10.5)
-    ax.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0, fontsize=10.5)
-    write_title(ax, title, [_count_of_seeds(rows), note])
+        (ax,) = panels(1, min(1.4 + 0.3 * len(names), 6.2))
+    image = map_of_pairs(ax, rows, names)
+    figure_of(ax).colorbar(image, ax=ax, label="Spearman's rho", shrink=0.7)
+    describe(ax, title, "; ".join(filter(None, [_count(rows), note])), alone=True)
     return ax
 
 
+def map_of_pairs(ax: Axes, rows: pd.DataFrame, names: list[str]) -> AxesImage:
+    """Rho of each pair of policies below the diagonal, with numbers where they can be read."""
+    table = rows.pivot_table(index="policy", columns="reference", values="rho", dropna=False)
+    table = table.reindex(index=names[1:], columns=names[:-1])
+    shown = np.where(np.tri(*table.shape, dtype=bool), table.to_numpy(float), np.nan)
+    image = ax.imshow(shown, cmap=SHADES, vmin=-1, vmax=1)
+    if len(names) <= _WITH_NUMBERS:
+        for (row, column), value in np.ndenumerate(shown):
+            if np.isfinite(value):
+                ax.text(
+                    *(column, row, f"{value:.2f}".replace("0.", ".")),
+                    ha="center",
+                    va="center",
+                    color=INK if value > 0.1 else "white",
+                    fontsize=0.85 * look().type_size,
+                )
+    ax.set_xticks(
+        range(len(names) - 1), names[:-1], rotation=60, ha="right", rotation_mode="anchor"
+    )
+    ax.set_yticks(range(len(names) - 1), names[1:])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return image
+
+
+@drawn
 def correlation_bars(
     frame: pd.DataFrame,
     reference: str = "best-acc",
@@ -95,7 +122,7 @@ def correlation_bars(
         ax: where to draw; a new figure by default.
         iteration: which iteration to draw.
         label: what the legend calls the table's numbers.
-        note: what the numbers are, added below the title.
+        note: what the numbers are; the caption.
 
     Returns:
         The axes, strongest policy on top.
@@ -108,52 +135,31 @@ def correlation_bars(
     if rows.empty:
         raise UserError(f"the table has no correlation with '{reference}'")
     rows = rows.sort_values("rho", ignore_index=True)
-    ax = ax or _new_axes(7.6, 1.9 + 0.42 * len(rows))
-    places, rho = np.arange(len(rows)), rows["rho"].to_numpy(dtype=np.float64)
+    if ax is None:
+        (ax,) = panels(1, 0.8 + 0.19 * len(rows))
     names = [str(name) for name in rows["policy"]]
-    colours = [_WITHOUT_NETWORK if is_bar(name) else _MEASURED for name in names]
-    ax.barh(places, rho, height=0.62, color=colours, alpha=0.85)
-    ax.errorbar(
-        rho, places, xerr=_reach(rows), fmt="none", ecolor="#1b1b1b", elinewidth=1, capsize=3
-    )
-    told = [(_MEASURED, f"{label}, 95 % interval")]
-    if _WITHOUT_NETWORK in colours:
-        told.append((_WITHOUT_NETWORK, "a rule without a network"))
-    handles = [Line2D([], [], color=each, lw=7, alpha=0.85, label=text) for each, text in told]
-    if published:
-        known = [(published[name], place) for place, name in enumerate(names) if name in published]
-        ax.scatter(
-            [value for value, _ in known],
-            [place for _, place in known],
-            marker="D",
-            s=46,
-            color=_PUBLISHED,
-            edgecolor="white",
-            zorder=3,
-        )
-        handles.append(
-            Line2D([], [], color=_PUBLISHED, marker="D", ls="none", ms=7, label="published")
-        )
-    ax.axvline(0, color="#1b1b1b", lw=0.8)
-    ax.set_yticks(places, names)
-    ax.set_xlim(-1, 1)
-    ax.set_xlabel(f"Spearman's rho to {reference}")
-    ax.grid(axis="x", color="#dddddd", lw=0.7)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-    below = _points_above(ax, -40)
-    ax.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        bbox_transform=below,
-        ncol=len(handles),
-        frameon=False,
-    )
-    write_title(ax, f"Agreement with {reference}", [_count_of_seeds(rows), note])
+    places, rho = np.arange(len(rows)), rows["rho"].to_numpy(dtype=np.float64)
+    colours = [PLAIN if is_bar(name) else MEASURED for name in names]
+    ax.barh(places, rho, height=0.6, color=colours, alpha=_BARS)
+    ax.errorbar(rho, places, xerr=reach(rows), fmt="none", ecolor=INK, elinewidth=0.8)
+    told = [(MEASURED, f"{label}, 95 % interval"), (PLAIN, "a rule without a network")]
+    handles = [
+        Line2D([], [], color=c, lw=5, alpha=_BARS, label=text) for c, text in told if c in colours
+    ]
+    shown = published or {}
+    known = {place: shown[name] for place, name in enumerate(names) if name in shown}
+    if known:
+        mark: Any = {"marker": "D", "color": PUBLISHED}
+        ax.scatter([*known.values()], [*known], s=22, edgecolor="white", zorder=3, **mark)
+        handles.append(Line2D([], [], ls="none", label="published", **mark))
+    rows_axis(ax, names)
+    rho_axis(ax, "x", f"Spearman's rho to {reference}; {_count(rows)}")
+    ax.legend(handles=handles, loc="upper left")
+    describe(ax, f"Agreement with {reference}", note, alone=True)
     return ax
 
 
+@drawn
 def correlation_lines(
     frame: pd.DataFrame, reference: str = "best-acc", ax: Axes | None = None, *, note: str = ""
 ) -> Axes:
@@ -162,11 +168,12 @@ def correlation_lines(
     Args:
         frame: a correlation table (schema CORRELATION).
         reference: the reference.
-        ax: where to draw; a new figure by default.
-        note: what the numbers are, added below the title.
+        ax: where to draw; a new figure by default, with a panel for each of many policies.
+        note: what the numbers are; the caption.
 
     Returns:
-        The axes: one line per policy, its interval as an error bar.
+        The axes, the first of them where there are several: a line for each policy, its interval
+        as an error bar.
 
     Raises:
         UserError: the table has no row of this reference.
@@ -174,47 +181,38 @@ def correlation_lines(
     rows = frame[frame["reference"] == reference]
     if rows.empty:
         raise UserError(f"the table has no correlation with '{reference}'")
-    ax = ax or _new_axes(7.6, 4.6)
-    names = list(dict.fromkeys(rows["policy"]))
-    for place, (name, colour) in enumerate(
-        zip(names, sns.color_palette("colorblind", len(names)), strict=True)
-    ):
+    names = [str(name) for name in dict.fromkeys(rows["policy"])]
+    apart = ax is None and len(names) > _TOGETHER
+    title, note = f"Agreement with {reference} along a search", f"{_count(rows)}; {note}"
+    if apart:
+        axes = panels(len(names), 1.45, across=4, sharex=True, sharey=True)
+    else:
+        axes = panels(1, 3.2) * len(names) if ax is None else [ax] * len(names)
+    for place, (name, each) in enumerate(zip(names, axes, strict=True)):
+        colour, marker = SERIES[0 if apart else place % len(SERIES)]
         line = rows[rows["policy"] == name].sort_values("iteration")
-        rho = line["rho"].to_numpy(dtype=np.float64)
-        ax.errorbar(
-            # Side by side, so that no interval hides another.
-            line["iteration"] + 0.06 * (place - (len(names) - 1) / 2),
-            rho,
-            yerr=_reach(line),
+        # Side by side where they share a panel, so that no interval hides another.
+        shift = 0.0 if apart else 0.06 * (place - (len(names) - 1) / 2)
+        each.errorbar(
+            *(line["iteration"] + shift, line["rho"]),
+            yerr=reach(line),
             color=colour,
-            marker="o",
-            ms=5,
-            lw=1.6,
-            elinewidth=0.8,
-            capsize=2,
-            label=str(name),
+            marker=marker,
+            label=name,
         )
-    ax.axhline(0, color="#1b1b1b", lw=0.8)
-    ax.set_ylim(-1, 1)
-    ax.set_xticks(sorted(set(rows["iteration"])))
-    ax.set_xlabel("iteration: edges discretized so far")
-    ax.set_ylabel(f"Spearman's rho to {reference}")
-    ax.grid(axis="y", color="#dddddd", lw=0.7)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
-    write_title(ax, f"Agreement with {reference} along a search", [_count_of_seeds(rows), note])
-    return ax
-
-
-def _new_axes(width: float, height: float) -> Axes:
-    """Axes on a figure of its own, which pyplot never sees: no global state, no display."""
-    figure = Drawn(width, height)
-    return figure.subplots()
-
-
-def _points_above(ax: Axes, points: float) -> Transform:
-    """Coordinates of the axes, moved up by so many points whatever the axes' size."""
-    return ax.transAxes + ScaledTranslation(0, points / 72, ax.figure.dpi_scale_trans)
+        rho_axis(each, "y", "")
+        each.set_xticks(sorted(set(rows["iteration"])))
+        if apart:
+            each.set_title(name)
+    if apart:
+        figure_of(axes[0]).supylabel(f"Spearman's rho to {reference}", fontsize=look().type_size)
+        label_lowest(axes, "iteration")
+    else:
+        axes[0].set(ylabel=f"Spearman's rho to {reference}")
+        axes[0].set(xlabel="iteration: edges discretized so far")
+        axes[0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    describe(axes[0], title, note, alone=not apart)
+    return axes[0]
 
 
 def _rows_of(frame: pd.DataFrame, iteration: int) -> pd.DataFrame:
@@ -224,35 +222,8 @@ def _rows_of(frame: pd.DataFrame, iteration: int) -> pd.DataFrame:
     return rows
 
 
-def _reach(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """How far the interval reaches below and above rho, shape (2, rows); 0 where there is none."""
-    below = rows["rho"] - rows["ci_low"]
-    above = rows["ci_high"] - rows["rho"]
-    reach = np.array([below, above], dtype=np.float64)
-    return np.clip(np.nan_to_num(reach), 0, None)
-
-
-def _count_of_seeds(rows: pd.DataFrame) -> str:
-    """Such as '4 seeds, 6 edges', or '1-4 seeds, 6 edges' where policies differ."""
-    parts = []
-    for column, word in (("n_seeds", "seed"), ("n_edges", "edge")):
-        low, high = int(rows[column].min()), int(rows[column].max())
-        number = str(high) if low == high else f"{low}-{high}"
-        parts.append(f"{number} {word}{'' if high == 1 else 's'}")
-    return ", ".join(parts)
-
-
-def write_title(ax: Axes, title: str, notes: list[str]) -> None:
-    """A title with notes in small print under it, wrapped to the width of the figure."""
-    lines = textwrap.wrap("; ".join(note for note in notes if note), width=84)
-    ax.set_title(title, fontsize=12, loc="center", pad=10 + 11.5 * len(lines))
-    ax.text(
-        0.5,
-        1.0,
-        "\n".join(lines),
-        transform=_points_above(ax, 5),
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        color="#555555",
-    )
+def _count(rows: pd.DataFrame) -> str:
+    """Such as '4 seeds, 6 edges', or '1-4 seeds, 1-6 edges' where rows differ."""
+    low, high = int(rows["n_edges"].min()), int(rows["n_edges"].max())
+    edges = f"{high if low == high else f'{low}-{high}'} edge{'' if high == 1 else 's'}"
+    return ", ".join(filter(None, [seeds_text(rows), edges]))

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pandas as pd
 from matplotlib.axes import Axes
 
-from opscore.analysis.drawn import Drawn
-
-_TRAIN, _TEST = "#2f5d8a", "#c8553d"
+from opscore.answers.style import MEASURED, PUBLISHED, describe, drawn, panels
 
 
+@drawn
 def training_curves(log: pd.DataFrame, *, note: str = "") -> Axes:
     """Accuracy on the images trained on and on others, epoch by epoch.
 
     Args:
         log: epoch, train_accuracy and test_accuracy, percent.
-        note: what the numbers are, in small print below.
+        note: what the numbers are; the caption.
     """
-    figure = Drawn(6.4, 4.2)
-    axes = figure.add_subplot()
-    marker = "o" if len(log) < 30 else ""
-    for column, label, colour in (
-        ("train_accuracy", "images that are trained on", _TRAIN),
-        ("test_accuracy", "other images", _TEST),
+    (axes,) = panels(1, 3.2)
+    for column, label, colour, marker in (
+        ("train_accuracy", "images that are trained on", MEASURED, "o"),
+        ("test_accuracy", "other images", PUBLISHED, "D"),
     ):
-        axes.plot(log["epoch"], log[column], marker=marker, ms=3, label=label, color=colour)
-    axes.set(xlabel="epoch", ylabel="accuracy, %", title="Training of one network")
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.3)
-    if note:
-        figure.supxlabel("\n".join(textwrap.wrap(note, 110)), fontsize=6)
+        axes.plot(
+            log["epoch"],
+            log[column],
+            marker=marker if len(log) < 30 else "",
+            ls="-" if colour == MEASURED else "--",
+            label=label,
+            color=colour,
+        )
+    axes.set(xlabel="epoch", ylabel="accuracy, %")
+    axes.legend()
+    axes.grid()
+    describe(axes, "Training of one network", note)
     return axes

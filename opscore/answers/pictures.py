@@ -1,19 +1,93 @@
-"""Figures with the numbers behind them, as files."""
+"""Figures with the numbers behind them, and how they are to look.
+
+Nothing here needs matplotlib; :mod:`opscore.answers.style` draws and writes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from opscore.data.files import atomic_write
+from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
+
+
+#: Points of type, and inches of a column and a page, by style.
+STYLES = {
+    "paper": (8.0, {"column": 3.35, "page": 7.0}),
+    "screen": (10.0, {"column": 5.0, "page": 9.0}),
+    "talk": (14.0, {"column": 6.5, "page": 11.5}),
+}
+WIDTHS = ("column", "page")
+
+#: What figures are written as.
+FORMATS = ("png", "pdf", "svg")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How figures are drawn and what they are written as.
+
+    Attributes:
+        style: one of :data:`STYLES`.
+        width: one of :data:`WIDTHS`.
+        formats: some of :data:`FORMATS`.
+    """
+
+    style: str = "paper"
+    width: str = "page"
+    formats: tuple[str, ...] = ("png", "pdf")
+
+    def __post_init__(self) -> None:
+        if not self.formats:
+            raise UserError(f"figures are written as one or more of {', '.join(FORMATS)}")
+        asked = [("style", self.style, STYLES), ("width", self.width, WIDTHS)]
+        for what, name, known in [*asked, *(("format", name, FORMATS) for name in self.formats)]:
+            if name not in known:
+                raise unknown(f"{what} of figures", name, known)
+
+    @property
+    def type_size(self) -> float:
+        """Points."""
+        return STYLES[self.style][0]
+
+    @property
+    def inches(self) -> float:
+        """Width of a figure."""
+        return STYLES[self.style][1][self.width]
+
+    @property
+    def scale(self) -> float:
+        """What is drawn on paper as large as 1."""
+        return self.type_size / STYLES["paper"][0]
+
+
+_USUAL = Look()
+_look: ContextVar[Look | None] = ContextVar("look", default=None)
+
+
+def look() -> Look:
+    """The look that is set here."""
+    return _look.get() or _USUAL
+
+
+@contextmanager
+def looking(wanted: Look) -> Iterator[None]:
+    """Figures drawn and written inside look like that."""
+    before = _look.set(wanted)
+    try:
+        yield
+    finally:
+        _look.reset(before)
 
 
 @dataclass(frozen=True)
@@ -33,47 +107,7 @@ class Picture:
     caption: str = ""
 
     def save(self, folder: Path | str) -> list[Path]:
-        """Write it as PNG and PDF, and the table as CSV beside them; returns their paths."""
-        return save_figure(_whole(self.draw()), Path(folder) / self.name, self.frame)
+        """Write it in the formats that are set, with table and caption; returns the paths."""
+        from opscore.answers.style import figure_of, save_figure
 
-
-def _whole(drawn: Axes | Figure | SubFigure) -> Figure:
-    """The figure that something drawn is a part of."""
-    found: Any = drawn
-    while not hasattr(found, "savefig"):
-        found = found.figure
-    return found  # type: ignore[no-any-return]
-
-
-def save_figure(
-    figure: Figure | SubFigure, path_stem: Path | str, frame: pd.DataFrame
-) -> list[Path]:
-    """Write a figure as PNG (200 dpi) and PDF, and the table behind it as CSV beside them.
-
-    Each file is written under a temporary name and renamed, so none is ever half there.
-
-    Args:
-        figure: the figure (of a subfigure, the whole it belongs to).
-        path_stem: the files' path without suffix; missing folders are made.
-        frame: the numbers that the figure shows.
-
-    Returns:
-        Paths of the three files.
-    """
-    whole = _whole(figure)
-    stem = Path(path_stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf", "csv")]
-    for path in paths[:2]:
-        with atomic_write(path) as temporary:
-            save_undated(whole, temporary, path.suffix[1:], dpi=200)
-    with atomic_write(paths[2]) as temporary:
-        frame.to_csv(temporary, index=False)
-    return paths
-
-
-def save_undated(figure: Figure, path: Path, form: str, *, dpi: int) -> None:
-    """Write a figure as png, pdf or svg without a date, so that equal figures are equal bytes."""
-    dated = {"pdf": "CreationDate", "svg": "Date"}
-    nothing = {dated[form]: None} if form in dated else {}
-    figure.savefig(path, format=form, dpi=dpi, bbox_inches="tight", metadata=nothing)
+        return save_figure(figure_of(self.draw()), Path(folder) / self.name, self.frame)

@@ -11,7 +11,7 @@ from opscore.errors import UserError
 #: Options that say nothing of what is measured.
 _ANYWAY = frozenset(
     {"live", "out", "form", "as_json", "quiet", "store", "jobs", "finished", "retries"}
-) | {"device", "data_dir"}
+) | {"device", "data_dir", "style", "width", "figures"}
 
 
 class LiveCommand(TyperCommand):

@@ -145,11 +145,11 @@ def show(
             temporary.write_text("\n".join(graph.dot() for graph in graphs) + "\n")
         else:
             from opscore.analysis.drawing import draw_architecture
-            from opscore.answers.pictures import save_undated
+            from opscore.answers.style import write_picture
 
             name = architecture if len(architecture) <= 80 else state.space.name
             figure = draw_architecture(graphs, name)
-            save_undated(figure, temporary, path.suffix[1:], dpi=150)
+            write_picture(figure, temporary, path.suffix[1:], dpi=150)
     print_written([path])
 
 

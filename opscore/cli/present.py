@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from opscore.answers import FORMS, Answer, render
+from opscore.answers.pictures import Look, looking
 from opscore.answers.text import show
 from opscore.cli.common import console, print_written, writable
 from opscore.cli.options import grouped
@@ -28,6 +29,22 @@ FolderOption = Annotated[
     Path | None,
     typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.", callback=writable),
 ]
+
+StyleOption = Annotated[
+    str,
+    typer.Option(help="Of figures: paper (8 pt at print size), screen, or talk, with larger type."),
+]
+WidthOption = Annotated[str, typer.Option(help="Of figures: column or page.")]
+FiguresOption = Annotated[
+    str, typer.Option("--figures", help="What figures are written as: png, pdf, svg, with commas.")
+]
+
+#: How the figures of an answer look that is written into a folder.
+_LOOK = (
+    ("style", StyleOption, "paper"),
+    ("width", WidthOption, "page"),
+    ("figures", FiguresOption, "png,pdf"),
+)
 
 
 def answering(
@@ -52,17 +69,19 @@ def answering(
             *, form: str = "text", as_json: bool = False, out: Path | None = None, **given: Any
         ) -> None:
             form = _form(form, as_json)
+            look = _look(*(given.pop(name) for name, _, _ in _LOOK)) if saves else Look()
             if "quiet" in given and form == "json":
                 given["quiet"] = True
             given |= {} if saves or not own_out else {"out": out}
             # A group of commands answers nothing itself where one of them is called.
             if (answer := asking(**given)) is not None:
-                present(answer, form, out if saves else None)
+                with looking(look):
+                    present(answer, form, out if saves else None)
 
         own = inspect.signature(asking)
         own_out = "out" in own.parameters
         options: list[tuple[str, Any, Any]] = [
-            *([("out", FolderOption, out)] if saves else []),
+            *([("out", FolderOption, out), *_LOOK] if saves else []),
             *([("form", FormOption, "text")] if formats else []),
             ("as_json", JsonOption, False),
         ]
@@ -80,6 +99,11 @@ def answering(
         return run
 
     return decorate
+
+
+def _look(style: str, width: str, figures: str) -> Look:
+    """How figures are to look; UserError for a name that is unknown."""
+    return Look(style, width, tuple(name for part in figures.split(",") if (name := part.strip())))
 
 
 def _form(form: str, as_json: bool) -> str:

@@ -79,7 +79,7 @@ class Fitted(Answer):
     def save(self, folder: Path | str) -> list[Path]:
         """Write a copy of the checkpoint, ``log.csv``, its figure and ``training.json``."""
         from opscore.analysis.training import training_curves
-        from opscore.answers.pictures import save_figure
+        from opscore.answers.style import save_figure
 
         path = writable_folder(folder)
         with atomic_write(path / CHECKPOINT) as temporary:

@@ -21,7 +21,7 @@ each unit ends, with each epoch, listens with a function of an :class:`Event`::
             print(event.unit, event.done, "of", event.total)
 
     with progress.listening(hear):
-        opscore.train_network("nasbench201", architecture)
+        opscore.train_network(space, architecture)
 """
 
 from opscore.progress.base import (

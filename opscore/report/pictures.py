@@ -12,7 +12,9 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+from opscore.answers import style
+from opscore.answers.pictures import Look, looking
 
 #: Text stays text, '$' in a name is no formula.
 _SETTINGS = {"svg.fonttype": "none", "text.parse_math": False}
@@ -20,16 +22,14 @@ _SETTINGS = {"svg.fonttype": "none", "text.parse_math": False}
 #: Colours that the page sets, for light and dark; all others mean a number and stay.
 _COLOURS = {
     "#000000": "ink",
-    "#1b1b1b": "ink",
+    style.INK: "ink",
     "#222222": "ink",
-    "#555555": "muted",
-    "#666666": "muted",
-    "#dddddd": "line",
-    "#e6e6e6": "line",
-    "#2f5d8a": "measured",
-    "#c8553d": "published",
+    style.MUTED: "muted",
+    style.LINE: "line",
+    style.STRIPE: "line",
+    style.MEASURED: "measured",
+    style.PUBLISHED: "published",
 }
-
 
 _SVG = "{http://www.w3.org/2000/svg}"
 
@@ -61,9 +61,8 @@ def picture(caption: str, draw: Callable[[], Axes], name: str) -> Picture:
         name: of the figure, another one for each of a page: marks inside the drawing begin so.
     """
     settings: Any = {**_SETTINGS, "svg.hashsalt": name}
-    with rc_context(settings):
-        axes = draw()
-        figure = axes.figure if isinstance(axes.figure, Figure) else axes.figure.figure
+    with looking(Look("screen")), rc_context(settings):
+        figure = style.figure_of(draw())
         written = io.BytesIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(
@@ -100,12 +99,12 @@ def _attribute(key: str, value: str, name: str) -> tuple[str, str]:
     return key, _style(value) if key == "style" else value
 
 
-def _style(style: str) -> str:
+def _style(given: str) -> str:
     """A style attribute in the page's colours, without type of its own."""
-    style = re.sub(r"font: ([0-9.]+px) [^;]*", r"font-size: \1", style)
-    style = style.replace("stroke: #ffffff", "stroke: var(--page)")
+    found = re.sub(r"font: ([0-9.]+px) [^;]*", r"font-size: \1", given)
+    found = found.replace("stroke: #ffffff", "stroke: var(--page)")
     return re.sub(
         r"#[0-9a-f]{6}",
-        lambda found: f"var(--{_COLOURS[found[0]]})" if found[0] in _COLOURS else found[0],
-        style,
+        lambda colour: f"var(--{_COLOURS[colour[0]]})" if colour[0] in _COLOURS else colour[0],
+        found,
     )

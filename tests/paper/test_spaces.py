@@ -97,7 +97,7 @@ def test_results_of_ones_own_are_compared(tmp_path: Path) -> None:
     assert any("smoke size (reduced)" in note for note in result.notes())
     assert result.notes()[0] == "computed now"
     names = {path.name for path in result.save(tmp_path)}
-    assert names == {"spaces.parquet", "spaces.png", "spaces.pdf", "spaces.csv"}
+    assert names == {"spaces.parquet", *(f"spaces.{end}" for end in ("png", "pdf", "csv", "txt"))}
     with pytest.raises(UserError, match="one result for each space"):
         opscore.compare_spaces([mine, mine])
 
@@ -123,13 +123,13 @@ def test_the_figure_shows_each_rho_at_its_task() -> None:
     )
     figure = task_panels(frame)
     (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a: x", "b: y"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a:\nx", "b:\ny"]
     points = axes.containers[0].lines[0]
     assert list(points.get_xdata()) == [0.5, -0.25]
     assert list(points.get_ydata()) == [0, 1]
     (legend,) = figure.legends
     labels = {text.get_text() for text in legend.get_texts()}
-    assert labels == {"p", "best-acc with avg-acc"}
+    assert labels == {"p", "best-acc and avg-acc with each other"}
 
 
 def test_settings_are_told_apart_where_spaces_differ_in_them() -> None:

@@ -114,7 +114,7 @@ def test_the_shipped_table_stands_beside_the_published_one(tmp_path: Path) -> No
     assert table.loc[table["meaning"] == "faithful", "published_rho"].isna().all()
     assert clean["n_seeds"].min() >= 4
     names = {path.name for path in result.save(tmp_path)}
-    assert {"toy_model.png", "toy_model.pdf", "toy_model.csv"} <= names
+    assert {f"toy_model.{end}" for end in ("png", "pdf", "csv", "txt")} <= names
     assert all((tmp_path / name).stat().st_size for name in names)
 
 

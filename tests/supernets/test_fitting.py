@@ -120,7 +120,7 @@ def test_it_learns(tmp_path):
     folder = tmp_path / "saved"
     assert {path.name for path in found.save(folder)} == {p.name for p in folder.iterdir()}
     assert {p.name for p in folder.iterdir()} == {
-        *("log.csv", "log.pdf", "log.png", "network.pt", "training.json"),
+        *("log.csv", "log.pdf", "log.png", "log.txt", "network.pt", "training.json"),
     }
     assert (folder / "network.pt").read_bytes() == found.checkpoint.read_bytes()
     assert "trained on one half, measured on the other" in found.settings["images"]

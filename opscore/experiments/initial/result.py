@@ -286,15 +286,15 @@ class InitialResult(Answer):
 
     def figure(self) -> Figure:
         """Figure 2 (left), the correlation matrix; its ``savefig`` writes it into a file."""
-        from opscore.analysis.drawn import figure_of
         from opscore.analysis.figures import correlation_matrix
+        from opscore.answers.style import figure_of
 
         return figure_of(correlation_matrix(self.correlation, note=self._figure_note()))
 
     def bars(self, reference: str = "best-acc") -> Figure:
         """Each policy against one reference, with intervals, beside the published values."""
-        from opscore.analysis.drawn import figure_of
         from opscore.analysis.figures import correlation_bars
+        from opscore.answers.style import figure_of
 
         axes = correlation_bars(
             self.against(reference),

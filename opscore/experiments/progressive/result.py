@@ -289,8 +289,8 @@ class ProgressiveResult(Answer):
 
         ``oracle``: 'initial' or 'conditional', see :meth:`correlation`; that of the call if None.
         """
-        from opscore.analysis.drawn import figure_of
         from opscore.analysis.figures import correlation_lines
+        from opscore.answers.style import figure_of
 
         mode = oracle or self.settings.oracle_mode
         frame = self.correlation(mode)
