@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from opscore.analysis.bars import is_bar
-from opscore.answers.pictures import look
+from opscore.answers.look import look
 from opscore.answers.style import (
     INK,
     MEASURED,

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from opscore.answers.pictures import look
+from opscore.answers.look import look
 from opscore.answers.style import (
     INK,
     MEASURED,

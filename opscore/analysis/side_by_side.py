@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from opscore.analysis.figures import map_of_pairs
-from opscore.answers.pictures import look
+from opscore.answers.look import look
 from opscore.answers.style import PUBLISHED as PUBLISHED_COLOUR
 from opscore.answers.style import (
     SERIES,

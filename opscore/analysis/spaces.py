@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from opscore.analysis.bars import HINDSIGHT, is_bar
-from opscore.answers.pictures import look
+from opscore.answers.look import look
 from opscore.answers.style import (
     INK,
     PLAIN,

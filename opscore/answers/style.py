@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
-from opscore.answers.pictures import look
+from opscore.answers.look import look
 from opscore.data.files import atomic_write
 
 P = ParamSpec("P")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from opscore.answers import FORMS, Answer, render
-from opscore.answers.pictures import Look, looking
+from opscore.answers.look import Look, looking
 from opscore.answers.text import show
 from opscore.cli.common import console, print_written, writable
 from opscore.cli.options import grouped

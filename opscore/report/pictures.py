@@ -14,7 +14,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from opscore.answers import style
-from opscore.answers.pictures import Look, looking
+from opscore.answers.look import Look, looking
 
 #: Text stays text, '$' in a name is no formula.
 _SETTINGS = {"svg.fonttype": "none", "text.parse_math": False}

@@ -13,7 +13,7 @@ from opscore.analysis import (
     correlation_lines,
     correlation_matrix,
 )
-from opscore.answers.pictures import Look, looking
+from opscore.answers.look import Look, looking
 from opscore.answers.style import SERIES, figure_of, reach, save_figure
 from opscore.errors import UserError
 
