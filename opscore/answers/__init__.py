@@ -9,7 +9,7 @@ from opscore.answers.answer import Answer
 from opscore.answers.forms import FORMS, render
 from opscore.answers.listing import Listing
 from opscore.answers.pictures import Picture
-from opscore.answers.table import Cell, Table
+from opscore.answers.table import Cell, Table, guessed
 from opscore.schema import Column
 
-__all__ = ["FORMS", "Answer", "Cell", "Column", "Listing", "Picture", "Table", "render"]
+__all__ = ["FORMS", "Answer", "Cell", "Column", "Listing", "Picture", "Table", "guessed", "render"]

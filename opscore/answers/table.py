@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import pandas as pd
 
 from opscore.answers.words import interval_text, is_missing, number, p_text
 from opscore.schema import Column
+
+#: Columns of a frame of which nothing is known, by the kind of their values.
+_NUMBERS = {"i": ("whole", ""), "u": ("whole", ""), "f": ("number", ",.4f")}
 
 #: Formats of numbers for which a column names none.
 _FORMS = {"number": ".2f", "whole": ",d", "p": "p"}
@@ -64,6 +67,16 @@ class Table:
         """The columns that are shown; ``detail``: also those for which there is not always room."""
         return [c for c in self.columns if c.name in self.frame and (detail or not c.detail)]
 
+    def without_empty(self) -> Table:
+        """The same without columns in which nothing stands; one without rows keeps its own."""
+        kept = [
+            column
+            for column in self.columns
+            if column.name in self.frame
+            and (self.frame.empty or self.frame[column.name].notna().any())
+        ]
+        return replace(self, columns=kept)
+
     def heading(self, column: Column) -> str:
         """What stands above a column, with the least value that it can take whatever is scored."""
         name = column.heading or column.name
@@ -96,6 +109,15 @@ class Table:
         values: list[Any] = [row[c.name] if c.is_number else None for c in columns]
         largest = max((value for value in values if not is_missing(value)), default=None)
         return [self.best and not is_missing(value) and value == largest for value in values]
+
+
+def guessed(frame: pd.DataFrame) -> list[Column]:
+    """Columns for a frame of which nothing is known."""
+    found = []
+    for name in map(str, frame.columns):
+        kind, form = _NUMBERS.get(getattr(frame[name].dtype, "kind", "O"), ("text", ""))
+        found.append(Column(name, kind=kind, form=form))  # type: ignore[arg-type]
+    return found
 
 
 class Shown(Protocol):

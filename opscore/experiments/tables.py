@@ -213,3 +213,43 @@ def missing_scores(rows: pd.DataFrame) -> list[str]:
             why = str(reasons.index[0]) + (f", and {len(reasons) - 1} more" * (len(reasons) > 1))
             found.append(f"{policy}: {reasons.sum()} of {len(own)} scores are missing ({why})")
     return found
+
+
+def curves(rows: pd.DataFrame, truth: str) -> Table:
+    """Correlations of each policy by iteration, their interval, and any published ones below.
+
+    Args:
+        rows: as :func:`opscore.published.side_by_side` gives them, of several iterations.
+        truth: whose best-acc they are with.
+    """
+    edges = rows.groupby("iteration")["n_edges"].max()
+    lines = {"measured": "measured", "low": "ci_low", "high": "ci_high"}
+    if rows["published"].notna().any():
+        lines["published"] = "published"
+    told = []
+    for policy, own in rows.groupby("policy", sort=False):
+        at = own.set_index("iteration")
+        told += [
+            {"policy": policy, "what": what, **at[column].rename(str)}
+            for what, column in lines.items()
+        ]
+        told[-len(lines)]["seeds"] = own["n_seeds"].max()
+    left_out = int(rows["n_excluded"].sum())
+    caption = f"{left_out} (seed, edge) rows left out: constant or failed; see --json"
+    return Table(
+        f"Spearman with best-acc of {truth}, by iteration (open edges); 95 % interval",
+        (
+            Column("policy", once=True),
+            Column("what", " "),
+            *by_iteration(edges),
+            Column("seeds", kind="whole", missing=""),
+        ),
+        pd.DataFrame(told),
+        caption=caption if left_out else "",
+        sections="policy",
+    )
+
+
+def by_iteration(edges: pd.Series[int]) -> list[Column]:
+    """A column for each iteration, with the number of edges that are open."""
+    return [Column(str(t), f"{t} ({count})", "number", "+.2f") for t, count in edges.items()]

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -17,11 +17,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from opscore import __version__
+from opscore.answers import Cell, Column, Table
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
 from opscore.report.sections import Section, section_of
 from opscore.report.studies import studies
-from opscore.report.tables import Column, Table, table
 from opscore.report.truths import Truths
 from opscore.report.words import duration, many_lines, plain
 from opscore.runs.reading import INTERMEDIATE, StoredRun, outcome_of, stored_runs, table_of
@@ -37,26 +37,32 @@ _MOST_FAILURES = 50
 #: Runs whose settings are shown one by one.
 _MOST_SETTINGS = 500
 
+#: Rows of a table that are shown; more would make the page slow.
+MOST_ROWS = 2_000
+
+#: Different texts of a column that a list offers to choose from.
+_MOST_CHOICES = 60
+
 _RUNS = (
-    Column("run", "run", "code"),
-    Column("kind", "kind", choice=True),
-    Column("space", "space", choice=True),
+    Column("run", kind="code"),
+    Column("kind"),
+    Column("space", missing=""),
     Column("policy", "policy or method"),
-    Column("seed", "seed", "whole"),
-    Column("status", "status", "status", choice=True),
-    Column("seconds", "seconds", "number", 1),
-    Column("finished", "finished, UTC"),
-    Column("kilobytes", "kB", "number", 1),
-    Column("machine", "machine", choice=True),
-    Column("settings", "settings", "code"),
+    Column("seed", kind="whole", form="d", missing=""),
+    Column("status", kind="status"),
+    Column("seconds", kind="number", form=",.1f", missing=""),
+    Column("finished", "finished, UTC", missing=""),
+    Column("kilobytes", "kB", "number", ",.1f"),
+    Column("machine", missing=""),
+    Column("settings", kind="code", missing=""),
 )
 _UNSCORED = (
-    Column("kind", "kind", choice=True),
-    Column("space", "space", choice=True),
-    Column("policy", "policy or method", choice=True),
-    Column("seed", "seed", "whole"),
+    Column("kind"),
+    Column("space"),
+    Column("policy", "policy or method"),
+    Column("seed", kind="whole", form="d", missing=""),
     Column("status", "reason"),
-    Column("operations", "operations", "whole", about="that have no score for this reason"),
+    Column("operations", kind="whole", about="that have no score for this reason"),
 )
 
 
@@ -109,10 +115,12 @@ class Report:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-        ).get_template("page.html.jinja")
+        )
+        page.globals |= {"rows_of": rows_of, "choices": choices, "most": MOST_ROWS}
+        page.filters["plain"] = plain
         # Both are files of this package. The browser runs this script and no other.
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        return page.render(
+        return page.get_template("page.html.jinja").render(
             report=self,
             title=f"opscore: {plain(self.store.resolve().name)}",
             facts=_facts(self),
@@ -122,6 +130,18 @@ class Report:
             script_hash=f"sha256-{digest}",
             version=__version__,
         )
+
+
+def rows_of(table: Table) -> list[list[Cell]]:
+    """The rows of a table that a page has room for."""
+    few = replace(table, frame=table.frame.head(MOST_ROWS))
+    return list(few.rows(detail=True))
+
+
+def choices(rows: Sequence[Sequence[Cell]], place: int) -> list[str]:
+    """The texts that a list offers to choose rows by; none for a column where few are alike."""
+    found = sorted({row[place].line for row in rows})
+    return found if 1 < len(found) <= min(_MOST_CHOICES, len(rows) - 1) else []
 
 
 def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) -> Report:
@@ -220,7 +240,7 @@ def _table_of_runs(runs: Sequence[StoredRun]) -> Table:
     frame["machine"] = [plain(run.record.get("machine", "")) for run in runs]
     if len(frame) > _MOST_SETTINGS:
         frame = frame.drop(columns="settings")
-    return table("All runs", frame, _RUNS)
+    return Table("All runs", _RUNS, frame).without_empty()
 
 
 def _failure(run: StoredRun) -> Failure:
@@ -252,7 +272,7 @@ def _unscored(runs: Sequence[StoredRun]) -> Table | None:
         return None
     rows = [(*key, count) for key, count in found.items()]
     frame = pd.DataFrame(rows, columns=[column.name for column in _UNSCORED])
-    return table("Operations without a score", frame, _UNSCORED)
+    return Table("Operations without a score", _UNSCORED, frame)
 
 
 def summary_of(report: Report) -> dict[str, Any]:
@@ -263,7 +283,7 @@ def summary_of(report: Report) -> dict[str, Any]:
             {
                 "title": section.title,
                 "settings": dict(section.facts),
-                "tables": [each.caption for each in section.tables],
+                "tables": [each.title for each in section.tables],
                 "figures": [each.caption for each in section.pictures],
                 "notes": section.notes,
             }

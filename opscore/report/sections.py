@@ -17,15 +17,16 @@ from opscore.analysis import (
     correlation_bars,
     correlation_lines,
     correlation_matrix,
+    edge_specific_agreement,
 )
 from opscore.analysis.search_figures import error_bars
 from opscore.analysis.stages import scores_of_stage
+from opscore.answers import Table, guessed
 from opscore.errors import UserError
-from opscore.experiments import ProgressiveUnit, ScoringSettings
+from opscore.experiments import ProgressiveUnit, ScoringSettings, tables
 from opscore.experiments.dependencies import made_with
 from opscore.oracles import Truth
 from opscore.published import (
-    MEASURED,
     PAPER,
     Made,
     Setting,
@@ -37,7 +38,6 @@ from opscore.published import (
 from opscore.published import published_progressive as progressive_values
 from opscore.report.pictures import Picture, picture
 from opscore.report.studies import Study
-from opscore.report.tables import Column, Table, guessed, table
 from opscore.report.truths import Truths, setting_of
 from opscore.report.words import described, plain
 from opscore.runs.reading import StoredRun, outcome_of
@@ -54,50 +54,14 @@ _SEARCH_SETTINGS = (
     "size", "batch_size", "images", "meaning", "precision", "survivors", "image_size", "training",
 )  # fmt: skip
 
+#: What each policy's scores were made with.
+_MadeBy = Mapping[str, Made]
+
 #: What scores are compared with.
 _REFERENCES = ("best-acc", "avg-acc")
 
 #: Policies of which a figure has room.
 _MOST_DRAWN = 24
-
-
-_SELECTION = (
-    Column("policy", "policy", choice=True),
-    Column("seed", "seed", "whole"),
-    Column("dataset", "dataset", choice=True),
-    Column("error", "error, %", "number", about="mean over the benchmark's trainings"),
-    Column("rank", "rank", "whole", about="1 is the best architecture of the space"),
-    Column("percentile", "percentile", "number", 1, about="percent of the space that is worse"),
-    Column("published_error", "published error", "number", about="Table 1 of the paper"),
-    Column("published_rank", "published rank", "whole", about="Table 1 of the paper"),
-    Column("architecture", "architecture", "code"),
-)
-_SUMMARY = (
-    Column("method", "method"),
-    Column("dataset", "dataset", choice=True),
-    Column("n_seeds", "seeds", "whole"),
-    Column("error", "error, %", "number", about="mean over seeds"),
-    Column("std", "deviation", "number", about="sample standard deviation over seeds"),
-    Column("ci_low", "from", "number", about="95 % interval of the mean over other seeds"),
-    Column("ci_high", "to", "number", about="95 % interval of the mean over other seeds"),
-    Column("published", "published", "number", about="mean error of the paper"),
-    Column("published_std", "its deviation", "number"),
-    Column("rank", "rank", "number", 0, about="mean over seeds"),
-    Column("regret", "regret", "number", about="percent points above the best of the space"),
-    Column("forward_passes", "forward passes", "whole", about="of networks, mean over seeds"),
-    Column("seconds", "seconds", "number", 1),
-    Column("source", "published in"),
-)
-_ENDS = (
-    Column("method", "method", choice=True),
-    Column("seed", "seed", "whole"),
-    Column("dataset", "dataset", choice=True),
-    Column("error", "error, %", "number"),
-    Column("rank", "rank", "whole"),
-    Column("percentile", "percentile", "number", 1),
-    Column("regret", "regret", "number"),
-    Column("architecture", "architecture", "code"),
-)
 
 
 @dataclass
@@ -158,29 +122,32 @@ def _initial(section: Section, study: Study, truths: Truths) -> None:
     )
     space = get_space(study.space)
     setting = _truth(section, study, truths)
-    correlation = Correlation(weightless=space.weightless)(scores_of_stage(scores, space))
+    staged = scores_of_stage(scores, space)
+    correlation = Correlation(weightless=space.weightless)(staged)
     made = _made(study)
-    section.tables.append(_agreement(correlation, setting, made))
+    section.tables += _agreement(staged, correlation, setting, made)
     _draw_initial(section, correlation, setting, made)
     selection = Selection()(scores, _judge(section, study, truths))
-    section.tables.append(_selection("Architecture picked edge by edge", selection, setting, made))
+    picks = _with_published(selection, setting, made)
+    section.tables.append(tables.selection(picks, setting.dataset if setting else None))
 
 
 def _progressive(section: Section, study: Study, truths: Truths) -> None:
     space = get_space(study.space)
-    tables, ends = [], []
+    parts, ends = [], []
     judge = _judge(section, study, truths)
     for run, outcome in _outcomes(study):
-        tables += [_scores(run, outcome, name) for name in outcome.tables]
+        parts += [_scores(run, outcome, name) for name in outcome.tables]
         ends += [{**_who(run), **found} for found in judge.judge(_end(study, run, outcome))]
     setting = _truth(section, study, truths)
-    scores = pd.concat(tables, ignore_index=True)
+    scores = pd.concat(parts, ignore_index=True)
     own = scores["policy"] == "best-acc"
     scores = pd.concat([scores[own], scores_of_stage(scores[~own], space)], ignore_index=True)
     if own.any():
         correlation = Correlation(reference_iteration=0)(scores, references=["best-acc"])
-        published = None if setting is None else progressive_values(setting)
-        section.tables.append(_agreement(correlation, setting, _made(study), published))
+        known = progressive_values(setting) if setting else progressive_values().head(0)
+        rows = side_by_side(correlation, "best-acc", known, setting or PAPER, _made(study))
+        section.tables.append(tables.curves(rows, "A_0"))
         drawn = correlation[correlation["policy"].isin(_first(correlation["policy"]))]
         if not drawn.empty:
             section.pictures.append(
@@ -193,7 +160,9 @@ def _progressive(section: Section, study: Study, truths: Truths) -> None:
     else:
         section.notes.append("No run of best-acc is here to compare with.")
     selection = schema.conform(pd.DataFrame(ends), "selection")
-    section.tables.append(table("Architecture that each search ended on", selection, _SELECTION))
+    dataset = setting.dataset if setting else None
+    title = "Architecture that each search ended on"
+    section.tables.append(tables.selection(selection, dataset, title))
 
 
 def _search(section: Section, study: Study, truths: Truths) -> None:
@@ -213,8 +182,7 @@ def _search(section: Section, study: Study, truths: Truths) -> None:
         found.append((unit.method, unit.seed, unit.found(outcome)))
     result = SearchResult.of(settings, found)
     summary = result.summary()
-    section.tables.append(table("Test error of what was found", summary, _SUMMARY))
-    section.tables.append(table("Each search", result.architectures, _ENDS))
+    section.tables += result.tables()
     rows = summary[summary["error"].notna()].rename(columns={"error": "mean"})
     for number, (dataset, each) in enumerate(rows.groupby("dataset", sort=False)):
         own = each[each["method"].isin(_first(each["method"]))]
@@ -230,15 +198,15 @@ def _search(section: Section, study: Study, truths: Truths) -> None:
 
 def _anything(section: Section, study: Study, truths: Truths) -> None:
     """The tables of runs of which nothing else is known here."""
-    tables: dict[str, list[pd.DataFrame]] = {}
+    found: dict[str, list[pd.DataFrame]] = {}
     for run, outcome in _outcomes(study):
         for name, frame in outcome.tables.items():
             own = {key: value for key, value in _who(run).items() if key not in frame and value}
-            tables.setdefault(name, []).append(frame.assign(**own))
-    for name, frames in tables.items():
+            found.setdefault(name, []).append(frame.assign(**own))
+    for name, frames in found.items():
         joined = pd.concat(frames, ignore_index=True)
-        section.tables.append(table(plain(name), joined, guessed(joined)))
-    if not tables:
+        section.tables.append(Table(plain(name), guessed(joined), joined))
+    if not found:
         section.notes.append("These runs have no tables.")
 
 
@@ -303,62 +271,25 @@ def _made(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _agreement(
-    correlation: pd.DataFrame,
-    setting: Setting | None,
-    made: Mapping[str, Made],
-    published: pd.DataFrame | None = None,
-) -> Table:
+    scores: pd.DataFrame, correlation: pd.DataFrame, setting: Setting | None, made: _MadeBy
+) -> list[Table]:
     """Each policy's agreement with the references, beside what was published."""
-    known = published
-    if known is None:
-        known = published_correlations(setting) if setting else published_correlations().head(0)
-    parts = [
-        side_by_side(correlation, reference, known, setting or PAPER, made)
-        for reference in _REFERENCES
-        if (correlation["reference"] == reference).any()
-    ]
-    if not parts:
-        return table("Agreement with the truth", pd.DataFrame(), _agreement_columns())
-    rows = pd.concat(parts, ignore_index=True)
-    rows["difference"] = rows["measured"] - rows["published"]
-    order = rows["reference"].map(_REFERENCES.index)
-    rows = rows.assign(order=order).sort_values(
-        ["order", "iteration", "measured"], ascending=[True, True, False], kind="stable"
-    )
-    columns = _agreement_columns()
-    if (rows["iteration"] == 0).all():
-        columns = [column for column in columns if column.name != "iteration"]
-    return table("Agreement with the truth", rows, columns)
-
-
-def _agreement_columns() -> list[Column]:
-    """What an agreement is between, its statistics, and what was published."""
-    return [
-        Column("reference", "reference", choice=True, about="what is agreed with"),
-        Column("policy", "policy"),
-        Column("iteration", "iteration", "whole", about="edges discretized before"),
-        *(
-            Column(
-                MEASURED.get(name, name),
-                " ".join(each.heading.split()) if name == each.name else name,
-                each.kind,
-                about=each.about,
-            )
-            for each in schema.STATISTICS
-            for name in each.dtypes
-        ),
-        Column("published", "published", "number", about="rho of the paper, of the same settings"),
-        Column("published_n", "its seeds", "whole"),
-        Column("difference", "difference", "number", about="measured minus published"),
-        Column("source", "published in"),
-    ]
+    known = published_correlations(setting) if setting else published_correlations().head(0)
+    found = []
+    for reference in _REFERENCES:
+        rows = side_by_side(correlation, reference, known, setting or PAPER, made)
+        rows = rows.sort_values("measured", ascending=False, kind="stable")
+        if len(rows):
+            beyond = edge_specific_agreement(scores, [reference])
+            found.append(tables.agreement_with(rows, reference, beyond))
+    return found
 
 
 def _draw_initial(
     section: Section,
     correlation: pd.DataFrame,
     setting: Setting | None,
-    made: Mapping[str, Made],
+    made: _MadeBy,
 ) -> None:
     names = _first(correlation["policy"])
     drawn = correlation[correlation["policy"].isin(names) & correlation["reference"].isin(names)]
@@ -383,19 +314,20 @@ def _draw_initial(
         section.notes.append(f"Figures show the first {len(names)} policies.")
 
 
-def _selection(
-    caption: str, selection: pd.DataFrame, setting: Setting | None, made: Mapping[str, Made]
-) -> Table:
-    if setting is not None:
-        known = [
-            published_pick(policy, replace(setting, dataset=dataset), made.get(policy, {}))
-            for policy, dataset in zip(selection["policy"], selection["dataset"], strict=True)
-        ]
-        selection = selection.assign(
-            published_error=[error.value for error, _ in known],
-            published_rank=[rank for _, rank in known],
-        )
-    return table(caption, selection, _SELECTION)
+def _with_published(
+    selection: pd.DataFrame, setting: Setting | None, made: _MadeBy
+) -> pd.DataFrame:
+    """What policies pick, with the published error and rank of the same settings."""
+    if setting is None:
+        return selection
+    known = [
+        published_pick(policy, replace(setting, dataset=dataset), made.get(policy, {}))
+        for policy, dataset in zip(selection["policy"], selection["dataset"], strict=True)
+    ]
+    return selection.assign(
+        published_error=[error.value for error, _ in known],
+        published_rank=[rank for _, rank in known],
+    )
 
 
 def _first(names: pd.Series[Any]) -> list[str]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
-
-import pandas as pd
 
 #: Characters of a name after which it is cut.
 _LONGEST = 120
@@ -38,22 +35,6 @@ def many_lines(text: object, longest: int = 20_000) -> str:
     """The same for a text of several lines, such as a traceback."""
     lines = str(text)[-longest:].splitlines()
     return "\n".join(plain(line, 400) for line in lines)
-
-
-def number(value: Any, digits: int) -> str:
-    """A number; '' for one that is missing."""
-    if value is None or pd.isna(value):
-        return ""
-    if math.isinf(value):
-        return str(value)
-    return f"{value:,.{digits}f}"
-
-
-def p_value(value: Any) -> str:
-    """A p-value with as many digits as it needs."""
-    if value is None or pd.isna(value):
-        return ""
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value > 0 else "0"
 
 
 def duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 import opscore
+from opscore.answers.words import short_dataset
 from opscore.cli import main
 from opscore.errors import UserError
 from opscore.oracles import load_truth
@@ -74,10 +75,11 @@ def test_numbers_are_those_of_the_calls(store, page):
     )  # fmt: skip
     rho = again.against("best-acc").set_index("policy")["rho"]
     text = re.sub(r"\s+", " ", page.read_text())
-    rows = re.findall(r"<tr>.*?</tr>", text)
+    table = text[text.index("Spearman with best-acc") :]
+    rows = re.findall(r"<tr>.*?</tr>", table[: table.index("</table>")])
     for policy in ("zc-pt(nwot)", "random"):
-        (row,) = [one for one in rows if f">{policy}<" in one and ">best-acc<" in one]
-        assert f">{rho[policy]:.2f}<" in row
+        (row,) = [one for one in rows if f">{policy}<" in one]
+        assert f">{rho[policy]:+.2f}<" in row
 
 
 def test_errors_are_of_the_table_that_is_named(tmp_path, monkeypatch, data_dir):
@@ -86,12 +88,13 @@ def test_errors_are_of_the_table_that_is_named(tmp_path, monkeypatch, data_dir):
     small = {"size": "smoke", "batch_size": 4, "images": "noise", "data_dir": data_dir}
     searched = opscore.run_search(["random"], seeds=(0, 1), store=tmp_path, **small)
     (section,) = report(tmp_path, data_dir=data_dir).sections
-    (summary,) = [one for one in section.tables if one.caption.startswith("Test error")]
-    names = [column.name for column in summary.columns]
-    for row, expected in zip(summary.rows, searched.summary().itertuples(), strict=True):
+    (summary,) = [one for one in section.tables if one.title.startswith("Test error")]
+    names = [column.name for column in summary.shown(detail=True)]
+    rows = summary.rows(detail=True)
+    for row, expected in zip(rows, searched.summary().itertuples(), strict=True):
         cells = dict(zip(names, row, strict=True))
-        assert cells["dataset"].text == expected.dataset
-        assert cells["error"].text == f"{expected.error:.2f}"
+        assert cells["dataset"].text == short_dataset(expected.dataset)
+        assert cells["error"].text == f"{expected.error:.2f} ({expected.std:.2f})"
         assert cells["regret"].text == f"{expected.regret:.2f}"
     assert load_truth(data_dir=data_dir).describe() in dict(section.facts)["errors and ranks"]
 

@@ -196,36 +196,8 @@ class ProgressiveResult(Answer):
         return [ends] if self.agreement.empty else [self._alike(), ends]
 
     def _curves(self) -> Table:
-        """Measured correlations of each policy, their interval, and any published ones below."""
-        frame = self.against_published()
-        edges = frame.groupby("iteration")["n_edges"].max()
         truth = "A_0" if self.settings.oracle_mode == "initial" else "each policy's own A_t"
-        left_out = int(frame["n_excluded"].sum())
-        lines = {"measured": "measured", "low": "ci_low", "high": "ci_high"}
-        if frame["published"].notna().any():
-            lines["published"] = "published"
-        rows = []
-        for policy, own in frame.groupby("policy", sort=False):
-            at = own.set_index("iteration")
-            rows += [
-                {"policy": policy, "what": w, **at[column].rename(str)}
-                for w, column in lines.items()
-            ]
-            rows[-len(lines)]["seeds"] = own["n_seeds"].max()
-        return Table(
-            f"Spearman with best-acc of {truth}, by iteration (open edges); 95 % interval",
-            (
-                Column("policy", once=True),
-                Column("what", " "),
-                *_by_iteration(edges),
-                Column("seeds", kind="whole", missing=""),
-            ),
-            pd.DataFrame(rows),
-            caption=f"{left_out} (seed, edge) rows left out: constant or failed; see --json"
-            if left_out
-            else "",
-            sections="policy",
-        )
+        return tables.curves(self.against_published(), truth)
 
     def _alike(self) -> Table:
         """Each pair of policies at a few iterations, and in how many decisions they were alike."""
@@ -248,7 +220,7 @@ class ProgressiveResult(Answer):
             (
                 Column("policy"),
                 Column("and"),
-                *_by_iteration(shown),
+                *tables.by_iteration(shown),
                 Column("alike", "same\nchoice", "number", ".0f", unit=" %"),
             ),
             pd.DataFrame(rows),
@@ -338,11 +310,6 @@ class ProgressiveResult(Answer):
             for iteration, state in enumerate(states[:-1])
         ]
         return pd.concat(tables, ignore_index=True)
-
-
-def _by_iteration(edges: pd.Series[int]) -> list[Column]:
-    """A column for each iteration, with the number of edges that are open."""
-    return [Column(str(t), f"{t} ({count})", "number", "+.2f") for t, count in edges.items()]
 
 
 def check_oracle_mode(mode: str) -> str:
