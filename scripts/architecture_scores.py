@@ -31,12 +31,13 @@ from opscore.proxies import get_proxy
 from opscore.proxies.architectures import forms_of, nwot_of_architectures, synflow_of_architectures
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
-from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.runs.store import Outcome, Pieces
 from opscore.search.score_record import COLUMNS
+from opscore.settings import RunSettings
 from opscore.spaces import NASBENCH201, State
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
 from opscore.supernets import Supernet, build_network, build_supernet, network_version
-from opscore.typed import take_types
+from opscore.typed import made, take_types
 
 #: What progress calls the work of a seed.
 ALL = "all architectures"
@@ -120,7 +121,7 @@ def architecture_scores(
     """
     asked = [settings] if isinstance(settings, RecordSettings) else settings
     runs = [ArchitectureScores(each.resolved()) for each in asked]
-    found = complete(runs, RunStore.of(folder))
+    found = complete(runs, made(RunSettings, {"store": folder}))
     table = pd.concat([each.tables["scores"] for each in found], ignore_index=True)
     return table[list(COLUMNS)].astype(COLUMNS)
 

@@ -34,10 +34,11 @@ from opscore.rng import check_seed
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
-from opscore.settings import Meaning
+from opscore.settings import Meaning, RunSettings
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, build_network, images_for, network_version
+from opscore.typed import made
 
 Array = NDArray[np.float64]
 
@@ -117,7 +118,7 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
         data_dir,
     )
     with proving(prove):
-        (found,) = complete([run], RunStore.of(store))
+        (found,) = complete([run], made(RunSettings, {"store": store}))
     return found.tables["values"][list(COLUMNS)].astype(COLUMNS)
 
 

@@ -21,6 +21,7 @@ from opscore.rng import check_seed, derive_seed
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
+from opscore.settings import RunSettings
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_version
@@ -188,7 +189,7 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
     built = replace(built, n_classes=n_classes)
     run = Fitting(built, state, how, name, check_seed(seed), where, arithmetic, data)
     kept = RunStore(store) if isinstance(store, Path | str) else store
-    (outcome,) = complete([run], kept)
+    (outcome,) = complete([run], RunSettings(store=kept.root))
     settings = {
         "space": space,
         "architecture": str(state),

@@ -28,6 +28,7 @@ from opscore.isolation import isolated
 from opscore.runs.loop import End, Manner, ends, known
 from opscore.runs.reading import StoredRun, stored_runs
 from opscore.runs.store import RunStore
+from opscore.typed import made
 
 #: One row per cell, in the grid's order (:attr:`BatchResult.cells`).
 CELLS = {
@@ -152,8 +153,8 @@ def batch(
         jobs: workers. Results do not depend on it.
         backend: 'loky' (processes), 'threading' or 'dask'.
         scheduler: address of a dask scheduler; None starts one here.
-        finished: what to do with cells that were tried before, one of
-            :data:`opscore.runs.loop.FINISHED`.
+        finished: what to do with cells that were tried before, see
+            :class:`opscore.settings.RunSettings`.
         retries: how often a cell that failed is tried again at once.
         shard: 'i/n' runs the i-th of n parts of the grid, i from 1; :func:`opscore.runs.upkeep.
             merge` puts their stores together.
@@ -164,7 +165,8 @@ def batch(
         StoreFullError: the store cannot be written any more; what is finished stays.
     """
     check_backend(backend, scheduler)
-    manner = Manner(jobs, finished, retries, threads, backend, alone=True)
+    how = {"jobs": jobs, "finished": finished, "retries": retries, "threads": threads}
+    manner = made(Manner, {**how, "backend": backend, "alone": True})
     store, cells = _asked(grid, out, shard)
     cells = [_on_device(cell, place) for place, cell in enumerate(cells)]
     if finished != "only-cache":
@@ -200,7 +202,7 @@ def planned(
     same policy took in this store, in the same space and size if there are any; missing where
     nothing is known.
     """
-    manner = Manner(finished=finished, alone=True)
+    manner = made(Manner, {"finished": finished, "alone": True})
     store, cells = _asked(grid, out, shard)
     guess = _Estimate(stored_runs(store) if store.root.is_dir() else [])
     rows = []

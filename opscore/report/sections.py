@@ -47,12 +47,7 @@ from opscore.search.call import SearchUnit
 from opscore.search.result import SearchResult
 from opscore.settings.profiles import profile_name
 from opscore.spaces import get_space
-
-#: Settings of searches that what was published depends on.
-_SEARCH_SETTINGS = (
-    "proposals", "validation", "validation_weights", "race", "order", "orders", "evaluations",
-    "size", "batch_size", "images", "meaning", "precision", "survivors", "image_size", "training",
-)  # fmt: skip
+from opscore.typed import made, types_of
 
 #: What each policy's scores were made with.
 _MadeBy = Mapping[str, Made]
@@ -168,15 +163,12 @@ def _progressive(section: Section, study: Study, truths: Truths) -> None:
 def _search(section: Section, study: Study, truths: Truths) -> None:
     found = []
     _judge(section, study, truths)
-    known = {name: study.settings[name] for name in _SEARCH_SETTINGS if name in study.settings}
+    known = {n: study.settings[n] for n in types_of(SearchSettings) if n in study.settings}
     if "training" in known:
         known["training"] = profile_name(known["training"])
-    settings = SearchSettings(
-        space=study.space,
-        oracle=truths.judging(study.space, study.settings.get("oracle")),
-        data_dir=truths.data_dir,
-        **known,
-    )
+    known |= {"space": study.space, "data_dir": truths.data_dir}
+    known["oracle"] = truths.judging(study.space, study.settings.get("oracle"))
+    settings = made(SearchSettings, known)
     for run, outcome in _outcomes(study):
         unit = SearchUnit(settings, plain(run.policy), run.key.get("seed"))
         found.append((unit.method, unit.seed, unit.found(outcome)))

@@ -22,34 +22,25 @@ from threadpoolctl import threadpool_limits
 
 from opscore import progress
 from opscore.data.files import REFUSALS, reason_of, refusal_of
-from opscore.errors import OpscoreError, UserError, note, unknown, whole_number
+from opscore.errors import OpscoreError, UserError, note, whole_number
 from opscore.fingerprint import named_once
 from opscore.runs.run import Key, R, Run, work
 from opscore.runs.store import DamagedRunError, Outcome, RunStore
 from opscore.runs.upkeep import clean
 from opscore.runs.workers import WorkerKilledError, in_workers
-
-#: What to do with runs that were tried before.
-FINISHED = {
-    "only-missing": "compute the runs without a result, failed ones again",
-    "always": "compute every run again, and replace its result",
-    "never": "compute only runs that were never tried, and leave failed ones as they are",
-    "only-cache": "compute nothing, and say what is missing",
-}
+from opscore.settings import RunSettings
+from opscore.typed import keywords
 
 
 class StoreFullError(OpscoreError):
     """The store cannot be written any more."""
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How runs are carried out; what they give does not depend on it.
+@dataclass(frozen=True, kw_only=True)
+class Manner(RunSettings):
+    """How runs are carried out, with what only some callers choose.
 
     Attributes:
-        jobs: workers.
-        finished: what to do with runs that were tried before, one of :data:`FINISHED`.
-        retries: how often a run that failed is tried again at once.
         threads: of each worker; None shares the cores out evenly.
         backend: of the workers, by joblib's name.
         alone: whether each run stands for itself, as in a grid: it is computed in a worker, which
@@ -57,20 +48,14 @@ class Manner:
             and its result stays where it was computed and kept.
     """
 
-    jobs: int = 1
-    finished: str = "only-missing"
-    retries: int = 0
     threads: int | None = None
     backend: str = "loky"
     alone: bool = False
 
     def __post_init__(self) -> None:
-        whole_number(self.jobs, "the number of jobs", 1)
-        whole_number(self.retries, "retries", 0)
+        super().__post_init__()
         if self.threads is not None:
             whole_number(self.threads, "threads", 1)
-        if self.finished not in FINISHED:
-            raise unknown("way with finished runs", str(self.finished), FINISHED)
 
 
 class End(NamedTuple):
@@ -96,39 +81,34 @@ class End(NamedTuple):
 @named_once()
 def complete(
     runs: Sequence[R],
-    store: RunStore | Path | str | None,
+    settings: RunSettings | None = None,
     *,
-    jobs: int = 1,
-    finished: str = "only-missing",
-    retries: int = 0,
     on_refused: Callable[[int, UserError], object] | None = None,
     here: Callable[[R], R] | None = None,
     spreads: bool = False,
 ) -> list[Outcome]:
     """What the runs give, in their order; those that the store has are not redone.
 
-    Runs that refuse their settings are left out where ``on_refused`` is given.
+    Runs that refuse their settings are left out where ``on_refused`` is given. The result does not
+    depend on the number of workers: what a run draws depends on its seed. The cores are shared out
+    evenly between them.
 
     Args:
         runs: what is wanted.
-        store: where finished runs are found and kept; None keeps nothing.
-        jobs: worker processes. The result does not depend on it: what a run draws depends on its
-            seed. The cores are shared out evenly between the workers.
-        finished: what to do with runs that were tried before, one of :data:`FINISHED`.
-        retries: how often a run that failed is tried again at once.
+        settings: where they are kept, and how they are carried out.
         on_refused: called with the place of a run that refuses its settings, and the reason; None
             raises it.
         here: gives the run to compute where that is done in this process, such as one that says
             how far it is.
-        spreads: whether such a run uses ``jobs`` workers itself; then runs are computed in this
+        spreads: whether such a run uses the workers itself; then runs are computed in this
             process, one after the other, when there are fewer of them than workers.
 
     Raises:
-        UserError: a number or name is wrong, a run refuses its settings, or ``finished`` leaves
-            some without a result.
+        UserError: a run refuses its settings, or ``finished`` leaves some without a result.
         OpscoreError: a run's worker was killed, each time, or the store is full.
     """
-    manner, store = Manner(jobs, finished, retries), RunStore.of(store)
+    manner = Manner(**keywords(settings or RunSettings()))
+    store = RunStore.of(manner.store)
     outcomes: dict[int, Outcome] = {}
     left: list[int] = []
     for end in ends(runs, store, manner, here=here, spreads=spreads):
@@ -143,7 +123,7 @@ def complete(
     if left:
         raise UserError(
             f"{len(left)} of {len(runs)} runs have no result, the first is {runs[left[0]].label}, "
-            f"and '{finished}' leaves them so; 'only-missing' computes them"
+            f"and '{manner.finished}' leaves them so; 'only-missing' computes them"
         )
     return [outcomes[place] for place in sorted(outcomes)]
 

@@ -105,7 +105,7 @@ def run_search(settings: SearchSettings, run: RunSettings) -> SearchResult:
     refused: dict[int, UserError] = {}
     outcomes = complete(
         units,
-        **run.calls,
+        run,
         on_refused=refused.__setitem__,
         here=lambda unit: replace(unit, jobs=run.jobs),
         spreads=True,

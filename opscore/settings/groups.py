@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from opscore.errors import UserError
+from opscore.errors import UserError, whole_number
 from opscore.registry import as_names, split_names
 from opscore.rng import as_seeds
 from opscore.settings.profiles import TrainingProfile, find_profile
@@ -308,7 +308,7 @@ class RunSettings:
     ] = None
     jobs: Annotated[int, Help("Worker processes.")] = 1
     finished: Annotated[
-        str,
+        Literal["only-missing", "always", "never", "only-cache"],
         Help(
             "Runs that were tried before: only-missing computes those without a result, always "
             "computes all again, never leaves failed ones too, only-cache computes nothing."
@@ -318,6 +318,8 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         take_types(self)
+        whole_number(self.jobs, "the number of jobs", 1)
+        whole_number(self.retries, "retries", 0)
 
     @property
     def calls(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -44,7 +44,7 @@ def takes(
 
     def decorate(function: Callable[Concatenate[S, RunSettings, P], R]) -> Callable[..., R]:
         own = dict(list(inspect.signature(function).parameters.items())[2:])
-        known = {**_parameters(kind, defaults), **_parameters(RunSettings), **own}
+        known = {**_parameters(kind, defaults), **_parameters(RunSettings, {}), **own}
         signature = _signature(known, positional)
 
         @wraps(function)
@@ -74,20 +74,15 @@ def _part(given: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in names}
 
 
-def _parameters(kind: Any, defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _parameters(kind: Any, defaults: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
     """The fields of a dataclass as parameters, with their types and defaults."""
-    own = {each.name: each for each in fields(kind)}
-    found = {}
-    for name, annotation in types_of(kind).items():
-        factory = own[name].default_factory
-        default = own[name].default if factory is MISSING else factory()
-        found[name] = inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=(defaults or {}).get(name, default),
-            annotation=annotation,
+    types, own = types_of(kind), inspect.signature(kind).parameters
+    return {
+        name: own[name].replace(
+            annotation=types[name], default=defaults.get(name, own[name].default)
         )
-    return found
+        for name in types
+    }
 
 
 def _signature(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 import pandas as pd
 import pytest
 
 import opscore
 from opscore.errors import UserError
-from opscore.runs.loop import FINISHED, Manner, StoreFullError, complete, ends
+from opscore.runs.loop import Manner, StoreFullError, complete, ends
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, RunStore
+from opscore.settings import RunSettings
+from opscore.typed import types_of
 
 
 @dataclass(frozen=True)
@@ -45,26 +48,31 @@ def test_each_word_for_finished_runs(tmp_path):
     store = RunStore(tmp_path)
     good, bad = Counted("good"), Counted("bad", fails=1)
     with pytest.raises(RuntimeError, match="not now"):
-        complete([good, bad], store)
+        complete([good, bad], RunSettings(store=store.root))
     for word in ("never", "only-cache"):
         with pytest.raises(UserError, match=f"1 of 2 runs have no result, .*bad.*'{word}'"):
-            complete([good, bad], store, finished=word)
+            complete([good, bad], RunSettings(store=store.root, finished=word))
     with pytest.raises(UserError, match="1 of 1 runs have no result"):
-        complete([Counted("new")], store, finished="only-cache")
+        complete([Counted("new")], RunSettings(store=store.root, finished="only-cache"))
     assert (good.told, bad.told) == (["good"], ["bad"])
-    assert values(complete([Counted("new")], store, finished="never")) == [1]
-    assert values(complete([good, bad], store)) == [1, 2]
-    assert values(complete([good, bad], store, finished="only-cache")) == [1, 2]
-    assert values(complete([good, bad], store, finished="always")) == [2, 3]
-    assert values(complete([good, bad], store)) == [2, 3]
+    assert values(complete([Counted("new")], RunSettings(store=store.root, finished="never"))) == [
+        1
+    ]
+    assert values(complete([good, bad], RunSettings(store=store.root))) == [1, 2]
+    assert values(complete([good, bad], RunSettings(store=store.root, finished="only-cache"))) == [
+        1,
+        2,
+    ]
+    assert values(complete([good, bad], RunSettings(store=store.root, finished="always"))) == [2, 3]
+    assert values(complete([good, bad], RunSettings(store=store.root))) == [2, 3]
 
 
 def test_what_fails_is_tried_again_as_often_as_asked(tmp_path):
     run = Counted("late", fails=2)
-    assert values(complete([run], RunStore(tmp_path), retries=2)) == [3]
+    assert values(complete([run], RunSettings(store=tmp_path, retries=2))) == [3]
     refuses = Counted("refuses", fails=1, error=UserError)
     with pytest.raises(UserError, match="not now"):
-        complete([refuses], RunStore(tmp_path), retries=5)
+        complete([refuses], RunSettings(store=tmp_path, retries=5))
     assert refuses.told == ["refuses"]
 
 
@@ -81,23 +89,23 @@ def test_a_full_store_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("opscore.runs.loop.refusal_of", lambda folder: OSError(28, "full"))
     run = Counted("full", fails=1, error=lambda text: OSError(28, text))
     with pytest.raises(StoreFullError, match=r"No space left.* is kept: make room"):
-        complete([run], RunStore(tmp_path))
+        complete([run], RunSettings(store=tmp_path))
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"finished": "allways"}, "unknown way with finished runs 'allways'; did you mean always"),
+        ({"finished": "allways"}, "unknown finished 'allways'; did you mean always"),
         ({"retries": -1}, "retries is 0 or more, got -1"),
-        ({"jobs": True}, "the number of jobs is a whole number, got True"),
+        ({"jobs": True}, "jobs is a whole number, got True"),
     ],
 )
 def test_bad_ways_are_one_line(wrong, message):
     with pytest.raises(UserError, match=message):
-        complete([Counted("a")], None, **wrong)
+        complete([Counted("a")], RunSettings(**wrong))
 
 
-@pytest.mark.parametrize("word", FINISHED)
+@pytest.mark.parametrize("word", get_args(types_of(RunSettings)["finished"]))
 def test_initial_and_search_take_the_words(tmp_path, word):
     settings = {"size": "smoke", "images": "noise", "batch_size": 4, "store": tmp_path}
     calls = {

@@ -15,6 +15,7 @@ from opscore.runs.reading import export_bytes, stored_runs, table_of
 from opscore.runs.run import Run
 from opscore.runs.store import RECORD_FILE, Outcome, RunStore
 from opscore.runs.upkeep import clean, merge, store_differences
+from opscore.settings import RunSettings
 
 
 def key(seed, policy="one"):
@@ -135,7 +136,7 @@ def test_a_store_of_another_layout_is_refused_everywhere(tmp_path):
         "clean": lambda: clean(tmp_path / "old", statuses=("finished",)),
         "differences": lambda: store_differences(tmp_path / "old", tmp_path / "new"),
         "the run itself": lambda: RunStore(tmp_path / "old").outcome(key(0)),
-        "another run": lambda: complete([Asked()], RunStore(tmp_path / "old")),
+        "another run": lambda: complete([Asked()], RunSettings(store=tmp_path / "old")),
         "a batch": lambda: batch({"grid": [{"policies": "random"}]}, tmp_path / "old"),
     }
     for name, call in calls.items():

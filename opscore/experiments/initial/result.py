@@ -346,7 +346,7 @@ def initial(
     resolved = with_truth(settings, ORACLE_POLICIES)
     if baselines and resolved.oracle.known:
         resolved = with_policies(resolved, baselines_of(get_space(resolved.space)))
-    outcomes = complete(units(resolved), **run.calls)
+    outcomes = complete(units(resolved), run)
     parts = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
     scores = pd.concat(parts, ignore_index=True)
     return InitialResult(resolved, scores, settings.policies, notes_of(outcomes))

@@ -36,7 +36,7 @@ def progressive(settings: ProgressiveSettings, run: RunSettings) -> ProgressiveR
     """
     resolved = with_truth(settings, [REFERENCE])
     units = progressive_units(resolved)
-    outcomes = complete(units, **run.calls)
+    outcomes = complete(units, run)
     followed = [(u, u.steps(outcome)) for u, outcome in zip(units, outcomes, strict=True)]
     return ProgressiveResult(
         settings=resolved,

@@ -129,7 +129,7 @@ def retraining_curves(
     index = space.edge_index(edge)
     names = space.operations[index]
     units = [RetrainingUnit(settings, seed, index, epochs) for seed in settings.seeds]
-    outcomes = complete(units, **(run or RunSettings()).calls)
+    outcomes = complete(units, run)
     truth = dict(zip(names, _best_accuracies(settings, index), strict=True))
     curves = [
         curve.assign(seed=unit.seed, edge=index, op=name, best_acc=truth[name])

@@ -149,7 +149,7 @@ def toy_model(
         schema.conform(outcome.tables[meaning], "scores").assign(
             meaning=meaning, length=unit.length
         )
-        for unit, outcome in zip(units, complete(units, **run.calls), strict=True)
+        for unit, outcome in zip(units, complete(units, run), strict=True)
         for meaning in MEANINGS
     ]
     names = ("images", "batch_size", "dtype", "device")
