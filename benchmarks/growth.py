@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
+from opscore.answers.style import MEASURED, drawn, figure_of, panels, write_picture
 from opscore.images import NoiseImages
 from opscore.proxies import get_proxy
 from opscore.spaces import State
@@ -81,19 +81,18 @@ def measure(quick: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@drawn
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Seconds against each quantity, in four panels."""
-    figure = Figure(figsize=(9, 2.6), layout="constrained")
     groups = list(table.groupby("quantity", sort=False))
-    for axes, (quantity, rows) in zip(
-        figure.subplots(1, len(groups), sharey=True), groups, strict=True
-    ):
-        axes.plot(rows["value"], rows["seconds"], "o-")
-        axes.set_xlabel(str(quantity))
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-    figure.supylabel("seconds, zc-pt(nwot)")
-    figure.savefig(path, dpi=150)
+    axes = panels(len(groups), 2.0, across=4, sharey=True)
+    for each, (quantity, rows) in zip(axes, groups, strict=True):
+        each.plot(rows["value"], rows["seconds"], "o-", color=MEASURED)
+        each.set_xlabel(str(quantity))
+        each.set_xlim(0, 1.1 * rows["value"].max())
+        each.grid(axis="y")
+    axes[0].set(ylim=(0, 1.08 * table["seconds"].max()), ylabel="seconds, zc-pt(nwot)")
+    write_picture(figure_of(axes[0]), path, "png", dpi=150)
 
 
 def write(out: Path, *, quick: bool) -> None:

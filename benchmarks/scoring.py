@@ -37,12 +37,22 @@ import numpy as np
 import pandas as pd
 import torch
 from machine import machine
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 import opscore
+from opscore.answers.style import (
+    MEASURED,
+    PLAIN,
+    describe,
+    drawn,
+    figure_of,
+    legend_below,
+    panels,
+    rows_axis,
+    write_picture,
+)
 from opscore.images import Batch, load_images, resolve_images
 from opscore.proxies import How, Precision, Proxy, get_proxy
 from opscore.spaces import State
@@ -287,27 +297,32 @@ def with_earlier(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return both.drop_duplicates(key, keep="last").sort_values(key[:2], ignore_index=True)
 
 
+@drawn
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Seconds for the scores by the plain and the fast path, one pair of bars for each row."""
-    figure = Figure(figsize=(7, 1 + 0.5 * len(table)), layout="constrained")
-    axes = figure.subplots()
-    places = np.arange(len(table))
-    labels = table.proxy + ", batch " + table.batch.astype(str) + ", " + table.precision
-    if len(set(table.version)) > 1:
-        labels += ", opscore " + table.version
-    axes.barh(places - 0.2, table.plain_seconds, 0.4, label="plain")
-    axes.barh(places + 0.2, table.fast_seconds, 0.4, label="fast")
-    for place, seconds, ratio in zip(
-        places, table.fast_seconds.to_numpy(float), table.ratio.to_numpy(float), strict=True
-    ):
-        axes.text(seconds, place + 0.2, f" {ratio:.1f}x", va="center", fontsize=8)
-    axes.set_yticks(places, list(labels))
-    axes.invert_yaxis()
-    axes.set_xscale("log")
+    """Seconds for the scores by the plain and the fast path, a panel for each machine."""
+    made = list(table.groupby(["machine", "version"], sort=False))
+    rows = [len(own) for _, own in made]
+    height = 0.5 + 0.25 * sum(rows) / len(rows)
+    axes = panels(len(made), height, across=1, sharex=True, height_ratios=rows)
+    for each, ((machine_name, version), measured) in zip(axes, made, strict=True):
+        own = measured.iloc[::-1]  # rows are drawn from below
+        places = np.arange(len(own))
+        each.barh(places + 0.17, own["plain_seconds"], 0.34, color=PLAIN, label="plain")
+        each.barh(places - 0.17, own["fast_seconds"], 0.34, color=MEASURED, label="fast")
+        for place, row in zip(places, own.to_dict("records"), strict=True):
+            text = f" {row['ratio']:.1f}x"
+            each.text(row["fast_seconds"], place - 0.17, text, va="center", fontsize="small")
+        rows_axis(
+            each,
+            list(own["proxy"] + ", batch " + own["batch"].astype(str) + ", " + own["precision"]),
+        )
+        states = " or ".join(str(count) for count in sorted(set(own["states"])))
+        each.set(xscale="log", title=f"{machine_name}, opscore {version}: {states} states")
+    axes[-1].set_xlabel("seconds")
+    legend_below(axes)
     sizes = " and ".join(table["size"].unique())
-    axes.set_xlabel(f"seconds for the states of the table ({sizes} size, measured)")
-    axes.legend()
-    figure.savefig(path, dpi=150)
+    describe(axes[0], f"Scores by the plain and the fast path, {sizes} size", "measured")
+    write_picture(figure_of(axes[0]), path, "png", dpi=150)
 
 
 def main() -> None:
