@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from opscore import schema
+from opscore.analysis.intervals import mean_of_known, over_seeds
 from opscore.errors import UserError
 from opscore.rng import numpy_generator
 from opscore.spaces import SearchSpace, get_space
@@ -69,7 +70,7 @@ def operation_estimates(space: str, accuracies: Accuracies) -> pd.DataFrame:
                 places.add(("kind", None, kind_of[edge], operation))
         for place in places:
             held[place].append(float(accuracy))
-    table = [(*place, *_mean(held[place])) for place in rows]
+    table = [(*place, *_mean_and_error(held[place])) for place in rows]
     return pd.DataFrame(table, columns=list(ESTIMATES)).astype(ESTIMATES)
 
 
@@ -122,8 +123,7 @@ def agreement_of_halves(
             for half in (order[: len(order) // 2], order[len(order) // 2 :])
         ]
         found_rho.append(_mean_rho(found, *halves))
-    known = [rho for rho in found_rho if not math.isnan(rho)]
-    return float(np.mean(known)) if known else math.nan
+    return mean_of_known(found_rho)
 
 
 def _mean_rho(space: SearchSpace, first: pd.DataFrame, second: pd.DataFrame) -> float:
@@ -136,12 +136,12 @@ def _mean_rho(space: SearchSpace, first: pd.DataFrame, second: pd.DataFrame) -> 
         for _, own in rows
         if np.ptp(own["estimate"]) > 0 and np.ptp(own["other"]) > 0
     ]
-    return float(np.mean(rhos)) if rhos else math.nan
+    return mean_of_known(rhos)
 
 
-def _mean(values: list[float]) -> tuple[int, float, float]:
-    count = len(values)
-    if count == 0:
+def _mean_and_error(values: list[float]) -> tuple[int, float, float]:
+    """How many there are, their mean, and its standard error."""
+    if not values:
         return 0, math.nan, math.nan
-    error = float(np.std(values, ddof=1)) / math.sqrt(count) if count > 1 else math.nan
-    return count, float(np.mean(values)), error
+    found = over_seeds(values)
+    return found.n_seeds, found.mean, found.std / math.sqrt(found.n_seeds)

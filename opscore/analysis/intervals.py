@@ -156,6 +156,13 @@ def seed_interval(
     return without_noise(float(low)), without_noise(float(high))
 
 
+def mean_of_known(values: ArrayLike) -> float:
+    """The mean of numbers, NaN left out; NaN where nothing is left."""
+    numbers = np.asarray(values, dtype=np.float64)
+    known = numbers[~np.isnan(numbers)]
+    return float(known.mean()) if known.size else math.nan
+
+
 class OverSeeds(NamedTuple):
     """What is said of one number of each seed.
 

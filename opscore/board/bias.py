@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from opscore.analysis.cells import Cell, Strengths, average_ranks, rho_matrix
-from opscore.analysis.intervals import mean_over_cells
+from opscore.analysis.intervals import mean_of_known, mean_over_cells
 from opscore.analysis.stages import scores_of_stage
 from opscore.board.definition import Board
 from opscore.board.scores import SpaceScores
@@ -70,9 +69,9 @@ def bias(
                     "params": _rho(strengths, str(name), "op-params"),
                     "flops": _rho(strengths, str(name), "op-flops"),
                     "skip": _place_of(strengths, str(name), skip),
-                    "skip_truth": _mean([_place_of(strengths, top, skip) for top in tops]),
-                    "rho": _mean([_rho(strengths, str(name), top) for top in tops]),
-                    "rho_without_size": _mean(agreements),
+                    "skip_truth": mean_of_known([_place_of(strengths, top, skip) for top in tops]),
+                    "rho": mean_of_known([_rho(strengths, str(name), top) for top in tops]),
+                    "rho_without_size": mean_of_known(agreements),
                 }
             )
     return pd.DataFrame(rows, columns=list(BIAS)).astype(BIAS)
@@ -104,9 +103,4 @@ def _place_of(strengths: Strengths, policy: str, op: str | None) -> float:
         for cell in cells
         if op in cell.operations and len(cell.x) > 1
     ]
-    return _mean(places)
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+    return mean_of_known(places)

@@ -54,10 +54,6 @@ LiveOption = Annotated[
         "the package is shown.",
     ),
 ]
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", help="Folder for tables (Parquet, CSV) and figures.", callback=writable),
-]
 
 #: Human-readable results go to stdout, everything about progress to stderr. Tables that go to a
 #: file or a pipe are wide enough not to be cut.
@@ -76,12 +72,6 @@ def parse_lengths(text: str) -> tuple[int, ...]:
 def print_json(payload: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
     sys.stdout.write(schema.dumps(payload) + "\n")
-
-
-def print_notes(notes: Iterable[str]) -> None:
-    """What the numbers rest on, a line each in small print; brackets in them are no markup."""
-    for note in notes:
-        console.print(note, style="dim", highlight=False, markup=False)
 
 
 def print_written(paths: Iterable[Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -229,10 +229,6 @@ class Oracle(Answer):
         found = zip(*np.unravel_index(order, self.space.choice_counts), strict=True)
         states = [self.space.architecture([int(op) for op in choices]) for choices in found]
         return [(state, self.accuracy(state)) for state in states]
-
-    def with_seeds(self, seeds: str | int) -> Oracle:
-        """The same table with its trials reduced in another way."""
-        return replace(self, seeds=seeds)
 
     def noise(self, top: int = 1000) -> OracleNoise:
         """How well the table agrees with itself over seeds; see :func:`oracle_noise`."""

@@ -31,9 +31,6 @@ from opscore.search.sampling import NOT_SCORED
 #: Name of the page where none is given, in the store's folder.
 PAGE = "report.html"
 
-#: Failed runs whose traceback is shown.
-_MOST_FAILURES = 50
-
 #: Runs whose settings are shown one by one.
 _MOST_SETTINGS = 500
 

@@ -107,6 +107,19 @@ def test_retraining_prints_a_row_for_each_epoch(
     assert {row["edge"] for row in found["curves"]} == {4}
 
 
+def test_figures_are_written_as_they_are_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    look = ("--style", "talk", "--width", "column", "--figures", "svg,pdf")
+    run(capsys, "toy-model", "--out", str(tmp_path), *look)
+    names = {path.name for path in tmp_path.iterdir() if path.suffix != ".parquet"}
+    assert names == {f"toy_model.{end}" for end in ("svg", "pdf", "csv", "txt")}
+    points = float(
+        (tmp_path / "toy_model.svg").read_text().partition('width="')[2].partition("pt")[0]
+    )
+    assert points == pytest.approx(72 * 6.5, rel=0.1), "a column of a talk"
+
+
 def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["retraining", "--epochs", "0", "--size", "smoke", "--runs", str(tmp_path)])

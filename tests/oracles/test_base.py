@@ -108,16 +108,15 @@ def test_trials_are_reduced_as_asked(trials):
     assert oracle.best(state) == seen.max()
     assert oracle.mean(state) == pytest.approx(seen.mean())
     assert oracle.accuracy(state) == pytest.approx(seen.mean())
-    assert oracle.with_seeds("mean").best(state) == pytest.approx(seen.mean())
-    first = oracle.with_seeds(0)
+    assert make(trials, seeds="mean").best(state) == pytest.approx(seen.mean())
+    first = make(trials, seeds=0)
     assert first.best(state) == first.mean(state) == seen[0]
     assert first.accuracy(state) == pytest.approx(seen.mean())
 
 
 def test_a_trial_that_some_lack_needs_allow_partial(trials):
-    oracle = make(trials)
     with pytest.raises(UserError, match=r"2 of 12 architectures have no trial 2"):
-        oracle.with_seeds(2)
+        make(trials, seeds=2)
     partial = make(trials, seeds=2, allow_partial=True)
     everything = SPACE.initial_state()
     assert partial.best(everything) == np.nanmax(trials[..., 2])
