@@ -8,6 +8,7 @@ from html import escape
 from opscore import schema
 from opscore.answers.table import Cell, Shown, Table
 from opscore.answers.text import text_of
+from opscore.answers.words import one_line
 from opscore.errors import unknown
 
 _LATEX = {
@@ -16,7 +17,10 @@ _LATEX = {
     "≥": r"$\geq$", "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
 }  # fmt: skip
 
-_CITE = "Cite the paper: Xiang et al., Zero-Cost Operation Scoring in DARTS, AAAI 2023"
+_CITE = (
+    "cite: Xiang et al., Zero-Cost Operation Scoring in Differentiable Architecture Search, AAAI "
+    "2023"
+)
 
 
 def render(answer: Shown, form: str) -> str:
@@ -33,7 +37,7 @@ def csv_of(answer: Shown) -> str:
     if len(tables) == 1:
         return texts[0]
     pairs = zip(tables, texts, strict=True)
-    return "\n".join(f"# {_line(table.title)}\n{text}" for table, text in pairs)
+    return "\n".join(f"# {one_line(table.title)}\n{text}" for table, text in pairs)
 
 
 def markdown_of(answer: Shown) -> str:
@@ -45,13 +49,17 @@ def markdown_of(answer: Shown) -> str:
 def _markdown(table: Table) -> str:
     headings, rows = _cells(table)
     lines = [
-        [heading.replace("|", "\\|") for heading in headings],
+        list(map(_md, headings)),
         ["---:" if column.is_number else "---" for column in table.shown()],
-        *([f"**{c.line}**" if c.best else c.line.replace("|", "\\|") for c in row] for row in rows),
+        *([f"**{_md(c.line)}**" if c.best else _md(c.line) for c in row] for row in rows),
     ]
-    title = f"**{_line(table.title)}**" if table.title else ""
+    title = f"**{one_line(table.title)}**" if table.title else ""
     body = "\n".join(f"| {' | '.join(line)} |".replace("\n", " ") for line in lines)
     return "\n\n".join(filter(None, (title, body, *table.caption.splitlines())))
+
+
+def _md(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def latex_of(answer: Shown) -> str:
@@ -62,7 +70,7 @@ def latex_of(answer: Shown) -> str:
 
 def _latex(table: Table) -> str:
     headings, rows = _cells(table)
-    caption = ". ".join(filter(None, (_line(table.title), *table.caption.splitlines())))
+    caption = ". ".join(filter(None, (one_line(table.title), *table.caption.splitlines())))
     lines = [" & ".join(map(_tex, headings)), r"\midrule"]
     lines += [
         " & ".join(rf"\textbf{{{_tex(c.line)}}}" if c.best else _tex(c.line) for c in row)
@@ -101,8 +109,8 @@ def _html(table: Table) -> str:
         + "</tr>"
         for row in rows
     )
-    told = f"<div><small>{escape(_line(table.caption))}</small></div>" if table.caption else ""
-    title = f"<caption>{escape(_line(table.title))}</caption>"
+    told = f"<div><small>{escape(one_line(table.caption))}</small></div>" if table.caption else ""
+    title = f"<caption>{escape(one_line(table.title))}</caption>"
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{told}"
 
 
@@ -112,11 +120,7 @@ def _brief(answer: Shown) -> list[Table]:
 
 def _cells(table: Table) -> tuple[list[str], Sequence[list[Cell]]]:
     """Headings on one line, and the rows."""
-    return [_line(table.heading(column)) for column in table.shown()], list(table.rows())
-
-
-def _line(text: str) -> str:
-    return " ".join(text.replace("-\n", "-").split())
+    return [one_line(table.heading(column)) for column in table.shown()], list(table.rows())
 
 
 def _json(answer: Shown) -> str:

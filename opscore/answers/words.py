@@ -40,6 +40,11 @@ def interval_text(low: Any, high: Any, form: str = "+.2f", missing: str = "-") -
     return f"{number(low, form)} .. {number(high, form)}"
 
 
+def one_line(text: str) -> str:
+    """A heading or a title on one line."""
+    return " ".join(text.replace("-\n", "-").split())
+
+
 def short_dataset(name: str) -> str:
     """A dataset's name as it fits into a table."""
     return _SHORT.get(name, name)

@@ -34,9 +34,6 @@ def writable(folder: Path | None) -> Path | None:
     return folder
 
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
-]
 DataDirOption = Annotated[
     Path | None, typer.Option("--data-dir", help=helps_of(ImageSettings)["data_dir"].text)
 ]

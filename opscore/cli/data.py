@@ -11,8 +11,8 @@ import typer
 
 from opscore import progress
 from opscore.answers import Answer, Column, Listing, Table
-from opscore.cli.common import DataDirOption, JsonOption, console, print_json
-from opscore.cli.present import answering
+from opscore.cli.common import DataDirOption, console, print_json
+from opscore.cli.present import JsonOption, answering
 from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _report_collection(name: str) -> None:
 
 
 @app.command()
-@answering()
+@answering(formats=False)
 def add(
     file: Annotated[Path, typer.Argument(help="A file or folder that you have.")],
     overwrite: Annotated[

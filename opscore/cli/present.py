@@ -57,8 +57,8 @@ def answering(
     Args:
         saves: whether answers can be written into a folder.
         out: the folder where none is named; None writes nothing then.
-        formats: whether there is ``--format``, which is not so where an option of the command's own
-            has that name.
+        formats: whether there is ``--format``: not where answers have no tables, nor where the
+            command has an option of that name.
     """
 
     def decorate(command: Callable[..., Answer | None]) -> Callable[..., None]:

@@ -12,7 +12,7 @@ from opscore.cli.common import DataDirOption
 from opscore.cli.present import answering
 
 
-@answering()
+@answering(formats=False)
 def report(
     store: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of finished runs.")] = Path(
         "runs"

@@ -127,7 +127,7 @@ def _age(date: object) -> str:
 
 
 @app.command()
-@answering()
+@answering(formats=False)
 def diff(
     left: Annotated[str, typer.Argument(help="A run of --runs, or the folder of a store.")],
     right: Annotated[str, typer.Argument(help="Another one.")],
@@ -201,7 +201,7 @@ def _form_of(out: Path | None, asked: str | None) -> str:
 
 
 @app.command()
-@answering()
+@answering(formats=False)
 def sync(
     source: Annotated[Path, typer.Argument(help="Store to take from; it stays as it is.")],
     target: Annotated[Path, typer.Argument(help="Store that takes over what it lacks.")],
@@ -229,7 +229,7 @@ def sync(
 
 
 @app.command()
-@answering()
+@answering(formats=False)
 def clean(
     names: Annotated[
         list[str] | None,

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from opscore import __version__
 from opscore.answers import Cell, Column, Table
+from opscore.answers.words import one_line
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
 from opscore.report.sections import Section, section_of
@@ -114,7 +115,7 @@ class Report:
             lstrip_blocks=True,
         )
         page.globals |= {"rows_of": rows_of, "choices": choices, "most": MOST_ROWS}
-        page.filters["plain"] = plain
+        page.filters |= {"plain": plain, "one_line": one_line}
         # Both are files of this package. The browser runs this script and no other.
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         return page.get_template("page.html.jinja").render(
