@@ -17,6 +17,7 @@ from opscore.errors import unknown
 from opscore.experiments.dependencies import image_key, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.images import resolve_images
+from opscore.isolation import isolated
 from opscore.rng import check_seed, derive_seed
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
@@ -25,7 +26,7 @@ from opscore.settings import RunSettings
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_version
-from opscore.supernets.fitting import LOG, PRECISIONS, fit, split_images
+from opscore.supernets.fitting import LOG, PRECISIONS, Fitter, split_images
 from opscore.supernets.recipes import Recipe, find_recipe
 
 #: Files of a training that is saved; the first is also that of its run's folder.
@@ -130,21 +131,22 @@ class Fitting(Run):
         images = images_for(built.space, self.images, self.data_dir, image_size=built.image_side)
         split = split_images(images, self.data_dir)
         weights = derive_seed(self.seed, "fitting", "weights")
-        log = fit(
+        fitter = Fitter(
             built.network(self.architecture, weights).to(self.device),
             split,
             self.recipe,
             self.seed,
             built,
             str(self.architecture),
-            precision=self.precision,
-            checkpoint=path,
+            self.precision,
         )
+        log = fitter.run(path)
         files = () if path is None else (CHECKPOINT,)
         return Outcome({"log": log}, {"images": split.description}, files=files)
 
 
 @reporting.shows_progress
+@isolated()
 def train_network(  # noqa: PLR0913 - each of these is one thing that a training depends on
     space: str,
     architecture: State | str | Choices,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -20,7 +19,6 @@ from torch.nn.functional import cross_entropy
 from opscore.errors import UserError, note
 from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test_images
 from opscore.images.base import cutout
-from opscore.isolation import isolated
 from opscore.rng import numpy_generator
 from opscore.supernets.epochs import Stepped, Training
 from opscore.supernets.final import Built
@@ -78,66 +76,40 @@ def part(images: ImageSet, chosen: np.ndarray[Any, Any]) -> ImageSet:
     return replace(images, pool=images.pool[chosen]) if isinstance(images, PixelImages) else images
 
 
-@isolated()
-def fit(
-    network: nn.Module,
-    split: Split,
-    recipe: Recipe,
-    seed: int,
-    identity: Built,
-    architecture: str,
-    *,
-    precision: str = "full",
-    checkpoint: Path | None = None,
-) -> pd.DataFrame:
-    """Train a network in place, from wherever its checkpoint is.
-
-    Args:
-        network: what :func:`opscore.build` gives, on its device; left in eval mode.
-        split: images to train and to measure on.
-        recipe: how.
-        seed: the run's seed.
-        identity: what the network was built as.
-        architecture: its string.
-        precision: one of :data:`PRECISIONS`.
-        checkpoint: a file written after each epoch. When it is there already the training goes on
-            from it, and ends with the same numbers as one that was never stopped.
-
-    Returns:
-        The log, a frame with columns :data:`LOG`.
-
-    Raises:
-        UserError: the checkpoint is of another training, or cannot be read.
-    """
-    fitter = Fitter(network, split, recipe, seed, precision)
-    fitter.identity = {
-        "network": {**asdict(identity), "arguments": dict(identity.arguments)},
-        "architecture": architecture,
-        "recipe": recipe.key(),
-        "seed": seed,
-        "precision": precision,
-        "images": split.description,
-    }
-    return fitter.run(checkpoint)
-
-
 class Fitter(Training):
     """One training of a network.
 
     Args:
-        network: on its device; changed in place.
+        network: what :func:`opscore.build` gives, on its device; changed in place.
         split: images to train and to measure on.
         recipe: how.
         seed: the run's seed.
+        built: what the network was built as.
+        architecture: its string.
         precision: one of :data:`PRECISIONS`.
     """
 
     columns = LOG
 
     def __init__(
-        self, network: nn.Module, split: Split, recipe: Recipe, seed: int, precision: str
+        self,
+        network: nn.Module,
+        split: Split,
+        recipe: Recipe,
+        seed: int,
+        built: Built,
+        architecture: str,
+        precision: str = "full",
     ) -> None:
         super().__init__(network, recipe, seed, ("fitting",))
+        self.identity = {
+            "network": {**asdict(built), "arguments": dict(built.arguments)},
+            "architecture": architecture,
+            "recipe": recipe.key(),
+            "seed": seed,
+            "precision": precision,
+            "images": split.description,
+        }
         self.split = split
         self.recipe = recipe
         self.precision = precision

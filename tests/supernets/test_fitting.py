@@ -17,7 +17,7 @@ from opscore.images.base import cutout
 from opscore.published.genotypes import genotypes
 from opscore.supernets import build, find_target
 from opscore.supernets.epochs import read_checkpoint
-from opscore.supernets.fitting import Fitter, fit, split_images
+from opscore.supernets.fitting import Fitter, split_images
 from opscore.supernets.recipes import RECIPES, find_recipe
 
 TEXT = str(genotypes()["init_pt_s5_C10_0_100_N10"])
@@ -29,7 +29,7 @@ BUILT = find_target("darts", "cifar10", **SMALL)
 def trained(recipe=SMOKE, checkpoint=None):
     network = build("darts", TEXT, "cifar10", **SMALL)
     split = split_images(load_images("digits"))
-    log = fit(network, split, recipe, 0, BUILT, TEXT, checkpoint=checkpoint)
+    log = Fitter(network, split, recipe, 0, BUILT, TEXT).run(checkpoint)
     return network, log
 
 
@@ -51,7 +51,7 @@ def test_recipes_are_those_of_darts():
 def test_an_epoch_goes_through_all_images_once():
     split = split_images(load_images("digits"))
     recipe = replace(SMOKE, steps=None, batch_size=50, cutout=0)
-    fitter = Fitter(build("darts", TEXT, "cifar10", **SMALL), split, recipe, 0, "full")
+    fitter = Fitter(build("darts", TEXT, "cifar10", **SMALL), split, recipe, 0, BUILT, TEXT)
     labels = torch.cat([draw().labels for draw in fitter.batches(0)])
     pool = split.train.pool
     whole = split.train.labels[pool]
@@ -158,4 +158,4 @@ def test_noise_needs_a_number_of_steps():
     network = build("darts", TEXT, "cifar10", **SMALL)
     split = split_images(NoiseImages())
     with pytest.raises(UserError, match="'noise' has no end: a number of steps is needed"):
-        fit(network, split, replace(SMOKE, steps=None), 0, BUILT, TEXT)
+        Fitter(network, split, replace(SMOKE, steps=None), 0, BUILT, TEXT).run()
