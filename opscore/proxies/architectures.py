@@ -1,6 +1,7 @@
 """nwot and synflow of many architectures, each a one-hot state of one supernet.
 
-Networks that compute the same are scored once.
+Networks that compute the same are scored once. CannotTraceError, which says why, where the engine
+cannot read the supernet, or reads it wrong.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
-from opscore.engine import CannotTraceError, Claim, Forms, doubt, synaptic_flows, tell
-from opscore.errors import UserError
+from opscore.engine import CannotTraceError, Claim, Forms, doubt, synaptic_flows
 from opscore.images import Batch
 from opscore.isolation import isolated
 from opscore.proxies.nwot import log_determinant
@@ -21,20 +21,6 @@ from opscore.spaces import State
 from opscore.supernets import Supernet
 from opscore.supernets.copying import copy_network
 from opscore.supernets.measure import one_thread
-
-
-@isolated()
-def can_be_read(supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]) -> bool:
-    """Whether the engine reads a supernet, so that dead parts are known and networks shared.
-
-    A note says why not.
-    """
-    try:
-        _read(copy_network(supernet).train(), architectures, shape)
-    except UserError as error:
-        tell(supernet, "forms", str(error).partition(": it ")[2])
-        return False
-    return True
 
 
 @isolated()
@@ -95,27 +81,18 @@ def synflow_of_architectures(
 ) -> list[float]:
     """log S of each architecture; minus infinity where nothing flows."""
     weights = torch.stack([supernet.weights(state) for state in architectures])
-    try:
-        flows = synaptic_flows(copy_network(supernet), weights, shape)
-    except CannotTraceError as error:
-        kind = type(supernet).__name__
-        raise UserError(f"{kind} cannot be scored as many networks at once: {error}") from error
+    flows = synaptic_flows(copy_network(supernet), weights, shape)
     return [log_flow(flow) for flow in flows]
 
 
 def _read(supernet: Supernet, architectures: Sequence[State], shape: Sequence[int]) -> Forms:
-    """What a supernet computes; UserError where it cannot be read, or is read wrong."""
-    try:
-        forms = Forms(supernet, shape)
-        tables = [supernet.weights(state) for state in architectures]
-        reason = doubt(supernet, _two_alike(forms, tables), _noise(supernet, shape), _SAME_LOGITS)
-    except CannotTraceError as error:
-        reason = f"cannot be read ({error})"
-    if reason is None:
-        return forms
-    raise UserError(
-        f"{type(supernet).__name__} cannot be scored as many networks at once: it {reason}"
-    )
+    """What a supernet computes, once that has been proved."""
+    forms = Forms(supernet, shape)
+    tables = [supernet.weights(state) for state in architectures]
+    reason = doubt(supernet, _two_alike(forms, tables), _noise(supernet, shape), _SAME_LOGITS)
+    if reason is not None:
+        raise CannotTraceError(reason)
+    return forms
 
 
 def _two_alike(forms: Forms, tables: Sequence[torch.Tensor]) -> list[torch.Tensor]:

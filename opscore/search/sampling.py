@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from opscore.engine import CannotTraceError, tell
 from opscore.errors import UserError
 from opscore.proxies import How, get_proxy
-from opscore.proxies.architectures import can_be_read, nwot_of_architectures
+from opscore.proxies.architectures import nwot_of_architectures
 from opscore.rng import numpy_generator
 from opscore.runs.store import TIMES
 from opscore.search.base import (
@@ -104,21 +105,22 @@ class ArchitectureScorer:
             self._write()
 
     def _compute(self, architectures: Sequence[State]) -> list[float]:
-        context = self.context
-        images, start = context.batch.images, time.perf_counter()
-        if self.proxy.name == "nwot" and can_be_read(
-            context.supernet, architectures, images.shape[1:]
-        ):
-            values = nwot_of_architectures(context.supernet, architectures, images)
-        else:
-            scores = self.proxy.scores(
-                context.supernet, architectures, context.batch, How(context.how.meaning)
-            )
-            values = [score.value for score in scores]
+        start = time.perf_counter()
+        values = self._values(architectures)
         each = (time.perf_counter() - start) / max(len(architectures), 1)
         self.seconds |= dict.fromkeys(architectures, each)
         sign = 1.0 if self.proxy.higher_is_better else -1.0
         return [sign * value if math.isfinite(value) else math.nan for value in values]
+
+    def _values(self, architectures: Sequence[State]) -> list[float]:
+        supernet, batch, how = self.context.supernet, self.context.batch, self.context.how
+        if self.proxy.name == "nwot":
+            try:
+                return nwot_of_architectures(supernet, architectures, batch.images)
+            except CannotTraceError as error:
+                tell(supernet, "forms", f"cannot be scored as many networks at once: {error}")
+        scores = self.proxy.scores(supernet, architectures, batch, How(how.meaning))
+        return [score.value for score in scores]
 
     def _read(self) -> dict[State, float]:
         columns = {"architecture": "str", "strength": "float64", TIMES: "float64"}
