@@ -9,9 +9,9 @@ from typing import Literal
 
 from torch import fx, nn
 
-from opscore.engine.algebra.expressions import Builder, Value
-from opscore.engine.algebra.rules import value_of
-from opscore.engine.algebra.site import Attribute, Call, Site, Values
+from opscore.engine.algebra.expressions import Value
+from opscore.engine.algebra.networks import Networks
+from opscore.engine.algebra.site import Attribute, Call
 from opscore.engine.trace.graph import CannotTraceError, Trace, mix, modules_of, place_of
 from opscore.engine.trace.known import trace
 from opscore.supernets.base import Supernet
@@ -71,13 +71,11 @@ def coverage(network: nn.Module, image_shape: Sequence[int] = (3, 32, 32)) -> Co
 
 def _coverage(traced: Trace, network: nn.Module) -> Coverage:
     modules = modules_of(network)
-    builder = Builder(modules)
     rows: list[list[float]] = []
     if isinstance(network, Supernet):
         rows = [[1.0] * network.space.max_operations] * len(network.space.edges)
-    values, calls = Values(), []
-    for node in traced.nodes:
-        value = values[node] = value_of(Site(builder, node, values, rows))
+    calls = []
+    for node, value in Networks(traced, modules).values(rows).items():
         settings = isinstance(value, Attribute) or "shape" not in node.meta
         if not settings and node.op != "placeholder":
             calls.append(Computed(_kind(node, modules), place_of(node), _way(node, value)))

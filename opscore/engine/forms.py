@@ -7,18 +7,18 @@ architectures that differ in dead parts, or in the place of an identity, are one
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from opscore.engine.algebra.expressions import Atom, Value, below
 from opscore.engine.algebra.networks import Networks
 from opscore.engine.execute.gradient import Pass
 from opscore.engine.execute.layers import affine_map, call, fold_batch_norm
 from opscore.engine.schedule.steps import Step, Steps
-from opscore.engine.trace.graph import Rectifier, mix, modules_of, shape_of
+from opscore.engine.trace.graph import Rectifier, modules_of, shape_of
 from opscore.engine.trace.known import trace
 from opscore.supernets.base import Supernet
 from opscore.supernets.signs import SignKernel
@@ -44,7 +44,6 @@ class Forms:
         self.steps = Steps(self.modules)
         self._seen: dict[Atom, bool] = {}
         self._nothing: dict[Hashable, bool] = {}
-        self._carriers = [_carrier(rectifier) for rectifier in self.trace.rectifiers]
 
     def _gives_nothing(self, kind: str, layer: Any, shapes: list[tuple[int, ...]]) -> bool:
         """Whether a layer gives zeros of zeros."""
@@ -80,12 +79,12 @@ class Forms:
         reached = set(below(output))
         values = self.networks.values(rows)
         times: dict[Atom, int] = {}
-        for rectifier, carrier in zip(self.trace.rectifiers, self._carriers, strict=True):
+        for rectifier in self.trace.rectifiers:
             if not rectifier.real or not _runs(rectifier, rows):
                 continue
             value = values.tensor(rectifier.input)
             atom = self.networks.builder.rectified(value, rectifier.input.meta["shape"][1:])
-            carried = values[carrier]
+            carried = values[rectifier.carrier]
             live = isinstance(carried, Value) and any(part in reached for _, part in carried)
             if value and live and atom in reached and self._reads_images(value):
                 times[atom] = times.get(atom, 0) + 1
@@ -161,28 +160,3 @@ def _shifts(norm: nn.Module) -> bool:
 def _runs(rectifier: Rectifier, rows: Rows) -> bool:
     candidate = rectifier.candidate
     return candidate is None or rows[candidate.edge][candidate.op] != 0
-
-
-def _carrier(rectifier: Rectifier) -> fx.Node:
-    """Where what a rectifier does can be seen: the output of its candidate, or its own."""
-    if rectifier.candidate is None:
-        return rectifier.output
-    place = rectifier.candidate.op
-    for node in _after(rectifier.output):
-        if node.target is mix and node.args[0] == rectifier.candidate.edge:
-            _, weights, outputs = node.args
-            assert isinstance(weights, tuple)
-            assert isinstance(outputs, tuple | list)
-            found = outputs[list(weights).index(place)]
-            assert isinstance(found, fx.Node)
-            return found
-    return rectifier.output
-
-
-def _after(node: fx.Node) -> Iterable[fx.Node]:
-    """What is computed from a node, nearest first."""
-    found = dict.fromkeys([node])
-    for known in (queue := [node]):
-        queue.extend(user for user in known.users if user not in found)
-        found |= dict.fromkeys(known.users)
-    return found

@@ -179,6 +179,11 @@ def side_by_side(numbers: Sequence[float]) -> Coefficient:
     return first if all(number == first for number in numbers) else tuple(numbers)
 
 
+def of_state(c: Coefficient, state: int) -> float:
+    """The number of one of the states."""
+    return c[state] if isinstance(c, tuple) else c
+
+
 def nonzero(c: Coefficient) -> bool:
     """Whether a coefficient is not zero in some state."""
     return any(c) if isinstance(c, tuple) else c != 0

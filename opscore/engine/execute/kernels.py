@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from opscore.engine.algebra.expressions import Coefficient, side_by_side
+from opscore.engine.algebra.expressions import of_state, side_by_side
 from opscore.engine.algebra.networks import Counted, Networks, neighbours
 from opscore.engine.algebra.site import Call, Rows
 from opscore.engine.execute.layers import Layers
@@ -130,8 +130,8 @@ class KernelPass:
                 for atom, times in counted.times.items():
                     agreeing = images.kernels[self.steps.of_atom(atom)]
                     one = agreeing[state] if len(agreeing) > 1 else agreeing[0]
-                    kernel.value.add_(one, alpha=_of_state(times, state))
-                kernel.add_constant(int(_of_state(counted.constant, state)))
+                    kernel.value.add_(one, alpha=of_state(times, state))
+                kernel.add_constant(int(of_state(counted.constant, state)))
                 yield own.positions, kernel.value
 
     def _together(self, found: Sequence[_Distinct]) -> int:
@@ -258,10 +258,6 @@ def _layer(step: Step) -> Call:
     assert step.atom is not None
     found: Call = step.atom.layer
     return found
-
-
-def _of_state(c: Coefficient, state: int) -> float:
-    return c[state] if isinstance(c, tuple) else c
 
 
 def _agreeing(bits: Tensor) -> Tensor:

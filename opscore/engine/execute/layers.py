@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from opscore.engine.algebra.expressions import Atom, Coefficient
+from opscore.engine.algebra.expressions import Atom, Coefficient, of_state
 from opscore.engine.algebra.rules.pooling import Pool
 from opscore.engine.algebra.site import Attribute, BatchSize, Call, Slot
 from opscore.engine.execute.pool import AveragePool
@@ -147,7 +147,7 @@ class Layers:
         size = max(weight.shape[-1] for _, weight, _ in parts)
         kernels, biases = [], []
         for state in range(self.states if wide else 1):
-            own = [(c[state] if isinstance(c, tuple) else c, w, b) for c, w, b in parts]
+            own = [(of_state(c, state), w, b) for c, w, b in parts]
             kernels.append(_total([(c, widen(w, size)) for c, w, _ in own]))
             biases.append(_total([(c, b) for c, _, b in own]))
         kernel = kernels[0] if len(kernels) == 1 else torch.cat(kernels)

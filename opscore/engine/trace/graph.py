@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -46,7 +46,7 @@ class Rectifier:
 
     Attributes:
         input: the node that it sees.
-        output: the node that it gives, or its last one.
+        carrier: where what it does can be seen: the output of its candidate, or its own.
         real: it rectifies; else it is called after what it holds.
         candidate: what it is part of; None outside of choices.
         wrapper: it is that candidate itself, and when it is removed sees its input as it is, not
@@ -54,7 +54,7 @@ class Rectifier:
     """
 
     input: fx.Node
-    output: fx.Node
+    carrier: fx.Node
     real: bool
     candidate: Candidate | None
     wrapper: bool
@@ -242,8 +242,11 @@ class _Tracer(fx.Tracer):
             raise CannotTraceError("a choice within a candidate of another")
         terms = []
         for place, candidate in enumerate(m.values()):
+            first = len(self.rectifiers)
             with self._inside(Candidate(weights.edge, place, m.removed), candidate):
                 terms.append((place, candidate(x)))
+            own = [replace(r, carrier=terms[-1][1].node) for r in self.rectifiers[first:]]
+            self.rectifiers[first:] = own
         return self._mix(weights.edge, terms)
 
     @contextmanager
