@@ -46,7 +46,7 @@ class Atom:
     @property
     def name(self) -> str:
         """Its kind, and which layer it is."""
-        parts = self.layer if isinstance(self.layer, tuple) else (self.layer,)
+        parts = self.layer if type(self.layer) is tuple else (self.layer,)
         names = [str(part).removeprefix("network.") for part in parts if part is not None]
         return f"{self.kind} {' & '.join(names)}".strip()
 

@@ -23,18 +23,14 @@ class AveragePool:
 
     def __init__(self, like: Tensor, settings: Pool | None = None) -> None:
         self.settings = settings or Pool((3, 3), (1, 1), (1, 1), False)
+        kernel, stride, padding, count_padding = self.settings
         _, channels, height, width = like.shape
-        kernel = self.settings.kernel
         self._ones = like.new_ones(channels, 1, *kernel)
-        if self.settings.count_padding:
+        if count_padding:
             count = like.new_full((1, 1, 1, 1), float(kernel[0] * kernel[1]))
         else:
-            count = functional.conv2d(
-                like.new_ones(1, 1, height, width),
-                self._ones[:1],
-                stride=self.settings.stride,
-                padding=self.settings.padding,
-            )
+            pixels = like.new_ones(1, 1, height, width)
+            count = functional.conv2d(pixels, self._ones[:1], None, stride, padding)
         # In the memory format of what it will be multiplied with.
         example = torch.empty_like(like[:1, :, : count.shape[2], : count.shape[3]])
         self._reciprocal = example.copy_(count.reciprocal())
@@ -48,11 +44,7 @@ class AveragePool:
         return self._sum(gradient * self._reciprocal)
 
     def _sum(self, x: Tensor) -> Tensor:
-        kernel, stride, padding = (
-            self.settings.kernel,
-            self.settings.stride,
-            self.settings.padding,
-        )
+        kernel, stride, padding, _ = self.settings
         if x.dtype == torch.float64:
             return functional.avg_pool2d(x, kernel, stride, padding, divisor_override=1)
         return functional.conv2d(x, self._ones, None, stride, padding, 1, len(self._ones))
@@ -60,16 +52,11 @@ class AveragePool:
 
 def average_pool(x: Tensor, settings: Pool) -> Tensor:
     """The pooled tensor with gradients, and gradients of those."""
-    centred = settings.stride == (1, 1) and not settings.count_padding
-    centred &= all(k == 2 * p + 1 for k, p in zip(settings.kernel, settings.padding, strict=True))
+    kernel, stride, padding, count_padding = settings
+    centred = stride == (1, 1) and not count_padding
+    centred &= all(k == 2 * p + 1 for k, p in zip(kernel, padding, strict=True))
     if x.dtype == torch.float64 or not centred:
-        return functional.avg_pool2d(
-            x,
-            settings.kernel,
-            settings.stride,
-            settings.padding,
-            count_include_pad=settings.count_padding,
-        )
+        return functional.avg_pool2d(x, kernel, stride, padding, count_include_pad=count_padding)
     pool = AveragePool(x.detach(), settings)
     pooled: Tensor = _AveragePool.apply(x, pool)  # type: ignore[no-untyped-call]
     return pooled

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import nn
 
 from opscore.engine.algebra.site import Rule, Site
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(NamedTuple):
     """The settings of an average pooling: pairs of kernel, stride and padding."""
 
     kernel: tuple[int, int]
