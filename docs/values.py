@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, wraps
 from typing import Any
@@ -27,11 +28,13 @@ from opscore.analysis import (
     agreement_between_trainings,
     edge_correlations,
 )
+from opscore.board import read_board
 from opscore.data import find
 from opscore.data.records import read_record
 from opscore.experiments.initial.result import BASELINES
 from opscore.oracles import NO_TRUTH, load_truth
 from opscore.oracles.references import best_reference
+from opscore.policies.residual import RESIDUAL
 from opscore.spaces import NASBENCH201, SPACES, get_space
 
 FIGURES = ROOT / "figures"
@@ -1521,3 +1524,30 @@ def _genotype_size(name: str, target: str) -> Any:
 
     state = get_space("darts").parse(str(genotypes()[name]))
     return find_target("darts", target).size(state)
+
+
+# --- the board
+
+
+@cache
+def _board(reference: str = "best-acc(k=10)", role: str = "") -> Any:
+    """The board by a reference; with a role, on the truths of that role alone."""
+    board = read_board()
+    truths = tuple(each for each in board.truths if role in ("", each.role))
+    return opscore.leaderboard(board=replace(board, truths=truths), reference=reference)
+
+
+@value
+def development_table() -> str:
+    """What the frozen rule was chosen by: mean rho over the tasks of each development space."""
+    board = read_board()
+    names = [board.frozen, "zc-pt(synflow)", "zc-pt(nwot)", "op-params", RESIDUAL]
+    parts = [_board(each, "development").cells for each in board.references]
+    cells = pd.concat(parts).set_index("entrant")
+    spaces = list(dict.fromkeys(cells["space"]))
+    lines = []
+    for name in names:
+        own = cells.loc[name]
+        means = [own.loc[own["space"] == space, "rho"].mean() for space in spaces]
+        lines.append([f"`{name}`", *map(dotted, means), dotted(sum(means) / len(means), 3)])
+    return table(["entrant", *(f"`{space}`" for space in spaces), "mean"], lines)
