@@ -131,22 +131,19 @@ _VALIDATIONS = tuple(
 _LONG: dict[str, Any] = {"proposals": 1000, **_REDUCED}
 _ROUNDS = (1, 10, 100)
 
-#: What the board has beside the entrants of every space's initial scores: seconds to half a minute
-#: of one core for each seed.
-_BOARD_PROXIES = (
-    *("l2_norm", "meco", "snip", "grad_norm", "fisher", "zico", "swap", "jacob_cov", "zen_score"),
-    "gradsign",
-)
+#: What the board has beside the entrants of every space's initial scores.
 _BOARD = (
-    RecordPart(tuple(f"zc-pt({name})" for name in _BOARD_PROXIES), {"batch_size": 32}),
-    RecordPart(
-        (
-            *("taylor-pt(synflow)", "shapley-zc(synflow)", "shapley-zc(nwot)"),
-            *("disc-zc(meco)", "disc-zc(swap)", "disc-zc(zico)"),
-        ),
-        {"batch_size": 32},
-    ),
+    *("zc-pt(l2_norm)", "disc-zc(l2_norm)", "shapley-zc(synflow)", "sensitivity"),
+    *(f"{use}({name})" for name in _TAYLOR for use in ("taylor-pt", "taylor-disc")),
 )
+
+#: Those that are dear, on a smaller supernet but in the spaces that are named.
+_BOARD_REDUCED: dict[str, tuple[str, ...]] = {
+    "zc-pt(zico)": (),
+    "zc-pt(swap)": (),
+    "zc-pt(snip)": ("nasbench201",),
+    "zc-pt(meco)": ("nasbench201", "transnas-micro"),
+}
 
 SPACES_SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
 
@@ -277,22 +274,27 @@ def _truths(board: Board, making: RecordSettings) -> Iterator[tuple[ScoringSetti
 
 def _make_board(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     """Scores of what the board has beside :func:`_make_initial`'s, each with its settings."""
-    results = []
-    for part in _BOARD:
-        for policy in part.names:
-            results.append(
-                initial(
-                    (policy,),
-                    seeds,
-                    space=space,
-                    oracle=OracleSettings(source=NO_TRUTH),
-                    baselines=False,
-                    store=making.store,
-                    jobs=making.jobs,
-                    data_dir=making.data_dir,
-                    **part.settings,
-                )
-            )
+    sizes = {
+        **dict.fromkeys(_BOARD, "paper"),
+        **{
+            policy: "paper" if space in whole else "cpu" for policy, whole in _BOARD_REDUCED.items()
+        },
+    }
+    results = [
+        initial(
+            (policy,),
+            seeds,
+            space=space,
+            size=size,
+            batch_size=32,
+            oracle=OracleSettings(source=NO_TRUTH),
+            baselines=False,
+            store=making.store,
+            jobs=making.jobs,
+            data_dir=making.data_dir,
+        )
+        for policy, size in sizes.items()
+    ]
     orders = [
         each.policy(space) for each in read_board().entrants if each.name.startswith("residual(")
     ]
