@@ -1551,3 +1551,48 @@ def development_table() -> str:
         means = [own.loc[own["space"] == space, "rho"].mean() for space in spaces]
         lines.append([f"`{name}`", *map(dotted, means), dotted(sum(means) / len(means), 3)])
     return table(["entrant", *(f"`{space}`" for space in spaces), "mean"], lines)
+
+
+@cache
+def _held_out(reference: str) -> tuple[pd.DataFrame, Any]:
+    """The frozen rule on the held-out truths: means of entrants, and its pair with the bar."""
+    found = _board(reference, "held-out")
+    pairs = found.pairs
+    rule = read_board().frozen
+    pair = pairs[(pairs["entrant_a"] == rule) & (pairs["entrant_b"] == RESIDUAL)].iloc[0]
+    return found.ranking.set_index("entrant"), pair
+
+
+@value
+def held_out_table() -> str:
+    """Mean rho over the held-out spaces, by reference; the first decides."""
+    board = read_board()
+    names = [board.frozen, "zc-pt(synflow)", "zc-pt(nwot)", RESIDUAL, "best-fixed-order"]
+    known = {name: _held_out(name)[0] for name in board.references}
+    lines = [
+        [f"`{name}`", *(dotted(known[each].loc[name, "rho"], 3) for each in board.references)]
+        for name in names
+    ]
+    return table(["entrant", *(f"`{each}`" for each in board.references)], lines)
+
+
+@value
+def held_out_pair(column: str, reference: str = "best-acc(k=10)") -> str:
+    """Of the frozen rule and the bar on the held-out truths: 'difference', 'p', 'tasks'."""
+    pair = _held_out(reference)[1]
+    if column == "p":
+        return p_text(pair["p_value"])
+    if column == "tasks":
+        return f"{pair['won']} won, {pair['tied']} level, {pair['lost']} lost"
+    return dotted(pair["difference"], 3)
+
+
+@value
+def robustness_table() -> str:
+    """Rho with accuracy under attack: of the frozen rule, its parts and the bars."""
+    board = read_board()
+    names = [board.frozen, "zc-pt(synflow)", "zc-pt(nwot)", "op-params", RESIDUAL]
+    cells = _board().cells.set_index(["entrant", "task"])["rho"]
+    tasks = [t for each in board.truths if each.source == "robustness" for t in each.tasks]
+    lines = [[f"`{name}`", *(dotted(cells[name, task]) for task in tasks)] for name in names]
+    return table(["entrant", *(f"`{task}`" for task in tasks)], lines)
