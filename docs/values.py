@@ -27,8 +27,11 @@ from opscore.analysis import (
     Selection,
     agreement_between_trainings,
     edge_correlations,
+    is_bar,
 )
+from opscore.answers import Listing, render
 from opscore.board import read_board
+from opscore.board.tables import power_table
 from opscore.data import find
 from opscore.data.records import read_record
 from opscore.experiments.initial.result import BASELINES
@@ -1596,3 +1599,139 @@ def robustness_table() -> str:
     tasks = [t for each in board.truths if each.source == "robustness" for t in each.tasks]
     lines = [[f"`{name}`", *(dotted(cells[name, task]) for task in tasks)] for name in names]
     return table(["entrant", *(f"`{task}`" for task in tasks)], lines)
+
+
+@value
+def board_fact(what: str) -> str:
+    """'entrants', 'spaces', 'tasks' (that count) or 'other' (tasks of another goal)."""
+    board = read_board()
+    counted = sum(role != "other" for role in board.roles.values())
+    return {
+        "entrants": str(len(board.entrants)),
+        "spaces": str(len(board.spaces)),
+        "tasks": str(counted),
+        "other": str(len(board.roles) - counted),
+    }[what]
+
+
+def _ranking(reference: str = "best-acc(k=10)") -> pd.DataFrame:
+    found: pd.DataFrame = _board(reference).ranking.set_index("entrant")
+    return found
+
+
+@value
+def board_mean(entrant: str, reference: str = "best-acc(k=10)") -> str:
+    """An entrant's mean rho with its interval: '.83, .67 to .95'."""
+    row = _ranking(reference).loc[entrant]
+    return f"{dotted(row['rho'])}, {interval(row)}"
+
+
+@value
+def board_column(entrant: str, column: str, reference: str = "best-acc(k=10)") -> str:
+    """A number of an entrant's line of the ranking."""
+    return dotted(_ranking(reference).loc[entrant, column])
+
+
+@value
+def board_pair(first: str, second: str, column: str = "difference") -> str:
+    """Difference of mean rho of two entrants, or its 'p' or 'p_holm'."""
+    pairs = _board().pairs
+    own = pairs[(pairs["entrant_a"] == first) & (pairs["entrant_b"] == second)]
+    sign = 1
+    if own.empty:
+        own = pairs[(pairs["entrant_a"] == second) & (pairs["entrant_b"] == first)]
+        sign = -1
+    row = own.iloc[0]
+    if column == "difference":
+        return dotted(sign * row["difference"])
+    return p_text(row["p_value" if column == "p" else column])
+
+
+@value
+def board_above_bar() -> str:
+    """How many entrants that read a network, of those scored in every space, are above the bar."""
+    rows = _ranking()
+    whole = rows[(rows["n_spaces"] == rows["n_spaces"].max()) & ~rows.index.map(is_bar)]
+    reading = whole.drop(index=["random"], errors="ignore")
+    above = int((reading["rho"] > rows.loc[RESIDUAL, "rho"] + 1e-9).sum())
+    return f"{above} of {len(reading)}"
+
+
+@value
+def board_table() -> str:
+    """The entrants by mean rho, with the two other references beside it."""
+    board = read_board()
+    known = {each: _ranking(each) for each in board.references}
+    first = known[board.references[0]]
+    spaces = first["n_spaces"].max()
+    lines = []
+    for name, row in first.iterrows():
+        others = [known[each].loc[name, "rho"] for each in board.references[1:]]
+        label = f"`{name}`" if row["n_spaces"] == spaces else f"`{name}` ({row['n_spaces']} spaces)"
+        lines.append(
+            [
+                bold(label) if is_bar(str(name)) else label,
+                dotted(row["rho"]),
+                interval(row),
+                *(
+                    _dotted_or_empty(row[each])
+                    for each in ("edge_specific", "top_1", "top_half", "regret")
+                ),
+                fixed(row["mean_rank"], 1),
+                *map(dotted, others),
+            ]
+        )
+    headings = ["entrant", "rho", "95 %", "edge-specific", "top 1", "top half", "regret"]
+    headings += ["mean rank", *(f"rho with {each}" for each in board.references[1:])]
+    return table(headings, lines)
+
+
+@value
+def board_spaces_table() -> str:
+    """Rho in each space, mean over its tasks, and what of it is specific to edges in brackets."""
+    cells = _board().counted()[0]
+    spaces = list(dict.fromkeys(cells["space"]))
+    means = cells.groupby(["entrant", "space"])[["rho", "edge_specific"]].mean()
+    ceilings = cells.groupby("space")[["ceiling", "edge_ceiling"]].mean()
+    lines = [
+        [f"`{name}`", *(_with_beyond(*means.loc[(name, space)]) for space in spaces)]
+        for name in _ranking().index
+    ]
+    own = [_with_beyond(*ceilings.loc[space]) for space in spaces]
+    lines.append(["the reference with itself, between two trainings", *own])
+    return table(["entrant", *(f"`{space}`" for space in spaces)], lines)
+
+
+def _with_beyond(rho: float, beyond: float) -> str:
+    if math.isnan(rho):
+        return ""
+    return dotted(rho) if math.isnan(beyond) else f"{dotted(rho)} ({dotted(beyond)})"
+
+
+@value
+def board_answer_table(which: str) -> str:
+    """A table of the board as the command prints it: 'pairs', 'bias' or 'power'."""
+    found = _board()
+    if which == "power":
+        shown = power_table(found.power(0.1), 0.1, "the typical pair of entrants")
+    else:
+        shown = found.tables()[{"pairs": 1, "bias": 2}[which]]
+    return render(Listing([shown], {}), "markdown")
+
+
+@value
+def board_power(unit: str, column: str = "needed") -> str:
+    """How many spaces, edges or seeds show a difference of .1, or the difference shown now."""
+    row = _board().power(0.1).set_index("unit").loc[unit]
+    return f"{row['needed']:,}" if column == "needed" else dotted(row[column])
+
+
+@value
+def board_other_table() -> str:
+    """Rho with truths of another goal, of some entrants."""
+    board = read_board()
+    names = ["zc-pt(nwot)", "zc-pt(synflow)", "op-params", RESIDUAL, "best-fixed-order"]
+    cells = _board().cells.set_index(["entrant", "task"])["rho"]
+    tasks = [task for each in board.truths if each.role == "other" for task in each.tasks]
+    lines = [[f"`{task}`", *(dotted(cells[name, task]) for name in names)] for task in tasks]
+    return table(["task", *(f"`{name}`" for name in names)], lines)

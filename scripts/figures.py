@@ -124,6 +124,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "proxies": lambda folder: scored("proxies", folder),
     "figure2": lambda folder: opscore.figure2().save(folder),
     "spaces": lambda folder: opscore.compare_spaces().save(folder),
+    "leaderboard": lambda folder: opscore.leaderboard().save(folder),
     "toy_model": lambda folder: shipped_toy_model().save(folder),
     "retraining": retraining,
     "conditions": conditions,

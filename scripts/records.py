@@ -134,7 +134,7 @@ _ROUNDS = (1, 10, 100)
 #: What the board has beside the entrants of every space's initial scores.
 _BOARD = (
     *("zc-pt(l2_norm)", "disc-zc(l2_norm)", "shapley-zc(synflow)", "sensitivity"),
-    *(f"{use}({name})" for name in _TAYLOR for use in ("taylor-pt", "taylor-disc")),
+    *("taylor-pt(synflow)", "taylor-disc(synflow)", "taylor-pt(snip)"),
 )
 
 #: Those that are dear, on a smaller supernet but in the spaces that are named.

@@ -49,4 +49,13 @@ def test_a_notebook_runs_in_a_fresh_kernel(
 
 def test_the_notebooks_are_there() -> None:
     names = {path.stem for path in FOLDER.glob("*.ipynb")}
-    assert {"figure2", "table1", "api_tour", "toy_model", "spaces", "search", "darts"} <= names
+    assert {
+        "figure2",
+        "table1",
+        "api_tour",
+        "toy_model",
+        "spaces",
+        "search",
+        "darts",
+        "leaderboard",
+    } <= names
