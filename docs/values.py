@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, wraps
 from typing import Any
@@ -30,7 +29,7 @@ from opscore.analysis import (
     is_bar,
 )
 from opscore.answers import Listing, render
-from opscore.board import read_board
+from opscore.board import across, read_board
 from opscore.board.tables import power_table
 from opscore.data import find
 from opscore.data.records import read_record
@@ -1533,11 +1532,9 @@ def _genotype_size(name: str, target: str) -> Any:
 
 
 @cache
-def _board(reference: str = "best-acc(k=10)", role: str = "") -> Any:
-    """The board by a reference; with a role, on the truths of that role alone."""
-    board = read_board()
-    truths = tuple(each for each in board.truths if role in ("", each.role))
-    return opscore.leaderboard(board=replace(board, truths=truths), reference=reference)
+def _board(reference: str = "best-acc(k=10)") -> Any:
+    """The board by a reference."""
+    return opscore.leaderboard(reference=reference)
 
 
 @value
@@ -1545,7 +1542,7 @@ def development_table() -> str:
     """What the frozen rule was chosen by: mean rho over the tasks of each development space."""
     board = read_board()
     names = [board.frozen, "zc-pt(synflow)", "zc-pt(nwot)", "op-params", RESIDUAL]
-    parts = [_board(each, "development").cells for each in board.references]
+    parts = [_board(each).counted("development")[0] for each in board.references]
     cells = pd.concat(parts).set_index("entrant")
     spaces = list(dict.fromkeys(cells["space"]))
     lines = []
@@ -1559,11 +1556,11 @@ def development_table() -> str:
 @cache
 def _held_out(reference: str) -> tuple[pd.DataFrame, Any]:
     """The frozen rule on the held-out truths: means of entrants, and its pair with the bar."""
-    found = _board(reference, "held-out")
-    pairs = found.pairs
+    tables = _board(reference).counted("held-out")
+    pairs = across.pairs(*tables)
     rule = read_board().frozen
     pair = pairs[(pairs["entrant_a"] == rule) & (pairs["entrant_b"] == RESIDUAL)].iloc[0]
-    return found.ranking.set_index("entrant"), pair
+    return across.ranking(*tables).set_index("entrant"), pair
 
 
 @value
@@ -1667,7 +1664,9 @@ def board_table() -> str:
     lines = []
     for name, row in first.iterrows():
         others = [known[each].loc[name, "rho"] for each in board.references[1:]]
-        label = f"`{name}`" if row["n_spaces"] == spaces else f"`{name}` ({row['n_spaces']} spaces)"
+        label = (
+            f"`{name}`" if row["n_spaces"] == spaces else f"`{name}` ({row['n_spaces']:.0f} spaces)"
+        )
         lines.append(
             [
                 bold(label) if is_bar(str(name)) else label,

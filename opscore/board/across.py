@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 #: Draws of the bootstrap.
 N_DRAWS = 4_000
 
-#: One row per entrant, the best mean first.
+#: One row per entrant, the best mean first; those that lack a space after the others.
 RANKING = {
     "entrant": "str",
     "rho": "float64",  # mean over spaces of the mean over edges of the mean over tasks
@@ -102,7 +102,9 @@ def ranking(cells: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
             }
         )
     frame = pd.DataFrame(rows, columns=list(RANKING)).astype(RANKING)
-    return frame.sort_values("rho", ascending=False, ignore_index=True, kind="stable")
+    # A mean over some of the spaces is no mean over all of them.
+    by = ["n_spaces", "rho"]
+    return frame.sort_values(by, ascending=False, ignore_index=True, kind="stable")
 
 
 def _bootstrap(table: pd.DataFrame) -> Array:
