@@ -1105,6 +1105,16 @@ def check_table() -> str:
     return table(headings, rows)
 
 
+@value
+def checked(name: str, proxy: str, field: str = "spearman") -> str:
+    """One of these agreements, or of how many architectures it is."""
+    import json
+
+    text = (RESULTS / f"proxies_check_{name}.json").read_text(encoding="utf-8")
+    found = next(row for row in json.loads(text)["check"] if row["proxy"] == proxy)[field]
+    return str(found) if field == "n" else fixed(found, 3)
+
+
 def _between_draws(name: str, column: str) -> float:
     """Spearman between the published values of two datasets or tasks, over all architectures."""
     from opscore.data import FILES, read_checked, require
@@ -1363,6 +1373,151 @@ def _trust(oracle: Any, digits: int) -> list[str]:
     itself = agreement_between_trainings(oracle, [best_reference()])
     rho = dotted(itself["rho"].item()) if len(itself) else ""
     return [fixed(found.std, digits), rho]
+
+
+#: Samples of trained DARTS cells: source, space, and what accuracy it is.
+SAMPLES = (
+    ("trained", "darts", "test, 600 epochs"),
+    ("nb301", "darts", "valid, a surrogate's"),
+    ("trained-50", "darts-none", "test, 50 epochs"),
+    ("trained-short", "darts-none", "test, a short training"),
+)
+
+
+@cache
+def _sample(source: str) -> Any:
+    """The accuracies of a sample of DARTS cells, how far its halves agree, and its regression."""
+    from opscore.analysis import agreement_of_kinds, fit_additive
+
+    space = next(space for name, space, _ in SAMPLES if name == source)
+    accuracies = opscore.load_oracle(space, source=source).accuracies
+    return accuracies, agreement_of_kinds(space, accuracies), fit_additive(space, accuracies)
+
+
+@value
+@needs("darts-trained")
+@needs("darts-nb301")
+@needs("darts-trained-50")
+@needs("darts-trained-short")
+def samples_table() -> str:
+    """Of each sampled truth of DARTS: how large it is, and what it permits."""
+    rows = []
+    for source, space, what in SAMPLES:
+        accuracies, halves, model = _sample(source)
+        rows.append(
+            [
+                f"`{source}`",
+                f"`{space}`",
+                what,
+                f"{len(accuracies):,}",
+                f"{fixed(accuracies.mean(), 2)} ({fixed(accuracies.std(), 2)})",
+                *(f"{dotted(halves[kind])} ({dotted(_ceiling(halves[kind]))})" for kind in halves),
+                fixed(model.error, 2),
+                dotted(model.spearman),
+            ]
+        )
+    headings = [
+        "source",
+        "space",
+        "accuracy",
+        "cells",
+        "mean (deviation)",
+        "normal cell: halves (ceiling)",
+        "reduction cell: halves (ceiling)",
+        "regression: error",
+        "its Spearman",
+    ]
+    return table(headings, rows)
+
+
+def _ceiling(halves: float) -> float:
+    """How far estimates of which halves agree so can agree with what they estimate."""
+    return math.sqrt(max(2 * halves / (1 + halves), 0))
+
+
+@value
+def half(source: str, kind: str) -> str:
+    """How far two halves of a sample agree on the operations of a kind of cell."""
+    names = {"trained": "darts-trained", "nb301": "darts-nb301"}
+    if find(names[source]) is None:
+        raise MissingError(f"needs {names[source]} (opscore data list)")
+    return dotted(_sample(source)[1][kind])
+
+
+@value
+@needs("darts-trained-noise")
+@needs("darts-trained")
+def sample_noise(field: str, digits: str = "2") -> str:
+    """Agreement of two trainings of the same cell by the full protocol."""
+    found = getattr(opscore.load_oracle("darts", source="trained").noise(), field)
+    return f"{found}" if field == "n_repeated" else dotted(found, int(digits))
+
+
+@value
+@needs("darts-trained")
+@needs("darts-nb301")
+def surrogate_and_trained() -> str:
+    """Spearman of the regression on the surrogate with full trainings of other cells."""
+    trained, model = _sample("trained")[0], _sample("nb301")[2]
+    expected = [model.predict(name) for name in trained.index]
+    return dotted(trained.corr(pd.Series(expected, index=trained.index), method="spearman"))
+
+
+#: What others and we found on DARTS: a row's heading, and the genotypes.
+FOUND = (
+    ("Zero-Cost-PT, seed {}", "init_pt_s5_C10_{}_100_N10"),
+    ("max-param, seed {}", "random_max_{}"),
+)
+
+
+@value
+@needs("darts-trained")
+@needs("darts-nb301")
+def expected_table() -> str:
+    """What the regressions expect of published genotypes."""
+    from opscore.published.genotypes import genotypes
+
+    rows = []
+    for heading, name in FOUND:
+        for seed in range(4):
+            cell = get_space("darts").parse(str(genotypes()[name.format(seed)]))
+            row = [heading.format(seed)]
+            for source in ("nb301", "trained"):
+                accuracies, _, model = _sample(source)
+                expected = model.predict(cell)
+                better = 100 * float((accuracies > expected).mean())
+                row += [fixed(expected, 2), f"{fixed(better, 1)} %"]
+            rows.append(row)
+    headings = [
+        "genotype",
+        "surrogate: expected",
+        "sampled cells above",
+        "trained: expected",
+        "sampled cells above",
+    ]
+    return table(headings, rows)
+
+
+@value
+def sample_proxies_table() -> str:
+    """Agreement of proxies with full trainings: the answers of 'proxies evaluate', kept."""
+    import json
+
+    rows = []
+    for row in json.loads((RESULTS / "darts_trained_proxies.json").read_text(encoding="utf-8")):
+        if row["subset"] == "all":
+            rows.append(
+                [
+                    row["proxy"],
+                    row["size"],
+                    dotted(row["spearman"]),
+                    f"{dotted(row['spearman_low'])} to {dotted(row['spearman_high'])}",
+                    "" if row["partial"] is None else dotted(row["partial"]),
+                    str(row["n"]),
+                ]
+            )
+    headings = ["proxy", "networks", "Spearman", "95 % interval", "given parameters", "cells"]
+    return table(headings, rows)
 
 
 @cache

@@ -34,6 +34,7 @@ from opscore.spaces.nasbench201 import NODES
 from opscore.spaces.nasbench_macro import STAGES
 from opscore.spaces.nb1shot1 import NB1Shot1Space
 from opscore.spaces.transnas import SKELETON, WIDTH
+from opscore.spaces.transnas_macro import LEAST, MODULES, MOST
 from opscore.supernets import SUPERNETS, mobilenet
 from opscore.supernets.nasbench_macro import LAST
 from opscore.supernets.transnas import CELLS, CHANGES
@@ -101,6 +102,23 @@ def cell_and_row(space: SearchSpace, parts: Sequence[tuple[str, str]], title: st
 
 
 # --- layers
+
+
+def transnas_macro_picture() -> Figure:
+    """Six modules, and what each may be."""
+    parts = [(f"stem\ntwice\nstride 2\n{WIDTH} wide", FIXED)]
+    for number in range(1, MOST + 1):
+        may = "" if number <= LEAST else "\nor absent"
+        parts.append((f"module {number}\n2 residual\nblocks{may}", CHOSEN))
+    parts.append(("pool,\nlinear", FIXED))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(7.6, 2.7), height_ratios=(1.3, 1.5))
+    row(above, parts, f"network of {LEAST} to {MOST} modules")
+    blank(below, "each module", 14.5, 1.9)
+    changes = ("nothing changes", "twice the width", "half the resolution", "both")
+    for place, text in enumerate(changes):
+        name = f"{place + 1}: {MODULES[place]}"
+        box(below, (1.9 + 3.6 * place, 0.9), (3.2, 1.3), f"{name}\n{text}", CHOSEN, font=6)
+    return figure
 
 
 def macro_picture() -> Figure:
@@ -266,6 +284,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "nasbench-macro": macro_picture,
     "nb1shot1": oneshot_picture,
     "transnas-micro": transnas_picture,
+    "transnas-macro": transnas_macro_picture,
     "darts": darts_picture,
     "s1-s4": parts_picture,
     "mobilenet": mobilenet_picture,

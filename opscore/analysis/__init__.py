@@ -14,8 +14,11 @@ from opscore.analysis.correlation import Correlation, edge_correlations
 from opscore.analysis.differences import paired_differences
 from opscore.analysis.edge_specific import edge_specific_agreement
 from opscore.analysis.estimates import (
+    AdditiveModel,
     agreement_of_halves,
+    agreement_of_kinds,
     estimates_as_scores,
+    fit_additive,
     operation_estimates,
 )
 from opscore.analysis.exact import permutation_p_value, sign_flip_test
@@ -49,10 +52,12 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "BARS",
     "HINDSIGHT",
+    "AdditiveModel",
     "Correlation",
     "Selection",
     "agreement_between_trainings",
     "agreement_of_halves",
+    "agreement_of_kinds",
     "correlation_bars",
     "correlation_lines",
     "correlation_matrix",
@@ -60,6 +65,7 @@ __all__ = [
     "edge_interval",
     "edge_specific_agreement",
     "estimates_as_scores",
+    "fit_additive",
     "holm",
     "is_bar",
     "operation_estimates",

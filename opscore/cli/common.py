@@ -86,7 +86,7 @@ def say_if_no_truth(settings: Settings) -> None:
     from opscore.oracles import has_oracle
     from opscore.search import resolve_search
 
-    if not settings.oracle.known or not has_oracle(settings.space):
+    if not settings.oracle.known or not has_oracle(settings.space, settings.oracle.source):
         with warnings.catch_warnings():  # the call that computes has the same notes
             warnings.simplefilter("ignore", Note)
             if isinstance(settings, SearchSettings):

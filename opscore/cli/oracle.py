@@ -24,20 +24,30 @@ def oracle(
     noise: Annotated[
         bool, typer.Option("--noise", help="Also how well the table agrees with itself over seeds.")
     ] = False,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a sample: also what is expected of this architecture.", show_default=False
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
 ) -> Answer:
     """Best accuracy (Eq. 1) and mean accuracy (Eq. 2) of each operation on each edge."""
     from opscore.analysis.between_trainings import agreement_between_trainings, agreement_table
-    from opscore.oracles import load_oracle
+    from opscore.analysis.sample import SampleJudged, place_text
+    from opscore.errors import UserError
+    from opscore.oracles import SampledOracle, load_oracle
 
     truth = load_oracle(space, data_dir=data_dir, **keywords(asked))
-    if not noise:
-        return truth
-    measured, itself = truth.noise(), agreement_between_trainings(truth)
-    tables = [
-        *truth.tables(),
-        measured.table(),
-        *([agreement_table(itself)] if len(itself) else []),
-    ]
-    more = {"noise": asdict(measured), "references": itself}
-    return Listing(tables, {**truth.payload(), **more}, truth.notes())
+    answer = SampleJudged(truth) if isinstance(truth, SampledOracle) else truth
+    tables, values, said = answer.tables(), dict(answer.payload()), answer.lines()
+    if architecture is not None:
+        if not isinstance(answer, SampleJudged):
+            raise UserError(f"--architecture is for samples; {space}'s table is none")
+        values["architecture"] = place = answer.place(architecture)
+        said = [*said, place_text(place)]
+    if noise:
+        measured, itself = truth.noise(), agreement_between_trainings(truth)
+        tables += [measured.table(), *([agreement_table(itself)] if len(itself) else [])]
+        values |= {"noise": asdict(measured), "references": itself}
+    return Listing(tables, values, answer.notes(), said)

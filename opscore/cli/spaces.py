@@ -14,6 +14,7 @@ from opscore.cli.options import Runs
 from opscore.cli.present import answering
 from opscore.errors import UserError
 from opscore.registry import split_names
+from opscore.settings import OracleSettings
 
 #: Stands for every space whose truth is here.
 ALL = "all"
@@ -29,7 +30,8 @@ def compare_spaces(
     spaces: Annotated[
         str,
         typer.Option(
-            help="With --live: spaces, separated by commas; 'all' are those whose truth is here."
+            help="With --live: spaces, separated by commas, SPACE:SOURCE with another table than "
+            "the usual one, such as darts:nb301; 'all' are those whose truth is here."
         ),
     ] = ALL,
 ) -> Answer:
@@ -41,14 +43,15 @@ def compare_spaces(
     measured = None
     if live:
         measured = []
-        for space in _spaces_of(spaces, settings.data_dir):
+        for space, source in _truths_of(spaces, settings.data_dir):
+            oracle = OracleSettings(source=source)
             with shown(f"scoring {space}", quiet=quiet):
-                measured.append(initial(settings, space=space, **run.calls))
+                measured.append(initial(settings, space=space, oracle=oracle, **run.calls))
     return compare(measured)
 
 
-def _spaces_of(text: str, data_dir: Path | None) -> list[str]:
-    """The spaces that are named, or all whose truth is here.
+def _truths_of(text: str, data_dir: Path | None) -> list[tuple[str, str]]:
+    """The spaces that are named, or all whose truth is here, each with the source of its truth.
 
     UserError, before anything is computed, for one that has no truth to compare with.
     """
@@ -56,10 +59,13 @@ def _spaces_of(text: str, data_dir: Path | None) -> list[str]:
     from opscore.spaces import get_space
 
     if text == ALL:
-        return spaces_with_truth(data_dir)
-    names = [get_space(name).name for name in split_names(text)]
-    if not names:
+        return [(space, "auto") for space in spaces_with_truth(data_dir)]
+    found: dict[str, str] = {}
+    for part in split_names(text):
+        name, _, source = part.partition(":")
+        found[get_space(name.strip()).name] = source.strip() or "auto"
+    if not found:
         raise UserError("no space was asked for; for instance --spaces nasbench201,transnas-micro")
-    for name in names:
-        load_accuracies(name, data_dir=data_dir)
-    return list(dict.fromkeys(names))
+    for name, source in found.items():
+        load_accuracies(name, source, data_dir)
+    return list(found.items())

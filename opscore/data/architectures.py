@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,29 +57,42 @@ def read_architectures(
             "that column as text (pandas: dtype=str)"
         )
     numbers = frame[_accuracy_column(frame, accuracy)]
+    known = [None if pd.isna(n) else str(text) for text, n in zip(strings, numbers, strict=True)]
+    means = mean_by_architecture(found, known, numbers.astype("float64").to_frame("accuracy"))
+    return means["accuracy"]
+
+
+def mean_by_architecture(
+    space: SearchSpace, strings: Sequence[str | None], values: pd.DataFrame
+) -> pd.DataFrame:
+    """Columns of numbers by the architecture's string, as the space writes it.
+
+    Rows of the same architecture are one, with their means; rows that are none of the space, or
+    whose string is None for want of an accuracy, are left out. Notes say how many. UserError when
+    nothing is left.
+    """
     names: list[str | None] = []
     reasons: list[str] = []
-    for text, number in zip(strings, numbers, strict=True):
+    for text in strings:
         try:
-            if pd.isna(number):
+            if text is None:
                 raise UserError("it has no accuracy")
-            names.append(_name(found, str(text)))
+            names.append(_name(space, text))
         except UserError as error:
             names.append(None)
             reasons.append(str(error))
-    if len(reasons) == len(frame):
+    if len(reasons) == len(names):
         first = f": {reasons[0]}" if reasons else ""
-        raise UserError(f"none of {len(frame)} rows is an architecture of {space}{first}")
+        raise UserError(f"none of {len(names)} rows is an architecture of {space.name}{first}")
     if reasons:
         (why, _), *others = Counter(reasons).most_common()
         more = f", and {len(others)} more reasons" if others else ""
-        note(f"{len(reasons):,} of {len(frame):,} rows are left out ({why}{more})")
-    accuracies = numbers.astype("float64").groupby(pd.Series(names, index=frame.index), sort=False)
-    result = accuracies.mean().rename("accuracy").rename_axis("architecture")
-    rows = len(frame) - len(reasons)
+        note(f"{len(reasons):,} of {len(names):,} rows are left out ({why}{more})")
+    result = values.groupby(pd.Series(names, index=values.index), sort=False).mean()
+    rows = len(names) - len(reasons)
     if len(result) < rows:
         note(f"{rows:,} rows are {len(result):,} different architectures; equal ones are averaged")
-    return result
+    return result.rename_axis("architecture")
 
 
 def _name(space: SearchSpace, text: str) -> str:

@@ -65,6 +65,11 @@ class Layout:
         truths: what the other columns are; the first one is meant where nobody says which.
         space: the space whose own strings the one text column has; '' where a loader of the
             space's own finds the architectures.
+        sample_of: the spaces of which the table has some architectures; it is then never meant
+            when nobody says.
+        note: what one value of a sample is, where it is not one training.
+        noise: the file with two trainings of other architectures by the same protocol, if there is
+            one.
         source: what ``source`` must be for this table to be the space's truth, where it is not
             the one that is meant when nobody says.
     """
@@ -74,6 +79,23 @@ class Layout:
     truths: tuple[Truth, ...]
     space: str = ""
     source: str = "table"
+    sample_of: tuple[str, ...] = ()
+    note: str = ""
+    noise: str = ""
+
+    def string(self, row: Mapping[str, str]) -> str:
+        """The architecture's string from the columns of text of a row.
+
+        Columns called normal and reduce are the cells of a genotype of DARTS.
+        """
+        if len(row) == 1:
+            (only,) = row.values()
+            return only
+        concat = "range(2, 6)"
+        return (
+            f"Genotype(normal={row['normal']}, normal_concat={concat}, "
+            f"reduce={row['reduce']}, reduce_concat={concat})"
+        )
 
     @property
     def numbers(self) -> dict[str, Kind]:
@@ -161,7 +183,13 @@ ORIGINALS: Registry[DataFile] = Registry("original file")
 COLLECTIONS: Registry[Collection] = Registry("collection")
 
 #: Tables of proxies' values that others published (:mod:`opscore.paper.proxy_values`).
-PROXY_VALUES = ("nasbench201-proxies", "nasbench201-zen", "transnas-micro")
+PROXY_VALUES = (
+    "nasbench201-proxies",
+    "nasbench201-zen",
+    "transnas-micro",
+    "transnas-macro",
+    "darts-proxies",
+)
 
 
 def list_files() -> list[str]:
@@ -222,7 +250,8 @@ def _file(name: str, entry: Mapping[str, Any], originals: list[str]) -> DataFile
     if "texts" in entry:
         texts = {column: Text(**text) for column, text in entry["texts"].items()}
         truths = tuple(truth for each in entry["truths"] for truth in _truths(each))
-        named = {key: entry[key] for key in ("space", "source") if key in entry}
+        named = {key: entry[key] for key in ("space", "source", "note", "noise") if key in entry}
+        named["sample_of"] = tuple(entry.get("sample_of", ()))
         layout = Layout(entry["benchmark"], texts, truths, **named)
     own = {key: entry[key] for key in entry.keys() & {f.name for f in fields(DataFile)}}
     return DataFile(

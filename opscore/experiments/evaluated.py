@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from opscore.analysis import agreement_of_halves, operation_estimates
+from opscore.analysis import agreement_of_kinds, operation_estimates
+from opscore.analysis.estimates import estimates_table
 from opscore.answers import Answer, Column, Table
-from opscore.answers.words import number
 from opscore.experiments.evaluate import evaluate_proxies, proxy_correlations
 from opscore.proxies import Proxy
 
@@ -53,34 +53,17 @@ class ProxiesJudged(Answer):
         return operation_estimates(self.space, self.accuracies)
 
     @cached_property
-    def halves(self) -> float:
-        """How far two halves of the table agree on operations, Spearman within each edge."""
-        return agreement_of_halves(self.space, self.accuracies)
+    def halves(self) -> dict[str, float]:
+        """By kind of edges, how far two halves of the table agree on operations."""
+        return agreement_of_kinds(self.space, self.accuracies)
 
     def tables(self) -> list[Table]:
         """Agreement of each proxy, and the estimates by kind of edge."""
         title = "Agreement of proxies with the table's accuracies (95 % interval)"
-        return [Table(title, _AGREEMENT, self.agreement), self._estimated()]
-
-    def _estimated(self) -> Table:
-        """Operations down, kinds of edges across: mean, standard error, number of architectures."""
-        kinds = self.estimates[self.estimates["level"] == "kind"]
-        told = [
-            f"{number(row['estimate'], '.2f')} ({number(row['standard_error'], '.2f')}, {row['n']})"
-            for row in kinds.to_dict("records")
+        return [
+            Table(title, _AGREEMENT, self.agreement),
+            estimates_table(self.estimates, self.halves),
         ]
-        wide = kinds.assign(told=told).pivot_table("told", "op", "where", "first", sort=False)
-        names = dict.fromkeys(map(str, kinds["where"]))
-        return Table(
-            "Estimate, not a truth: mean accuracy of the table's cells that have it",
-            (
-                Column("op", "operation"),
-                *(Column(name, f"{name}: estimate (s.e., n)") for name in names),
-            ),
-            wide.reset_index(),
-            caption="edge by edge with --json or --out; two halves of the table agree by a "
-            f"Spearman of {number(self.halves, '+.2f')} within each edge",
-        )
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""

@@ -12,7 +12,7 @@ import torch
 from opscore.errors import UserError, unknown
 from opscore.experiments.brought import check_brought
 from opscore.images import Batch, ImageSet, check_memory, resolve_images
-from opscore.oracles import Truth, has_oracle, load_accuracies, load_truth
+from opscore.oracles import Truth, has_oracle, load_accuracies, load_truth, sampled_sources
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import Precision, get_proxy
@@ -69,8 +69,11 @@ def resolve_oracle(
     UserError when something is asked of a space that has no table, the file of the table is
     missing, or it lacks what is asked for.
     """
-    if not has_oracle(space):
+    if not has_oracle(space, asked.source):
         get_space(space)
+        samples = sampled_sources(space)
+        if samples and asked.source not in ("auto", NO_TRUTH):
+            raise unknown("oracle source", asked.source, samples)
         of_table = asked.dataset or asked.split or asked.epochs or asked.seeds
         if of_table is not None or asked.source not in ("auto", NO_TRUTH):
             raise UserError(f"space '{space}' has no table of accuracies to take a truth from")
@@ -145,7 +148,9 @@ def no_truth(space: str) -> str:
     """Why there is no truth, for messages and notes."""
     if has_oracle(space):
         return "none was asked for (source 'none')"
-    return f"space '{space}' has no table of accuracies"
+    samples = sampled_sources(space)
+    of_some = f", only of some architectures (--oracle-source {', '.join(samples)})"
+    return f"space '{space}' has no table of accuracies{of_some if samples else ''}"
 
 
 def _require_truth(policies: Sequence[str], space: str, oracle: OracleSettings) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from opscore.data import FILES
-from opscore.errors import UserError
+from opscore.errors import UserError, unknown
 from opscore.oracles import nasbench201, nb1shot1
 from opscore.oracles.base import Oracle
 from opscore.oracles.judged import Truth
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
+from opscore.oracles.sampled import SampledOracle
+from opscore.oracles.samples import SAMPLES, sampled_sources
 from opscore.oracles.tables import Accuracies
 from opscore.oracles.tabular import Tabular
 from opscore.registry import Registry
@@ -38,9 +40,9 @@ def list_oracles() -> list[str]:
     return list(ORACLES)
 
 
-def has_oracle(space: str) -> bool:
-    """Whether a space has a table of accuracies."""
-    return space in ORACLES
+def has_oracle(space: str, source: str = "auto") -> bool:
+    """Whether a space has a table of accuracies, or a sample of this source."""
+    return space in ORACLES or (space, source) in SAMPLES
 
 
 def spaces_with_truth(data_dir: Path | str | None = None) -> list[str]:
@@ -62,13 +64,20 @@ def load_accuracies(
 
     UserError when the space has no table, or its file is missing.
     """
+    folder = None if data_dir is None else Path(data_dir)
+    if (space, source) in SAMPLES:
+        return SAMPLES[space, source](folder)
     if not has_oracle(space):
         get_space(space)  # says that there is no such space
+        samples = sampled_sources(space)
+        if samples and source != "auto":
+            raise unknown("oracle source", source, samples)
         raise UserError(
-            f"space '{space}' has no table of accuracies; those that have one: "
-            f"{', '.join(list_oracles())}"
+            f"space '{space}' has no table of accuracies"
+            + (f", only samples: --oracle-source {', '.join(samples)}" if samples else "")
+            + f"; those that have one: {', '.join(list_oracles())}"
         )
-    return ORACLES[space](source, None if data_dir is None else Path(data_dir))
+    return ORACLES[space](source, folder)
 
 
 def load_oracle(
@@ -153,7 +162,7 @@ def load_truth(
     The arguments are those of :func:`load_oracles`. A space that has no table, and source 'none',
     give a truth that knows nothing.
     """
-    if source == NO_TRUTH or not has_oracle(space):
+    if source == NO_TRUTH or not has_oracle(space, source):
         return Truth(get_space(space), {})
     tables = load_oracles(space, split, epochs, source, data_dir, allow_partial=allow_partial)
     return Truth(get_space(space), tables)
@@ -193,6 +202,7 @@ __all__ = [
     "Metric",
     "Oracle",
     "OracleNoise",
+    "SampledOracle",
     "Truth",
     "available_oracles",
     "has_oracle",
@@ -202,5 +212,6 @@ __all__ = [
     "load_oracles",
     "load_truth",
     "oracle_noise",
+    "sampled_sources",
     "spaces_with_truth",
 ]

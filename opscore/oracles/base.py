@@ -66,11 +66,10 @@ class Oracle(Answer):
 
     def __post_init__(self) -> None:
         take_types(self, "epochs", "seeds")
-        counts = self.space.choice_counts
-        if self.trials.shape[:-1] != counts or self.trials.ndim <= len(counts):
+        if self.trials.shape[:-1] != self.shape or self.trials.ndim <= len(self.shape):
             raise UserError(
                 f"an oracle of {self.space.name} needs an array of shape "
-                f"{(*counts, 'trials')}, got {self.trials.shape}"
+                f"{(*self.shape, 'trials')}, got {self.trials.shape}"
             )
         if isinstance(self.seeds, int) and not 0 <= self.seeds < self.n_trials:
             have = (
@@ -82,6 +81,11 @@ class Oracle(Answer):
         if isinstance(self.seeds, str) and self.seeds not in {"max", "mean"}:
             raise UserError(f"seeds are reduced by 'max', 'mean' or an index, not '{self.seeds}'")
         self._check_whole()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a table with one entry for each architecture: the number of choices of each edge."""
+        return self.space.choice_counts
 
     @property
     def n_trials(self) -> int:
@@ -163,7 +167,7 @@ class Oracle(Answer):
         """
         chosen = self._completions(self.values, state)
         if k == 1:
-            return float(np.fmax.reduce(chosen, axis=None))
+            return float(np.fmax.reduce(chosen, axis=None, initial=np.nan))
         known = chosen[~np.isnan(chosen)]
         best = np.partition(known, -k)[-k:] if known.size > k else known
         return float(np.sort(best).mean()) if best.size else float("nan")

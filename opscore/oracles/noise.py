@@ -50,8 +50,9 @@ class OracleNoise:
             ("architectures trained at least twice", f"{self.n_repeated:,}"),
             ("standard deviation over seeds, percentage points", f"{self.std:.3f}"),
             ("Spearman between two trainings", f"{self.spearman:.3f}"),
-            (f"the same among the best {self.top:,}", f"{self.spearman_top:.3f}"),
         ]
+        if self.top:
+            told.append((f"the same among the best {self.top:,}", f"{self.spearman_top:.3f}"))
         if np.isnan(self.spearman):
             told = [
                 ("architectures in these", f"{self.n_repeated:,}"),

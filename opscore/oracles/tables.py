@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from opscore.errors import UserError
 from opscore.oracles.base import Array, Oracle
 from opscore.oracles.metrics import ACCURACY, Metric
-from opscore.spaces import SearchSpace
+from opscore.oracles.noise import OracleNoise
+from opscore.oracles.sampled import SampledOracle
+from opscore.spaces import SearchSpace, State
 
 #: (dataset, split, epochs)
 Key = tuple[str, str, int]
@@ -35,6 +38,9 @@ class Accuracies:
         rows: boolean array [*space.choice_counts]: the entries that are rows of the benchmark.
             The others repeat the row of an architecture that is the same network. None where every
             entry is a row of its own.
+        sample: the architectures, where the source has some of a space that is too large for a
+            table of all; the arrays are then [architectures, trials].
+        noise: how well two trainings agree, where that is known from other architectures.
         retrained: whether others trained the benchmark's networks again: what was published rests
             on other numbers.
     """
@@ -49,6 +55,8 @@ class Accuracies:
     metrics: dict[str, Metric] = field(default_factory=dict)
     rows: NDArray[np.bool_] | None = None
     retrained: bool = False
+    sample: tuple[State, ...] | None = None
+    noise: OracleNoise | None = None
 
     def __post_init__(self) -> None:
         for array in self.arrays.values():
@@ -107,7 +115,10 @@ class Accuracies:
         if key not in self.arrays:
             raise UserError(self._missing(*key))
         dataset, split, epochs = key
-        return Oracle(
+        make: Callable[..., Oracle] = Oracle
+        if self.sample is not None:
+            make = partial(SampledOracle, architectures=self.sample, known_noise=self.noise)
+        return make(
             space=space,
             trials=self.arrays[key],
             dataset=dataset,

@@ -7,6 +7,7 @@ and takes the rest from here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from opscore.oracles import metrics
 from opscore.oracles.base import Array
 from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.tables import Accuracies, Key
-from opscore.spaces import get_space
+from opscore.spaces import SearchSpace, get_space
 
 _METRICS: dict[Kind, Metric] = {
     SSIM: metrics.SSIM,
@@ -112,4 +113,30 @@ def _read(name: str, path: Path, modified: int) -> Accuracies:
     (text,) = layout.texts
     places = np.array([space.parse(string).architecture_indices for string in frame[text]])
     values = {column: frame[column].to_numpy() for column in layout.numbers}
-    return accuracies_of(layout, path, read_arrays(layout, values, places, space.choice_counts))
+    arrays = read_arrays(layout, values, places, space.choice_counts)
+    rows = repeat_for_equals(space, arrays, places)
+    return replace(accuracies_of(layout, path, arrays), rows=rows)
+
+
+def repeat_for_equals(
+    space: SearchSpace, arrays: dict[Key, Array], places: NDArray[np.int64]
+) -> NDArray[np.bool_] | None:
+    """Give architectures that no row is of, in place, what the row of the same network has.
+
+    Args:
+        space: the search space.
+        arrays: [*space.choice_counts, trainings] each.
+        places: the choices of each row's architecture, [rows, edges].
+
+    Returns which entries are rows; None where nothing was to repeat.
+    """
+    rows = np.zeros(space.choice_counts, dtype=bool)
+    rows[tuple(places.T)] = True
+    if not space.has_equals or rows.all():
+        return None
+    others = np.argwhere(~rows)
+    states = [space.architecture(choices) for choices in others.tolist()]
+    same = np.array([space.canonical(state).architecture_indices for state in states])
+    for array in arrays.values():
+        array[tuple(others.T)] = array[tuple(same.T)]
+    return rows

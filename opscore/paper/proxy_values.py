@@ -19,6 +19,7 @@ from opscore.errors import UserError, unknown
 from opscore.proxies import Proxy, get_proxy
 from opscore.proxies.nwot import clean_nwot
 from opscore.rng import numpy_generator
+from opscore.spaces import get_space
 
 #: A proxy that failed was published as a large negative number.
 _FAILED_BELOW = -1e7
@@ -52,8 +53,10 @@ class PublishedValues:
         space: whose architectures it has.
         dataset: the dataset or task that is meant where none is named.
         compared: proxies by dataset or task.
+        architecture: the column of the benchmark's strings.
         long: the table has a row for each architecture and dataset, which a column names; else
-            it has a column for each proxy and dataset, called PROXY_DATASET.
+            it has a column for each proxy and dataset, called PROXY_DATASET, or PROXY where
+            there is one dataset only.
         sampled: architectures are drawn from the table; else the first ones are taken, which a
             table that is sorted does not allow.
     """
@@ -62,6 +65,7 @@ class PublishedValues:
     space: str
     dataset: str
     compared: Mapping[str, tuple[Compared, ...]]
+    architecture: str = "arch_str"
     long: bool = False
     sampled: bool = True
 
@@ -89,16 +93,19 @@ class PublishedValues:
             names = {row.column: row.column for row in compared}
             frame = frame[frame["dataset"] == (dataset or self.dataset)]
         else:
-            names = {f"{row.column}_{dataset or self.dataset}": row.column for row in compared}
+            end = f"_{dataset or self.dataset}" if len(self.compared) > 1 else ""
+            names = {f"{row.column}{end}": row.column for row in compared}
         names = {name: column for name, column in names.items() if name in frame}
         if not names:
             raise UserError(f"{path} has none of {', '.join(row.column for row in compared)}")
-        frame = frame[["arch_str", *names]].rename(columns=names)
-        frame = frame.drop_duplicates("arch_str").set_index("arch_str")
+        frame = frame[[self.architecture, *names]].rename(columns=names)
+        frame = frame.drop_duplicates(self.architecture).set_index(self.architecture)
         if self.sampled:
             order = numpy_generator(0, "published proxy values", self.name).permutation(len(frame))
             frame = frame.iloc[order]
         values = frame[:count].astype(float)
+        space = get_space(self.space)
+        values.index = pd.Index([space.format(space.parse(text)) for text in values.index])
         return values.mask(values < _FAILED_BELOW)
 
     def on(self, dataset: str | None = None, *, asked: bool = False) -> tuple[Compared, ...]:
@@ -152,14 +159,24 @@ PUBLISHED_VALUES: dict[str, PublishedValues] = {
             dataset="cifar10",
             compared=dict.fromkeys(("cifar10", "cifar100", "ImageNet16-120"), (_ZEN,)),
         ),
+        *(
+            PublishedValues(
+                name=name,
+                space=name,
+                dataset="class_object",
+                # Of other tasks the networks have another head, or fisher has few values.
+                compared=dict.fromkeys(
+                    ("class_object", "class_scene"), (_ZEN, _SYNFLOW, _FISHER, _EPE_NAS)
+                ),
+            )
+            for name in ("transnas-micro", "transnas-macro")
+        ),
         PublishedValues(
-            name="transnas-micro",
-            space="transnas-micro",
-            dataset="class_object",
-            # Of other tasks the networks have another head, or fisher has few values.
-            compared=dict.fromkeys(
-                ("class_object", "class_scene"), (_ZEN, _SYNFLOW, _FISHER, _EPE_NAS)
-            ),
+            name="darts-proxies",
+            space="darts",
+            dataset="cifar10",
+            compared={"cifar10": (_ZEN, Compared(NWOT_TRAIN, "nwot", 0.97))},
+            architecture="genotype",
         ),
     )
 }

@@ -169,7 +169,8 @@ class OracleSettings:
         str,
         Help(
             "Which table is the truth: that of the space; anb (package analog-nasbench), "
-            "robustness, hardware (NAS-Bench-201); auto is the best there is, none does without.",
+            "robustness, hardware (NAS-Bench-201), a sample of trained, nb301, trained-50, "
+            "trained-short (DARTS); auto is the best table there is, none does without.",
             "--oracle-source",
         ),
     ] = "auto"

@@ -1,7 +1,12 @@
-"""What can be chosen: search spaces, and the states of a search. Nothing here needs torch."""
+"""What can be chosen: search spaces, and the states of a search. Nothing here needs torch.
 
-from opscore.registry import Registry
-from opscore.spaces.base import SearchSpace, State
+Every file of this room is imported, and registers the spaces that it has.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from opscore.spaces.base import SPACES, SearchSpace, State
 from opscore.spaces.darts import DARTS_SPACES, Genotype
 from opscore.spaces.mobilenet import MOBILENET
 from opscore.spaces.nasbench201 import NASBENCH201
@@ -9,10 +14,8 @@ from opscore.spaces.nasbench_macro import NASBENCH_MACRO
 from opscore.spaces.nb1shot1 import NB1SHOT1
 from opscore.spaces.transnas import TRANSNAS_MICRO
 
-#: Search spaces by name; other packages add theirs through the entry-point group.
-SPACES: Registry[SearchSpace] = Registry("space", entry_points="opscore.spaces")
-for _space in (NASBENCH201, NASBENCH_MACRO, *NB1SHOT1, TRANSNAS_MICRO, *DARTS_SPACES, MOBILENET):
-    SPACES.add(_space.name, _space)
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
 
 #: The space of all tables of the paper, which calls are about that name no other.
 DEFAULT_SPACE = NASBENCH201.name

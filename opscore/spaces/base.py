@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from opscore.errors import UserError, unknown
+from opscore.registry import Registry
 from opscore.spaces.graphs import Graph, chain, graph_of
 
 #: What an edge keeps: an operation by index or name, or several.
@@ -307,6 +308,11 @@ class SearchSpace:
     def operation_index(self, edge: int | str, operation: int | str) -> int:
         """Index of an operation of an edge, given by index or name."""
         return _index("operation", operation, self.operations[self.edge_index(edge)])
+
+
+#: Search spaces by name; each file of this room adds its own, and other packages add theirs
+#: through the entry-point group.
+SPACES: Registry[SearchSpace] = Registry("space", entry_points="opscore.spaces")
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opscore.errors import UserError, unknown
-from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.base import SPACES, SearchSpace, State
 from opscore.spaces.graphs import Arrow, Graph
 
 #: Kinds of cell, in the order of the space's edges.
@@ -283,7 +283,7 @@ class _PlainNumbers(ast.NodeTransformer):
 def _pairs(tree: ast.expr) -> tuple[Pair, ...]:
     try:
         value = ast.literal_eval(_PlainNumbers().visit(tree))
-        nested = all(isinstance(node, list) for node in value)
+        nested = all(isinstance(node, list) and isinstance(node[0], list | tuple) for node in value)
         pairs = [pair for node in value for pair in node] if nested else value
         return tuple((str(op), int(source)) for op, source in pairs)
     except (ValueError, TypeError):
@@ -367,3 +367,6 @@ S4 = _make("s4", [("noise", "sep_conv_3x3")] * N_OPERATIONS)
 
 #: All of them.
 DARTS_SPACES = (DARTS, DARTS_NONE, S1, S2, S3, S4)
+
+for _space in DARTS_SPACES:
+    SPACES.add(_space.name, _space)

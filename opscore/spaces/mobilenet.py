@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opscore.errors import UserError
-from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.base import SPACES, SearchSpace, State
 
 #: (kernel, expansion) of the blocks, by operation index.
 BLOCKS = ((3, 3), (3, 6), (5, 3), (5, 6), (7, 3), (7, 6))
@@ -83,3 +83,4 @@ MOBILENET = MobileNetSpace(
     weightless=(SKIP,),
     identity=SKIP,
 )
+SPACES.add(MOBILENET.name, MOBILENET)

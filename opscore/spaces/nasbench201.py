@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opscore.errors import UserError, unknown
-from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.base import SPACES, SearchSpace, State
 
 #: (source, target) of each edge.
 NODES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -75,3 +75,4 @@ NASBENCH201 = NASBench201Space(
     weightless=("none", "skip_connect", "avg_pool_3x3"),
     identity="skip_connect",
 )
+SPACES.add(NASBENCH201.name, NASBENCH201)

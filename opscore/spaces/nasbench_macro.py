@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opscore.errors import UserError
-from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.base import SPACES, SearchSpace, State
 
 OPERATIONS = ("identity", "mb_k3_e3", "mb_k5_e6")
 
@@ -60,3 +60,4 @@ NASBENCH_MACRO = NASBenchMacroSpace(
     weightless=("identity",),
     identity="identity",
 )
+SPACES.add(NASBENCH_MACRO.name, NASBENCH_MACRO)

@@ -20,7 +20,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.base import SPACES, SearchSpace, State
 from opscore.spaces.graphs import Arrow, Graph
 from opscore.spaces.nasbench101_cells import (
     CONV1X1,
@@ -203,3 +203,6 @@ def _make(number: int) -> NB1Shot1Space:
 
 
 NB1SHOT1 = tuple(_make(number) for number in PARENTS)
+
+for _space in NB1SHOT1:
+    SPACES.add(_space.name, _space)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from opscore.errors import UserError
-from opscore.spaces.base import SearchSpace, State
+from opscore.spaces.base import SPACES, SearchSpace, State
 from opscore.spaces.nasbench201 import NODES
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
@@ -70,3 +70,4 @@ TRANSNAS_MICRO = TransNASMicroSpace(
     weightless=("none", "skip_connect"),
     identity="skip_connect",
 )
+SPACES.add(TRANSNAS_MICRO.name, TRANSNAS_MICRO)

@@ -1,8 +1,13 @@
-"""The networks: a supernet for each space, under any state, at several sizes."""
+"""The networks: a supernet for each space, under any state, at several sizes.
+
+Every file of this room is imported, and registers the networks that it has.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from torch import nn
 
@@ -30,6 +35,9 @@ from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_row
 from opscore.supernets.counting import NetworkSize, network_size
 from opscore.supernets.families import SUPERNETS, Family, Final, Size, network_version
 from opscore.supernets.final import Built, build, find_target, freshly, list_targets
+
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
 
 #: Side of the images of the image sets, pixels.
 IMAGE_SIDE = 32

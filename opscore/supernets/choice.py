@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
@@ -87,6 +87,9 @@ class Choice(nn.ModuleDict):
         removed: what a removed candidate does where ``run_removed`` is asked for.
         stride: how much coarser the output is than the input; the width stays as it is. Needed
             only where all candidates can be removed.
+        vanishes: whether there is nothing where no candidate is left: None in place of zeros, for
+            layers that then do not run. A candidate returns None where it has nothing to read,
+            and what adds outputs leaves None out.
     """
 
     def __init__(
@@ -95,14 +98,16 @@ class Choice(nn.ModuleDict):
         *,
         removed: Removed = "zeros",
         stride: int = 1,
+        vanishes: bool = False,
     ) -> None:
         super().__init__({str(index): module for index, module in candidates.items()})
         if removed not in get_args(Removed):
             raise unknown("kind of removed operation", removed, get_args(Removed))
         self.removed: Removed = removed
         self.stride = stride
+        self.vanishes = vanishes
 
-    def forward(self, x: Tensor, weights: Row, run_removed: bool = False) -> Tensor:
+    def forward(self, x: Any, weights: Row, run_removed: bool = False) -> Tensor | None:
         """Sum of weight x operation(x) over the candidates whose weight is not zero.
 
         weights: one for each candidate, in their order; more, which pad a table, are ignored. With
@@ -113,11 +118,12 @@ class Choice(nn.ModuleDict):
         total: Tensor | None = None
         for candidate, weight in zip(self.values(), row, strict=False):
             if isinstance(weight, Tensor) or weight != 0:
-                term = weight * candidate(x)
-                total = term if total is None else total + term
+                output = candidate(x)
+                if output is not None:
+                    total = weight * output if total is None else total + weight * output
             elif run_removed:
                 self._run_removed(candidate, x)
-        return self.nothing(x) if total is None else total
+        return self.nothing(x) if total is None and not self.vanishes else total
 
     def nothing(self, x: Tensor) -> Tensor:
         """Zeros of the output's shape that still depend on x for autograd."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from opscore.spaces import State
-from opscore.supernets.darts import Cell, DARTSNetwork
+from opscore.spaces import DARTS_SPACES, State
+from opscore.supernets.darts import SIZES, Cell, DARTSNetwork, DARTSSupernet
+from opscore.supernets.families import SUPERNETS, Family, Final
 
 #: Widths of the auxiliary head's two convolutions.
 AUXILIARY_WIDTHS = (128, 768)
@@ -142,3 +143,32 @@ class DARTSImageNetNetwork(DARTSFinalNetwork):
         """See :meth:`DARTSLayers.inputs`."""
         s0 = self.stem0(images)
         return s0, self.stem1(s0)
+
+
+def finals(name: str) -> dict[str, Final]:
+    """The final networks of DARTS and of its parts.
+
+    On CIFAR-10 and ImageNet as Liu et al. trained them, on CIFAR-100 and SVHN as the parts S1-S4
+    were trained there.
+    """
+    large, small = {"channels": 36, "cells": 20}, {"channels": 16, "cells": 8}
+    parts = name in ("s1", "s2", "s3", "s4")
+    return {
+        "cifar10": Final(large, 10, network=DARTSFinalNetwork),
+        "cifar100": Final(small if parts else large, 100, network=DARTSFinalNetwork),
+        **({"svhn": Final(small, 10, network=DARTSFinalNetwork)} if parts else {}),
+        "imagenet": Final({"channels": 48, "cells": 14}, 1000, 224, DARTSImageNetNetwork),
+    }
+
+
+for _space in DARTS_SPACES:
+    SUPERNETS.add(
+        _space.name,
+        Family(
+            DARTSSupernet,
+            DARTSNetwork,
+            SIZES,
+            version=3 if _space.name in ("s1", "s2", "s4") else 2,
+            finals=finals(_space.name),
+        ),
+    )

@@ -12,26 +12,8 @@ from torch import Tensor, nn
 from opscore.errors import UserError, unknown
 from opscore.fingerprint import fingerprint
 from opscore.registry import Registry
-from opscore.spaces import (
-    DARTS_SPACES,
-    MOBILENET,
-    NASBENCH201,
-    NASBENCH_MACRO,
-    NB1SHOT1,
-    TRANSNAS_MICRO,
-    SearchSpace,
-)
-from opscore.supernets import (
-    darts,
-    darts_final,
-    mobilenet,
-    nasbench201,
-    nasbench_macro,
-    nb1shot1,
-    transnas,
-)
+from opscore.spaces import SearchSpace
 from opscore.supernets.base import Supernet
-from opscore.supernets.checkpoints import nasbench201_size
 
 #: The smallest images that any network takes, pixels.
 LEAST_SIDE = 8
@@ -124,93 +106,8 @@ class Family:
         return self.finals or {"paper": Final(self.arguments("paper"), image_side=self.image_side)}
 
 
-#: Network families by the name of their space.
+#: Network families by the name of their space; the file of its networks adds each.
 SUPERNETS: Registry[Family] = Registry("supernet", entry_points="opscore.supernets")
-SUPERNETS.add(
-    NASBENCH201.name,
-    Family(
-        nasbench201.NASBench201Supernet,
-        nasbench201.NASBench201Network,
-        nasbench201.SIZES,
-        size_of=nasbench201_size,
-        reduced=({"channels": 3, "cells": 1}, {"channels": 1, "cells": 1}),
-        body=nasbench201.OneCell,
-        finals={
-            "cifar10": Final(nasbench201.SIZES["paper"], 10),
-            "cifar100": Final(nasbench201.SIZES["paper"], 100),
-            "imagenet16-120": Final(nasbench201.SIZES["paper"], 120, 16),
-        },
-    ),
-)
-SUPERNETS.add(
-    NASBENCH_MACRO.name,
-    Family(
-        nasbench_macro.NASBenchMacroSupernet,
-        nasbench_macro.NASBenchMacroNetwork,
-        nasbench_macro.SIZES,
-    ),
-)
-for _space in NB1SHOT1:
-    SUPERNETS.add(
-        _space.name,
-        Family(nb1shot1.NB1Shot1Supernet, nb1shot1.NB1Shot1Network, nb1shot1.SIZES, version=3),
-    )
-SUPERNETS.add(
-    TRANSNAS_MICRO.name,
-    Family(
-        transnas.TransNASSupernet,
-        transnas.TransNASNetwork,
-        transnas.SIZES,
-        image_side=transnas.IMAGE_SIDE,
-    ),
-)
-
-
-def darts_finals(name: str) -> dict[str, Final]:
-    """The final networks of DARTS and of its parts.
-
-    On CIFAR-10 and ImageNet as Liu et al. trained them, on CIFAR-100 and SVHN as the parts S1-S4
-    were trained there.
-    """
-    large, small = {"channels": 36, "cells": 20}, {"channels": 16, "cells": 8}
-    network = darts_final.DARTSFinalNetwork
-    imagenet = darts_final.DARTSImageNetNetwork
-    parts = name in ("s1", "s2", "s3", "s4")
-    return {
-        "cifar10": Final(large, 10, network=network),
-        "cifar100": Final(small if parts else large, 100, network=network),
-        **({"svhn": Final(small, 10, network=network)} if parts else {}),
-        "imagenet": Final({"channels": 48, "cells": 14}, 1000, 224, imagenet),
-    }
-
-
-for _darts in DARTS_SPACES:
-    _finals = darts_finals(_darts.name)
-    SUPERNETS.add(
-        _darts.name,
-        Family(
-            darts.DARTSSupernet,
-            darts.DARTSNetwork,
-            darts.SIZES,
-            version=3 if _darts.name in ("s1", "s2", "s4") else 2,
-            finals=_finals,
-        ),
-    )
-SUPERNETS.add(
-    MOBILENET.name,
-    Family(
-        mobilenet.MobileNetSupernet,
-        mobilenet.MobileNetNetwork,
-        mobilenet.SIZES,
-        image_side=mobilenet.IMAGE_SIDES["paper"],
-        image_sides=mobilenet.IMAGE_SIDES,
-        version=2,
-        finals={
-            "imagenet": Final({"percent_width": 100}, 1000, 224, mobilenet.MobileNetFinalNetwork),
-            "cifar10": Final({"percent_width": 100}, 10, 224, mobilenet.MobileNetFinalNetwork),
-        },
-    ),
-)
 
 
 def network_version(space: str) -> str:

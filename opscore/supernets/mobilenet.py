@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from opscore.settings import Survivors
 from opscore.spaces import State
-from opscore.spaces.mobilenet import BLOCKS, GROUPS
+from opscore.spaces.mobilenet import BLOCKS, GROUPS, MOBILENET
 from opscore.supernets.base import (
     Layers,
     StandAlone,
@@ -23,6 +23,7 @@ from opscore.supernets.base import (
     initialize_by_fan_out,
 )
 from opscore.supernets.choice import Choice, Row
+from opscore.supernets.families import SUPERNETS, Family, Final
 
 #: Widths in percent of the paper's.
 SIZES = {
@@ -167,3 +168,20 @@ class MobileNetFinalNetwork(MobileNetNetwork):
     """The same with dropout before the classifier, for training."""
 
     dropped = DROPOUT
+
+
+SUPERNETS.add(
+    MOBILENET.name,
+    Family(
+        MobileNetSupernet,
+        MobileNetNetwork,
+        SIZES,
+        image_side=IMAGE_SIDES["paper"],
+        image_sides=IMAGE_SIDES,
+        version=2,
+        finals={
+            "imagenet": Final({"percent_width": 100}, 1000, 224, MobileNetFinalNetwork),
+            "cifar10": Final({"percent_width": 100}, 10, 224, MobileNetFinalNetwork),
+        },
+    ),
+)

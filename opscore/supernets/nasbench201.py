@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from opscore.spaces import State
-from opscore.spaces.nasbench201 import NODES, OPERATIONS
+from opscore.spaces.nasbench201 import NASBENCH201, NODES, OPERATIONS
 from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.checkpoints import nasbench201_size
 from opscore.supernets.choice import Choice, Row, Wrapper
+from opscore.supernets.families import SUPERNETS, Family, Final
 
 #: Base channels, and searchable cells in each stage.
 SIZES = {
@@ -171,3 +173,21 @@ class OneCell(nn.Module):
         """Features [N, 1, height, width] of images [N, 1, height, width]."""
         features: Tensor = self.cell(images, self.rows, False)
         return features
+
+
+SUPERNETS.add(
+    NASBENCH201.name,
+    Family(
+        NASBench201Supernet,
+        NASBench201Network,
+        SIZES,
+        size_of=nasbench201_size,
+        reduced=({"channels": 3, "cells": 1}, {"channels": 1, "cells": 1}),
+        body=OneCell,
+        finals={
+            "cifar10": Final(SIZES["paper"], 10),
+            "cifar100": Final(SIZES["paper"], 100),
+            "imagenet16-120": Final(SIZES["paper"], 120, 16),
+        },
+    ),
+)

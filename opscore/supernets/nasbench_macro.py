@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from opscore.spaces import State
-from opscore.spaces.nasbench_macro import STAGES
+from opscore.spaces.nasbench_macro import NASBENCH_MACRO, STAGES
 from opscore.supernets.base import Layers, StandAlone, Supernet
 from opscore.supernets.choice import Choice, Row
+from opscore.supernets.families import SUPERNETS, Family
 
 SIZES = {"paper": {"channels": 32}, "cpu": {"channels": 8}, "smoke": {"channels": 4}}
 
@@ -103,3 +104,6 @@ class NASBenchMacroSupernet(Supernet, MacroLayers):
 
 class NASBenchMacroNetwork(StandAlone, MacroLayers):
     """The chosen blocks only."""
+
+
+SUPERNETS.add(NASBENCH_MACRO.name, Family(NASBenchMacroSupernet, NASBenchMacroNetwork, SIZES))

@@ -18,10 +18,11 @@ from torch.nn import functional
 
 from opscore.spaces import State
 from opscore.spaces.nasbench101_cells import CONV3X3, MAXPOOL3X3
-from opscore.spaces.nb1shot1 import OPERATIONS, NB1Shot1Space
+from opscore.spaces.nb1shot1 import NB1SHOT1, OPERATIONS, NB1Shot1Space
 from opscore.supernets.base import Layers, StandAlone, Supernet
 from opscore.supernets.choice import Choice, Row, WeightedSum
 from opscore.supernets.darts import ReLUConvBN
+from opscore.supernets.families import SUPERNETS, Family
 
 SIZES = {
     "paper": {"channels": 16, "cells": 9},
@@ -203,3 +204,7 @@ class NB1Shot1Supernet(Supernet, NB1Shot1Layers):
 
 class NB1Shot1Network(StandAlone, NB1Shot1Layers):
     """The blocks and parents that take part."""
+
+
+for _space in NB1SHOT1:
+    SUPERNETS.add(_space.name, Family(NB1Shot1Supernet, NB1Shot1Network, SIZES, version=3))

@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from opscore.spaces import State
 from opscore.spaces.nasbench201 import NODES
-from opscore.spaces.transnas import OPERATIONS, SKELETON
+from opscore.spaces.transnas import OPERATIONS, SKELETON, TRANSNAS_MICRO
 from opscore.supernets.base import Layers, StandAlone, Supernet, initialize_by_fan_out
 from opscore.supernets.choice import Choice, Row
+from opscore.supernets.families import SUPERNETS, Family
 from opscore.supernets.nasbench201 import ReLUConvBN, Zero
 
 SIZES = {"paper": {"channels": 64}, "cpu": {"channels": 16}, "smoke": {"channels": 4}}
@@ -110,6 +111,15 @@ class Cell(nn.Module):
         return nodes[3]
 
 
+def stem(in_channels: int, channels: int) -> nn.Sequential:
+    """From images to features of a quarter of their side."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels // 2),
+        ReLUConvBN(channels // 2, channels, 3, 2, affine=True),
+    )
+
+
 class TransNASLayers(Layers):
     """The cells, which share the edges' weights, and the stem and head around them."""
 
@@ -117,11 +127,7 @@ class TransNASLayers(Layers):
         self, state: State, channels: int, *, in_channels: int = 3, n_classes: int = 10
     ) -> None:
         super().__init__(state)
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels // 2),
-            ReLUConvBN(channels // 2, channels, 3, 2, affine=True),
-        )
+        self.stem = stem(in_channels, channels)
         width = channels
         cells = []
         for digit in SKELETON:
@@ -152,3 +158,8 @@ class TransNASSupernet(Supernet, TransNASLayers):
 
 class TransNASNetwork(StandAlone, TransNASLayers):
     """The chosen operations only."""
+
+
+SUPERNETS.add(
+    TRANSNAS_MICRO.name, Family(TransNASSupernet, TransNASNetwork, SIZES, image_side=IMAGE_SIDE)
+)

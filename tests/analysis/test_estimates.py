@@ -11,6 +11,7 @@ from opscore.analysis import (
     Correlation,
     agreement_of_halves,
     estimates_as_scores,
+    fit_additive,
     operation_estimates,
 )
 from opscore.analysis.estimates import ESTIMATES
@@ -79,6 +80,53 @@ def test_halves_agree_where_accuracies_depend_on_operations_and_not_otherwise():
     assert abs(agreement_of_halves("nasbench-macro", noise, draws=10)) < 0.4
     with pytest.raises(UserError, match="four architectures"):
         agreement_of_halves("nasbench-macro", {"00000000": 1.0})
+
+
+def test_halves_of_some_edges_alone():
+    """Accuracies that depend on the first layer alone agree there, and nowhere else."""
+    space = get_space("nasbench-macro")
+    accuracies = {
+        name: float(space.parse(name).architecture_indices[0])
+        for name in some("nasbench-macro", 300)
+    }
+    assert agreement_of_halves("nasbench-macro", accuracies, edges=[0], draws=3) == 1.0
+    rest = agreement_of_halves("nasbench-macro", accuracies, edges=range(1, 8), draws=10)
+    assert abs(rest) < 0.5
+
+
+def test_a_sum_is_fitted_and_its_error_is_of_what_is_left_out():
+    """Against a ridge regression that is made anew without each architecture."""
+    accuracies = some("nasbench201", 25)
+    draw = np.random.default_rng(1)
+    accuracies = {name: value + draw.normal() for name, value in accuracies.items()}
+    penalty = 2.0
+    model = fit_additive("nasbench201", accuracies, [penalty])
+    space = get_space("nasbench201")
+    states = [space.parse(name) for name in accuracies]
+    has = np.zeros((25, 30))
+    for row, state in zip(has, states, strict=True):
+        row[[5 * edge + op for edge, op in enumerate(state.architecture_indices)]] = 1
+    values = np.array(list(accuracies.values()))
+    errors = []
+    for left_out in range(25):
+        own = np.arange(25) != left_out
+        # The mean is not penalised.
+        rows = np.column_stack([np.ones(24), has[own] - has.mean(axis=0)])
+        penalties = np.diag([0.0, *[penalty] * 30])
+        fitted = np.linalg.solve(rows.T @ rows + penalties, rows.T @ values[own])
+        errors.append(fitted @ [1, *(has[left_out] - has.mean(axis=0))] - values[left_out])
+    assert model.error == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    mean = np.mean([model.predict(name) for name in accuracies])
+    assert mean == pytest.approx(values.mean())
+
+
+def test_a_sum_expects_what_accuracies_are_made_of():
+    accuracies = some("nasbench-macro", 200)
+    model = fit_additive("nasbench-macro", accuracies)
+    assert model.error < 0.1
+    assert model.predict("22222222") == pytest.approx(50 + 16, abs=0.2)
+    with pytest.raises(UserError, match="four architectures"):
+        fit_additive("nasbench-macro", {"00000000": 1.0})
 
 
 def test_estimates_stand_beside_policies_in_a_score_table():

@@ -32,10 +32,10 @@ SPACES = [
 ]
 
 #: Spaces on which a second setting of the same check is left to 'make test-all'.
-LARGE = ("darts", "mobilenet", "nb1shot1-3", "s1", "s4")
+LARGE = ("darts", "mobilenet", "nb1shot1-3", "s1", "s4", "transnas-macro")
 
 #: Spaces of most work or most like another one.
-LARGEST = ("darts", "darts-none", "mobilenet", "nb1shot1-3", "s1", "s2", "s3")
+LARGEST = ("darts", "darts-none", "mobilenet", "nb1shot1-3", "s1", "s2", "s3", "transnas-macro")
 
 
 def with_spaces(settings: Sequence[object]) -> Iterator[ParameterSet]:

@@ -102,6 +102,25 @@ def test_transnas_facts(data_dir):
     assert best["autoencoder"] == pytest.approx(0.577, abs=5e-4)
 
 
+def test_macro_networks_count_once_however_they_are_written(data_dir):
+    truth = load_oracle("transnas-macro", data_dir=data_dir)
+    space = truth.space
+    assert truth.dataset == "class_scene"
+    assert (truth.n_missing, truth.n_places) == (0, 3256)
+    table = pd.read_parquet(data_dir / "transnas_macro.parquet")
+    values = table.set_index("arch_str")["val_class_scene"]
+    last = space.initial_state().discretize("module 6", "plain")
+    ends = values.index.str.fullmatch("64-[1-4]{5}1-basic")
+    assert truth.mean(last) == pytest.approx(values[ends].mean())
+    assert truth.best(last) == pytest.approx(values[ends].max())
+    state = space.architecture(("wider",) * 4 + ("absent", "coarser"))
+    assert truth.accuracy(state) == values["64-22213-basic"]
+    # No row has a fourth doubling: then all ways to write a network count, here of a single one.
+    for edge in range(4):
+        last = last.discretize(edge, "wider")
+    assert truth.best(last) == truth.mean(last) == values["64-222131-basic"]
+
+
 def test_dead_edges_tell_how_far_one_training_can_be_trusted(data_dir):
     truths = load_oracles("transnas-micro", data_dir=data_dir)
     found = {task: truth.noise() for task, truth in truths.items()}

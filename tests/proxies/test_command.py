@@ -141,7 +141,7 @@ def test_failures_are_not_taken_for_values(data_dir):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--against", "transnas"), "did you mean transnas-micro?"),
+        (("--against", "transnas"), "did you mean transnas-micro"),
         (("--against", "transnas-micro", "--dataset", "class_scen"), "did you mean class_scene"),
         (("--count", "2"), "--count"),
     ],

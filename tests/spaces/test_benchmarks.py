@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from opscore.errors import UserError
-from opscore.spaces import DARTS_SPACES, NASBENCH_MACRO, NB1SHOT1, SPACES, TRANSNAS_MICRO
+from opscore.spaces import DARTS_SPACES, NASBENCH_MACRO, NB1SHOT1, SPACES, TRANSNAS_MICRO, get_space
 from opscore.spaces.nasbench101_cells import oneshot_cells
 
 
@@ -22,8 +23,10 @@ def test_every_space_reads_what_it_writes(name):
     for state in drawn(space, 30):
         one = space.canonical(state)
         read = space.parse(space.format(state))
-        # A genotype of DARTS says nothing of edges that no node keeps.
-        assert read == (one if name in {s.name for s in DARTS_SPACES} else state)
+        # A genotype of DARTS says nothing of edges that no node keeps, and the digits of a macro
+        # network name what its modules change.
+        plain = name in {*(s.name for s in DARTS_SPACES), "transnas-macro"}
+        assert read == (one if plain else state)
         assert space.canonical(one) == one
         assert space.is_valid(one) == space.is_valid(state)
 
@@ -103,3 +106,39 @@ def test_transnas_cells_that_differ_in_dead_edges_only():
         TRANSNAS_MICRO.format(TRANSNAS_MICRO.live(TRANSNAS_MICRO.parse("64-41414-0_13_222")))
         == "64-41414-0_10_202"
     )
+
+
+def test_macro_strings_are_those_of_the_benchmark(data_dir):
+    space = get_space("transnas-macro")
+    states = list(space.initial_state().completions())
+    assert len(states) == space.size == 4**4 * 5**2
+    names = {space.format(state) for state in states if space.is_valid(state)}
+    table = pd.read_parquet(data_dir / "transnas_macro.parquet", columns=["arch_str"])
+    assert names == set(table["arch_str"])
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ((3, 3, 0, 2, 4, 4), "64-4413-basic"),  # as the benchmark writes it
+        ((0, 1, 0, 2, 4, 1), "64-12132-basic"),  # the last module moves forward
+        ((1, 1, 1, 1, 2, 4), "64-22213-basic"),  # a fourth doubling keeps the width
+        ((3, 3, 3, 3, 3, 0), "64-444311-basic"),  # and a fifth halving the resolution
+    ],
+)
+def test_macro_networks_that_can_be_written_in_several_ways(written, same):
+    space = get_space("transnas-macro")
+    state = space.architecture(written)
+    assert space.format(state) == same
+    assert space.canonical(state) == space.parse(same)
+    assert space.is_valid(state)
+
+
+def test_macro_networks_get_wider_and_coarser():
+    space = get_space("transnas-macro")
+    assert not space.is_valid(space.parse("64-1212-basic"))
+    assert not space.is_valid(space.parse("64-131313-basic"))
+    assert space.is_valid(space.parse("64-1114-basic"))
+    for bad in ("64-444-basic", "64-4444444-basic", "64-4405-basic", "32-4411-basic"):
+        with pytest.raises(UserError, match="4 to 6 digits 1 to 4"):
+            space.parse(bad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cases import supernet_of
 
 from opscore.errors import UserError
 from opscore.published.genotypes import genotypes
@@ -15,6 +16,7 @@ from opscore.supernets import (
     build_supernet,
     images_for,
     load_checkpoint,
+    network_size,
 )
 from opscore.supernets.darts import DARTSSupernet
 
@@ -100,6 +102,33 @@ def test_macro_networks_have_the_benchmarks_parameters(data_dir, string):
     table = pd.read_parquet(data_dir / "nasbench_macro.parquet").set_index("arch")
     network = build_network(get_space("nasbench-macro").parse(string))
     assert sum(p.numel() for p in network.parameters()) == table.loc[string, "params"]
+
+
+def macro_size(code, classes):
+    """Parameters and multiplications of the authors' residual network, by hand.
+
+    For images of 64 x 64. A module has four convolutions of 3x3, and one of 1x1 where it changes
+    width or resolution, each with a batch norm.
+    """
+    width, side = 64, 16
+    params = 3 * 32 * 9 + 2 * 32 + 32 * 64 * 9 + 2 * 64
+    flops = 3 * 32 * 9 * 32**2 + 32 * 64 * 9 * side**2
+    for digit in code:
+        changes = digit != "1"
+        old, width = width, width * (2 if digit in "24" else 1)
+        side //= 2 if digit in "34" else 1
+        weights = (old + 3 * width) * width * 9 + old * width * changes
+        params += weights + 2 * width * (4 + changes)
+        flops += weights * side**2
+    return params + (width + 1) * classes, flops + width * classes
+
+
+@pytest.mark.parametrize(("code", "classes"), [("1113", 75), ("41414", 75), ("224131", 47)])
+def test_transnas_macro_networks_are_the_benchmarks(code, classes):
+    state = get_space("transnas-macro").parse(f"64-{code}-basic")
+    size = network_size(build_network(state, n_classes=classes), 64)
+    assert (size.params, size.flops) == macro_size(code, classes)
+    assert macro_size("41414", 75) == (14_029_163, 181_802_496)
 
 
 @pytest.mark.parametrize("space", OTHERS)
@@ -200,3 +229,29 @@ def test_trained_darts_cells_have_the_parameters_of_their_table(data_dir):
             network = SUPERNETS["darts-none"].network(architecture, channels=36, cells=20)
         count = sum(p.numel() for p in network.parameters())
         assert count == round(millions * 1e6)
+
+
+def test_what_nothing_leads_to_is_not_run_in_a_macro_supernet():
+    """So that a trained supernet gives an architecture what the same weights give it alone."""
+    supernet = supernet_of("transnas-macro")
+    state = get_space("transnas-macro").parse("64-21413-basic")
+    x = images("transnas-macro").double()
+    alone = build_network(state, "smoke").double()
+    known = supernet.state_dict()
+    alone.load_state_dict({name: known[name] for name in alone.state_dict()})
+    with torch.no_grad():
+        logits = supernet(x, supernet.weights(state))
+        torch.testing.assert_close(alone(x), logits)
+    ran = []
+    handles = [
+        module.register_forward_hook(lambda *_: ran.append(1))
+        for module in supernet.modules()
+        if isinstance(module, torch.nn.Conv2d)
+    ]
+    try:
+        supernet(x, supernet.weights(state))
+    finally:
+        for handle in handles:
+            handle.remove()
+    # Two of the stem, four of each of five modules, a shortcut where a module changes something.
+    assert len(ran) == 2 + 4 * 5 + 3

@@ -18,8 +18,10 @@ from opscore.engine.algebra.expressions import (
     combined,
     multiplied,
     nonzero,
+    scaled,
 )
 from opscore.engine.algebra.rules import value_of
+from opscore.engine.algebra.rules.arithmetic import SUMS
 from opscore.engine.algebra.site import Rows, Site, Values
 from opscore.engine.trace.graph import Rectifier, Trace, mix
 
@@ -60,6 +62,9 @@ class Networks:
         self.trace = trace
         self.builder = Builder(modules, **options)
         self._latest: tuple[Rows, Values] | None = None
+        #: Of each node whether it is there, 1 or 0; empty where nothing can vanish.
+        self._there: dict[fx.Node, Coefficient] = {}
+        self._vanishing = any(node.kwargs.get("vanishes") for node in trace.nodes)
 
     def values(self, rows: Rows) -> Values:
         """What each node is under these weights; what the last ones left unchanged is taken over.
@@ -73,8 +78,12 @@ class Networks:
             known = node in values
             if known and not self._differs(node, changed, before, rows):
                 continue
-            value = self._shared(node, value_of(Site(self.builder, node, values, rows)))
-            if not known or values[node] != value:
+            value = value_of(Site(self.builder, node, values, rows))
+            vanished = self._vanishing and self._vanishes_anew(node, rows)
+            if self._vanishing and isinstance(value, Value):
+                value = scaled(value, self._there[node])
+            value = self._shared(node, value)
+            if vanished or not known or values[node] != value:
                 values[node] = value
                 changed.add(node)
         self._latest = (rows, values)
@@ -86,6 +95,27 @@ class Networks:
             if isinstance(edge, int) and before[edge] != rows[edge]:
                 return True
         return not changed.isdisjoint(node.all_input_nodes)
+
+    def _vanishes_anew(self, node: fx.Node, rows: Rows) -> bool:
+        """Find out whether a node is there; whether that has changed.
+
+        A sum is there if one of its terms is, a choice if a candidate is that has a weight, and
+        anything else if all is there that it reads.
+        """
+        read = [self._there[each] for each in node.all_input_nodes]
+        there: Coefficient = 1.0
+        if node.target is mix:
+            edge, weights, _ = node.args
+            if isinstance(edge, int) and node.kwargs.get("vanishes"):
+                own = [rows[edge][place] for place in weights]  # type: ignore[union-attr, index]
+                used = [multiplied(t, w) for t, w in zip(read, own, strict=True)]
+                there = combined(lambda *terms: float(any(terms)), *used)
+        elif read:
+            of = any if node.target in SUMS else all
+            there = combined(lambda *terms: float(of(terms)), *read)
+        changed = self._there.get(node) != there
+        self._there[node] = there
+        return changed
 
     def output(self, rows: Rows) -> Value:
         """The logits."""
@@ -104,6 +134,9 @@ class Networks:
             if not (rectifier.real or run_removed):
                 continue
             seen, unseen = _sees_input(rectifier, rows, run_removed)
+            if self._vanishing:
+                there = self._there[rectifier.input]
+                seen, unseen = multiplied(seen, there), multiplied(unseen, there)
             value = values.tensor(rectifier.input)
             shape = rectifier.input.meta["shape"][1:]
             if not value:

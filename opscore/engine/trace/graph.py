@@ -108,8 +108,16 @@ def _innermost(stack: Mapping[str, tuple[str, Any]]) -> str:
     return f"'{named}' ({getattr(kind, '__name__', kind)})" if named else "the network itself"
 
 
-def mix(edge: int | None, weights: tuple[Any, ...], outputs: Sequence[Tensor]) -> Tensor:
+def mix(
+    edge: int | None,
+    weights: tuple[Any, ...],
+    outputs: Sequence[Tensor],
+    *,
+    vanishes: bool = False,
+) -> Tensor:
     """A weighted sum. weights: places in the edge's row, or numbers where there is no edge.
+
+    vanishes: whether there is nothing, not zeros, where no weight is left.
 
     Called only to find out shapes, for which the weights do not matter.
     """
@@ -244,10 +252,12 @@ class _Tracer(fx.Tracer):
         for place, candidate in enumerate(m.values()):
             first = len(self.rectifiers)
             with self._inside(Candidate(weights.edge, place, m.removed), candidate):
-                terms.append((place, candidate(x)))
-            own = [replace(r, carrier=terms[-1][1].node) for r in self.rectifiers[first:]]
-            self.rectifiers[first:] = own
-        return self._mix(weights.edge, terms)
+                output = candidate(x)
+            if output is not None:
+                terms.append((place, output))
+                own = [replace(r, carrier=output.node) for r in self.rectifiers[first:]]
+                self.rectifiers[first:] = own
+        return self._mix(weights.edge, terms, vanishes=m.vanishes)
 
     @contextmanager
     def _inside(self, candidate: Candidate, module: nn.Module) -> Iterator[None]:
@@ -263,9 +273,12 @@ class _Tracer(fx.Tracer):
         terms = [(float(w), value) for value, w in zip(values, weights, strict=False) if w]
         return self._mix(None, terms) if terms else values[0] * 0.0
 
-    def _mix(self, edge: int | None, terms: Sequence[tuple[float, Any]]) -> fx.Proxy:
+    def _mix(
+        self, edge: int | None, terms: Sequence[tuple[float, Any]], *, vanishes: bool = False
+    ) -> fx.Proxy:
         weights, outputs = zip(*terms, strict=True)
-        return self.create_proxy("call_function", mix, (edge, weights, outputs), {})
+        said = {"vanishes": True} if vanishes else {}
+        return self.create_proxy("call_function", mix, (edge, weights, outputs), said)
 
 
 class _Shapes(fx.Interpreter):

@@ -13,6 +13,7 @@ from opscore import progress, schema
 from opscore.analysis import (
     Correlation,
     Selection,
+    agreement_of_kinds,
     edge_specific_agreement,
     paired_differences,
 )
@@ -35,7 +36,7 @@ from opscore.experiments.settings import (
     truth_of,
 )
 from opscore.isolation import isolated
-from opscore.oracles import Truth
+from opscore.oracles import SampledOracle, Truth
 from opscore.policies import find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
 from opscore.proxies import failed_now
@@ -215,7 +216,9 @@ class InitialResult(Answer):
         if not self.settings.oracle.known:
             return [f"truth: none; {no_truth(self.settings.space)}"]
         oracle = ScoringContext(self.settings, 0).oracle
-        return [f"truth: {oracle.describe()}", f"errors and ranks: {self.truth.describe()}"]
+        sample = [halves_note(oracle)] if isinstance(oracle, SampledOracle) else []
+        own = f"truth: {oracle.describe()}"
+        return [own, *sample, f"errors and ranks: {self.truth.describe()}"]
 
     def tables(self) -> list[Table]:
         """Agreement with the truth, or where there is none between policies; then the picks."""
@@ -350,6 +353,16 @@ def initial(
     parts = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
     scores = pd.concat(parts, ignore_index=True)
     return InitialResult(resolved, scores, settings.policies, notes_of(outcomes))
+
+
+def halves_note(oracle: SampledOracle) -> str:
+    """How far a sampled truth agrees with itself, and what its references are."""
+    halves = agreement_of_kinds(oracle.space.name, oracle.accuracies)
+    said = ", ".join(f"{rho:.2f} ({kind})" for kind, rho in halves.items())
+    return (
+        f"two halves of the sample agree on the operations of an edge by a Spearman of {said}; "
+        "avg-acc is a mean of its architectures, best-acc the best of a few"
+    )
 
 
 __all__ = ["ORACLE_POLICIES", "InitialResult", "Unit", "initial"]

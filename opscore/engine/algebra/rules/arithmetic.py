@@ -80,8 +80,11 @@ def _sums_over_first(node: fx.Node) -> bool:
     return known and dim in (0, (0,), [0])
 
 
+#: Functions and methods that add two tensors.
+SUMS: frozenset[Any] = frozenset({operator.add, operator.iadd, torch.add, "add", "add_"})
+
 FUNCTIONS: dict[Any, Rule] = {
-    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), add),
+    **dict.fromkeys(SUMS, add),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), multiply),
     operator.sub: subtract,
     torch.stack: stack,
