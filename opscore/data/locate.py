@@ -27,7 +27,9 @@ def cache_folder() -> Path:
 
 def destination(data_dir: Path | str | None = None) -> Path:
     """The folder that new files go to: ``data_dir`` where one is given, else the cache."""
-    return cache_folder() if data_dir is None else _folder("--data-dir", data_dir)
+    return (
+        cache_folder() if data_dir is None else _folder("--data-dir (data_dir in Python)", data_dir)
+    )
 
 
 def search_path(data_dir: Path | str | None = None) -> list[Path]:
@@ -37,7 +39,7 @@ def search_path(data_dir: Path | str | None = None) -> list[Path]:
     """
     folders = []
     if data_dir is not None:
-        folders.append(_folder("--data-dir", data_dir))
+        folders.append(_folder("--data-dir (data_dir in Python)", data_dir))
     if named := os.environ.get("OPSCORE_DATA"):
         folders.append(_folder("$OPSCORE_DATA", Path(named)))
     return [*folders, Path("data"), cache_folder()]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,25 +19,24 @@ from numpy.typing import NDArray
 from opscore import progress as reporting
 from opscore.analysis.rank_correlation import RankCorrelation
 from opscore.engine import proving
-from opscore.errors import UserError, note, one_of, whole_number
-from opscore.experiments.dependencies import image_key, proxy_code, start_key
-from opscore.experiments.settings import resolve_device
+from opscore.errors import UserError, note, whole_number
+from opscore.experiments.dependencies import arithmetic_key, image_key, proxy_code, start_key
+from opscore.experiments.settings import image_set, resolve_device
 from opscore.fingerprint import hash_of
 from opscore.images import resolve_images
 from opscore.isolation import isolated
 from opscore.oracles import Oracle
-from opscore.proxies import MEANINGS, How, Proxy, get_proxy, may_pass
+from opscore.proxies import How, Proxy, get_proxy, may_pass
 from opscore.proxies.score import Score
 from opscore.registry import split_names
 from opscore.rng import check_seed
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
-from opscore.runs.store import Outcome, Pieces, RunStore
-from opscore.settings import Meaning, RunSettings
+from opscore.runs.store import Outcome, Pieces
+from opscore.settings import RunSettings, Settings, takes
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
-from opscore.supernets import SUPERNETS, build_network, images_for, network_version
-from opscore.typed import made
+from opscore.supernets import SUPERNETS, build_network, network_version
 
 Array = NDArray[np.float64]
 
@@ -58,6 +56,9 @@ COLUMNS = {
     "meaning": "str",
 }
 
+#: Settings that a value depends on, which stand beside it.
+_NAMED = ("space", "size", "images", "batch_size", "meaning")
+
 #: What a piece keeps of each architecture's value, by one proxy.
 _PIECE = {name: COLUMNS[name] for name in ("architecture", "value", "status", "seconds")}
 
@@ -65,60 +66,50 @@ _PIECE = {name: COLUMNS[name] for name in ("architecture", "value", "status", "s
 _SAVE_EVERY = 10.0
 
 
+@takes(
+    Settings,
+    *("space", "architectures", "proxies"),
+    only=(*_NAMED, "prove", "device", "data_dir"),
+    batch_size=64,
+)
 @reporting.shows_progress
 @isolated()
-def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value depends on
-    space: str,
+def evaluate_proxies(
+    settings: Settings,
+    run: RunSettings,
     architectures: str | State | Iterable[str | State | Choices],
     proxies: str | Proxy | Sequence[str | Proxy],
     *,
-    size: str = "paper",
-    images: str = "auto",
-    batch_size: int = 64,
     seed: int = 0,
-    meaning: Meaning = "faithful",
-    prove: str = "first",
-    device: str = "auto",
-    data_dir: Path | str | None = None,
-    store: RunStore | Path | str | None = None,
 ) -> pd.DataFrame:
     """Values of proxies for architectures, each built on its own with fresh weights.
 
+    A store has values for the same settings, images and code of the proxy, whatever else was asked
+    for with them. The minibatch is the same for all architectures.
+
     Args:
-        space: name of the search space.
         architectures: the benchmark's strings, states with every edge decided, or the choices of
             the edges; one of them or several.
         proxies: a name or a proxy, or several; combinations have no value for a single network.
-        size: of the networks: 'paper', 'cpu' or 'smoke'.
-        images: image set; 'auto' is CIFAR-10 where it is found, else digits.
-        batch_size: images in the minibatch, the same one for all architectures.
         seed: of the minibatch and of all weights.
-        meaning: 'faithful' or 'clean' (docs/faithful.md).
-        prove: how often a fast path has to prove itself on networks that do not ship with opscore:
-            'first', 'always' or 'never' (:mod:`opscore.engine.proof`).
-        device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
-        data_dir: where data is looked for first.
-        store: folder of finished runs, where values for the same settings, images and code of the
-            proxy are found, whatever else was asked for with them; None keeps nothing.
 
     Returns one row per (architecture, proxy), in the order asked: see :data:`COLUMNS`.
     """
-    data_dir = None if data_dir is None else Path(data_dir)
-    SUPERNETS[space].size(size)
-    run = ProxyValues(
-        space,
-        tuple(_unique_states(space, architectures)),
-        tuple(_resolve_proxies(proxies)),
-        size,
-        resolve_images(images, data_dir),
-        whole_number(batch_size, "batch_size", 1),
-        check_seed(seed),
-        one_of("meaning", meaning, MEANINGS),
-        resolve_device(device),
-        data_dir,
+    SUPERNETS[settings.space].size(settings.size)
+    whole_number(settings.batch_size, "batch_size", 1)
+    resolved = replace(
+        settings,
+        images=resolve_images(settings.images, settings.data_dir),
+        device=resolve_device(settings.device),
     )
-    with proving(prove):
-        (found,) = complete([run], made(RunSettings, {"store": store}))
+    values = ProxyValues(
+        resolved,
+        tuple(_unique_states(settings.space, architectures)),
+        tuple(_resolve_proxies(proxies)),
+        check_seed(seed),
+    )
+    with proving(settings.prove):
+        (found,) = complete([values], run)
     return found.tables["values"][list(COLUMNS)].astype(COLUMNS)
 
 
@@ -126,16 +117,10 @@ def evaluate_proxies(  # noqa: PLR0913 - each of these is one thing that a value
 class ProxyValues(Run):
     """Values of proxies for architectures; see :func:`evaluate_proxies`."""
 
-    space: str
+    settings: Settings
     architectures: tuple[State, ...]
     proxies: tuple[Proxy, ...]
-    size: str
-    images: str
-    batch_size: int
     seed: int
-    meaning: Meaning
-    device: str
-    data_dir: Path | None = None
 
     label = "architectures"
 
@@ -150,21 +135,20 @@ class ProxyValues(Run):
         return self._settings("evaluate-pieces")
 
     def _settings(self, kind: str) -> dict[str, Any]:
+        settings = self.settings
         return {
-            **start_key(kind, self.space),
-            "size": self.size,
-            **image_key(self.images, self.data_dir),
-            "batch_size": self.batch_size,
+            **start_key(kind, settings.space),
+            **{name: getattr(settings, name) for name in _NAMED},
+            **image_key(settings.images, settings.data_dir),
             "seed": self.seed,
-            "meaning": self.meaning,
-            "networks": network_version(self.space),
-            "device": self.device.partition(":")[0],
+            "networks": network_version(settings.space),
+            "device": arithmetic_key(settings)["device"],
         }
 
     def compute(self, pieces: Pieces) -> Outcome:
         """Each architecture is built once, and scored by the proxies that have not scored it."""
-        images = images_for(self.space, self.images, self.data_dir, size=self.size)
-        batch = images.minibatch(self.batch_size, self.seed, "evaluate").to(self.device)
+        settings, images = self.settings, image_set(self.settings)
+        batch = images.minibatch(settings.batch_size, self.seed, "evaluate").to(settings.device)
         values = {proxy.name: _Values(proxy, pieces) for proxy in self.proxies}
         names = {state.space.format(state): state for state in self.architectures}
         try:
@@ -172,10 +156,10 @@ class ProxyValues(Run):
                 missing = [proxy for proxy in self.proxies if name not in values[proxy.name].rows]
                 if missing:
                     network = build_network(
-                        state, self.size, seed=self.seed, n_classes=images.n_classes
-                    ).to(self.device)
+                        state, settings.size, seed=self.seed, n_classes=images.n_classes
+                    ).to(settings.device)
                 for proxy in missing:
-                    score = proxy.score_network(network, batch, How(self.meaning))
+                    score = proxy.score_network(network, batch, How(settings.meaning))
                     values[proxy.name].add(name, score)
         finally:
             for each in values.values():
@@ -186,9 +170,9 @@ class ProxyValues(Run):
 
     def _row(self, name: str, proxy: Proxy, values: _Values) -> dict[str, Any]:
         row = values.rows[name]
-        settings = ("space", "size", "images", "batch_size", "seed", "meaning")
         return {
-            **{setting: getattr(self, setting) for setting in settings},
+            **{name: getattr(self.settings, name) for name in _NAMED},
+            "seed": self.seed,
             **row,
             "proxy": proxy.name,
             "strength": row["value"] if proxy.higher_is_better else -row["value"],

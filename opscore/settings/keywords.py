@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from opscore.errors import unknown
 from opscore.settings.groups import RunSettings, Settings
-from opscore.typed import helps_of, keywords, made, types_of
+from opscore.typed import Help, helps_of, keywords, made, types_of
 
 S = TypeVar("S", bound=Settings)
 P = ParamSpec("P")
@@ -21,7 +21,7 @@ CACHE = "supernets"
 
 
 def takes(
-    kind: type[S], *positional: str, **defaults: Any
+    kind: type[S], *positional: str, only: Sequence[str] = (), **defaults: Any
 ) -> Callable[[Callable[Concatenate[S, RunSettings, P], R]], Callable[..., R]]:
     """Let a function of two settings objects be called with their fields, flat, as keywords.
 
@@ -39,12 +39,15 @@ def takes(
     Args:
         kind: of the settings.
         positional: what may be given by its place, fields or the function's own.
+        only: the fields that count for the function; others are refused. All where none is named.
         **defaults: other ones than the fields have.
     """
 
     def decorate(function: Callable[Concatenate[S, RunSettings, P], R]) -> Callable[..., R]:
         own = dict(list(inspect.signature(function).parameters.items())[2:])
-        known = {**_parameters(kind, defaults), **_parameters(RunSettings, {}), **own}
+        ours = _parameters(kind, defaults)
+        ours = {name: ours[name] for name in only or ours}
+        known = {**ours, **_parameters(RunSettings, {}), **own}
         signature = _signature(known, positional)
 
         @wraps(function)
@@ -56,15 +59,16 @@ def takes(
             for name in others:
                 if name not in known:
                     raise unknown("setting", name, known)
-            given = signature.bind(*args, **others).arguments
-            settings = replace(base, **_part(given, types_of(kind)))
+            given = signature.bind_partial(*args, **others).arguments
+            settings = replace(base, **_part(given, ours))
             run = made(RunSettings, _part(given, types_of(RunSettings)))
             if run.store is not None and settings.cache is None:
                 settings = replace(settings, cache=run.store / CACHE)
             return function(settings, run, **_part(given, own))  # type: ignore[call-arg]
 
         call.__signature__ = signature  # type: ignore[attr-defined]
-        call.__doc__ = _described(function.__doc__, kind)
+        helps = {**helps_of(kind), **helps_of(RunSettings)}
+        call.__doc__ = _described(function.__doc__, _part(helps, known))
         return call
 
     return decorate
@@ -89,10 +93,14 @@ def _signature(
     parameters: Mapping[str, inspect.Parameter], positional: tuple[str, ...] = ()
 ) -> inspect.Signature:
     """Some of the parameters by place, in their order, the others by name alone."""
-    by_place = [
-        parameters[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        for name in positional
-    ]
+    by_place: list[inspect.Parameter] = []
+    for name in reversed(positional):
+        # What stands before a parameter that has to be given has to be given too.
+        default = parameters[name].default
+        if by_place and by_place[0].default is inspect.Parameter.empty:
+            default = inspect.Parameter.empty
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        by_place.insert(0, parameters[name].replace(kind=kind, default=default))
     by_name = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for name, parameter in parameters.items()
@@ -101,10 +109,7 @@ def _signature(
     return inspect.Signature([*by_place, *by_name])
 
 
-def _described(text: str | None, kind: type) -> str:
+def _described(text: str | None, helps: Mapping[str, Help]) -> str:
     """A docstring, and what each setting is."""
-    lines = [
-        f"    {name}: {help.text}"
-        for name, help in {**helps_of(kind), **helps_of(RunSettings)}.items()
-    ]
+    lines = [f"    {name}: {help.text}" for name, help in helps.items()]
     return "\n".join([inspect.cleandoc(text or ""), "", "Settings:", *lines])

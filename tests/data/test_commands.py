@@ -97,8 +97,8 @@ def test_add(run, cache, authors_table):
         (["fetch", "nasbench201-official"], "github.com/D-X-Y/NAS-Bench-201"),
         (["fetch", "cifar10", "--url", "http://127.0.0.1:1/x"], "no connection"),
         (["add", "nowhere"], "no such file: nowhere"),
-        (["list", "--data-dir", "nowhere"], "--data-dir names nowhere"),
-        (["verify", "--data-dir", "nowhere"], "--data-dir names nowhere"),
+        (["list", "--data-dir", "nowhere"], "names nowhere"),
+        (["verify", "--data-dir", "nowhere"], "names nowhere"),
     ],
 )
 def test_bad_input_is_one_line(run, cache, arguments, message):

@@ -75,7 +75,7 @@ def test_a_missing_table_names_its_command(cache, path, command):
 
 
 def test_folders_that_are_named_must_exist(cache, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"--data-dir names .*nowhere"):
+    with pytest.raises(UserError, match=r"--data-dir \(data_dir in Python\) names .*nowhere"):
         find("x", tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"--data-dir"):
         destination(tmp_path / "nowhere")

@@ -80,7 +80,7 @@ def test_a_data_folder_that_is_none(capsys, monkeypatch):
     assert run(capsys, "--data-dir", "nowhere") == (
         2,
         "",
-        "opscore: --data-dir names nowhere, which is not a folder\n",
+        "opscore: --data-dir (data_dir in Python) names nowhere, which is not a folder\n",
     )
     monkeypatch.setenv("OPSCORE_DATA", "nowhere")
     (check,) = files()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -129,18 +129,19 @@ class RetrainingResult(Answer):
         return f"retraining_edge{self.edge}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetrainingSettings(ScoringSettings):
-    """Settings of the curves, whose supernets are those of disc-acc."""
-
-    policies: tuple[str, ...] = field(default=("disc-acc",), init=False)
-
-
-@takes(RetrainingSettings, "edge", "epochs", "seeds")
+@takes(
+    ScoringSettings,
+    *("edge", "epochs", "seeds"),
+    only=(
+        *("seeds", "space", "size", "checkpoint", "training", "cache", "images", "data_dir"),
+        *("oracle", "dtype", "device"),
+    ),
+    policies=("disc-acc",),
+)
 @progress.shows_progress
 @isolated()
 def retraining(
-    settings: RetrainingSettings,
+    settings: ScoringSettings,
     run: RunSettings,
     *,
     edge: int | str = 0,

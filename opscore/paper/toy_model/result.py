@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -115,18 +115,18 @@ class ToyResult(Answer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToySettings(ScoringSettings):
-    """Settings of scoring chains, by the policies that are compared on them."""
-
-    policies: tuple[str, ...] = field(default=POLICIES, init=False)
-
-
-@takes(ToySettings, "lengths", "seeds", batch_size=BATCH_SIZE)
+@takes(
+    ScoringSettings,
+    "lengths",
+    "seeds",
+    only=("seeds", "images", "batch_size", "data_dir", "dtype", "precision", "device"),
+    policies=POLICIES,
+    batch_size=BATCH_SIZE,
+)
 @progress.shows_progress
 @isolated()
 def toy_model(
-    settings: ToySettings,
+    settings: ScoringSettings,
     run: RunSettings,
     *,
     lengths: Sequence[int] = (1, 2, 3, 4),
@@ -134,8 +134,7 @@ def toy_model(
     """Score chains of these lengths by zc-pt(nwot), disc-zc(nwot) and the best architecture.
 
     Both countings of nwot are measured. The time grows as 4^length: at the default batch a seed of
-    length 6 takes a minute or two on one core, each further edge four times as long. Of the
-    settings images, arithmetic and data count.
+    length 6 takes a minute or two on one core, each further edge four times as long.
 
     Args:
         lengths: numbers of edges.
