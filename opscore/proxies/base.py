@@ -208,17 +208,17 @@ class Proxy:
         return scores
 
     def _plainly(self, network: nn.Module, weights: Tensor, batch: Batch, how: How) -> Placed:
-        """The score of each by the function itself, on a copy of its own."""
-        own, seed = batch.own(), self._seed(batch)
+        """The score of each by the function itself, on a copy of its own, and images of its own."""
+        seed = self._seed(batch)
         every: Iterable[tuple[Sequence[int], nn.Module]] = [((0,), network)]
         if isinstance(network, Supernet):
             every = state_networks(network, weights, batch, how)
         for positions, one in every:
 
             def compute(one: nn.Module = one) -> float:
-                copied = self._own(one)
+                copied, images = self._own(one), batch.own()
                 seed_generators(seed)
-                return self._function(how.meaning)(copied, own)
+                return self._function(how.meaning)(copied, images)
 
             yield positions, attempt(self.name, compute, self.undefined)
 
