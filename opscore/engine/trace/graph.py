@@ -166,8 +166,10 @@ def read(network: nn.Module, image_shape: Sequence[int], images: int) -> Trace:
         shapes.run(like.new_zeros(images, *image_shape))
     nodes = tuple(graph.nodes)
     _check_in_place(nodes, dict(whole.named_modules(remove_duplicate=False)), shapes.memory)
-    (output,) = nodes[-1].all_input_nodes
-    return Trace(nodes[:-1], tuple(tracer.rectifiers), nodes[0], output)
+    returned = nodes[-1].all_input_nodes
+    if len(returned) != 1:
+        raise CannotTraceError("it does not return one tensor")
+    return Trace(nodes[:-1], tuple(tracer.rectifiers), nodes[0], returned[0])
 
 
 @contextmanager

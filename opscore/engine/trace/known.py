@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from torch import Tensor, nn
 
 from opscore.engine.trace.graph import CannotTraceError, Trace, hooked, read
+from opscore.errors import UserError
 from opscore.isolation import generator_states, own_generators
 from opscore.supernets.copying import copy_network
 
@@ -152,8 +153,8 @@ def _frozen(value: object, depth: int = 8) -> Hashable:
 
 def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | str:
     # Layers that set themselves up on what they first see, or count, do so in a copy.
-    own = copy_network(network)
     try:
+        own = copy_network(network)
         if ships(network):
             return read(own.eval(), image_shape, 1)
         with own_generators(0):
@@ -161,5 +162,5 @@ def _trace_or_reason(network: nn.Module, image_shape: Sequence[int]) -> Trace | 
             traced = read(own, image_shape, IMAGES)
             drew = generator_states() != before
         return "its forward pass draws random numbers" if drew else traced
-    except CannotTraceError as error:
+    except (CannotTraceError, UserError) as error:
         return str(error)
