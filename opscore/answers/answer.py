@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from opscore.answers.pictures import Picture
     from opscore.answers.table import Table
 
+#: Rows of a table that ``repr`` shows.
+_MOST_ROWS = 20
+
 
 class Answer:
     """An answer: tables, what they rest on, figures.
 
-    A command prints it and writes it into a folder, a notebook shows it, ``repr`` is its tables.
+    A command prints it and writes it into a folder, a notebook shows it, ``repr`` has the first
+    rows of its tables.
     """
 
     @abstractmethod
@@ -63,7 +67,7 @@ class Answer:
     def __repr__(self) -> str:
         from opscore.answers.text import text_of
 
-        return text_of(self, 100).rstrip()
+        return text_of(self, 100, _MOST_ROWS).rstrip()
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

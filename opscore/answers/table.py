@@ -77,6 +77,14 @@ class Table:
         ]
         return replace(self, columns=kept)
 
+    def head(self, most: int | None) -> Table:
+        """The first rows, and a word on how many more there are; all of them for None."""
+        more = 0 if most is None else len(self.frame) - int(most)
+        if more <= 0:
+            return self
+        caption = "\n".join(filter(None, (f"{more:,} further rows are not shown", self.caption)))
+        return replace(self, frame=self.frame.head(most), caption=caption)
+
     def heading(self, column: Column) -> str:
         """What stands above a column, with the least value that it can take whatever is scored."""
         name = column.heading or column.name

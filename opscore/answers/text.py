@@ -24,12 +24,15 @@ _STYLES = {
 _FOLDED = 14
 
 
-def show(answer: Shown, console: Console) -> None:
-    """Print what an answer rests on, its tables, and what one may do next."""
+def show(answer: Shown, console: Console, most: int | None = None) -> None:
+    """Print what an answer rests on, its tables, and what one may do next.
+
+    most: rows of a table that are printed; all of them where None.
+    """
     print_lines(answer.notes(), console)
     for table in answer.tables():
         if not table.detail:
-            print_table(table, console)
+            print_table(table.head(most), console)
     for line in answer.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     print_lines(answer.hints(), console)
@@ -41,10 +44,10 @@ def print_lines(lines: list[str], console: Console) -> None:
         console.print(line, style="dim", highlight=False, markup=False)
 
 
-def text_of(answer: Shown, width: int = 120) -> str:
+def text_of(answer: Shown, width: int = 120, most: int | None = None) -> str:
     """What :func:`show` prints, without colours."""
     console = Console(file=StringIO(), width=width, color_system=None)
-    show(answer, console)
+    show(answer, console, most)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 

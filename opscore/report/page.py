@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -132,8 +132,7 @@ class Report:
 
 def rows_of(table: Table) -> list[list[Cell]]:
     """The rows of a table that a page has room for."""
-    few = replace(table, frame=table.frame.head(MOST_ROWS))
-    return list(few.rows(detail=True))
+    return list(table.head(MOST_ROWS).rows(detail=True))
 
 
 def choices(rows: Sequence[Sequence[Cell]], place: int) -> list[str]:

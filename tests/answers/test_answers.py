@@ -84,6 +84,13 @@ def test_text_shows_notes_tables_and_captions():
     assert repr(ANSWER) == text_of(ANSWER, 100).rstrip()
 
 
+def test_repr_is_short():
+    long = Example(pd.concat([FRAME] * 30, ignore_index=True))
+    assert "40 further rows are not shown" in repr(long)
+    assert len(repr(long).splitlines()) < 60
+    assert "further rows" not in text_of(long)
+
+
 def test_csv_has_the_numbers_as_they_are():
     read = pd.read_csv(io.StringIO(render(ANSWER, "csv")))
     expected = ["name", "seed", "rho", "old", "low", "high", "p", "error", "std"]
