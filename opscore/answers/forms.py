@@ -77,9 +77,10 @@ def _latex(table: Table) -> str:
         for row in rows
     ]
     body = "\n".join(line if line == r"\midrule" else rf"{line} \\" for line in lines)
+    titled = f"\\caption{{{_tex(caption)}}}\n" if caption else ""
     sides = "".join("r" if column.is_number else "l" for column in table.shown())
     return (
-        f"\\begin{{table}}\n\\centering\n\\caption{{{_tex(caption)}}}\n"
+        f"\\begin{{table}}\n\\centering\n{titled}"
         f"\\begin{{tabular}}{{{sides}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
         "\\end{table}"
     )

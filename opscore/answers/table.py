@@ -79,10 +79,10 @@ class Table:
 
     def head(self, most: int | None) -> Table:
         """The first rows, and a word on how many more there are; all of them for None."""
-        more = 0 if most is None else len(self.frame) - int(most)
-        if more <= 0:
+        if most is None or len(self.frame) <= most:
             return self
-        caption = "\n".join(filter(None, (f"{more:,} further rows are not shown", self.caption)))
+        left_out = f"{len(self.frame) - most:,} further rows are not shown"
+        caption = "\n".join(filter(None, (left_out, self.caption)))
         return replace(self, frame=self.frame.head(most), caption=caption)
 
     def heading(self, column: Column) -> str:
