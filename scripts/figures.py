@@ -59,12 +59,16 @@ class Recorded(InitialResult):
         """The record of this name."""
         scores, facts = read_record(name)
         found = cls(settings_of(facts), scores)
-        found.__dict__["rests_on"] = [n for n in facts["notes"] if not n.startswith("truth")]
+        found.__dict__["rests_on"] = facts["notes"]
         return found
 
     def measured_with(self) -> list[str]:
         """As it was written down, without the images themselves."""
-        return list(self.__dict__["rests_on"])
+        return [note for note in self.__dict__["rests_on"] if not note.startswith("truth")]
+
+    def truth_notes(self) -> list[str]:
+        """As it was written down, without the table itself."""
+        return [note for note in self.__dict__["rests_on"] if note.startswith("truth")]
 
 
 def scored(name: str, folder: Path) -> None:

@@ -308,7 +308,7 @@ class InitialResult(Answer):
         return figure_of(axes)
 
     def _figure_note(self) -> str:
-        return "; ".join(["measured", *self.measured_with()])
+        return "; ".join(["measured", *self.measured_with(), *self.truth_notes()])
 
 
 def with_truth(settings: S, references: Sequence[str]) -> S:
