@@ -15,7 +15,7 @@ from opscore.cli.common import (
     print_written,
     writable,
 )
-from opscore.cli.options import Only, StoreOnly, chosen
+from opscore.cli.options import Only, StoreOnly
 from opscore.cli.present import answering
 from opscore.data.files import read_text
 from opscore.errors import UserError, unknown
@@ -264,13 +264,14 @@ def train(
     state = find_architecture(architecture, space)
     how = find_recipe(recipe).changed(epochs=epochs, batch_size=batch_size)
     with shown("training", quiet=quiet):
-        return train_network(
-            state.space.name,
-            state,
+        found: Answer = train_network(
+            settings,
+            space=state.space.name,
+            architecture=state,
             recipe=how,
             target=target,
             seed=seed,
             precision=precision,
-            **chosen(run, "store"),
-            **chosen(settings, "images", "image_size", "device", "data_dir"),
+            store=run.store,
         )
+        return found

@@ -13,7 +13,7 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.answers import Answer, Column, Table
 from opscore.data.files import atomic_write, writable_folder
-from opscore.errors import unknown
+from opscore.errors import UserError, unknown
 from opscore.experiments.dependencies import image_key, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.images import resolve_images
@@ -22,7 +22,7 @@ from opscore.rng import check_seed, derive_seed
 from opscore.runs.loop import complete
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
-from opscore.settings import RunSettings
+from opscore.settings import RunSettings, Settings, takes
 from opscore.spaces import State, get_space
 from opscore.spaces.base import Choices
 from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_version
@@ -145,54 +145,53 @@ class Fitting(Run):
         return Outcome({"log": log}, {"images": split.description}, files=files)
 
 
+@takes(
+    Settings,
+    *("space", "architecture"),
+    only=("space", "images", "image_size", "device", "data_dir"),
+    store="runs",
+)
 @reporting.shows_progress
 @isolated()
-def train_network(  # noqa: PLR0913 - each of these is one thing that a training depends on
-    space: str,
+def train_network(
+    settings: Settings,
+    run: RunSettings,
     architecture: State | str | Choices,
     *,
     recipe: Recipe | str = "cpu",
     target: str | None = None,
-    images: str = "auto",
     seed: int = 0,
-    store: RunStore | Path | str = "runs",
-    device: str = "auto",
     precision: str = "auto",
-    image_size: int | None = None,
-    data_dir: Path | str | None = None,
 ) -> Fitted:
     """Train an architecture's network, go on with it where it was stopped, or find it trained.
 
+    The checkpoint is kept in the store after every epoch. The network has as many outputs as the
+    images have classes.
+
     Args:
-        space: name of the space.
         architecture: its string, a state, or choices.
         recipe: how it is trained: a recipe, or the name of one.
         target: what the network is built for; None is 'imagenet' for the recipe of that name, else
             the space's own default. A recipe that names a size has the arguments of that size.
-        images: image set; 'auto' is CIFAR-10 where it is found, else digits. The network has as
-            many outputs as it has classes.
         seed: of weights, order, augmentation and dropped paths.
-        store: folder of finished runs; the checkpoint is kept there after every epoch.
-        device: 'cpu', 'cuda', ...; 'auto' is a GPU if there is one.
         precision: 'full' or 'bf16' (autocast); 'auto' is bf16 on a GPU that has it.
-        image_size: height and width to which images are scaled; None is the network's own.
-        data_dir: where data is looked for first.
 
     Raises:
         UserError: bad input, or what the store has of it is damaged.
     """
+    if run.store is None:
+        raise UserError("a training is kept in a store; it needs the folder of one")
     how = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    data = None if data_dir is None else Path(data_dir)
+    space, data = settings.space, settings.data_dir
     state = get_space(space).as_architecture(architecture)
-    where, name = resolve_device(device), resolve_images(images, data)
+    where, name = resolve_device(settings.device), resolve_images(settings.images, data)
     arithmetic = _precision(precision, where)
-    built = _built(space, how, target, image_size)
+    built = _built(space, how, target, settings.image_size)
     n_classes = images_for(space, name, data, image_size=built.image_side).n_classes
     built = replace(built, n_classes=n_classes)
-    run = Fitting(built, state, how, name, check_seed(seed), where, arithmetic, data)
-    kept = RunStore(store) if isinstance(store, Path | str) else store
-    (outcome,) = complete([run], RunSettings(store=kept.root))
-    settings = {
+    fitting = Fitting(built, state, how, name, check_seed(seed), where, arithmetic, data)
+    (outcome,) = complete([fitting], run)
+    facts = {
         "space": space,
         "architecture": str(state),
         "target": built.target,
@@ -201,12 +200,12 @@ def train_network(  # noqa: PLR0913 - each of these is one thing that a training
         "images": outcome.facts["images"],
         "recipe": asdict(how),
         "recipe_described": how.describe(),
-        "seed": run.seed,
+        "seed": fitting.seed,
         "device": where,
         "precision": arithmetic,
     }
     log = outcome.tables["log"][list(LOG)]
-    return Fitted(log, settings, kept.path(run.key()) / CHECKPOINT)
+    return Fitted(log, facts, RunStore(run.store).path(fitting.key()) / CHECKPOINT)
 
 
 def _built(space: str, recipe: Recipe, target: str | None, image_size: int | None) -> Built:

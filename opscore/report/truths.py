@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from opscore.errors import UserError
-from opscore.experiments import OracleSettings
-from opscore.oracles import NO_TRUTH, Oracle, Truth, has_oracle, load_accuracies, load_truth
+from opscore.experiments import OracleSettings, Settings
+from opscore.experiments.settings import truth_of
+from opscore.oracles import NO_TRUTH, Oracle, Truth, has_oracle, load_accuracies
 from opscore.published import Setting
 from opscore.spaces import get_space
 
@@ -57,14 +58,7 @@ class Truths:
 
     def truth(self, space: str, settings: OracleSettings) -> Truth:
         """What says how good architectures are, by such settings."""
-        return load_truth(
-            space,
-            settings.split,
-            settings.epochs,
-            settings.source,
-            self.data_dir,
-            allow_partial=settings.allow_partial,
-        )
+        return truth_of(Settings(space=space, oracle=settings, data_dir=self.data_dir))
 
     def _all(self, space: str, seeds: str | int | None) -> Iterator[tuple[OracleSettings, Oracle]]:
         """Every truth of a space that is here."""

@@ -72,7 +72,7 @@ class PerturbationSelection(Method):
     def search(self, task: SearchTask) -> SearchOutcome:
         """Each decision is a piece."""
         start = time.perf_counter()
-        scoring = self._fixed(task.settings)
+        scoring = self._settings(task.settings)
         order = resolve_order(task.context.space, "random", task.seed)
         unit = ProgressiveUnit(scoring, "darts-pt", task.seed, order)
         steps = follow(unit, task.pieces)
@@ -85,7 +85,7 @@ class PerturbationSelection(Method):
         )
         return replace(found, trace=trace_of(steps))
 
-    def _fixed(self, settings: Settings) -> Settings:
+    def _settings(self, settings: Settings) -> Settings:
         if not self.fixed:
             return settings
         return replace(settings, training=replace(settings.profile, alpha_learning_rate=0.0))

@@ -47,21 +47,21 @@ def takes(
         own = dict(list(inspect.signature(function).parameters.items())[2:])
         ours = _parameters(kind, defaults)
         ours = {name: ours[name] for name in only or ours}
-        known = {**ours, **_parameters(RunSettings, {}), **own}
+        known = {**ours, **_parameters(RunSettings, defaults), **own}
         signature = _signature(known, positional)
 
         @wraps(function)
         def call(*args: Any, **others: Any) -> R:
-            base = made(kind, defaults)
+            start = _part(defaults, types_of(kind))
             if args and isinstance(args[0], Settings):
-                base = made(kind, _part(keywords(args[0]), types_of(kind)))
+                start |= _part(keywords(args[0]), ours)
                 args = args[1:]
             for name in others:
                 if name not in known:
                     raise unknown("setting", name, known)
             given = signature.bind_partial(*args, **others).arguments
-            settings = replace(base, **_part(given, ours))
-            run = made(RunSettings, _part(given, types_of(RunSettings)))
+            settings = made(kind, start | _part(given, ours))
+            run = made(RunSettings, _part({**defaults, **given}, types_of(RunSettings)))
             if run.store is not None and settings.cache is None:
                 settings = replace(settings, cache=run.store / CACHE)
             return function(settings, run, **_part(given, own))  # type: ignore[call-arg]

@@ -152,6 +152,21 @@ def test_keywords_are_flat_and_a_settings_object_is_a_start():
         function("random", 0, "more")
 
 
+def test_a_function_may_take_some_fields_and_fix_others():
+    @takes(ScoringSettings, "seeds", only=("seeds", "size"), policies=("darts",), store="here")
+    def function(
+        settings: ScoringSettings, run: RunSettings
+    ) -> tuple[ScoringSettings, RunSettings]:
+        return settings, run
+
+    for given in ((), (ScoringSettings(policies=("random",), size="cpu", images="noise"),)):
+        settings, run = function(*given, size="smoke")
+        assert (settings.policies, settings.size, settings.images) == (("darts",), "smoke", "auto")
+        assert run.store == Path("here")
+    with pytest.raises(UserError, match="unknown setting 'policies'"):
+        function(policies="random")
+
+
 @pytest.mark.parametrize("kind", [ScoringSettings, SearchSettings, OracleSettings, RunSettings])
 def test_every_setting_says_what_it_is(kind):
     assert list(helps_of(kind)) == list(types_of(kind))

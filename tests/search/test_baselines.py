@@ -238,7 +238,7 @@ def test_darts_pt_decides_edge_by_edge(tmp_path):
 
 def test_fixed_alphas_do_not_move():
     method = trained.PerturbationSelection(fixed=True)
-    settings = method._scoring(SMALL)
+    settings = method._settings(SMALL)
     supernet = ScoringContext(settings, 0).trained_supernet
     assert torch.equal(supernet.alphas, build_supernet(size="smoke").alphas)
     assert (
