@@ -43,7 +43,7 @@ def run(capsys, command):
         (f"initial {SMALL} --space darts --dataset cifar10", "no table of accuracies"),
         (f"initial {SMALL} --space mobilenet --image-size 5", "images of 8 pixels or more"),
         (f"search --space mobilenet {SMALL[:38]} --race 2", "race"),
-        ("compare-spaces --live --spaces ,", "no space was asked for"),
+        ("compare-spaces --live --spaces ,", "nothing stands before a comma"),
         ("compare-spaces --live --spaces darts", "space 'darts' has no table of accuracies"),
         ("doctor --device foo", "unknown device 'foo'"),
         ("runs list --status foo --runs .", "unknown status 'foo'"),
