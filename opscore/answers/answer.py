@@ -70,7 +70,7 @@ class Answer:
         return text_of(self, 100, _MOST_ROWS).rstrip()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """What a notebook shows: the tables, and the first figure."""
         from opscore.answers.forms import html_of
 
-        return html_of(self)
+        return html_of(self) + "".join(picture.html() for picture in self.pictures()[:1])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,3 +38,12 @@ class Picture:
         from opscore.answers.style import figure_of, save_figure
 
         return save_figure(figure_of(self.draw()), Path(folder) / self.name, self.frame)
+
+    def html(self) -> str:
+        """It as an image that stands inside a page."""
+        from opscore.answers.style import figure_of
+
+        image = io.BytesIO()
+        figure_of(self.draw()).savefig(image, format="png", dpi=100, bbox_inches="tight")
+        data = base64.b64encode(image.getvalue()).decode()
+        return f'<img alt="{escape(self.caption or self.name)}" src="data:image/png;base64,{data}">'

@@ -44,6 +44,7 @@ def test_its_repr_has_the_tables_and_what_they_rest_on(result):
 def test_a_notebook_shows_the_same(result):
     page = result._repr_html_()
     assert page.count("<table>") == len(result.tables())
+    assert page.count('src="data:image/png;base64,iVBOR') == len(result.pictures()[:1])
     assert page.count("<tr>") == sum(1 + len(table.frame) for table in result.tables())
 
 
