@@ -108,6 +108,7 @@ NOT_RUN = re.compile(
     "make|data (fetch|add)|--checkpoint|-V 100|cuda|imagenet|scripts/records|found.txt|/scratch"
     "|exported|train |proxies check|--space mobilenet|benchmarks/|-N 1 -V 0|DIR|table1|--all-tasks"
     "|runs sync|batch|runs (list|export)|report|progressive|initial --policies|search"
+    r"|\(mine\)|check mine"
 )
 RUN = [(page, words) for page, words in OPSCORE if not NOT_RUN.search(" ".join(words))]
 
