@@ -101,10 +101,12 @@ def run(made, monkeypatch, small, *, folder=None, proxy="nwot", race=0.99):
     resolved = resolve_search(settings)
     task = SearchTask(resolved, ScoringContext(resolved, 0), Pieces(folder))
     candidates = ARCHITECTURES[: len(made.table)]
-    said = []
-    stages = ValidationStage(task, get_proxy(proxy), candidates, lambda *what: said.append(what))
-    values, racing = stages.run()
-    assert said[-1][1] == pytest.approx(1)
+    shares = []
+    monkeypatch.setattr(stage, "reach", lambda share, note: shares.append(share))
+    values, racing = ValidationStage(task, get_proxy(proxy), candidates, 0.25).run()
+    assert shares == sorted(shares)
+    assert shares[0] > 0.25
+    assert shares[-1] == pytest.approx(1)
     return values, racing
 
 
