@@ -1067,15 +1067,25 @@ def proxy_p(policy: str) -> str:
     return p_text(proxy_correlations().set_index("policy").loc[policy, "p_common"])
 
 
+#: Tables of published values, and how a page calls their space.
+CHECKED = {
+    "nasbench201-zen": "NAS-Bench-201",
+    "transnas-micro": "TransNAS, micro",
+    "transnas-macro": "TransNAS, macro",
+    "darts-proxies": "DARTS",
+}
+
+
 @value
 @needs("transnas-micro")
+@needs("transnas-macro")
 @needs("nasbench201-zen")
 def check_table() -> str:
     """Agreement with published values: the answers of 'opscore proxies check --json', kept."""
     import json
 
     rows = []
-    for name, title in (("nasbench201-zen", "NAS-Bench-201"), ("transnas-micro", "TransNAS")):
+    for name, title in CHECKED.items():
         text = (RESULTS / f"proxies_check_{name}.json").read_text(encoding="utf-8")
         for row in json.loads(text)["check"]:
             rows.append(
@@ -1116,13 +1126,18 @@ def checked(name: str, proxy: str, field: str = "spearman") -> str:
 
 
 def _between_draws(name: str, column: str) -> float:
-    """Spearman between the published values of two datasets or tasks, over all architectures."""
+    """Spearman between the published values of two datasets or tasks, over all architectures.
+
+    NaN where one draw was published.
+    """
     from opscore.data import FILES, read_checked, require
 
     parts = ("class_object", "class_scene") if "transnas" in name else ("cifar10", "cifar100")
     columns = [f"{column}_{part}" for part in parts]
-    frame = read_checked(require(FILES[name].path), columns)
-    frame = frame.mask(frame < -1e7).dropna()  # so failures were published
+    frame = read_checked(require(FILES[name].path))
+    if not set(columns) <= set(frame):
+        return math.nan
+    frame = frame[columns].mask(frame[columns] < -1e7).dropna()  # so failures were published
     return float(frame[columns[0]].corr(frame[columns[1]], method="spearman"))
 
 
