@@ -54,7 +54,8 @@ def power(
     Args:
         edges: rows of one reference (:data:`opscore.board.cells.EDGES`).
         difference: of mean rho, above 0.
-        pair: two entrants; by default the typical pair, whose variances are the medians over all.
+        pair: two entrants; by default the typical pair, whose variances are the medians over all
+            that have seeds.
         wanted: probability to see it.
         alpha: level of the test.
 
@@ -65,11 +66,15 @@ def power(
         if not 0 < value < 1:
             most = 2 if name == "difference" else 1
             raise UserError(f"the {name} lies between 0 and {most}")
-    means = edges.groupby(["entrant", *_EDGE, "seed"], sort=False)["rho"].mean()
+    seeded = edges[edges["seed"].notna()]
+    # What draws nothing is the same in every seed.
+    same = edges[edges["seed"].isna()].drop(columns="seed")
+    same = same.merge(seeded[["seed"]].drop_duplicates(), how="cross")
+    means = pd.concat([seeded, same]).groupby(["entrant", *_EDGE, "seed"], sort=False)["rho"].mean()
     drawn = means.reset_index().pivot_table("rho", [*_EDGE, "seed"], "entrant", sort=False)
-    names = [str(name) for name in drawn.columns]
     for name in pair or ():
-        one_of("entrant with seeds", name, names)
+        one_of("entrant", name, list(map(str, drawn.columns)))
+    names = list(dict.fromkeys(map(str, seeded["entrant"])))
     asked = [pair] if pair else list(itertools.combinations(names, 2))
     known = [found for a, b in asked if (found := components(drawn[a] - drawn[b])) is not None]
     if not known:

@@ -182,6 +182,11 @@ def test_variances_are_found_again_and_needs_follow() -> None:
     assert rows.loc["edges", "needed"] == pytest.approx(7.85 * (0.04 + 0.02) / 0.01, rel=0.1)
     half = power(edges, 0.05).set_index("unit")
     assert half.loc["edges", "needed"] > 3.5 * rows.loc["edges", "needed"]
+    # An entrant without seeds is the same in all of them.
+    fixed = edges[(edges["entrant"] == "b") & (edges["seed"] == 0)].assign(seed=pd.NA, rho=0.0)
+    own = pd.concat([edges[edges["entrant"] == "a"], fixed]).astype(EDGES)
+    with_bar = power(own, 0.1, pair=("a", "b")).set_index("unit")
+    assert with_bar.loc["edges", "needed"] < rows.loc["edges", "needed"] / 3  # half of the gaps
     with pytest.raises(UserError, match="difference"):
         power(edges, 0)
 
