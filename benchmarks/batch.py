@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import opscore
-from opscore.grids.grid import Cell, Grid
+from opscore.grids.grid import Grid, GridCell
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
 from opscore.runs.workers import available_cores
@@ -64,10 +64,10 @@ class BusyGrid(Grid):
     count: int = 0
     seconds: float = 1.0
 
-    def cells(self, cache: Path | None = None) -> list[Cell]:
+    def cells(self, cache: Path | None = None) -> list[GridCell]:
         """Its cells."""
         runs = [Busy(self.first + number, self.seconds) for number in range(self.count)]
-        return [Cell(r, r.key(), None, "busy", "none", "busy", r.number, r.label) for r in runs]
+        return [GridCell(r, r.key(), None, "busy", "none", "busy", r.number, r.label) for r in runs]
 
 
 def timed(store: Path, grid: BusyGrid, jobs: int) -> float:

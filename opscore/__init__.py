@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from opscore.board.result import leaderboard
     from opscore.data.architectures import read_architectures
     from opscore.experiments import evaluate_proxies, proxy_correlations
-    from opscore.experiments.fitting import train_network
     from opscore.experiments.initial.result import initial
+    from opscore.experiments.network_training import train_network
     from opscore.experiments.progressive.call import progressive
     from opscore.grids.call import batch
     from opscore.images import load_images
@@ -91,7 +91,7 @@ _ROOMS = {
     "table6": "paper.trained_tables",
     "table7": "paper.trained_tables",
     "toy_model": "paper.toy_model.result",
-    "train_network": "experiments.fitting",
+    "train_network": "experiments.network_training",
     "unregister_proxy": "proxies",
     "zero_cost_pt": "search",
 }

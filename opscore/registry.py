@@ -38,7 +38,7 @@ _REGISTRIES: WeakValueDictionary[str, Registry[Any]] = WeakValueDictionary()
 _INTERACTIVE = "__main__"
 
 
-class Added(NamedTuple):
+class Registered(NamedTuple):
     """An entry that the user's own code has registered."""
 
     kind: str
@@ -81,13 +81,13 @@ class Registry(Generic[T]):
             self._from_outside.add(name)
         return entry
 
-    def added(self) -> list[Added]:
+    def added(self) -> list[Registered]:
         """What neither this package nor an installed plug-in has registered, but the user's code.
 
         Another process does not have these entries until it adopts them.
         """
         return [
-            Added(self.kind, name, entry)
+            Registered(self.kind, name, entry)
             for name, entry in self._entries.items()
             if name in self._from_outside
             and name not in self._of_plug_ins
@@ -140,12 +140,12 @@ class Registry(Generic[T]):
         self._of_plug_ins |= set(self._entries) - before
 
 
-def added_by_the_user() -> list[Added]:
+def added_by_the_user() -> list[Registered]:
     """The entries of all registries that other processes have to be told of."""
     return [found for registry in _REGISTRIES.values() for found in registry.added()]
 
 
-def adopt(entries: Iterable[Added]) -> None:
+def adopt(entries: Iterable[Registered]) -> None:
     """Take over what another process has registered; an entry of the same name is replaced.
 
     Entries of kinds that this process does not have are left out: nothing here can ask for them.

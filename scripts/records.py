@@ -34,11 +34,11 @@ from opscore.experiments.settings import truth_of
 from opscore.images import load_images, resolve_images
 from opscore.oracles import NO_TRUTH, load_oracles
 from opscore.oracles.references import REFERENCES as BETWEEN
+from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.live import describe_searches, live_proposals
 from opscore.paper.measured import PREFIX
 from opscore.paper.records import VALIDATIONS
 from opscore.paper.retraining.result import retraining
-from opscore.paper.sampling import EXPECTATIONS
 from opscore.paper.searches import SEARCHES, searches
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.toy_model.result import toy_model

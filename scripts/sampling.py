@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from opscore.oracles import Oracle
-from opscore.paper.sampling import EXPECTED
+from opscore.paper.expected import EXPECTED
 from opscore.paper.searches import SEARCHES, UNUSED
 from opscore.rng import numpy_generator
 from opscore.search.base import Cost

@@ -228,7 +228,7 @@ def test_a_version_names_a_policy_or_method_whatever_its_code_is():
     from opscore.policies import POLICIES, PolicyFamily
     from opscore.policies.random import RandomPolicy
     from opscore.search.base import METHODS, MethodFamily, SearchSettings, find_method
-    from opscore.search.dependencies import search_key
+    from opscore.search.method_keys import search_key
     from opscore.search.sampling import RandomArchitecture
 
     def named(policy, method, version):

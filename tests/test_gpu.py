@@ -14,7 +14,7 @@ import opscore
 from opscore.engine import activation_kernels
 from opscore.engine.execute import kernels
 from opscore.experiments import OracleSettings
-from opscore.experiments.fitting import train_network
+from opscore.experiments.network_training import train_network
 from opscore.images import NoiseImages
 from opscore.proxies import How, get_proxy
 from opscore.proxies.nwot import activation_kernel, hooked_by_the_authors

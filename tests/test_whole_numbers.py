@@ -6,7 +6,7 @@ import pytest
 import opscore
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings, ProgressiveSettings, ScoringSettings, resolve
-from opscore.experiments.progressive.steps import progressive_units
+from opscore.experiments.progressive.iterations import progressive_units
 from opscore.grids.grid import Grid
 from opscore.rng import as_seeds, derive_seed
 from opscore.search.base import SearchSettings

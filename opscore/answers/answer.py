@@ -71,6 +71,6 @@ class Answer:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the tables, and the first figure."""
-        from opscore.answers.forms import html_of
+        from opscore.answers.formats import html_of
 
         return html_of(self) + "".join(picture.html() for picture in self.pictures()[:1])

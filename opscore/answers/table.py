@@ -18,7 +18,7 @@ _NUMBERS = {"i": ("whole", ""), "u": ("whole", ""), "f": ("number", ",.4f")}
 _FORMS = {"number": ".2f", "whole": ",d", "p": "p"}
 
 
-class Cell(NamedTuple):
+class Entry(NamedTuple):
     """A cell.
 
     Attributes:
@@ -92,11 +92,11 @@ class Table:
             return name
         return f"{name}\n≥ {p_text(self.frame[column.least].min())}"
 
-    def rows(self, *, detail: bool = False) -> Iterator[list[Cell]]:
+    def rows(self, *, detail: bool = False) -> Iterator[list[Entry]]:
         """The cells of each row, one for each column that is shown."""
         columns = self.shown(detail=detail)
         for row in self.records():
-            cells = [cell_of(row, column) for column in columns]
+            cells = [entry_of(row, column) for column in columns]
             bests = self._bests(row, columns)
             yield [cell._replace(best=best) for cell, best in zip(cells, bests, strict=True)]
 
@@ -147,17 +147,17 @@ class Shown(Protocol):
         """All of it as plain values."""
 
 
-def cell_of(row: Mapping[Hashable, Any], column: Column) -> Cell:
+def entry_of(row: Mapping[Hashable, Any], column: Column) -> Entry:
     """What a row's cell in a column says."""
     value = row[column.name]
     if not column.is_number:
         text = column.missing if is_missing(value) else str(value)
-        return Cell(text, _below(row, column), text.casefold())
+        return Entry(text, _below(row, column), text.casefold())
     form = column.form or _FORMS[column.kind]
     if is_missing(value):
         text = column.missing
     elif isinstance(value, str):  # a table of somebody else's
-        return Cell(value)
+        return Entry(value)
     elif column.end:
         text = interval_text(value, row[column.end], form, column.missing)
     else:
@@ -165,7 +165,7 @@ def cell_of(row: Mapping[Hashable, Any], column: Column) -> Cell:
     if column.beside and not is_missing(row[column.beside]) and not is_missing(value):
         text += f" ({number(row[column.beside], column.beside_form or form)})"
     sort = "" if is_missing(value) else repr(float(value))
-    return Cell(text, _below(row, column), sort)
+    return Entry(text, _below(row, column), sort)
 
 
 def _below(row: Mapping[Hashable, Any], column: Column) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from opscore.answers.table import Cell, Shown, Table
+from opscore.answers.table import Entry, Shown, Table
 from opscore.schema import Column
 
 #: Colours of words that say how something is.
@@ -80,7 +80,7 @@ def print_table(table: Table, console: Console) -> None:
     console.print(made)
 
 
-def _least_width(table: Table, rows: list[list[Cell]]) -> int:
+def _least_width(table: Table, rows: list[list[Entry]]) -> int:
     """Characters that a table needs if texts are folded and numbers are not."""
     widths = []
     for place, column in enumerate(table.shown()):
@@ -90,7 +90,7 @@ def _least_width(table: Table, rows: list[list[Cell]]) -> int:
     return sum(widths) + (3 if table.look == "boxed" else 2) * len(widths)
 
 
-def _text(cell: Cell, column: Column, above: dict[str, str]) -> Text:
+def _text(cell: Entry, column: Column, above: dict[str, str]) -> Text:
     """A cell; a text that stands above it already is left out where the column says so."""
     repeated = column.once and above.get(column.name) == cell.text
     above[column.name] = cell.text

@@ -104,7 +104,7 @@ def fetch(
     from opscore import data
 
     _check_request(name, all_, mirror)
-    if name is not None and name not in data.COLLECTIONS and name not in data.RECIPES:
+    if name is not None and name not in data.COLLECTIONS and name not in data.MADE_TABLES:
         _fetch_file(name, url, data_dir, as_json)
         return
     if url is not None:

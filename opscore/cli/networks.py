@@ -257,7 +257,7 @@ def train(
     quiet: QuietOption = False,
 ) -> Answer:
     """Train an architecture's network; the same command goes on where it was stopped."""
-    from opscore.experiments.fitting import train_network
+    from opscore.experiments.network_training import train_network
     from opscore.progress import shown
     from opscore.supernets.recipes import find_recipe
 

@@ -31,7 +31,7 @@ def search(
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
     from opscore.progress import shown
     from opscore.search.call import run_search
-    from opscore.search.zero_cost import family_of
+    from opscore.search.perturbation import family_of
 
     if settings.methods == SearchSettings().methods:
         settings = replace(settings, methods=(f"{family_of(policy)}({proxy})",))

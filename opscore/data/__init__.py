@@ -14,16 +14,16 @@ from opscore.data.catalogue import (
 from opscore.data.fetch import fetch
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.locate import cache_folder, destination, find, require, search_path
+from opscore.data.made_tables import MADE_TABLES
 from opscore.data.make import Added, each_table, fetch_tables, table_is_missing
-from opscore.data.recipes import RECIPES
 from opscore.data.tables import content_hash, read_checked, write_checked
 from opscore.data.verify import verify
 
 __all__ = [
     "COLLECTIONS",
     "FILES",
+    "MADE_TABLES",
     "ORIGINALS",
-    "RECIPES",
     "Added",
     "Collection",
     "DataFile",

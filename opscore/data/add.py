@@ -18,6 +18,7 @@ from opscore.data.convert.tfrecord import is_tfrecord
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.layout import parse_column, read_metadata, write_table
 from opscore.data.locate import destination
+from opscore.data.made_tables import tables_with
 from opscore.data.make import SOURCE_HASHES, Added, describe, make_all
 from opscore.data.official import (
     Benchmark,
@@ -26,7 +27,6 @@ from opscore.data.official import (
     load_nats_folder,
     load_pth,
 )
-from opscore.data.recipes import recipes_with
 from opscore.data.tables import write_checked
 from opscore.data.truths import read_truth
 from opscore.data.verify import Corrupted, check
@@ -206,7 +206,7 @@ def _add_table(table: str, file: Path, target: Path) -> None:
 def _add_original(known: DataFile, file: Path, data_dir: Path | None, overwrite: bool) -> Added:
     """Keep an original, and make the tables that it is enough for."""
     kept = _copy(known.name, file, destination(data_dir) / known.path, "").path
-    made = make_all(known.name, kept, recipes_with(known.name), data_dir, overwrite)
+    made = make_all(known.name, kept, tables_with(known.name), data_dir, overwrite)
     return _together(known.name, made)
 
 
@@ -224,13 +224,13 @@ def _add_folder(folder: Path, data_dir: Path | None, overwrite: bool) -> Added:
         _copy(known.name, file, destination(data_dir) / known.path, "")
     for known in found:
         kept = destination(data_dir) / known.path
-        recipes = [table for table in recipes_with(known.name) if table.name not in made]
+        tables = [table for table in tables_with(known.name) if table.name not in made]
         try:
-            tables = make_all(known.name, kept, recipes, data_dir, overwrite) if recipes else []
+            made_now = make_all(known.name, kept, tables, data_dir, overwrite) if tables else []
         except UserError as error:
             failed = error
             continue
-        made.update((added.kind, added) for added in tables)
+        made.update((added.kind, added) for added in made_now)
     if not made and failed is not None:
         raise failed
     return _together(f"{len(found)} originals", list(made.values()))
@@ -243,7 +243,7 @@ def _originals_in(folder: Path) -> Iterator[tuple[DataFile, Path]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.stat().st_size in sizes:
             known = with_hash(file_hash(path))
-            if known is not None and known.source_only and recipes_with(known.name):
+            if known is not None and known.source_only and tables_with(known.name):
                 yield known, path
 
 

@@ -37,7 +37,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Truth:
+class TruthColumns:
     """Columns that are the trainings of one truth.
 
     Attributes:
@@ -76,7 +76,7 @@ class Layout:
 
     benchmark: str
     texts: Mapping[str, Text]
-    truths: tuple[Truth, ...]
+    truths: tuple[TruthColumns, ...]
     space: str = ""
     source: str = "table"
     sample_of: tuple[str, ...] = ()
@@ -268,12 +268,12 @@ def _file(name: str, entry: Mapping[str, Any], originals: list[str]) -> DataFile
     )
 
 
-def _truths(entry: Mapping[str, Any]) -> Iterator[Truth]:
+def _truths(entry: Mapping[str, Any]) -> Iterator[TruthColumns]:
     """One truth, or one of each dataset that ``each`` names."""
     shared = {key: value for key, value in entry.items() if key not in ("each", "columns")}
     for dataset in entry.get("each", (entry.get("dataset"),)):
         columns = tuple(column.format(dataset) for column in entry["columns"])
-        yield Truth(**{**shared, "dataset": dataset, "columns": columns})
+        yield TruthColumns(**{**shared, "dataset": dataset, "columns": columns})
 
 
 def _named(patterns: Iterable[str], originals: list[str]) -> tuple[str, ...]:

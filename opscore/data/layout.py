@@ -47,7 +47,7 @@ _PATTERNS = tuple(
 
 
 @dataclass(frozen=True)
-class Column:
+class AccuracyColumn:
     """What a column of accuracies holds.
 
     ``kind`` is 'trial' (one training), 'mean' (over trainings) or 'value' (one value, not said
@@ -65,7 +65,7 @@ def column_name(dataset: str, split: str, epochs: int, trial: str) -> str:
     return f"{_SHORT.get(dataset, dataset)}_{split}_{epochs}ep_{trial}"
 
 
-def parse_column(name: str) -> Column | None:
+def parse_column(name: str) -> AccuracyColumn | None:
     """What a column holds; None for a column of something else."""
     for kind, pattern in _PATTERNS:
         match = pattern.fullmatch(name)
@@ -74,7 +74,7 @@ def parse_column(name: str) -> Column | None:
             short = found["dataset"]
             dataset = next((long for long, s in _SHORT.items() if s == short), short)
             split = {"val": "valid"}.get(found["split"], found["split"])
-            return Column(dataset, split, int(found.get("epochs") or 200), kind)
+            return AccuracyColumn(dataset, split, int(found.get("epochs") or 200), kind)
     return None
 
 
@@ -100,7 +100,7 @@ __all__ = [
     "DATASETS",
     "SPLITS",
     "TABLE",
-    "Column",
+    "AccuracyColumn",
     "column_name",
     "parse_column",
     "read_metadata",

@@ -12,7 +12,7 @@ from opscore.data.fetch import check_address, fetch
 from opscore.data.files import file_hash
 from opscore.data.layout import parse_column
 from opscore.data.locate import destination, find
-from opscore.data.recipes import RECIPES, converted
+from opscore.data.made_tables import MADE_TABLES, converted
 from opscore.data.tables import read_checked, read_metadata, write_checked
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError, unknown
@@ -188,8 +188,8 @@ def _wanted(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tables that a name stands for, and the originals that it takes."""
     if name in COLLECTIONS:
         return COLLECTIONS[name].tables, COLLECTIONS[name].sources
-    if name in RECIPES:
-        return (name,), RECIPES[name].made_of
+    if name in MADE_TABLES:
+        return (name,), MADE_TABLES[name].made_of
     if name in FILES:
         raise UserError(f"{name} cannot be fetched; {FILES[name].how}")
     raise unknown("collection or data file", name, {*COLLECTIONS, *FILES})

@@ -9,18 +9,18 @@ from opscore.experiments.initial import (
     tabulate,
     units,
 )
-from opscore.experiments.progressive import ProgressiveUnit, Step, follow, progressive_units
+from opscore.experiments.progressive import Iteration, ProgressiveUnit, follow, progressive_units
 from opscore.experiments.settings import resolve, resolve_device
 from opscore.settings import OracleSettings, ProgressiveSettings, ScoringSettings, Settings
 
 __all__ = [
+    "Iteration",
     "OracleSettings",
     "ProgressiveSettings",
     "ProgressiveUnit",
     "ScoringContext",
     "ScoringSettings",
     "Settings",
-    "Step",
     "Unit",
     "evaluate_proxies",
     "follow",

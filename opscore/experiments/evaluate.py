@@ -35,7 +35,7 @@ from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
 from opscore.settings import RunSettings, Settings, takes
 from opscore.spaces import State, get_space
-from opscore.spaces.base import Choices
+from opscore.spaces.base import Picks
 from opscore.supernets import SUPERNETS, build_network, network_version
 
 Array = NDArray[np.float64]
@@ -77,7 +77,7 @@ _SAVE_EVERY = 10.0
 def evaluate_proxies(
     settings: Settings,
     run: RunSettings,
-    architectures: str | State | Iterable[str | State | Choices],
+    architectures: str | State | Iterable[str | State | Picks],
     proxies: str | Proxy | Sequence[str | Proxy],
     *,
     seed: int = 0,
@@ -210,7 +210,7 @@ class _Values:
 
 
 def _unique_states(
-    space: str, architectures: str | State | Iterable[str | State | Choices]
+    space: str, architectures: str | State | Iterable[str | State | Picks]
 ) -> list[State]:
     found = get_space(space)
     if isinstance(architectures, str | State):

@@ -23,7 +23,7 @@ from opscore.data.files import writable_folder
 from opscore.errors import UserError, note
 from opscore.fingerprint import named_once
 from opscore.grids.backends import backend_ready, check_backend
-from opscore.grids.grid import Cell, Grid
+from opscore.grids.grid import Grid, GridCell
 from opscore.isolation import isolated
 from opscore.runs.loop import End, Manner, ends, known
 from opscore.runs.reading import StoredRun, stored_runs
@@ -215,14 +215,14 @@ def planned(
 
 def _asked(
     grid: Grid | Path | str | Mapping[str, Any], out: RunStore | Path | str, shard: str | None
-) -> tuple[RunStore, list[Cell]]:
+) -> tuple[RunStore, list[GridCell]]:
     """The store, and the cells of this part of the grid."""
     store = out if isinstance(out, RunStore) else RunStore(out)
     store.check()
     return store, in_shard(Grid.of(grid).cells(store.root / "supernets"), shard)
 
 
-def in_shard(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
+def in_shard(cells: Sequence[GridCell], shard: str | None) -> list[GridCell]:
     """The cells of the i-th of n parts of a grid, 'i/n': every n-th one.
 
     UserError for another form, or an i that is not from 1 to n.
@@ -239,7 +239,7 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
 
 
-def _row(cell: Cell) -> dict[str, Any]:
+def _row(cell: GridCell) -> dict[str, Any]:
     return {
         "run": cell.name,
         "kind": cell.kind,
@@ -253,7 +253,7 @@ def _row(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _on_device(cell: Cell, place: int) -> Cell:
+def _on_device(cell: GridCell, place: int) -> GridCell:
     """The cell on one of the GPUs, in turn, where there are several and none was asked for."""
     settings: Any = getattr(cell.run, "settings", None)
     count = torch.cuda.device_count() if getattr(settings, "device", "") == "cuda" else 0
@@ -265,7 +265,7 @@ def _on_device(cell: Cell, place: int) -> Cell:
     )
 
 
-def _ended(cell: Cell, end: End, store: RunStore) -> dict[str, Any]:
+def _ended(cell: GridCell, end: End, store: RunStore) -> dict[str, Any]:
     """What a row says of the end of its cell."""
     seconds, error = end.seconds, ""
     if end.found and end.status == "finished":
@@ -299,7 +299,7 @@ class _Estimate:
             (kind, policy, "", size),
         ]
 
-    def seconds(self, cell: Cell) -> float:
+    def seconds(self, cell: GridCell) -> float:
         """The median of the most similar cells; NaN where there are none."""
         for name in self._names(cell.kind, cell.key, cell.policy):
             if name in self._seen:

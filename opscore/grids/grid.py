@@ -53,7 +53,7 @@ _OWN = frozenset({"policies", "methods", "seeds", "space", "oracle_mode"})
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One run of a grid.
 
     Attributes:
@@ -128,14 +128,14 @@ class Grid:
             raise UserError(f"grid {path} cannot be read: it is nested too deep") from None
         return _parse(content, path.parent, f"grid {path}")
 
-    def cells(self, cache: Path | None = None) -> list[Cell]:
+    def cells(self, cache: Path | None = None) -> list[GridCell]:
         """Its cells, each once, in the file's order; the truth's policies beside the others.
 
         cache: where trained supernets are kept.
 
         UserError for the first setting or name that is wrong.
         """
-        found: dict[str, Cell] = {}
+        found: dict[str, GridCell] = {}
         for entry in self.entries:
             for number, given in enumerate(entry.settings):
                 mark = f" [{number + 1}]" if len(entry.settings) > 1 else ""
@@ -148,14 +148,14 @@ class Grid:
 
 def _cells(
     entry: Entry, space: str, given: Mapping[str, Any], cache: Path | None, mark: str
-) -> Iterator[Cell]:
+) -> Iterator[GridCell]:
     kind, word = KINDS[entry.kind]
     own = {word: entry.policies, "space": space, "seeds": entry.seeds, "cache": cache}
     for run in _runs(made(kind, {**given, **own})):
         key = run.key()
         policy, seed = str(key.get("policy") or key.get("method")), key.get("seed")
         label = progress.label(f"{entry.kind} {space} {policy}{mark}", seed)
-        yield Cell(run, key, run.piece_key(), entry.kind, space, policy, seed, label)
+        yield GridCell(run, key, run.piece_key(), entry.kind, space, policy, seed, label)
 
 
 def _runs(settings: Settings) -> Sequence[Run]:

@@ -10,7 +10,7 @@ import pandas as pd
 from opscore.board.scores import CEILINGS, INITIAL, TRUTHS
 from opscore.board.scores import PREFIX as BOARD
 from opscore.data.records import read_record, record_names
-from opscore.paper.sampling import EXPECTATIONS
+from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 

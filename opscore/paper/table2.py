@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from opscore.answers import Picture
-from opscore.paper.sampling import EXPECTED, recorded_expectations
+from opscore.paper.expected import EXPECTED, recorded_expectations
 from opscore.paper.searches import (
     AS_PUBLISHED,
     Searches,
@@ -49,7 +49,7 @@ def tabulate(rows: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.Dat
 
     Args:
         rows: a frame of searches.
-        expected: exact expectations (see :func:`opscore.paper.sampling.expectations`) of methods
+        expected: exact expectations (see :func:`opscore.paper.expected.expectations`) of methods
             that only draw, on the same truth; none by default.
 
     Returns:

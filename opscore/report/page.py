@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from opscore import __version__
-from opscore.answers import Cell, Column, Table
+from opscore.answers import Column, Entry, Table
 from opscore.answers.words import one_line
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
@@ -130,12 +130,12 @@ class Report:
         )
 
 
-def rows_of(table: Table) -> list[list[Cell]]:
+def rows_of(table: Table) -> list[list[Entry]]:
     """The rows of a table that a page has room for."""
     return list(table.head(MOST_ROWS).rows(detail=True))
 
 
-def choices(rows: Sequence[Sequence[Cell]], place: int) -> list[str]:
+def choices(rows: Sequence[Sequence[Entry]], place: int) -> list[str]:
     """The texts that a list offers to choose rows by; none for a column where few are alike."""
     found = sorted({row[place].line for row in rows})
     return found if 1 < len(found) <= min(_MOST_CHOICES, len(rows) - 1) else []

@@ -38,7 +38,7 @@ _PIXELS = 4 / 3
 
 
 @dataclass(frozen=True)
-class Picture:
+class Drawing:
     """A figure of the page.
 
     Attributes:
@@ -52,7 +52,7 @@ class Picture:
     width: int
 
 
-def picture(caption: str, draw: Callable[[], Axes], name: str) -> Picture:
+def picture(caption: str, draw: Callable[[], Axes], name: str) -> Drawing:
     """The figure that ``draw`` makes.
 
     Args:
@@ -70,7 +70,7 @@ def picture(caption: str, draw: Callable[[], Axes], name: str) -> Picture:
         )
     drawing = ElementTree.fromstring(written.getvalue())
     width = float(drawing.attrib.pop("width").removesuffix("pt")) * _PIXELS
-    return Picture(caption, Markup(_inline(drawing, caption, name)), round(width))
+    return Drawing(caption, Markup(_inline(drawing, caption, name)), round(width))
 
 
 def _inline(drawing: ElementTree.Element, caption: str, name: str) -> str:

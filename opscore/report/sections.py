@@ -36,7 +36,7 @@ from opscore.published import (
     side_by_side,
 )
 from opscore.published import published_progressive as progressive_values
-from opscore.report.pictures import Picture, picture
+from opscore.report.pictures import Drawing, picture
 from opscore.report.studies import Study
 from opscore.report.truths import Truths, setting_of
 from opscore.report.words import described, plain
@@ -76,7 +76,7 @@ class Section:
     title: str
     facts: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[Drawing] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
 

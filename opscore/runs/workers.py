@@ -25,7 +25,7 @@ import torch
 
 from opscore import progress
 from opscore.errors import OpscoreError, UserError
-from opscore.registry import Added, added_by_the_user, adopt
+from opscore.registry import Registered, added_by_the_user, adopt
 
 R = TypeVar("R")
 
@@ -108,7 +108,7 @@ def in_workers(
         ) from None
 
 
-def packed(entries: Sequence[Added]) -> list[bytes]:
+def packed(entries: Sequence[Registered]) -> list[bytes]:
     """What the user's code has registered, for a process that does not run this code.
 
     Functions of a script or a notebook are sent as they are, and so are those of modules that
@@ -144,7 +144,7 @@ def _can_be_imported(module: str) -> bool:
 def _adopt(entries: Sequence[bytes]) -> None:
     for entry in entries:
         try:
-            adopt([Added(*pickle.loads(entry))])
+            adopt([Registered(*pickle.loads(entry))])
         except (ImportError, AttributeError) as error:
             raise UserError(
                 f"what your code has registered cannot be had in another process ({error}); use "

@@ -1,7 +1,7 @@
 """Zero-Cost-PT (section 4 of the paper) and the search methods that it is compared with."""
 
 # Each of these registers its methods.
-from opscore.search import evolution, pruning, reference, sampling, trained
+from opscore.search import evolution, pruning, reference, sampling, trained_methods
 from opscore.search.base import (
     CANDIDATES,
     METHODS,
@@ -15,7 +15,7 @@ from opscore.search.base import (
     find_method,
     resolve_search,
 )
-from opscore.search.zero_cost import ZeroCostSearch, zero_cost_pt
+from opscore.search.perturbation import ZeroCostSearch, zero_cost_pt
 from opscore.settings import SearchSettings
 
 __all__ = [
@@ -36,6 +36,6 @@ __all__ = [
     "reference",
     "resolve_search",
     "sampling",
-    "trained",
+    "trained_methods",
     "zero_cost_pt",
 ]

@@ -14,7 +14,7 @@ from opscore.runs.loop import complete
 from opscore.runs.run import Run, notes_of
 from opscore.runs.store import Outcome, Pieces
 from opscore.search import CANDIDATES, TRACE, Cost, SearchOutcome, find_method, resolve_search
-from opscore.search.dependencies import piece_key, search_key
+from opscore.search.method_keys import piece_key, search_key
 from opscore.search.result import SearchResult
 from opscore.search.running import search_once
 from opscore.settings import RunSettings, SearchSettings, takes

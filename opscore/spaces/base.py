@@ -15,9 +15,9 @@ from opscore.registry import Registry
 from opscore.spaces.graphs import Graph, chain, graph_of
 
 #: What an edge keeps: an operation by index or name, or several.
-Choice = int | str | Sequence[int | str]
+Pick = int | str | Sequence[int | str]
 #: One choice for each edge, in the edges' order or by edge.
-Choices = Sequence[Choice] | Mapping[Any, Choice]
+Picks = Sequence[Pick] | Mapping[Any, Pick]
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class SearchSpace:
         """A_0: every operation of every edge still there."""
         return State(self, tuple((True,) * count for count in self.shape))
 
-    def architecture(self, choices: Choices) -> State:
+    def architecture(self, choices: Picks) -> State:
         """The state with one choice per edge.
 
         Args:
@@ -216,7 +216,7 @@ class SearchSpace:
             rows.append(tuple(op in kept for op in range(self.shape[edge])))
         return State(self, tuple(rows))
 
-    def as_architecture(self, given: State | str | Choices) -> State:
+    def as_architecture(self, given: State | str | Picks) -> State:
         """An architecture in any of its forms: a state, the benchmark's string, or the choices.
 
         UserError when it is of another space or malformed, or an edge of a state is open.
@@ -228,8 +228,8 @@ class SearchSpace:
         _ = given.architecture_indices  # says which edges are open
         return given
 
-    def _in_order(self, choices: Mapping[Any, Choice]) -> list[Choice]:
-        """Choices by edge as a list."""
+    def _in_order(self, choices: Mapping[Any, Pick]) -> list[Pick]:
+        """Picks by edge as a list."""
         found = {self.edge_index(edge): choice for edge, choice in choices.items()}
         missing = [name for edge, name in enumerate(self.edges) if edge not in found]
         if missing:

@@ -152,7 +152,7 @@ def make_operation(name: str, channels: int, stride: int, affine: bool, seed: in
 
 
 @dataclass(frozen=True)
-class Plan:
+class CellShape:
     """What the cells of a network are made of.
 
     Attributes:
@@ -171,7 +171,7 @@ class Cell(nn.Module):
 
     Args:
         widths: of the output two cells before, of the one before, and of this cell's nodes.
-        plan: what there is.
+        shape: what there is.
         kind: 0 for a normal cell, 1 for a reduction cell.
         after_reduction: whether the cell before halves the resolution.
         number: the cell's place in the network.
@@ -183,21 +183,21 @@ class Cell(nn.Module):
     def __init__(
         self,
         widths: tuple[int, int, int],
-        plan: Plan,
+        shape: CellShape,
         kind: int,
         after_reduction: bool,
         number: int,
     ) -> None:
         super().__init__()
-        state, space = plan.state, plan.state.space
+        state, space = shape.state, shape.state.space
         assert isinstance(space, DARTSSpace)
         before, last, channels = widths
         self.kind = kind
         self.width = len(NODES) * channels
         self.inputs = {node: space.inputs(state, kind, node) for node in NODES}
         prepare = FactorizedReduction if after_reduction else ReLUConvBN
-        self.preprocess0 = prepare(before, channels, plan.affine)
-        self.preprocess1 = ReLUConvBN(last, channels, plan.affine)
+        self.preprocess0 = prepare(before, channels, shape.affine)
+        self.preprocess1 = ReLUConvBN(last, channels, shape.affine)
         self.choices = nn.ModuleDict()
         for source, node in EDGES:
             if source not in self.inputs[node]:
@@ -206,8 +206,8 @@ class Cell(nn.Module):
             stride = 2 if KINDS[kind] == "reduce" and source < 2 else 1
             seed = number * len(EDGES) + edge
             made = {
-                op: plan.finish(
-                    make_operation(space.operations[edge][op], channels, stride, plan.affine, seed)
+                op: shape.finish(
+                    make_operation(space.operations[edge][op], channels, stride, shape.affine, seed)
                 )
                 for op in state.remaining(edge)
             }
@@ -244,12 +244,12 @@ class DARTSLayers(Layers):
     ) -> None:
         super().__init__(state)
         stem, halved = self.make_stem(channels, in_channels)
-        plan = Plan(state, self.affine, self.finish)
+        shape = CellShape(state, self.affine, self.finish)
         before, last, width, made = stem, stem, channels, []
         for number in range(cells):
             kind = int(number in (cells // 3, 2 * cells // 3))
             width *= 1 + kind
-            made.append(Cell((before, last, width), plan, kind, halved, number))
+            made.append(Cell((before, last, width), shape, kind, halved, number))
             before, last, halved = last, made[-1].width, bool(kind)
         self.cells = nn.ModuleList(made)
         self.classifier = nn.Linear(last, n_classes)

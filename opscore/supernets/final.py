@@ -13,7 +13,7 @@ from opscore.errors import UserError, unknown
 from opscore.isolation import isolated, own_generators
 from opscore.rng import torch_generator
 from opscore.spaces import State, get_space
-from opscore.spaces.base import Choices
+from opscore.spaces.base import Picks
 from opscore.supernets.base import initialize
 from opscore.supernets.counting import NetworkSize, network_size
 from opscore.supernets.families import SUPERNETS
@@ -109,7 +109,7 @@ def find_target(
 
 def build(
     space: str,
-    architecture: State | str | Choices,
+    architecture: State | str | Picks,
     target: str | None = None,
     *,
     seed: int = 0,

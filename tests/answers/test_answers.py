@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from opscore.answers import FORMS, Answer, Column, Table, render
-from opscore.answers.forms import html_of
+from opscore.answers.formats import html_of
 from opscore.answers.text import text_of
 from opscore.answers.words import p_text
 from opscore.errors import UserError

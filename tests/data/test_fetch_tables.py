@@ -14,8 +14,8 @@ from opscore.cli import main
 from opscore.data import (
     COLLECTIONS,
     FILES,
+    MADE_TABLES,
     ORIGINALS,
-    RECIPES,
     add,
     fetch_tables,
     file_hash,
@@ -102,7 +102,7 @@ def test_all_tables_by_one_command_equal_those_that_are_passed_around(
     code, out, err = run(capsys, "data", "fetch", "--all", "--mirror", mirror, "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["failed"] == {}
-    for name in RECIPES:
+    for name in MADE_TABLES:
         path = require(name)
         assert path == cache / FILES[name].path
         if name in ("nasbench201", "published-nb1shot1", "nasbench201-proxies"):
@@ -117,7 +117,7 @@ def test_all_tables_by_one_command_equal_those_that_are_passed_around(
             continue
         assert_equal(ours, theirs)
     status = verify().set_index("name")["status"]
-    assert set(status[list(RECIPES)]) == {"ok"}
+    assert set(status[list(MADE_TABLES)]) == {"ok"}
     for name in ("initial", "progressive"):
         assert status[f"published-{name}"] == "ok"
 
@@ -186,12 +186,12 @@ def test_one_original_that_cannot_be_had_does_not_stop_the_others(capsys, cache,
 @pytest.mark.parametrize("name", sorted(ORIGINALS))
 def test_every_original_can_be_added_by_hand(cache, originals, name):
     """One that its table needs others for says so; the folder that has them all gives it."""
-    assert any(name in RECIPES[table].made_of for table in RECIPES)
+    assert any(name in MADE_TABLES[table].made_of for table in MADE_TABLES)
     entry = ORIGINALS[name]
     path = originals / entry.path.removeprefix("originals/")
     others = min(
         0 if table.any_source else len(table.made_of) - 1
-        for table in RECIPES.values()
+        for table in MADE_TABLES.values()
         if name in table.made_of
     )
     if others:
@@ -209,7 +209,7 @@ def test_every_original_can_be_added_by_hand(cache, originals, name):
 def test_a_folder_of_originals_is_added_at_once(capsys, cache, originals):
     code, out, err = run(capsys, "data", "add", originals)
     assert (code, err) == (0, "")
-    for name in RECIPES:
+    for name in MADE_TABLES:
         assert find(name) == cache / FILES[name].path
         assert str(cache / FILES[name].path) in out
     assert len(read_checked(require("published-nb1shot1"))) == 840
@@ -268,5 +268,7 @@ def test_bad_input_is_one_line(capsys, cache, arguments, message):
 def test_collections_name_what_there_is():
     for name in COLLECTIONS:
         assert set(COLLECTIONS[name].tables) <= set(FILES)
-        needed = {s for t in COLLECTIONS[name].tables if t in RECIPES for s in RECIPES[t].made_of}
+        needed = {
+            s for t in COLLECTIONS[name].tables if t in MADE_TABLES for s in MADE_TABLES[t].made_of
+        }
         assert set(COLLECTIONS[name].sources) <= needed

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opscore.data.layout import DATASETS, SPLITS, Column, column_name, parse_column
+from opscore.data.layout import DATASETS, SPLITS, AccuracyColumn, column_name, parse_column
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -10,18 +10,18 @@ from opscore.data.layout import DATASETS, SPLITS, Column, column_name, parse_col
 @pytest.mark.parametrize("trial", ["seed777", "trial0"])
 def test_names_are_read_as_they_are_written(dataset, split, trial):
     name = column_name(dataset, split, 12, trial)
-    assert parse_column(name) == Column(dataset, split, 12, "trial")
+    assert parse_column(name) == AccuracyColumn(dataset, split, 12, "trial")
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("cifar10_test_seed0", Column("cifar10", "test", 200, "trial")),
-        ("cifar100_test_mean", Column("cifar100", "test", 200, "mean")),
-        ("imagenet16_test_mean", Column("imagenet16-120", "test", 200, "mean")),
-        ("imagenet16_val_200ep", Column("imagenet16-120", "valid", 200, "value")),
-        ("cifar10_12ep_val", Column("cifar10", "valid", 12, "value")),
-        ("cifar100_12ep_test", Column("cifar100", "test", 12, "value")),
+        ("cifar10_test_seed0", AccuracyColumn("cifar10", "test", 200, "trial")),
+        ("cifar100_test_mean", AccuracyColumn("cifar100", "test", 200, "mean")),
+        ("imagenet16_test_mean", AccuracyColumn("imagenet16-120", "test", 200, "mean")),
+        ("imagenet16_val_200ep", AccuracyColumn("imagenet16-120", "valid", 200, "value")),
+        ("cifar10_12ep_val", AccuracyColumn("cifar10", "valid", 12, "value")),
+        ("cifar100_12ep_test", AccuracyColumn("cifar100", "test", 12, "value")),
     ],
 )
 def test_names_of_tables_that_are_passed_around(name, expected):

@@ -15,7 +15,7 @@ from opscore.experiments import (
     progressive_units,
     resolve,
 )
-from opscore.experiments.progressive.steps import resolve_order, score_step
+from opscore.experiments.progressive.iterations import resolve_order, score_step
 from opscore.policies import make_policy
 from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201

@@ -18,8 +18,8 @@ from opscore.data import records
 from opscore.errors import UserError
 from opscore.oracles import Oracle
 from opscore.paper import table2, table5
+from opscore.paper.expected import EXPECTATIONS, EXPECTED
 from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
-from opscore.paper.sampling import EXPECTATIONS, EXPECTED
 from opscore.paper.search_cost import error_against_cost
 from opscore.paper.searches import AS_PUBLISHED, SEARCHES, recorded_searches
 from opscore.rng import numpy_generator

@@ -8,7 +8,7 @@ import torch
 
 import opscore
 from opscore.experiments import ScoringContext, ScoringSettings, Unit, resolve
-from opscore.experiments.trained import checkpoint_path, trained_supernet
+from opscore.experiments.trained_supernets import checkpoint_path, trained_supernet
 from opscore.images import Batch, load_images
 from opscore.policies import find_family, list_policies, make_policy
 from opscore.proxies import FAITHFUL, How

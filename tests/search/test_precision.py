@@ -12,7 +12,7 @@ from opscore.experiments import ScoringContext
 from opscore.proxies import How, get_proxy
 from opscore.proxies.nwot import log_determinant
 from opscore.search import SearchSettings, find_method, resolve_search, zero_cost_pt
-from opscore.search.dependencies import piece_key, search_key
+from opscore.search.method_keys import piece_key, search_key
 from opscore.search.validation import candidate_network, score_minibatches, validation_batch
 from opscore.spaces import NASBENCH201
 

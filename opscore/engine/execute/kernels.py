@@ -21,7 +21,7 @@ from opscore.engine.algebra.expressions import of_state, side_by_side
 from opscore.engine.algebra.networks import Counted, Networks, neighbours
 from opscore.engine.algebra.site import Call, Rows
 from opscore.engine.execute.layers import Layers
-from opscore.engine.schedule.segments import Plan, Segment, plans
+from opscore.engine.schedule.segments import Schedule, Segment, schedules
 from opscore.engine.schedule.steps import Step, Steps, ordered
 from opscore.engine.trace.graph import modules_of
 from opscore.engine.trace.known import trace
@@ -121,10 +121,12 @@ class KernelPass:
         groups = [found[start : start + together] for start in range(0, len(found), together)]
         counts = [self._side_by_side(group, run_removed) for group in groups]
         wanted = [[self.steps.of_atom(atom) for atom in counted.times] for counted in counts]
-        images = _Pieces(self.images, self.layers, PIECE_BYTES.get(self.device, 2**28))
-        for group, counted, steps, plan in zip(groups, counts, wanted, plans(wanted), strict=True):
+        images = _Slices(self.images, self.layers, PIECE_BYTES.get(self.device, 2**28))
+        for group, counted, steps, schedule in zip(
+            groups, counts, wanted, schedules(wanted), strict=True
+        ):
             self.layers.states = len(group)
-            images.run(plan, steps)
+            images.run(schedule, steps)
             for state, own in enumerate(group):
                 kernel = SignKernel(len(self.images), self.images.device)
                 for atom, times in counted.times.items():
@@ -155,11 +157,11 @@ class KernelPass:
         return self.networks.counted(rows, run_removed)
 
 
-class _Pieces:
-    """Runs plans on pieces of a minibatch.
+class _Slices:
+    """Runs schedules on pieces of a minibatch.
 
     Attributes:
-        kernels: of the rectified values of the latest plan: the activations that agree, float64
+        kernels: of the rectified values of the latest schedule: the activations that agree, float64
             [N, N] for each of the states that are side by side, or one if they have the same.
     """
 
@@ -170,17 +172,17 @@ class _Pieces:
         self.kernels: dict[Step, list[Tensor]] = {}
         self._known: dict[Step, list[Tensor]] = {}
 
-    def run(self, plan: Plan, wanted: Sequence[Step]) -> None:
-        """Compute a plan's steps; what no later plan reads is let go."""
+    def run(self, schedule: Schedule, wanted: Sequence[Step]) -> None:
+        """Compute a schedule's steps; what no later schedule reads is let go."""
         place = 0
         self.kernels = {step: self.kernels[step] for step in wanted if step in self.kernels}
-        for segment in plan.segments():
-            self._segment(segment, plan.counted)
+        for segment in schedule.segments():
+            self._segment(segment, schedule.counted)
             place += len(segment.steps)
             for step in segment.sources:
-                if step not in plan.keep and plan.last[step] < place:
+                if step not in schedule.keep and schedule.last[step] < place:
                     del self._known[step]
-        self._known = {step: x for step, x in self._known.items() if step in plan.keep}
+        self._known = {step: x for step, x in self._known.items() if step in schedule.keep}
         self.layers.forget()
 
     def _segment(self, segment: Segment, counted: set[Step]) -> None:

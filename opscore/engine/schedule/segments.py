@@ -41,7 +41,7 @@ class Segment:
 
 
 @dataclass
-class Plan:
+class Schedule:
     """How a state is computed from what earlier ones left.
 
     Attributes:
@@ -100,22 +100,22 @@ class Plan:
         return [part for part in found if part]
 
 
-def plans(states: Iterable[Sequence[Step]]) -> list[Plan]:
+def schedules(states: Iterable[Sequence[Step]]) -> list[Schedule]:
     """How each of several states is computed after the one before it.
 
     states: for each the rectified values whose signs count.
     """
-    found: list[Plan] = []
+    found: list[Schedule] = []
     known: set[Step] = set()
     counted: set[Step] = set()
     for wanted in states:
         whole = set(ordered(wanted))
         new = [step for step in wanted if step not in counted]
         # What was computed and not counted is computed again, to count it.
-        found.append(Plan(ordered(new, (known & whole).difference(new)), set(new)))
+        found.append(Schedule(ordered(new, (known & whole).difference(new)), set(new)))
         known, counted = whole, set(wanted)
     later: set[Step] = set()
-    for before, plan in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):
-        later = later.difference(plan.steps) | plan.sources
+    for before, schedule in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):
+        later = later.difference(schedule.steps) | schedule.sources
         before.keep = set(later)
     return found

@@ -22,7 +22,7 @@ from opscore.experiments.dependencies import (
     training_key,
 )
 from opscore.experiments.settings import image_set, no_truth, place
-from opscore.experiments.trained import trained_supernet
+from opscore.experiments.trained_supernets import trained_supernet
 from opscore.images import Batch, ImageSet
 from opscore.oracles import Oracle, load_accuracies
 from opscore.oracles.tables import Accuracies

@@ -16,10 +16,10 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.answers import Answer, Column, Picture, Table
 from opscore.errors import unknown
 from opscore.experiments import (
+    Iteration,
     ProgressiveSettings,
     ProgressiveUnit,
     ScoringContext,
-    Step,
     tables,
     tabulate,
 )
@@ -319,7 +319,7 @@ def check_oracle_mode(mode: str) -> str:
     return mode
 
 
-def decisions_table(followed: Sequence[tuple[ProgressiveUnit, list[Step]]]) -> pd.DataFrame:
+def decisions_table(followed: Sequence[tuple[ProgressiveUnit, list[Iteration]]]) -> pd.DataFrame:
     """What was decided at each iteration, a frame with columns :data:`DECISIONS`."""
     rows = [
         {

@@ -20,7 +20,7 @@ from opscore.errors import UserError
 from opscore.experiments.dependencies import network_key, start_key, training_key
 from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import place
-from opscore.experiments.trained import trained_supernet
+from opscore.experiments.trained_supernets import trained_supernet
 from opscore.images import load_images
 from opscore.runs.loop import complete
 from opscore.runs.run import Run

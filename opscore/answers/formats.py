@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from opscore import schema
-from opscore.answers.table import Cell, Shown, Table
+from opscore.answers.table import Entry, Shown, Table
 from opscore.answers.text import text_of
 from opscore.answers.words import one_line
 from opscore.errors import unknown
@@ -119,7 +119,7 @@ def _brief(answer: Shown) -> list[Table]:
     return [table for table in answer.tables() if not table.detail]
 
 
-def _cells(table: Table) -> tuple[list[str], Sequence[list[Cell]]]:
+def _cells(table: Table) -> tuple[list[str], Sequence[list[Entry]]]:
     """Headings on one line, and the rows."""
     return [one_line(table.heading(column)) for column in table.shown()], list(table.rows())
 

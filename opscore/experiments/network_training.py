@@ -24,7 +24,7 @@ from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces, RunStore
 from opscore.settings import RunSettings, Settings, takes
 from opscore.spaces import State, get_space
-from opscore.spaces.base import Choices
+from opscore.spaces.base import Picks
 from opscore.supernets import SUPERNETS, Built, find_target, images_for, network_version
 from opscore.supernets.fitting import LOG, PRECISIONS, Fitter, split_images
 from opscore.supernets.recipes import Recipe, find_recipe
@@ -156,7 +156,7 @@ class Fitting(Run):
 def train_network(
     settings: Settings,
     run: RunSettings,
-    architecture: State | str | Choices,
+    architecture: State | str | Picks,
     *,
     recipe: Recipe | str = "cpu",
     target: str | None = None,

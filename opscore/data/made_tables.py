@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Tables that are made of originals, by name.
-RECIPES: dict[str, DataFile] = {name: FILES[name] for name in FILES if FILES[name].made_of}
+MADE_TABLES: dict[str, DataFile] = {name: FILES[name] for name in FILES if FILES[name].made_of}
 
 
-def recipes_with(source: str) -> list[DataFile]:
+def tables_with(source: str) -> list[DataFile]:
     """The tables that an original is part of."""
-    return [table for table in RECIPES.values() if source in table.made_of]
+    return [table for table in MADE_TABLES.values() if source in table.made_of]
 
 
 def converted(table: DataFile, files: Mapping[str, Path]) -> pd.DataFrame:

@@ -78,10 +78,10 @@ class ProgressiveUnit(Run):
             {_step_name(step.iteration): _frame(step) for step in steps}, failed=tuple(failed)
         )
 
-    def steps(self, outcome: Outcome) -> list[Step]:
+    def steps(self, outcome: Outcome) -> list[Iteration]:
         """The iterations, from what the run gave."""
         state = get_space(self.settings.space).initial_state()
-        steps: list[Step] = []
+        steps: list[Iteration] = []
         for iteration, edge in enumerate(self.order):
             frame = outcome.tables[_step_name(iteration)]
             steps.append(_step(frame, iteration, state, edge, _step_name(iteration)))
@@ -90,7 +90,7 @@ class ProgressiveUnit(Run):
 
 
 @dataclass(frozen=True)
-class Step:
+class Iteration:
     """One iteration: the scores of A_t, and what was decided.
 
     Attributes:
@@ -170,7 +170,7 @@ def progressive_units(settings: ProgressiveSettings) -> list[ProgressiveUnit]:
     return found
 
 
-def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[Step]:
+def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[Iteration]:
     """All iterations of a unit; those that the folder has are not redone.
 
     Args:
@@ -182,7 +182,7 @@ def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[S
     context = ScoringContext(unit.settings, unit.seed or 0)
     pieces = Pieces.of(folder)
     supernet = _TunedSupernet(unit, context, pieces)
-    steps: list[Step] = []
+    steps: list[Iteration] = []
     for iteration, edge in progress.each(list(enumerate(unit.order)), "iterations"):
         step = _read_step(pieces, iteration, state, edge)
         if step is None:
@@ -200,7 +200,7 @@ def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[S
 
 def score_step(
     unit: ProgressiveUnit, context: ScoringContext, iteration: int, state: State
-) -> Step:
+) -> Iteration:
     """Score the open edges of A_t and decide on the order's next edge.
 
     Images are drawn anew in each iteration; the first draw is that of initial scoring. A zero-cost
@@ -218,7 +218,9 @@ def score_step(
             op = again.choose(state, edge)
         else:
             op = policy.pick(state, edge, scores[edge])
-    return Step(iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration))
+    return Iteration(
+        iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration)
+    )
 
 
 def _decides_anew(policy: Policy, settings: Settings) -> bool:
@@ -239,7 +241,7 @@ class _TunedSupernet:
         """The one object that is retrained in place."""
         return self.context.trained_supernet
 
-    def at_state(self, steps: Sequence[Step]) -> Supernet:
+    def at_state(self, steps: Sequence[Iteration]) -> Supernet:
         """The supernet after retraining under the state that the steps lead to."""
         if self.iteration is None:
             # What is on disk holds everything: what came before it need not be done again.
@@ -280,13 +282,13 @@ def _step_name(iteration: int) -> str:
     return f"iteration-{iteration}"
 
 
-def _frame(step: Step) -> pd.DataFrame:
+def _frame(step: Iteration) -> pd.DataFrame:
     """Scores and decision in one table, so that neither is there without the other."""
     op = step.op if isinstance(step.op, int) else "+".join(map(str, step.op))
     return step.scores.assign(decided_edge=step.edge, decided_op=op)
 
 
-def _read_step(pieces: Pieces, iteration: int, state: State, edge: int) -> Step | None:
+def _read_step(pieces: Pieces, iteration: int, state: State, edge: int) -> Iteration | None:
     frame = pieces.get(_step_name(iteration))
     if frame is None:
         return None
@@ -294,7 +296,7 @@ def _read_step(pieces: Pieces, iteration: int, state: State, edge: int) -> Step 
     return _step(frame, iteration, state, edge, str(path))
 
 
-def _step(frame: pd.DataFrame, iteration: int, state: State, edge: int, name: str) -> Step:
+def _step(frame: pd.DataFrame, iteration: int, state: State, edge: int, name: str) -> Iteration:
     try:
         decided, text = int(frame["decided_edge"].iloc[0]), str(frame["decided_op"].iloc[0])
         ops = tuple(int(part) for part in text.split("+"))
@@ -303,4 +305,4 @@ def _step(frame: pd.DataFrame, iteration: int, state: State, edge: int, name: st
     if decided != edge or not set(ops) <= set(state.remaining(edge)):
         raise UserError(f"{name} is of another run; delete its folder")
     op = ops if state.space.keeps[edge] > 1 else ops[0]
-    return Step(iteration, state, edge, op, schema.conform(frame, "scores"))
+    return Iteration(iteration, state, edge, op, schema.conform(frame, "scores"))

@@ -38,7 +38,7 @@ def trained_supernet(settings: Settings, seed: int) -> Supernet:
     if settings.checkpoint is not None:
         supernet = load_checkpoint(settings.checkpoint, settings.space).eval()
         return place(settings, supernet)
-    training = Training(settings, seed)
+    training = SupernetTraining(settings, seed)
     if settings.cache is None:
         return deepcopy(_trained_in_memory(training))
     store, key = RunStore(settings.cache), training.key()
@@ -57,10 +57,10 @@ def checkpoint_path(settings: Settings, seed: int) -> Path | None:
     """
     if settings.cache is None:
         return None
-    return RunStore(settings.cache).path(Training(settings, seed).key()) / CHECKPOINT
+    return RunStore(settings.cache).path(SupernetTraining(settings, seed).key()) / CHECKPOINT
 
 
-class Training(Run):
+class SupernetTraining(Run):
     """One training of a supernet, equal to another when it would give the same supernet."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
@@ -68,7 +68,7 @@ class Training(Run):
         self.seed = seed
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Training) and self.key() == other.key()
+        return isinstance(other, SupernetTraining) and self.key() == other.key()
 
     def __hash__(self) -> int:
         return hash(hash_of(self.key()))
@@ -116,5 +116,5 @@ class Training(Run):
 
 
 @lru_cache(maxsize=4)
-def _trained_in_memory(training: Training) -> Supernet:
+def _trained_in_memory(training: SupernetTraining) -> Supernet:
     return training.run(None)

@@ -25,7 +25,7 @@ from opscore.search.base import (
     find_method,
     resolve_search,
 )
-from opscore.search.dependencies import piece_key
+from opscore.search.method_keys import piece_key
 from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
 from opscore.search.running import search_once

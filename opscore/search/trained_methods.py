@@ -16,8 +16,8 @@ from dataclasses import replace
 import pandas as pd
 
 from opscore.errors import UserError
-from opscore.experiments import ProgressiveUnit, Step, follow
-from opscore.experiments.progressive.steps import resolve_order
+from opscore.experiments import Iteration, ProgressiveUnit, follow
+from opscore.experiments.progressive.iterations import resolve_order
 from opscore.images import ImageSet
 from opscore.search.base import (
     METHODS,
@@ -90,7 +90,7 @@ class PerturbationSelection(Method):
             return settings
         return replace(settings, training=replace(settings.profile, alpha_learning_rate=0.0))
 
-    def _cost(self, profile: TrainingProfile, images: ImageSet, steps: Sequence[Step]) -> Cost:
+    def _cost(self, profile: TrainingProfile, images: ImageSet, steps: Sequence[Iteration]) -> Cost:
         """All open edges are scored at each decision, as the authors' runs do; all of it counts."""
         measured = sum(len(step.scores) for step in steps)
         count = profile.validation or _pool(images.halves(profile.images)[1])
@@ -120,7 +120,7 @@ def tuning_minibatches(
     return profile.tuning_epochs * steps * sum(each)
 
 
-def trace_of(steps: Sequence[Step]) -> pd.DataFrame:
+def trace_of(steps: Sequence[Iteration]) -> pd.DataFrame:
     """The scores of every decision, a frame with columns TRACE."""
     parts = []
     for step in steps:
