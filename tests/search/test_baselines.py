@@ -23,7 +23,7 @@ from opscore.search import (
     resolve_search,
     sampling,
     score_record,
-    trained,
+    trained_methods,
 )
 from opscore.search.base import CANDIDATES, TRACE, SearchSettings, SearchTask, find_method
 from opscore.settings.profiles import TrainingProfile
@@ -214,7 +214,7 @@ def test_darts_reads_the_alphas_of_the_trained_supernet():
     for edge, op in enumerate((1, 2, 3, 4, 0, 2)):
         supernet.alphas[edge, op] = 1.0
     own.__dict__["trained_supernet"] = supernet
-    found = trained.DARTS().search(SearchTask(SMALL, own))
+    found = trained_methods.DARTS().search(SearchTask(SMALL, own))
     assert found.architecture.architecture_indices == (1, 2, 3, 4, 0, 2)
     assert found.cost.training_steps == 2  # one step, of a train and a validation minibatch
 
@@ -237,12 +237,15 @@ def test_darts_pt_decides_edge_by_edge(tmp_path):
 
 
 def test_fixed_alphas_do_not_move():
-    method = trained.PerturbationSelection(fixed=True)
+    method = trained_methods.PerturbationSelection(fixed=True)
     settings = method._settings(SMALL)
     supernet = ScoringContext(settings, 0).trained_supernet
     assert torch.equal(supernet.alphas, build_supernet(size="smoke").alphas)
     assert (
-        trained.training_minibatches(TINY, ScoringContext(settings, 0).images, learned=False) == 1
+        trained_methods.training_minibatches(
+            TINY, ScoringContext(settings, 0).images, learned=False
+        )
+        == 1
     )
     moved = ScoringContext(SMALL, 0).trained_supernet
     assert not torch.equal(moved.alphas, supernet.alphas)

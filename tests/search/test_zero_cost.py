@@ -10,11 +10,11 @@ from opscore.search import (
     METHODS,
     SearchSettings,
     find_method,
+    perturbation,
     proposal,
     resolve_search,
     stage,
     validation,
-    zero_cost,
     zero_cost_pt,
 )
 
@@ -59,7 +59,7 @@ def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, 
         return call
 
     def arm(stop):
-        monkeypatch.setattr(zero_cost, "propose", counting("proposals", proposal.propose, stop))
+        monkeypatch.setattr(perturbation, "propose", counting("proposals", proposal.propose, stop))
         score = counting("validation", validation.score_minibatches, stop)
         monkeypatch.setattr(stage, "score_minibatches", score)
 
@@ -70,7 +70,7 @@ def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, 
     arm(stop=False)
     same(zero_cost_pt("nwot", store=tmp_path, **small), whole)
     assert calls == {"proposals": 2, "validation": 2}  # nothing was done twice
-    monkeypatch.setattr(zero_cost, "propose", None)
+    monkeypatch.setattr(perturbation, "propose", None)
     same(zero_cost_pt("nwot", store=tmp_path, **small), whole)
 
 
