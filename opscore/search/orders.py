@@ -16,10 +16,13 @@ operations on each of |E| edges:
 
     order              orders='paper'      orders='authors'
     fixed, random      |O||E|              the same
-    global-op-iter     |O||E|(|E|+1)/2     the same
+    global-op-iter     |O||E|(|E|+1)/2     the same; one kind of cell beside the other, about half
     global-edge-iter   |O||E|(|E|+1)/2     |O||E| more: the edge is scored again, on new images
     *-once             2|O||E| - |O|       |O||E|: the last open edge, whatever the scores
 
+In a space with several kinds of cell the authors' global-op-iter decides an edge of each in one
+step, the best of its own kind: on DARTS 1,470 perturbations for the operations of a proposal, not
+2,842.
 The authors' -once programs score all edges, which costs |O||E| more, and then lose the ranking;
 that scoring changes nothing and is left out here.
 """
@@ -34,6 +37,7 @@ import numpy as np
 
 from opscore.errors import unknown
 from opscore.search.base import ORDER_MEANINGS, ORDERS
+from opscore.spaces import State
 
 #: Strengths of the operations of an edge, NaN where one has no score, by edge.
 Strengths = Mapping[int, Sequence[float]]
@@ -53,6 +57,7 @@ class OrderRule:
         decide_anew: whether the chosen edge is scored once more to decide its operation although
             the ranking has just scored it.
         backwards: whether an order without scores goes from the last edge to the first.
+        each_kind: whether a step decides an edge of each kind of cell, by the same scores.
     """
 
     name: str
@@ -60,6 +65,7 @@ class OrderRule:
     each_step: bool = False
     decide_anew: bool = False
     backwards: bool = False
+    each_kind: bool = False
 
     def ranks(self, step: int) -> bool:
         """Whether all open edges are scored at this step to find the next edge."""
@@ -70,6 +76,19 @@ class OrderRule:
         assert self.standing is not None
         standings = {edge: _standing(self.standing, row) for edge, row in strengths.items()}
         return tuple(sorted(standings, key=lambda edge: (-standings[edge], edge)))
+
+    def next_edges(self, queue: Sequence[int], state: State) -> list[int]:
+        """The edges of the queue that a step decides; for all but one rule it is one."""
+        ahead = [edge for edge in queue if edge in state.next_edges]
+        if not self.each_kind:
+            return ahead[:1]
+        kinds = state.space.kinds
+        kind_of = {edge: kind for kind, edges in kinds.items() for edge in edges}
+        first: dict[object, int] = {}
+        for edge in ahead:
+            first.setdefault(kind_of.get(edge, edge), edge)
+        # Edges of no kind, such as the choice of inputs, are decided one by one.
+        return list(first.values()) if set(first) <= set(kinds) else ahead[:1]
 
     def unscored(
         self, open_edges: Sequence[int], generator: np.random.Generator
@@ -100,7 +119,8 @@ def find_order(name: str, orders: str = "paper") -> OrderRule:
     standing = _largest if name.startswith("global-op") else _mean
     if name.endswith("iter"):
         anew = orders == "authors" and name == "global-edge-iter"
-        return OrderRule(name, standing, each_step=True, decide_anew=anew)
+        together = orders == "authors" and name == "global-op-iter"
+        return OrderRule(name, standing, each_step=True, decide_anew=anew, each_kind=together)
     if orders == "authors":
         return OrderRule(name, backwards=True)
     return OrderRule(name, standing)

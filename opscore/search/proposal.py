@@ -71,21 +71,23 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
     state = context.space.initial_state()
     draw = numpy_generator(context.seed, "search", "order", number)
     queue = () if rule.standing else rule.unscored(state.open_edges, draw)
-    finished = True
-    for step in range(len(state.open_edges)):
+    finished, step = True, 0
+    while state.open_edges and finished:
         ranked: EdgeScores = {}
         if rule.ranks(step):
             asked = state.next_edges if rule.each_step else state.open_edges
             ranked = scorer.scores(state, asked, step, ranking=True)
             queue = rule.ranking(scorer.strengths(ranked))
-        edge = next(edge for edge in queue if edge in state.next_edges)
-        if not ranked or rule.decide_anew:
-            ranked = scorer.scores(state, [edge], step, ranking=False)
-        op = scorer.pick(state, edge, ranked)
-        if op is None:
-            finished = False
-            break
-        state = state.discretize(edge, op)
+        scored = state
+        for edge in rule.next_edges(queue, state):
+            if not ranked or rule.decide_anew:
+                ranked = scorer.scores(state, [edge], step, ranking=False)
+            op = scorer.pick(scored, edge, ranked)
+            if op is None:
+                finished = False
+                break
+            state = state.discretize(edge, op)
+        step += 1
     found = state if finished else None
     return Proposal(number, scorer.trace(), found, time.perf_counter() - start)
 
@@ -174,6 +176,6 @@ def _end(trace: pd.DataFrame, initial: State) -> State | None:
     """The architecture that the decisions of a trace lead to; None when edges are left open."""
     state = initial
     decided = trace[trace["decided"]]
-    for _, rows in decided.groupby("step", sort=False):
+    for _, rows in decided.groupby(["step", "edge"], sort=False):
         state = state.discretize(rows["edge"].iloc[0], rows["op"].tolist())
     return state if state.is_architecture else None

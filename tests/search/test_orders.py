@@ -7,6 +7,7 @@ import pytest
 from opscore.errors import UserError
 from opscore.rng import numpy_generator
 from opscore.search.orders import find_order
+from opscore.spaces import get_space
 
 NAN = math.nan
 STRENGTHS = {0: [1.0, 2.0, 0.0], 1: [5.0, -9.0, NAN], 2: [2.0, 2.0, 2.0], 3: [NAN, NAN, NAN]}
@@ -52,6 +53,20 @@ def test_the_authors_decide_anew_in_global_edge_iter_only():
     ]
     assert anew == ["global-edge-iter"]
     assert not find_order("global-edge-iter").decide_anew
+
+
+def test_the_authors_global_op_iter_decides_an_edge_of_each_kind_of_cell():
+    space = get_space("darts")
+    state, rule = space.initial_state(), find_order("global-op-iter", "authors")
+    normal, reduction = space.kinds["normal"], space.kinds["reduce"]
+    queue = [normal[3], normal[1], reduction[2], reduction[5]]
+    assert rule.next_edges(queue, state) == [normal[3], reduction[2]]
+    assert find_order("global-op-iter").next_edges(queue, state) == [normal[3]]
+    one_kind = get_space("nasbench201").initial_state()
+    assert rule.next_edges([4, 2, 0], one_kind) == [4]
+    for edge in (*normal, *reduction):
+        state = state.discretize(edge, state.remaining(edge)[0])
+    assert rule.next_edges(state.next_edges, state) == [state.next_edges[0]]
 
 
 def test_unknown_names_list_the_near_ones():
