@@ -1,5 +1,6 @@
 # make demo   installs what it needs and runs the main job
 # make test   installs what it needs and runs linters, type checks and tests
+# make site   builds the documentation as a site
 # make faults  kills, full disks and other faults, tested for real
 # make test-all  the same with every proxy, policy and method on every space
 
@@ -13,7 +14,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-all faults lint unit docs docs-check bench gpu figures figures-check notebooks clean
+.PHONY: demo test test-all faults lint unit docs docs-check site bench gpu figures figures-check notebooks clean
 
 demo: $(VENV)/.base
 	$(BIN)/opscore initial \
@@ -46,6 +47,10 @@ docs: $(VENV)/.base
 docs-check: $(VENV)/.base
 	$(BIN)/python docs/make.py --check
 
+# The documentation as a site in build/site; SITE_EXECUTE=1 runs the notebooks too.
+site: $(VENV)/.site
+	$(BIN)/sphinx-build -W --keep-going -c docs -d build/doctrees . build/site
+
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/scoring.py --out benchmarks/results
 
@@ -77,6 +82,11 @@ $(VENV)/.base: $(SETUP)
 $(VENV)/.dev: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable ".[dev]"
+	touch $(VENV)/.base $@
+
+$(VENV)/.site: $(SETUP)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable ".[site]"
 	touch $(VENV)/.base $@
 
 clean:

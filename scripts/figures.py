@@ -197,14 +197,14 @@ def differing(names: Iterable[str]) -> list[str]:
     return found
 
 
-def pictures_of_spaces() -> None:
-    """The pictures of docs/spaces."""
-    path = ROOT / "docs" / "spaces" / "pictures.py"
-    specification = importlib.util.spec_from_file_location("pictures", path)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    module.main([])
+def pictures_of_pages() -> None:
+    """The pictures of docs/spaces, and that of the first page."""
+    for path in ("spaces/pictures.py", "picture.py"):
+        specification = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / path)
+        assert specification is not None and specification.loader is not None
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        module.main([])
 
 
 def main() -> int:
@@ -222,7 +222,7 @@ def main() -> int:
     for name in names:
         print(f"{name}: {len(make(name, ROOT / 'figures'))} files", flush=True)
     if asked.only is None:
-        pictures_of_spaces()
+        pictures_of_pages()
     return 0
 
 

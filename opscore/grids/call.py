@@ -156,8 +156,8 @@ def batch(
         finished: what to do with cells that were tried before, see
             :class:`opscore.settings.RunSettings`.
         retries: how often a cell that failed is tried again at once.
-        shard: 'i/n' runs the i-th of n parts of the grid, i from 1; :func:`opscore.runs.upkeep.
-            merge` puts their stores together.
+        shard: 'i/n' runs the i-th of n parts of the grid, i from 1;
+            :func:`opscore.runs.upkeep.merge` puts their stores together.
         threads: of each worker; more of them may change the last digits of results.
 
     Raises:

@@ -1,4 +1,4 @@
-"""docs/make.py and docs/values.py as modules."""
+"""docs/make.py, docs/values.py and docs/cards.py as modules."""
 
 import importlib.util
 import sys
@@ -27,3 +27,8 @@ def make():
 @pytest.fixture(scope="session")
 def values(make):
     return sys.modules["values"]
+
+
+@pytest.fixture(scope="session")
+def cards(values):
+    return _load("cards")

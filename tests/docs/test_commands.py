@@ -151,7 +151,9 @@ SMALL = (
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("page", ["README.md", "docs/doctor.md", "docs/statistics.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quickstart.md", "docs/doctor.md", "docs/statistics.md"]
+)
 def test_python_runs_as_it_stands_at_a_small_size(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for text in blocks(page, "python"):

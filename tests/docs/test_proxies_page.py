@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "proxies.md"
 @cache
 def silent():
     """(proxy, space) -> 'fails' or 'same', as the page says."""
-    section = PAGE.read_text().split("### Where a proxy says nothing")[1].split("\n\n")[1]
+    section = PAGE.read_text().split("## Where a proxy says nothing")[1].split("\n\n")[1]
     found = {}
     for row in section.splitlines()[2:]:
         proxies, spaces = (re.findall("`([^`]+)`", cell) for cell in row.split("|")[1:3])
