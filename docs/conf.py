@@ -21,7 +21,7 @@ version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "directives"]
 root_doc = "docs/index"
-include_patterns = ["docs/**", "notebooks/*.ipynb", "CHANGELOG.md"]
+include_patterns = ["docs/**", "notebooks/*.ipynb", "CHANGELOG.md", "SECURITY.md"]
 exclude_patterns = ["**/.ipynb_checkpoints", ".*", "build", "out", "runs", "tests"]
 
 myst_heading_anchors = 4
@@ -33,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_custom_sections = [("Settings", "params_style")]
 
 nitpicky = True
 # Annotations name types that have no page: torch's, pandas', and those within a room.

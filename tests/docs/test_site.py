@@ -54,7 +54,7 @@ def test_the_first_page_names_every_page_and_notebook():
     assert len(named) == len(set(named))
     pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
     notebooks = {f"/notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert set(named) == (pages - {"index"}) | notebooks | {"/CHANGELOG"}
+    assert set(named) == (pages - {"index"}) | notebooks | {"/CHANGELOG", "/SECURITY"}
 
 
 def test_every_proxy_and_policy_has_its_card(cards):
