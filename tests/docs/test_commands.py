@@ -15,6 +15,7 @@ import typer
 from click.exceptions import ClickException
 
 from opscore import cli
+from opscore.proxies import list_proxies, unregister_proxy
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
@@ -150,11 +151,20 @@ SMALL = (
 )
 
 
+@pytest.fixture
+def proxies_as_before():
+    """What a page registers is gone afterwards."""
+    before = set(list_proxies())
+    yield
+    for name in set(list_proxies()) - before:
+        unregister_proxy(name)
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/quickstart.md", "docs/doctor.md", "docs/statistics.md"]
 )
-def test_python_runs_as_it_stands_at_a_small_size(page, tmp_path, monkeypatch):
+def test_python_runs_as_it_stands_at_a_small_size(page, tmp_path, monkeypatch, proxies_as_before):
     monkeypatch.chdir(tmp_path)
     for text in blocks(page, "python"):
         for long, short in SMALL:
