@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
+from hearing import heard, steps_done
 
 import opscore
 from opscore.experiments import ScoringContext, ScoringSettings, Unit, resolve
@@ -132,11 +133,11 @@ def test_disc_acc_retrains_a_copy_for_each_operation(context):
 
 def test_the_real_context_trains_once_and_keeps_it(tmp_path):
     settings = resolve(replace(SETTINGS, cache=tmp_path))
-    epochs = []
-    first = trained_supernet(settings, 0, epochs.append)
-    assert len(epochs) == 1
-    again = trained_supernet(settings, 0, epochs.append)
-    assert len(epochs) == 1, "found, not trained"
+    with heard() as events:
+        first = trained_supernet(settings, 0)
+        assert len(steps_done(events, "epochs")) == 1
+        again = trained_supernet(settings, 0)
+    assert len(steps_done(events, "epochs")) == 1, "found, not trained"
     assert torch.equal(first.alphas, again.alphas)
     log = read_checkpoint(checkpoint_path(settings, 0))["log"]
     assert [row["epoch"] for row in log] == [1]

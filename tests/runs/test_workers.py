@@ -13,7 +13,7 @@ import pytest
 import opscore
 from opscore.errors import UserError
 from opscore.proxies import register_proxy, unregister_proxy
-from opscore.registry import Added
+from opscore.registry import Registered
 from opscore.runs import workers as threads
 from opscore.runs.workers import available_cores, packed, threads_for_each
 
@@ -114,6 +114,6 @@ def test_workers_know_what_a_module_that_they_cannot_import_has_registered():
 
 def test_what_cannot_be_sent_is_named():
     lock = threading.Lock()
-    entry = Added("proxy", "locked", partial(print, lock))
+    entry = Registered("proxy", "locked", partial(print, lock))
     with pytest.raises(UserError, match="proxy 'locked' cannot be sent to other processes"):
         packed([entry])
