@@ -607,10 +607,10 @@ def _made_of(sources: tuple[str, ...]) -> str:
 
 def _command(name: str) -> str:
     """How a table comes here: the collections that make it, or else what its entry says."""
-    from opscore.data import COLLECTIONS, FILES, RECIPES
+    from opscore.data import COLLECTIONS, FILES, MADE_TABLES
 
     fetched = [each for each in COLLECTIONS if name in COLLECTIONS[each].tables]
-    if name not in RECIPES:
+    if name not in MADE_TABLES:
         how = FILES[name].how
         return "comes with opscore" if "comes with" in how else "`data add nasbench_full.tfrecord`"
     return ", ".join(f"`data fetch {each}`" for each in fetched)
