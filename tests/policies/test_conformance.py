@@ -16,7 +16,7 @@ NAMES = [
     if POLICIES[name].argument == "PROXY"  # an order of operations is of one space
 ]
 #: Spaces of many edges, and what is theirs on fewer operations: 'make test-all' has them.
-LARGE = {"nb1shot1-3", "darts", "darts-none", "s2", "s3", "s4", "mobilenet"}
+LARGE = {"nb1shot1-3", "darts", "darts-none", "s2", "s3", "s4", "mobilenet", "transnas-macro"}
 OTHERS = [space for space in list_spaces() if space not in {"nasbench201", *LARGE}]
 
 

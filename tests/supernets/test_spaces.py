@@ -20,8 +20,8 @@ from opscore.supernets import (
 )
 from opscore.supernets.darts import DARTSSupernet
 
-#: Spaces that differ from another in their operations only: 'make test-all' has them.
-VARIANTS = ("darts-none", "s2", "s3", "nb1shot1-3")
+#: Spaces that differ from another in their operations only, and a large one:
+VARIANTS = ("darts-none", "s2", "s3", "nb1shot1-3", "transnas-macro")
 EACH = [
     pytest.param(name, marks=pytest.mark.exhaustive if name in VARIANTS else ()) for name in SPACES
 ]
