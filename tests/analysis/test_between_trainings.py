@@ -16,6 +16,7 @@ def oracle(trials):
     return Oracle(SPACE, trials, "none", "test", 1, "max", "made for this test")
 
 
+@pytest.mark.exhaustive
 def test_references_between_two_trainings_of_nasbench201(data_dir):
     """Others' computation: 12 draws of two trainings; these are 100."""
     rows = agreement_between_trainings(load_oracle("nasbench201", data_dir=data_dir))

@@ -234,6 +234,7 @@ def test_published_proxy_values_in_both_forms(tmp_path, cache, originals):
     assert np.isnan(row["flops_time_s"])
 
 
+@pytest.mark.exhaustive
 def test_the_authors_logs_of_1shot1(cache, originals):
     """The first scores of seed 0, as their notebook prints them (to the run's rounding)."""
     add(originals)

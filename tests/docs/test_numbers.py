@@ -8,7 +8,7 @@ import pytest
 SLOW = (
     *("proxy-and-accuracy", "published-sizes-table", "spaces-table", "truths-table"),
     *("development-table", "held-out-pair", "held-out-table", "robustness-table", "half"),
-    *("references-table", "samples-table", "trained-table"),
+    *("references-table", "samples-table", "trained-table", "parameters"),
 )
 
 #: How those of the board begin, which bootstraps: they are late too, together.

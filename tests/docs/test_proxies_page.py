@@ -27,10 +27,19 @@ def silent():
     return found
 
 
+#: Spaces of large networks: 'make test-all' has them.
+LARGE = ("darts-none", "s2", "s3", "nb1shot1-3", "transnas-macro")
+
 NAMED = ("jacob_cov", "epe_nas", "ntk", "synflow")
 
 
-@pytest.mark.parametrize("space", list_spaces())
+@pytest.mark.parametrize(
+    "space",
+    [
+        pytest.param(space, marks=pytest.mark.exhaustive if space in LARGE else ())
+        for space in list_spaces()
+    ],
+)
 @pytest.mark.parametrize(
     "name",
     [

@@ -79,7 +79,7 @@ def test_gradients_equal_those_of_the_modules(table: list[list[float]], images: 
 #: Spaces that have only the first of the settings below in 'make test', and some not even that:
 #: another space has the same layers.
 LARGE = ("darts", "darts-none", "s1", "s2", "s3", "s4", "mobilenet", "nb1shot1-3", "transnas-macro")
-ALIKE = ("darts-none", "s2", "s3")
+ALIKE = ("darts-none", "s2", "s3", "transnas-macro")
 #: States of each space: A_0 and some of its perturbations.
 FEW = 4
 

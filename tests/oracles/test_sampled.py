@@ -161,6 +161,7 @@ def test_the_command_says_what_a_sample_permits(folder, capsys):
     assert "from an architecture that is left out" in out
 
 
+@pytest.mark.exhaustive
 def test_the_surrogate_tells_operations_of_the_normal_cell_apart(data_dir):
     """Split halves .75 for the normal cell and .28 for the reduction cell, found by hand."""
     accuracies = load_oracle("darts", source="nb301", data_dir=data_dir).accuracies

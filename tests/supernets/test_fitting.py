@@ -95,6 +95,7 @@ def test_global_generators_stay_as_they_are():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.exhaustive
 def test_it_learns(tmp_path):
     """Digits, in 120 steps of a very small network."""
     recipe = replace(
