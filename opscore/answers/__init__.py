@@ -7,9 +7,20 @@ terminal, the page of a notebook, CSV, Markdown, LaTeX and files. Nothing here n
 
 from opscore.answers.answer import Answer
 from opscore.answers.formats import FORMS, render
-from opscore.answers.listing import Listing
+from opscore.answers.listing import Listing, NamedTable
 from opscore.answers.pictures import Picture
 from opscore.answers.table import Entry, Table, guessed
 from opscore.schema import Column
 
-__all__ = ["FORMS", "Answer", "Column", "Entry", "Listing", "Picture", "Table", "guessed", "render"]
+__all__ = [
+    "FORMS",
+    "Answer",
+    "Column",
+    "Entry",
+    "Listing",
+    "NamedTable",
+    "Picture",
+    "Table",
+    "guessed",
+    "render",
+]

@@ -68,3 +68,30 @@ class Listing(Answer):
     def trouble(self) -> str | None:
         """What went wrong."""
         return self.wrong
+
+
+@dataclass(frozen=True, repr=False)
+class NamedTable(Answer):
+    """One table that has a name, and a note on what it rests on.
+
+    Attributes:
+        name: of the table and its files.
+        table: its numbers.
+        note: what they rest on.
+    """
+
+    name: str
+    table: pd.DataFrame
+    note: str
+
+    def notes(self) -> list[str]:
+        """What the numbers rest on."""
+        return [self.note]
+
+    def payload(self) -> dict[str, Any]:
+        """The table, and what it rests on."""
+        return {self.name: self.table, "settings": {"note": self.note}}
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """The table, as CSV and Parquet."""
+        return {f"{self.name}{end}": self.table for end in (".csv", ".parquet")}

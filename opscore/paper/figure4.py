@@ -60,7 +60,7 @@ def figure4(
         return draw.figure4(points, ends, note=note)
 
     picture = Picture("figure4", points, make)
-    return SearchReport("ablation", ablation_table(ends), ("N", "V"), note, (picture,))
+    return SearchReport("ablation", ablation_table(ends), note, ("N", "V"), (picture,))
 
 
 def recorded_proposals() -> tuple[pd.DataFrame, pd.DataFrame, str]:

@@ -32,7 +32,7 @@ def search_cost(found: Searches | None = None) -> SearchReport:
 
     pictures = (Picture("error_against_cost", table, make),)
     by = ("method", "setting", "forward_passes")
-    return SearchReport("search_cost", table, by, note, pictures)
+    return SearchReport("search_cost", table, note, by, pictures)
 
 
 def error_against_cost(rows: pd.DataFrame, dataset: str = "cifar10") -> pd.DataFrame:

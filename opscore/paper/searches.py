@@ -14,7 +14,7 @@ import pandas as pd
 
 from opscore.analysis import over_seeds
 from opscore.analysis.intervals import ERROR_BOUNDS
-from opscore.answers import Answer, Column, Picture, Table
+from opscore.answers import Column, NamedTable, Picture, Table
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
 from opscore.published import NOTHING, Published, Setting, differences, published_error
@@ -144,23 +144,18 @@ def _columns(theirs: Published) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, repr=False)
-class SearchReport(Answer):
+class SearchReport(NamedTable):
     """One of the paper's tables or figures about searches.
 
     Attributes:
-        name: of the table and its files.
         table: mean, std, best, ci_low, ci_high and, where the paper has them, published and
             published_std: test error in percent; Table 2 also has expected and expected_std, which
             are exact where a method only draws.
         by: the columns that say what a row is.
-        note: what the numbers rest on.
         drawn: its figures.
     """
 
-    name: str
-    table: pd.DataFrame
     by: tuple[str, ...]
-    note: str
     drawn: tuple[Picture, ...]
 
     def tables(self) -> list[Table]:
@@ -196,18 +191,6 @@ class SearchReport(Answer):
             return "published"
         seeds = self.table["published_n"][self.table["published_n"] > 0].unique()
         return f"published\n({seeds[0]} seeds)" if len(seeds) == 1 else "published"
-
-    def notes(self) -> list[str]:
-        """What the numbers rest on."""
-        return [self.note]
-
-    def payload(self) -> dict[str, Any]:
-        """The table, and what it rests on."""
-        return {self.name: self.table, "settings": {"note": self.note}}
-
-    def files(self) -> dict[str, pd.DataFrame]:
-        """The table, as CSV and Parquet."""
-        return {f"{self.name}{end}": self.table for end in (".csv", ".parquet")}
 
     def pictures(self) -> list[Picture]:
         """Its figures."""

@@ -41,7 +41,7 @@ def table2(found: Searches | None = None) -> SearchReport:
             return draw.error_bars(own, "method", title=title, note=note)
 
         pictures.append(Picture(f"table2_{dataset}", own, make))
-    return SearchReport("table2", table, ("method", "setting", "dataset"), note, tuple(pictures))
+    return SearchReport("table2", table, note, ("method", "setting", "dataset"), tuple(pictures))
 
 
 def tabulate(rows: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def table5(found: Searches | None = None) -> SearchReport:
         return draw.error_bars(own, "order", title="Table 5: edge orders, CIFAR-10", note=note)
 
     pictures = (Picture("table5_cifar10", own, make),)
-    return SearchReport("table5", table, ("order", "setting", "dataset"), note, pictures)
+    return SearchReport("table5", table, note, ("order", "setting", "dataset"), pictures)
 
 
 def tabulate(rows: pd.DataFrame, method: str = "zero-cost-pt(nwot)") -> pd.DataFrame:

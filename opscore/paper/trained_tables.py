@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from opscore.answers import Answer, Column, Table
+from opscore.answers import Column, NamedTable, Table
 from opscore.data.records import read_record
 from opscore.errors import unknown
 from opscore.published import trained
@@ -51,7 +50,7 @@ _SEEDS = range(4)
 
 
 @dataclass(frozen=True, repr=False)
-class TrainedTable(Answer):
+class TrainedTable(NamedTable):
     """One of the tables.
 
     Attributes:
@@ -60,35 +59,15 @@ class TrainedTable(Answer):
             percent; top-1 on ImageNet), error_std, best, top5, top5_std, params (millions),
             gpu_days, genotypes (their names, ``{}`` is the seed), counted_params and counted_flops
             (millions, means over the genotypes), n_genotypes, measured ('not trained').
-        note: what the numbers rest on.
     """
 
     number: int
-    table: pd.DataFrame
-    note: str
-
-    @property
-    def name(self) -> str:
-        """Of its files."""
-        return f"table{self.number}"
 
     def tables(self) -> list[Table]:
         """See :meth:`Answer.tables`."""
         title = f"Table {self.number}: {TITLES[self.number]}"
         filled = [c for c in SHOWN if c.name in self.table and self.table[c.name].notna().any()]
         return [Table(title, filled, self.table, look="open")]
-
-    def notes(self) -> list[str]:
-        """See :meth:`Answer.notes`."""
-        return [self.note]
-
-    def payload(self) -> dict[str, Any]:
-        """See :meth:`Answer.payload`."""
-        return {self.name: self.table, "settings": {"note": self.note}}
-
-    def files(self) -> dict[str, pd.DataFrame]:
-        """See :meth:`Answer.files`."""
-        return {f"{self.name}{end}": self.table for end in (".csv", ".parquet")}
 
 
 def trained_table(number: int) -> TrainedTable:
@@ -105,7 +84,7 @@ def trained_table(number: int) -> TrainedTable:
         "genotypes of a row, built here (parameters without the auxiliary head, multiplications "
         "for one image); no network was trained to the end here"
     )
-    return TrainedTable(number, table, note)
+    return TrainedTable(f"table{number}", table, note, number)
 
 
 def _counted(sizes: pd.DataFrame, names: object) -> dict[str, float]:
