@@ -21,6 +21,7 @@ from opscore.analysis import HINDSIGHT
 from opscore.policies import POLICIES, PolicyFamily
 from opscore.policies.residual import RESIDUAL
 from opscore.proxies import PROXIES, Proxy, proxies_in
+from opscore.published.sources import keys, named
 
 #: What stands below the entrants of a card, to be beaten.
 BARS = (RESIDUAL, "op-params", HINDSIGHT)
@@ -140,7 +141,7 @@ def proxy_card(name: str, proxy: Proxy) -> str:
         "fast path": "yes" if proxy.engine else "no",
         "precisions": ", ".join(sorted(proxy.precisions, reverse=True)),
         "no value": proxy.limits or proxy.undefined,
-        "source": proxy.source,
+        "source": cited(proxy.source),
     }
     code = module_of(proxy.function)
     return card(name, facts, plain(code.__doc__), measured(asked_of(name, known_names())))
@@ -153,6 +154,7 @@ def family_card(name: str, family: PolicyFamily) -> str:
         "in short": family.summary,
         "argument": family.argument if family.check_argument else "none",
         "looks at": ", ".join(uses) or "nothing but the space",
+        "source": cited(POLICIES.source(name)),
         "written in": f"`{module_of(family.policy).__name__}`",
     }
     entrants = [each for each in known_names() if each.partition("(")[0] == name]
@@ -160,10 +162,16 @@ def family_card(name: str, family: PolicyFamily) -> str:
     return card(name, facts, text, measured(entrants))
 
 
+def cited(source: str) -> str:
+    """A source as text, with the keys that ``opscore cite`` prints the BibTeX of."""
+    known = ", ".join(f"`{key}`" for key in keys(source))
+    return f"{named(source)} ({known})" if known else source
+
+
 def card(name: str, facts: dict[str, str], text: str, agreement: str) -> str:
     """A section of Markdown."""
-    lines = table(["", ""], ([key, value] for key, value in facts.items() if value))
-    return f"## {name}\n\n{text}\n\n{lines}\n{agreement}\n"
+    lines = "\n".join(f"- **{key}**: {value}" for key, value in facts.items() if value)
+    return f"## {name}\n\n{text}\n\n{lines}\n\n{agreement}\n"
 
 
 def cards(which: str) -> str:

@@ -7,6 +7,7 @@ in the files. ``SITE_EXECUTE=1`` runs the notebooks; otherwise they are shown as
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 napoleon_custom_sections = [("Settings", "params_style")]
 
 nitpicky = True
@@ -41,8 +43,17 @@ nitpick_ignore_regex = [("py:class", ".*"), ("py:obj", r"typing\..*")]
 
 html_theme = "furo"
 html_title = f"opscore {__version__}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
+
+
+def unbroken(app: Any, name: str, source: list[str]) -> None:
+    """An interval in the cell of a table stays on one line."""
+    cells = r"(?<=\| )-?\d*\.\d+ to -?\d*\.\d+(?= \|)"
+    source[0] = re.sub(cells, lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), source[0])
 
 
 def first_page(app: Any, failed: Exception | None) -> None:
@@ -56,4 +67,5 @@ def first_page(app: Any, failed: Exception | None) -> None:
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("source-read", unbroken)
     app.connect("build-finished", first_page)

@@ -62,10 +62,11 @@ class Registry(Generic[T]):
         self._pending_group = entry_points
         self._of_plug_ins: set[str] = set()
         self._from_outside: set[str] = set()
+        self._sources: dict[str, str] = {}
         _REGISTRIES[kind] = self
 
-    def add(self, name: str, entry: T) -> T:
-        """Register ``entry`` under ``name``.
+    def add(self, name: str, entry: T, *, source: str = "") -> T:
+        """Register ``entry`` under ``name``; source: what it is cited for (``opscore cite``).
 
         OpscoreError if the name is taken by another definition; one that is run again replaces the
         first, with a note.
@@ -77,6 +78,7 @@ class Registry(Generic[T]):
                 )
             note(f"{self.kind} '{name}' is defined again; the new definition replaces the first")
         self._entries[name] = entry
+        self._sources[name] = source
         if not _called_by_package(sys._getframe(1)):
             self._from_outside.add(name)
         return entry
@@ -98,6 +100,11 @@ class Registry(Generic[T]):
         """Forget an entry (for tests and interactive work)."""
         self._entries.pop(name, None)
         self._from_outside.discard(name)
+
+    def source(self, name: str) -> str:
+        """What an entry is cited for, as it was registered; '' where nobody said."""
+        self._load_entry_points()
+        return self._sources.get(name, "")
 
     def is_from_outside(self, name: str) -> bool:
         """Whether an entry was registered by code outside of this package."""

@@ -38,6 +38,7 @@ from opscore.oracles import NO_TRUTH, has_oracle, load_accuracies
 from opscore.policies import EdgeScores, find_family, make_policy
 from opscore.proxies import MEANINGS, How, Meaning, Proxy, Score, get_proxy
 from opscore.proxies.score import OK
+from opscore.published.sources import named
 from opscore.spaces import State, get_space
 from opscore.supernets import SUPERNETS, Supernet, build_network, build_supernet
 from opscore.supernets.copying import copy_network
@@ -510,8 +511,8 @@ def _check_declaration(proxy: Proxy) -> None:
     module = inspect.getmodule(proxy.function)
     text = f"{module.__doc__ if module else ''} {proxy.function.__doc__ or ''}"
     _promise(" = " in text, f"{proxy.name}: no equation in the documentation")
-    named = proxy.source.split()[0] in text
-    _promise(named, f"{proxy.name}: the documentation lacks the source")
+    told = named(proxy.source).split()[0] in text
+    _promise(told, f"{proxy.name}: the documentation lacks the source")
 
 
 def _as_trained(supernet: Supernet) -> Supernet:

@@ -20,6 +20,7 @@ from opscore.cli import (
     runs,
 )
 from opscore.cli.batch import batch
+from opscore.cli.cite import cite
 from opscore.cli.common import notes_as_lines
 from opscore.cli.doctor import doctor
 from opscore.cli.ending import ended
@@ -75,6 +76,7 @@ app.command(rich_help_panel="Look up")(methods)
 app.add_typer(proxies.app, name="proxies", rich_help_panel="Look up")
 app.command(rich_help_panel="Look up")(listing.spaces)
 app.command(rich_help_panel="Look up")(records)
+app.command(rich_help_panel="Look up")(cite)
 app.command(rich_help_panel="Look up")(doctor)
 app.command(rich_help_panel="Data")(report)
 app.add_typer(runs.app, name="runs", rich_help_panel="Data")

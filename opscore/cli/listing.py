@@ -9,14 +9,22 @@ import pandas as pd
 import typer
 
 from opscore.answers import Answer, Column, Listing, Table
+from opscore.cli.cite import cited
 from opscore.cli.common import DataDirOption
 from opscore.cli.present import answering
 
 
 @answering()
-def policies() -> Answer:
+def policies(
+    bibtex: Annotated[
+        bool, typer.Option("--bibtex", help="Print what they are cited for, and nothing else.")
+    ] = False,
+) -> Answer:
     """List the operation-scoring policies."""
     from opscore.policies import POLICIES
+
+    if bibtex:
+        return cited(POLICIES)
 
     rows = [
         {
@@ -25,6 +33,7 @@ def policies() -> Answer:
             else name,
             "summary": POLICIES[name].summary,
             "uses": ", ".join(sorted(POLICIES[name].policy.uses)),
+            "source": POLICIES.source(name),
         }
         for name in POLICIES
     ]

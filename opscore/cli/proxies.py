@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 
 from opscore.answers import Answer, Column, Listing, Table
+from opscore.cli.cite import cited
 from opscore.cli.common import (
     QuietOption,
 )
@@ -43,13 +44,19 @@ def proxies(
     cost: Annotated[
         bool, typer.Option(help="Also measure the seconds that a score takes (a few seconds).")
     ] = True,
+    bibtex: Annotated[
+        bool, typer.Option("--bibtex", help="Print what they are cited for, and nothing else.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> Answer | None:
     """List the zero-cost proxies: sign, mode, needs, source and measured cost."""
     if context.invoked_subcommand is not None:
         return None
     from opscore.proxies import get_proxy, list_proxies
+    from opscore.published.sources import named
 
+    if bibtex:
+        return cited(list_proxies())
     found = [get_proxy(name) for name in list_proxies()]
     rows = [_describe(proxy) for proxy in found]
     if cost:
@@ -66,6 +73,7 @@ def proxies(
     shown = pd.DataFrame(rows).assign(
         better=["larger" if row["higher_is_better"] else "smaller" for row in rows],
         needs=[", ".join(row["needs"]) for row in rows],
+        source=[named(row["source"]) for row in rows],
     )
     hints = [
         f"seconds: one score of the whole supernet at size 'cpu', {_COST_BATCH} images."

@@ -127,6 +127,7 @@ class DataFile:
         made_by: what makes it: 'MODULE:FUNCTION' in :mod:`opscore.data.convert`.
         made_with: further arguments of that function.
         any_source: some of ``made_of`` are enough for a smaller table.
+        cite: what it is cited for, keys of ``sources.bib`` (:mod:`opscore.published`).
     """
 
     name: str
@@ -146,6 +147,7 @@ class DataFile:
     made_by: str = ""
     made_with: Mapping[str, Any] = field(default_factory=dict, hash=False)
     any_source: bool = False
+    cite: str = ""
 
     def fits(self, names: Iterable[str]) -> bool:
         """Whether columns of these names may be this table's; a damaged one may lack a few."""

@@ -18,8 +18,8 @@ from opscore.registry import Registry
 IMAGE_SETS: Registry[Callable[[Path | None], ImageSet]] = Registry(
     "image set", entry_points="opscore.images"
 )
-IMAGE_SETS.add("cifar10", load_cifar10)
-IMAGE_SETS.add("digits", lambda data_dir: load_digits())
+IMAGE_SETS.add("cifar10", load_cifar10, source="krizhevsky2009")
+IMAGE_SETS.add("digits", lambda data_dir: load_digits(), source="alpaydin1998")
 IMAGE_SETS.add("noise", lambda data_dir: NoiseImages())
 
 

@@ -84,4 +84,5 @@ POLICIES.add(
         check_argument=proxies,
         argument="P,Q,...",
     ),
+    source="lee2024",
 )

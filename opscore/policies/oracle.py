@@ -57,8 +57,10 @@ POLICIES.add(
         check_argument=parse_k,
         argument="k=N",
     ),
+    source="xiang2023",
 )
 POLICIES.add(
     AVERAGE,
     PolicyFamily(_build_average, ReferencePolicy, "Eq. 2: mean accuracy over the completions"),
+    source="xiang2023",
 )

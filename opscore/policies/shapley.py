@@ -109,4 +109,5 @@ POLICIES.add(
         f"what a zero-cost proxy loses with the operation, mean over {ORDERS} orders of removal",
         check_argument=get_proxy,
     ),
+    source="xiao2022",
 )

@@ -81,4 +81,5 @@ def _build(context: Context, argument: str) -> Policy:
 POLICIES.add(
     TENASPolicy.name,
     PolicyFamily(_build, TENASPolicy, "NTK condition number and linear regions, ranked together"),
+    source="chen2021",
 )

@@ -101,16 +101,17 @@ class PerturbationAccuracyPolicy(TrainedPolicy):
         return self._accuracy(self.context.trained_supernet, state.perturb(edge, op))
 
 
-def _add(policy: type[TrainedPolicy], summary: str) -> None:
+def _add(policy: type[TrainedPolicy], summary: str, source: str) -> None:
     def build(context: Context, argument: str) -> Policy:
         return policy(context)
 
-    POLICIES.add(policy.family, PolicyFamily(build, policy, summary))
+    POLICIES.add(policy.family, PolicyFamily(build, policy, summary), source=source)
 
 
-_add(DARTSPolicy, "Eq. 3: the architecture parameters of a trained supernet")
+_add(DARTSPolicy, "Eq. 3: the architecture parameters of a trained supernet", "liu2019")
 _add(
     DiscretizationAccuracyPolicy,
     "Eq. 4: supernet accuracy with the edge discretized, after retraining",
+    "wang2021",
 )
-_add(PerturbationAccuracyPolicy, "Eq. 5: supernet accuracy with the operation removed")
+_add(PerturbationAccuracyPolicy, "Eq. 5: supernet accuracy with the operation removed", "wang2021")

@@ -90,7 +90,8 @@ def _add(policy: type[ZeroCostPolicy], summary: str) -> None:
     def build(context: Context, argument: str) -> Policy:
         return policy(get_proxy(argument), context)
 
-    POLICIES.add(policy.family, PolicyFamily(build, policy, summary, check_argument=get_proxy))
+    family = PolicyFamily(build, policy, summary, check_argument=get_proxy)
+    POLICIES.add(policy.family, family, source="xiang2023")
 
 
 _add(DiscretizationPolicy, "Eq. 6: a zero-cost proxy of the model with the edge discretized")

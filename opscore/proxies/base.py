@@ -47,7 +47,8 @@ class Proxy:
         name: the name in tables and on the command line.
         function: (network, batch) -> number. The network is a copy that the function may alter.
         higher_is_better: whether a larger value predicts a better network.
-        source: the paper or code that defines it.
+        source: the paper or code that defines it: a key of ``opscore/published/sources.bib``, or
+            text.
         mode: the mode that the network is in when the function is called.
         needs: what it uses, of 'labels', 'gradients', 'per-sample gradients', 'double'.
         clean: the function of the clean meaning, where that differs.
@@ -309,7 +310,7 @@ def register_proxy(name: str, **fields: Any) -> Callable[[ProxyFunction], ProxyF
 
     ::
 
-        @register_proxy("l2_norm", higher_is_better=True, source="Abdelfattah et al. 2021")
+        @register_proxy("l2_norm", higher_is_better=True, source="abdelfattah2021")
         def l2_norm(network, batch):
             return sum(float(p.norm()) for p in network.parameters() if p.ndim > 1)
 

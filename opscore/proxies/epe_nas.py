@@ -28,7 +28,7 @@ FEW_CLASSES = 100
 @register_proxy(
     "epe_nas",
     higher_is_better=True,
-    source="Lopes et al. 2021 (EPE-NAS)",
+    source="lopes2021",
     mode="train",
     needs=("labels", "gradients"),
     engine="shared",

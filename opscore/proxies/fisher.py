@@ -41,7 +41,7 @@ def clean_fisher(network: nn.Module, batch: Batch) -> float:
 @register_proxy(
     "fisher",
     higher_is_better=True,
-    source="Theis et al. 2018",
+    source="theis2018",
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_fisher,

@@ -21,7 +21,7 @@ from opscore.proxies.common import weight_gradients
 @register_proxy(
     "grad_norm",
     higher_is_better=True,
-    source="Abdelfattah et al. 2021",
+    source="abdelfattah2021",
     mode="train",
     needs=("labels", "gradients"),
     survivors="uniform",

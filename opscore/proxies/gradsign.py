@@ -23,7 +23,7 @@ from opscore.proxies.per_sample import per_sample_gradients
 @register_proxy(
     "gradsign",
     higher_is_better=True,
-    source="Zhang and Jia 2022, algorithm 1",
+    source="zhang2022",
     needs=("labels", "gradients", "per-sample gradients"),
     engine="shared",
 )

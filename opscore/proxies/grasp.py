@@ -24,7 +24,7 @@ from opscore.proxies.common import counted_weights, gradients, loss
 @register_proxy(
     "grasp",
     higher_is_better=True,
-    source="Wang et al. 2020, eq. 8",
+    source="wang2020",
     mode="train",
     needs=("labels", "gradients"),
     survivors="uniform",

@@ -43,7 +43,7 @@ def correlations(rows: Tensor) -> Tensor:
 @register_proxy(
     "jacob_cov",
     higher_is_better=True,
-    source="Mellor et al. 2021 (first version)",
+    source="mellor2021",
     mode="train",
     needs=("gradients",),
     engine="shared",

@@ -22,7 +22,7 @@ from opscore.proxies.common import modules_that_run
 @register_proxy(
     "l2_norm",
     higher_is_better=True,
-    source="Abdelfattah et al. 2021 (code)",
+    source="abdelfattah2021",
     engine="unaltered",
 )
 def l2_norm(network: nn.Module, batch: Batch) -> float:

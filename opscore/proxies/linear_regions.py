@@ -38,7 +38,7 @@ _TOGETHER = 1000
 @register_proxy(
     "linear_regions",
     higher_is_better=True,
-    source="Chen et al. 2021 (TE-NAS)",
+    source="chen2021",
     engine="unaltered",
 )
 def linear_regions(network: nn.Module, batch: Batch) -> float:

@@ -60,7 +60,7 @@ def clean_meco(network: nn.Module, batch: Batch) -> float:
 @register_proxy(
     "meco",
     higher_is_better=True,
-    source="Jiang et al. 2023 (MeCo)",
+    source="jiang2023",
     needs=("double",),
     clean=clean_meco,
     engine="unaltered",

@@ -101,7 +101,7 @@ def faithful_networks(
 @register_proxy(
     "ntk",
     higher_is_better=False,
-    source="Chen et al. 2021 (TE-NAS)",
+    source="chen2021",
     mode="train",
     needs=("gradients", "per-sample gradients", "double"),
     clean=clean_ntk,

@@ -107,7 +107,7 @@ def fast_nwot(
 @register_proxy(
     "nwot",
     higher_is_better=True,
-    source="Mellor et al. 2021, eq. 1-2",
+    source="mellor2021",
     clean=clean_nwot,
     engine=fast_nwot,
     network_engine=fast_nwot,

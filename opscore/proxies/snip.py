@@ -22,7 +22,7 @@ from opscore.proxies.common import weight_gradients
 @register_proxy(
     "snip",
     higher_is_better=True,
-    source="Lee et al. 2019",
+    source="lee2019",
     mode="train",
     needs=("labels", "gradients"),
     survivors="uniform",

@@ -27,7 +27,7 @@ from opscore.supernets.counting import hooked
 @register_proxy(
     "swap",
     higher_is_better=True,
-    source="Peng et al. 2024 (SWAP-score)",
+    source="peng2024",
     engine="unaltered",
 )
 @torch.no_grad()

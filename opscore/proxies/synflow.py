@@ -45,7 +45,7 @@ def log_flow(total: float) -> float:
 @register_proxy(
     "synflow",
     higher_is_better=True,
-    source="Tanaka et al. 2020, eq. 2",
+    source="tanaka2020",
     needs=("gradients", "double"),
     survivors="renormalized",
     engine=fast_synflow,

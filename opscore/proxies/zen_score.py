@@ -37,9 +37,7 @@ from opscore.supernets.counting import hooked
 MIXUP = 1e-2
 
 
-@register_proxy(
-    "zen_score", higher_is_better=True, source="Lin et al. 2021, algorithm 1", mode="train"
-)
+@register_proxy("zen_score", higher_is_better=True, source="lin2021", mode="train")
 @torch.no_grad()
 def zen_score(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

@@ -54,7 +54,7 @@ def clean_zico(network: nn.Module, batch: Batch) -> float:
 @register_proxy(
     "zico",
     higher_is_better=True,
-    source="Li et al. 2023 (ZiCo)",
+    source="li2023",
     mode="train",
     needs=("labels", "gradients"),
     clean=clean_zico,

@@ -136,8 +136,10 @@ def evolve(fitness: Fitness, task: SearchTask) -> None:
 METHODS.add(
     "evolution",
     MethodFamily(ProxyEvolution, "aging evolution by P (Zero-Cost-EVO)", check_argument=get_proxy),
+    source="real2019",
 )
 METHODS.add(
     AccuracyEvolution.name,
     MethodFamily(lambda _: AccuracyEvolution(), "aging evolution by the oracle's accuracy"),
+    source="real2019",
 )

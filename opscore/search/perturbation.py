@@ -238,7 +238,7 @@ def _add(policy: str) -> None:
     def build(argument: str) -> Method:
         return ZeroCostSearch(family, policy, argument)
 
-    METHODS.add(family, MethodFamily(build, summary, check_argument=get_proxy))
+    METHODS.add(family, MethodFamily(build, summary, check_argument=get_proxy), source="xiang2023")
 
 
 for _policy in FAMILIES:

@@ -273,4 +273,8 @@ def _read(pieces: Pieces, number: int, state: State, pairs: Sequence[Pair]) -> l
     return frame["score"].tolist()
 
 
-METHODS.add("te-nas", MethodFamily(lambda _: TENAS(), "pruning by tangent kernel and regions"))
+METHODS.add(
+    "te-nas",
+    MethodFamily(lambda _: TENAS(), "pruning by tangent kernel and regions"),
+    source="chen2021",
+)

@@ -253,4 +253,5 @@ METHODS.add(
 METHODS.add(
     "naswot",
     MethodFamily(BestOfSample, "the best by P of random architectures", check_argument=get_proxy),
+    source="mellor2021",
 )

@@ -144,13 +144,18 @@ def _pool(images: ImageSet) -> int:
     return images.n_images
 
 
-METHODS.add("darts", MethodFamily(lambda _: DARTS(), "the largest alpha on every edge"))
+METHODS.add(
+    "darts",
+    MethodFamily(lambda _: DARTS(), "the largest alpha on every edge"),
+    source="liu2019",
+)
 METHODS.add(
     "darts-pt",
     MethodFamily(
         lambda _: PerturbationSelection(fixed=False),
         "perturbation of a trained supernet, retraining between decisions",
     ),
+    source="wang2021",
 )
 METHODS.add(
     "darts-pt-fixed-alpha",
@@ -158,4 +163,5 @@ METHODS.add(
         lambda _: PerturbationSelection(fixed=True),
         "darts-pt on a supernet whose alphas were never trained",
     ),
+    source="wang2021",
 )

@@ -369,4 +369,5 @@ S4 = _make("s4", [("noise", "sep_conv_3x3")] * N_OPERATIONS)
 DARTS_SPACES = (DARTS, DARTS_NONE, S1, S2, S3, S4)
 
 for _space in DARTS_SPACES:
-    SPACES.add(_space.name, _space)
+    _source = "liu2019" if _space in (DARTS, DARTS_NONE) else "zela2020"
+    SPACES.add(_space.name, _space, source=_source)

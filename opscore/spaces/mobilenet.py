@@ -83,4 +83,4 @@ MOBILENET = MobileNetSpace(
     weightless=(SKIP,),
     identity=SKIP,
 )
-SPACES.add(MOBILENET.name, MOBILENET)
+SPACES.add(MOBILENET.name, MOBILENET, source="cai2019")

@@ -75,4 +75,4 @@ NASBENCH201 = NASBench201Space(
     weightless=("none", "skip_connect", "avg_pool_3x3"),
     identity="skip_connect",
 )
-SPACES.add(NASBENCH201.name, NASBENCH201)
+SPACES.add(NASBENCH201.name, NASBENCH201, source="dong2020")

@@ -60,4 +60,4 @@ NASBENCH_MACRO = NASBenchMacroSpace(
     weightless=("identity",),
     identity="identity",
 )
-SPACES.add(NASBENCH_MACRO.name, NASBENCH_MACRO)
+SPACES.add(NASBENCH_MACRO.name, NASBENCH_MACRO, source="su2021")

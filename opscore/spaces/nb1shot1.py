@@ -205,4 +205,4 @@ def _make(number: int) -> NB1Shot1Space:
 NB1SHOT1 = tuple(_make(number) for number in PARENTS)
 
 for _space in NB1SHOT1:
-    SPACES.add(_space.name, _space)
+    SPACES.add(_space.name, _space, source="zela2020oneshot; ying2019")

@@ -70,4 +70,4 @@ TRANSNAS_MICRO = TransNASMicroSpace(
     weightless=("none", "skip_connect"),
     identity="skip_connect",
 )
-SPACES.add(TRANSNAS_MICRO.name, TRANSNAS_MICRO)
+SPACES.add(TRANSNAS_MICRO.name, TRANSNAS_MICRO, source="duan2021")

@@ -111,4 +111,4 @@ TRANSNAS_MACRO = TransNASMacroSpace(
     weightless=(ABSENT,),
     identity=ABSENT,
 )
-SPACES.add(TRANSNAS_MACRO.name, TRANSNAS_MACRO)
+SPACES.add(TRANSNAS_MACRO.name, TRANSNAS_MACRO, source="duan2021")
