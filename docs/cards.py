@@ -66,7 +66,7 @@ def on_the_board(entrants: Iterable[str]) -> str:
                 interval(row),
                 "" if pd.isna(row["edge_specific"]) else dotted(row["edge_specific"]),
                 str(int(row["n_spaces"])),
-                "" if price is None else f"{int(price['states'])}",
+                "" if price is None or pd.isna(price["states"]) else f"{int(price['states'])}",
                 "" if price is None or pd.isna(price["seconds"]) else fixed(price["seconds"], 1),
             ]
         )

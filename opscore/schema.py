@@ -30,6 +30,11 @@ SCORES = {
     "seconds": "float64",  # wall time spent on this score; shared work is split evenly
 }
 
+#: Columns that a table has only where something is known of them.
+OPTIONAL = {
+    "scores": {"error": "float64"},  # standard error of the score, from one seed
+}
+
 
 @dataclass(frozen=True)
 class Column:
@@ -206,9 +211,11 @@ class Whole(pd.DataFrame):
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """The frame with exactly the columns of ``table``, in order and with their types.
 
-    Raises OpscoreError when a column is missing; further columns are dropped.
+    Raises OpscoreError when a column is missing, but for :data:`OPTIONAL` ones; further columns are
+    dropped.
     """
-    columns = TABLES[table]
+    more = OPTIONAL.get(table, {})
+    columns = TABLES[table] | {name: more[name] for name in more if name in frame.columns}
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise OpscoreError(f"a '{table}' table needs the column(s) {', '.join(missing)}")

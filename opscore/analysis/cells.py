@@ -82,6 +82,15 @@ def average_ranks(row: Array) -> Array:
     return np.asarray(below + (equal + 1) / 2, dtype=np.float64)
 
 
+def ranks_to_one(strengths: Sequence[float]) -> list[float]:
+    """Average ranks from 0 (worst) to 1; NaN where there is no number."""
+    row = np.array(strengths, dtype=np.float64)
+    ranks = np.full(len(row), np.nan)
+    known = ~np.isnan(row)
+    ranks[known] = (average_ranks(row[known]) - 1) / max(known.sum() - 1, 1)
+    return ranks.tolist()
+
+
 def unit_ranks(row: Array) -> Array:
     """Average ranks of a row, centred and of length one: Spearman's rho is their dot product."""
     ranks = average_ranks(row)

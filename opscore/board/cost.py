@@ -8,9 +8,14 @@ import pandas as pd
 
 from opscore.board.definition import Board
 from opscore.board.scores import SpaceScores, parts_of
-from opscore.policies import completions, find_family, shapley
+from opscore.policies import completions, find_family, integrated, shapley
+from opscore.policies.by_cell import BY_CELL
+from opscore.policies.pairwise import next_to
 from opscore.proxies import proxies_in
 from opscore.spaces import SearchSpace, get_space
+
+#: Policies that have one forward and one backward pass.
+_ONE_PASS = ("taylor-pt", "taylor-disc", "sensitivity")
 
 #: One row per (space, entrant).
 COST = {
@@ -61,13 +66,20 @@ def passes(policy: str, space: SearchSpace) -> tuple[int | None, bool]:
     operations = sum(map(len, space.operations))
     removals = operations - sum(space.keeps)
     counted = {
-        "zc-pt": operations,
+        # In one cell at a time: so many states in each cell, whose number the size says.
+        "zc-pt": None if BY_CELL in argument else operations,
         "disc-zc": operations,
         "shapley-zc": 1 + shapley.ORDERS * removals,
-        "taylor-pt": 1,
-        "taylor-disc": 1,
-        "sensitivity": 1,
+        "pairwise": 1 + operations + _pairs(space),
+        "ig": integrated.NODES,
+        **dict.fromkeys(_ONE_PASS, 1),
         **dict.fromkeys(completions.REDUCTIONS, min(space.size, completions.SAMPLES)),
     }
     family = policy.partition("(")[0]
-    return counted.get(family), gradients or family in ("taylor-pt", "taylor-disc", "sensitivity")
+    return counted.get(family), gradients or family in (*_ONE_PASS, "ig")
+
+
+def _pairs(space: SearchSpace) -> int:
+    """Pairs of operations of adjacent edges."""
+    state = space.initial_state()
+    return sum(space.shape[edge] * len(next_to(state, edge)) for edge in state.open_edges) // 2

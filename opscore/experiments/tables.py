@@ -194,13 +194,22 @@ def _bars_last(rows: pd.DataFrame) -> list[str]:
 def scores(rows: pd.DataFrame) -> Table:
     """One line for each (policy, seed, edge), one column for each operation."""
     keys = ["policy", "seed", "edge"]
-    wide = [
-        {**dict(zip(keys, key, strict=True)), **dict(zip(own["op"], own["score"], strict=True))}
-        for key, own in rows.groupby(keys, dropna=False)
+    errors = "error" in rows
+    wide = []
+    for key, own in rows.groupby(keys, dropna=False):
+        row = dict(zip([*keys, *own["op"]], [*key, *own["score"]], strict=True))
+        if errors:
+            row |= zip(own["op"] + " error", own["error"], strict=True)
+        wide.append(row)
+    operations = [
+        Column(op, kind="number", form=".6g", beside=f"{op} error" * errors, beside_form=".2g")
+        for op in dict.fromkeys(map(str, rows["op"]))
     ]
-    operations = [Column(str(op), kind="number", form=".6g") for op in dict.fromkeys(rows["op"])]
     return Table(
-        "Scores", (_POLICY, _SEED, Column("edge", kind="whole"), *operations), pd.DataFrame(wide)
+        "Scores",
+        (_POLICY, _SEED, Column("edge", kind="whole"), *operations),
+        pd.DataFrame(wide),
+        caption="in brackets: standard error, from one seed" * errors,
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from opscore.analysis.cells import average_ranks
+from opscore.analysis.cells import ranks_to_one
 from opscore.errors import UserError
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.policies.zero_cost import PerturbationPolicy
@@ -76,7 +76,7 @@ def combined(
     Returns:
         A strength for each operation of each edge; NaN where one of the two has none.
     """
-    ranks = [{edge: unit_ranks_of(row) for edge, row in table.items()} for table in (main, other)]
+    ranks = [{edge: ranks_to_one(row) for edge, row in table.items()} for table in (main, other)]
     usual, own = (_means(names, table) for table in ranks)
     return {
         edge: [
@@ -103,15 +103,6 @@ def parse(argument: str) -> tuple[str, float, str]:
 
 def _strengths(policy: Policy, scores: EdgeScores) -> Strengths:
     return {edge: [policy.strength(score) for score in row] for edge, row in scores.items()}
-
-
-def unit_ranks_of(strengths: Sequence[float]) -> list[float]:
-    """Ranks within an edge, from 0 (worst) to 1; NaN where there is no number."""
-    row = np.array(strengths, dtype=np.float64)
-    ranks = np.full(len(row), np.nan)
-    known = ~np.isnan(row)
-    ranks[known] = (average_ranks(row[known]) - 1) / max(known.sum() - 1, 1)
-    return ranks.tolist()
 
 
 def _means(names: Mapping[int, Sequence[str]], ranks: Strengths) -> dict[str, float]:

@@ -53,13 +53,15 @@ class TrainedPolicy(Policy):
         value = self.measure(state, edge, op)
         return Score.of(value, time.perf_counter() - start)
 
-    def _accuracy(self, supernet: Supernet, state: State) -> float:
-        return accuracy(
-            supernet,
-            self.context.validation,
-            supernet.weights(state),
-            batch_statistics=self.context.how.meaning == "faithful",
-        )
+
+def accuracy_of(context: Context, supernet: Supernet, state: State) -> float:
+    """Percent accuracy of a supernet under a state, on the images of the validation half."""
+    return accuracy(
+        supernet,
+        context.validation,
+        supernet.weights(state),
+        batch_statistics=context.how.meaning == "faithful",
+    )
 
 
 class DARTSPolicy(TrainedPolicy):
@@ -87,7 +89,7 @@ class DiscretizationAccuracyPolicy(TrainedPolicy):
         changed = state.discretize(edge, op)
         supernet = deepcopy(self.context.trained_supernet)
         self.context.train(supernet, changed)
-        return self._accuracy(supernet, changed)
+        return accuracy_of(self.context, supernet, changed)
 
 
 class PerturbationAccuracyPolicy(TrainedPolicy):
@@ -98,7 +100,7 @@ class PerturbationAccuracyPolicy(TrainedPolicy):
 
     def measure(self, state: State, edge: int, op: int) -> float:
         """Percent accuracy with the operation's weight zero."""
-        return self._accuracy(self.context.trained_supernet, state.perturb(edge, op))
+        return accuracy_of(self.context, self.context.trained_supernet, state.perturb(edge, op))
 
 
 def _add(policy: type[TrainedPolicy], summary: str, source: str) -> None:

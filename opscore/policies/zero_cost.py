@@ -3,6 +3,7 @@
     disc-zc:  argmax_o S(A_t + (e, o))        zc-pt:  argmin_o S(A_t - (e, o))
 
 for a proxy whose larger values are better; for the others (a condition number) both turn round.
+``zc-pt(P, by=cell)`` is :mod:`opscore.policies.by_cell`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.by_cell import CellPolicy, parse
 from opscore.proxies import Proxy, Score, get_proxy
 from opscore.spaces import State
 
@@ -86,13 +88,32 @@ class PerturbationPolicy(ZeroCostPolicy):
         return state.perturb(edge, op)
 
 
-def _add(policy: type[ZeroCostPolicy], summary: str) -> None:
-    def build(context: Context, argument: str) -> Policy:
-        return policy(get_proxy(argument), context)
-
-    family = PolicyFamily(build, policy, summary, check_argument=get_proxy)
-    POLICIES.add(policy.family, family, source="xiang2023")
+def _discretization(context: Context, argument: str) -> Policy:
+    return DiscretizationPolicy(get_proxy(argument), context)
 
 
-_add(DiscretizationPolicy, "Eq. 6: a zero-cost proxy of the model with the edge discretized")
-_add(PerturbationPolicy, "Eq. 7: a zero-cost proxy of the model with the operation removed")
+def _perturbation(context: Context, argument: str) -> Policy:
+    proxy, by_cell = parse(argument)
+    return CellPolicy(argument, context) if by_cell else PerturbationPolicy(proxy, context)
+
+
+POLICIES.add(
+    DiscretizationPolicy.family,
+    PolicyFamily(
+        _discretization,
+        DiscretizationPolicy,
+        "Eq. 6: a zero-cost proxy of the model with the edge discretized",
+        check_argument=get_proxy,
+    ),
+    source="xiang2023",
+)
+POLICIES.add(
+    PerturbationPolicy.family,
+    PolicyFamily(
+        _perturbation,
+        PerturbationPolicy,
+        "Eq. 7: a zero-cost proxy of the model with the operation removed (by=cell: cell by cell)",
+        check_argument=parse,
+    ),
+    source="xiang2023",
+)

@@ -62,16 +62,17 @@ def check_differentiable(name: str) -> str:
 
 @isolated()
 def value_and_slopes(
-    name: str, supernet: Supernet, state: State, batch: Batch
+    name: str, supernet: Supernet, state: State, batch: Batch, *, scale: float = 1.0
 ) -> tuple[float, Tensor, Tensor]:
     """S of a state, the weights w and the slopes dS/dw, both [edges, operations].
 
-    The supernet is left as it is. UserError for a proxy without a slope.
+    scale: all weights are taken so many times. The supernet is left as it is. UserError for a proxy
+    without a slope.
     """
     compute = DIFFERENTIABLE[check_differentiable(name)]
     network = StateNetwork(supernet, supernet.weights(state))
     own = copy_network(network).train(PROXIES[name].mode == "train")
-    own.weights = own.weights.double().requires_grad_()
+    own.weights = (scale * own.weights.double()).requires_grad_()
     seed_generators(seed_of(batch, "score", name))
     value = compute(own, batch)
     (slopes,) = torch.autograd.grad(value, own.weights)

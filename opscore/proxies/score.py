@@ -40,11 +40,13 @@ class Score:
         value: the number; NaN unless ``status`` is 'ok'.
         status: 'ok', or what went wrong.
         seconds: wall time spent on it.
+        error: standard error of the number, where what it is a mean of tells; NaN elsewhere.
     """
 
     value: float
     status: str = OK
     seconds: float = math.nan
+    error: float = math.nan
 
     @classmethod
     def of(cls, value: float, seconds: float = math.nan, undefined: str = "") -> Score:

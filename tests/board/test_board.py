@@ -208,6 +208,9 @@ def test_costs_are_counted() -> None:
     assert passes("zc-pt(snip)", NASBENCH201) == (30, True)
     assert passes("shapley-zc(nwot)", NASBENCH201) == (1 + 8 * 24, False)
     assert passes("taylor-pt(synflow)", NASBENCH201) == (1, True)
+    assert passes("ig(synflow)", NASBENCH201) == (8, True)
+    assert passes("pairwise(nwot)", NASBENCH201) == (1 + 30 + 300, False)
+    assert passes("zc-pt(nwot, by=cell)", NASBENCH201) == (None, False)
     assert passes("main(synflow)+0.5*residual(nwot)", NASBENCH201) == (60, True)
     assert passes("residual(params)", NASBENCH201) == (0, False)
 

@@ -9,11 +9,14 @@ from opscore.spaces import list_spaces
 from opscore.testing import check_policy, check_space, policy_checks, space_checks
 
 NAMES = [
-    f"{name}({'synflow' if name.startswith('taylor') else 'nwot'})"
-    if POLICIES[name].check_argument
-    else name
-    for name in POLICIES
-    if POLICIES[name].argument == "PROXY"  # an order of operations is of one space
+    *(
+        f"{name}({'synflow' if name.startswith(('taylor', 'ig')) else 'nwot'})"
+        if POLICIES[name].check_argument
+        else name
+        for name in POLICIES
+        if POLICIES[name].argument == "PROXY"  # an order of operations is of one space
+    ),
+    *("zc-pt(nwot, by=cell)", "shapley-acc(reduce=mean-std)"),
 ]
 #: Spaces of many edges, and what is theirs on fewer operations: 'make test-all' has them.
 LARGE = {"nb1shot1-3", "darts", "darts-none", "s2", "s3", "s4", "mobilenet", "transnas-macro"}
@@ -21,7 +24,7 @@ OTHERS = [space for space in list_spaces() if space not in {"nasbench201", *LARG
 
 
 #: Trained policies run on the smallest supernet first.
-TRAINED = ("disc-acc", "darts-pt", "darts")
+TRAINED = ("disc-acc", "darts-pt", "darts", "shapley-acc(reduce=mean-std)")
 #: Most of the time of all; tests of their own have them on NAS-Bench-201.
 LONG = ("tenas", "disc-acc")
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext, ScoringSettings
 from opscore.images import load_images
-from opscore.policies import find_family, make_policy
+from opscore.policies import find_family, integrated, make_policy
 from opscore.proxies import get_proxy
 from opscore.proxies.first_order import DIFFERENTIABLE, value_and_slopes
 from opscore.proxies.sensitivity import operation_sensitivities
@@ -63,6 +66,37 @@ def test_estimates_are_the_tangent_of_the_exact_scores():
     assert removed.scores(state, [2])[2][3].value == pytest.approx(value - float(product[2, 3]))
     expected = value + float(slopes[2, 3]) - float(product[2].sum())
     assert chosen.scores(state, [2])[2][3].value == pytest.approx(expected)
+
+
+def test_attributions_along_the_way_add_up_to_the_difference(parts):
+    """Completeness, for a proxy that grows smoothly on the way."""
+    supernet, batch = parts
+    context = SimpleNamespace(supernet=supernet, batch=batch)
+    found = integrated.attributions("synflow", context, INITIAL)
+    ends = [
+        value_and_slopes("synflow", supernet, INITIAL, batch, scale=scale)[0]
+        for scale in (integrated.START, 1)
+    ]
+    assert float(found.sum()) == pytest.approx(ends[1] - ends[0], rel=1e-6)
+
+
+def test_attributions_of_a_chain_by_hand(monkeypatch):
+    """S = log(a b + c): what grows with the weights, each by its own slope."""
+
+    def slopes(name, supernet, state, batch, *, scale):
+        a, b, c = weights = scale * torch.tensor([0.5, 0.4, 0.3], dtype=torch.float64)
+        total = a * b + c
+        return float(total.log()), weights, torch.stack([b, a, torch.ones(())]) / total
+
+    monkeypatch.setattr(integrated, "value_and_slopes", slopes)
+    context = SimpleNamespace(supernet=None, batch=None)
+    found = integrated.attributions("synflow", context, INITIAL)
+    # of a: integral of .2 t / (.2 t + .3) dt / t = log((.2 + .3) / (.2 t0 + .3))
+    of_a = math.log(0.5 / 0.302)
+    of_c = math.log(0.5 / (0.302 * 0.01)) - 2 * of_a
+    torch.testing.assert_close(
+        found, torch.tensor([of_a, of_a, of_c], dtype=torch.float64), rtol=1e-6, atol=0
+    )
 
 
 def test_sensitivity_is_one_table_for_all_edges():

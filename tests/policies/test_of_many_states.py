@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from opscore.errors import UserError
 from opscore.experiments.dependencies import policy_key
 from opscore.policies import completions, make_policy, shapley
+from opscore.policies.pairwise import next_to
 from opscore.proxies import proxies_in, register_proxy, unregister_proxy
-from opscore.spaces import NASBENCH201
+from opscore.spaces import NASBENCH201, get_space
 from opscore.supernets import StateNetwork
 from tests.policies.test_policies import CONTEXT
 
@@ -83,6 +86,62 @@ def test_what_leaves_loses_its_worth():
     assert 3 <= second[1] <= 13
 
 
+@pytest.mark.usefixtures("worth")
+def test_the_standard_error_is_over_pairs_of_orders():
+    (first, second) = make_policy("shapley-zc(worth)", CONTEXT).scores(OPEN, (0, 1)).values()
+    assert first[0].error == second[0].error == 0  # what has no partner is worth the same always
+    losses = {0: 4.0, 1: 14.0, 2: 14.0, 3: 14.0, 5: 4.0}  # order 4 says nothing
+    means = [9, 14, 4]
+    assert shapley.standard_error(losses) == pytest.approx(np.std(means, ddof=1) / np.sqrt(3))
+    assert np.isnan(shapley.standard_error({0: 4.0, 1: 14.0}))
+
+
+def test_an_order_is_broken_off_below_half_of_the_accuracy(monkeypatch):
+    """By hand: edge 0 has a, b, c and edge 1 d, e; four orders, two of them reverses."""
+    a, b, c, d, e = (0, 2), (0, 3), (0, 4), (1, 3), (1, 4)
+    orders = [[a, d, b, e, c], [c, e, b, d, a], [b, e, c, a, d], [d, a, c, e, b]]
+    worths = {a: 5.0, b: 20.0, c: 45.0, d: 0.0, e: 20.0}
+    monkeypatch.setattr(shapley, "antithetic_orders", lambda state, seed: orders)
+    monkeypatch.setattr(
+        shapley,
+        "accuracy_of",
+        lambda context, supernet, state: sum(
+            worth for (edge, op), worth in worths.items() if op in state.remaining(edge)
+        ),
+    )
+    # 90 with all; the second order is broken off after e, when 25 are left: b loses nothing there.
+    losses = {a: [5, 5], b: [20, 0, 20], c: [45, 45, 45], d: [0, 0], e: [20, 20]}
+    context = SimpleNamespace(seed=0, trained_supernet=None)
+    by_name = {
+        reduction: make_policy(f"shapley-acc(reduce={reduction})", context).scores(OPEN, (0, 1))
+        for reduction in ("mean", "mean-std")
+    }
+    for (edge, op), values in losses.items():
+        place = OPEN.remaining(edge).index(op)
+        mean, less = (by_name[name][edge][place].value for name in ("mean", "mean-std"))
+        assert mean == pytest.approx(np.mean(values))
+        assert less == pytest.approx(np.mean(values) - np.std(values))
+
+
+@pytest.mark.usefixtures("worth")
+def test_two_share_what_they_do_together():
+    """Edges 0->1 and 0->2 meet in node 0; the pair's 10 are shared, as by Shapley's value."""
+    assert rows("pairwise(worth)") == [[1, 2, 4 + 5], [1, 3 + 5]]
+    assert rows("pairwise(cost)") == [[-1, -2, -9], [-1, -8]]
+    assert not make_policy("pairwise(cost)", CONTEXT).higher_is_better
+
+
+def test_edges_are_adjacent_that_share_a_node():
+    def beside(space, edge):
+        state = get_space(space).initial_state()
+        return {state.space.edges[other] for other, _ in next_to(state, edge)}
+
+    assert beside("nasbench201", 0) == {"0->2", "0->3", "1->2", "1->3"}
+    others = ("1->2", "0->3", "2->3", "0->4", "2->4", "0->5", "2->5")
+    assert beside("darts", 0) == {f"normal {name}" for name in others}
+    assert beside("nb1shot1-1", 0) == {"block2", "block3", "block4"}
+
+
 def test_each_order_has_its_reverse_and_leaves_one_operation_on_each_edge():
     orders = shapley.antithetic_orders(OPEN, 0)
     assert len(orders) == shapley.ORDERS
@@ -121,6 +180,12 @@ def test_logarithms_of_ranks_are_added():
         "main(nwot)+1*residual(snap)",
         "log-rank(nwot)",
         "log-rank(nwot,snap)",
+        "zc-pt(nwot, by=edge)",
+        "zc-pt(snap, by=cell)",
+        "zc-pt(by=cell)",
+        "zc-pt(vote(nwot,snip), by=cell)",
+        "shapley-acc(reduce=median)",
+        "shapley-acc(mean)",
     ],
 )
 def test_bad_sums_are_one_line(name):

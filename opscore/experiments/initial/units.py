@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -261,6 +262,12 @@ def tabulate(
     policy: Policy, state: State, scores: EdgeScores, seed: int | None, iteration: int = 0
 ) -> pd.DataFrame:
     """A policy's scores of a state's operations as a table (schema SCORES)."""
+    every = [
+        (edge, op, score)
+        for edge, row in scores.items()
+        for op, score in zip(state.remaining(edge), row, strict=True)
+    ]
+    known = any(not math.isnan(score.error) for _, _, score in every)
     rows = [
         {
             "policy": policy.name,
@@ -272,9 +279,9 @@ def tabulate(
             "strength": policy.strength(score),
             "status": score.status,
             "seconds": score.seconds,
+            **({"error": score.error} if known else {}),
         }
-        for edge, row in scores.items()
-        for op, score in zip(state.remaining(edge), row, strict=True)
+        for edge, op, score in every
     ]
     return schema.conform(pd.DataFrame(rows), "scores")
 
