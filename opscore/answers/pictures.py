@@ -39,11 +39,12 @@ class Picture:
 
         return save_figure(figure_of(self.draw()), Path(folder) / self.name, self.frame)
 
-    def html(self) -> str:
-        """It as an image that stands inside a page."""
+    def html(self, form: str = "png") -> str:
+        """It as an image that stands inside a page, 'png' or 'svg'."""
         from opscore.answers.style import figure_of
 
         image = io.BytesIO()
-        figure_of(self.draw()).savefig(image, format="png", dpi=100, bbox_inches="tight")
+        figure_of(self.draw()).savefig(image, format=form, dpi=100, bbox_inches="tight")
         data = base64.b64encode(image.getvalue()).decode()
-        return f'<img alt="{escape(self.caption or self.name)}" src="data:image/png;base64,{data}">'
+        kind = "image/svg+xml" if form == "svg" else f"image/{form}"
+        return f'<img alt="{escape(self.caption or self.name)}" src="data:{kind};base64,{data}">'

@@ -30,12 +30,12 @@ def report(
     The page needs no other file and no connection. What the paper published stands beside what was
     measured on the same space and truth.
     """
-    from opscore.report.page import summary_of, write_report
+    from opscore.report.page import write_report
 
     path, found = write_report(store, out, data_dir=data_dir)
     counts = ", ".join(f"{count} {status}" for status, count in found.counts.items())
     number = len(found.sections)
     runs = f"{counts} run{'' if len(found.runs) == 1 else 's'}"
     studies = "study" if number == 1 else "studies"
-    values = {"written": path, "bytes": path.stat().st_size, **summary_of(found)}
+    values = {"written": path, "bytes": path.stat().st_size, **found.summary()}
     return Listing([], values, said=[f"{number} {studies} of {runs}", f"wrote {path}"])

@@ -120,6 +120,17 @@ def image_set(settings: Settings) -> ImageSet:
     )
 
 
+def describe_images(settings: Settings) -> str:
+    """What was scored on, for notes; images may have been elsewhere."""
+    if settings.batch_file is not None:
+        return f"images: {settings.batch_file.name}"
+    try:
+        described = image_set(settings).describe()
+    except UserError:
+        described = f"{settings.images}, which are not here"
+    return f"images: {described}; batch {settings.batch_size}"
+
+
 def describe_scores(settings: Settings) -> str:
     """How scores were counted, for notes."""
     precision = "" if settings.precision == "full" else f" in {settings.precision}"

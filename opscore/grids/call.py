@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from opscore.isolation import isolated
 from opscore.runs.loop import End, Manner, ends, known
 from opscore.runs.reading import StoredRun, stored_runs
 from opscore.runs.store import RunStore
+from opscore.runs.studies import remember
 from opscore.typed import made
 
 #: One row per cell, in the grid's order (:attr:`BatchResult.cells`).
@@ -171,6 +173,9 @@ def batch(
     cells = [_on_device(cell, place) for place, cell in enumerate(cells)]
     if finished != "only-cache":
         writable_folder(store.root)
+        for asked, own in groupby(cells, lambda cell: cell.asked):
+            if asked is not None:
+                remember(store, asked, {cell.run.label: cell.key for cell in own})
     rows = [_row(cell) for cell in cells]
     for end in ends(
         [cell.run for cell in cells],

@@ -62,6 +62,7 @@ class GridCell:
         piece_key: what its pieces depend on, where that is less.
         kind, space, policy, seed: of the run; ``policy`` is the method of a search.
         label: what progress calls it.
+        asked: the resolved settings of its block, for all policies and seeds.
     """
 
     run: Run
@@ -72,6 +73,7 @@ class GridCell:
     policy: str
     seed: int | None
     label: str
+    asked: Settings | None = None
 
     @property
     def name(self) -> str:
@@ -151,22 +153,26 @@ def _cells(
 ) -> Iterator[GridCell]:
     kind, word = KINDS[entry.kind]
     own = {word: entry.policies, "space": space, "seeds": entry.seeds, "cache": cache}
-    for run in _runs(made(kind, {**given, **own})):
+    asked, runs = _runs(made(kind, {**given, **own}))
+    for run in runs:
         key = run.key()
         policy, seed = str(key.get("policy") or key.get("method")), key.get("seed")
         label = progress.label(f"{entry.kind} {space} {policy}{mark}", seed)
-        yield GridCell(run, key, run.piece_key(), entry.kind, space, policy, seed, label)
+        yield GridCell(run, key, run.piece_key(), entry.kind, space, policy, seed, label, asked)
 
 
-def _runs(settings: Settings) -> Sequence[Run]:
-    """What is to be computed for such settings."""
+def _runs(settings: Settings) -> tuple[Settings, Sequence[Run]]:
+    """The settings with every 'auto' decided, and what is to be computed for them."""
     if isinstance(settings, SearchSettings):
-        return search_units(resolve_search(settings))
+        searched = resolve_search(settings)
+        return searched, search_units(searched)
     if isinstance(settings, ProgressiveSettings):
-        return progressive_units(with_truth(settings, [REFERENCE]))
+        followed = with_truth(settings, [REFERENCE])
+        return followed, progressive_units(followed)
     assert isinstance(settings, ScoringSettings)
+    scored = with_truth(settings, ORACLE_POLICIES)
     # Cells are alone: what they leave in a memo that they shared would change their times.
-    return [replace(unit, memo=Memo()) for unit in units(with_truth(settings, ORACLE_POLICIES))]
+    return scored, [replace(unit, memo=Memo()) for unit in units(scored)]
 
 
 def _parse(content: Mapping[str, Any], folder: Path, where: str) -> Grid:

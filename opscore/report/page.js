@@ -55,6 +55,13 @@
       list.addEventListener("change", () => choose(figure));
     }
     choose(figure);
+    const copy = figure.querySelector(".copy");
+    copy.hidden = !navigator.clipboard;
+    copy.addEventListener("click", async () => {
+      const address = figure.querySelector("a[download]").href;
+      await navigator.clipboard.writeText(decodeURIComponent(address.split(",")[1]));
+      copy.textContent = "copied";
+    });
   }
 
   // Light or dark: as the system has it, until it is chosen.

@@ -11,35 +11,42 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from opscore import __version__
-from opscore.answers import Column, Entry, Table
+from opscore.answers import Column, Entry, Table, guessed
+from opscore.answers.look import Look, looking
 from opscore.answers.words import one_line
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
-from opscore.report.sections import Section, section_of
-from opscore.report.studies import studies
-from opscore.report.truths import Truths
-from opscore.report.words import duration, many_lines, plain
-from opscore.runs.reading import INTERMEDIATE, StoredRun, outcome_of, stored_runs, table_of
+from opscore.progress import clock_text
+from opscore.report.answers import KINDS, Answered, answered
+from opscore.runs.reading import (
+    INTERMEDIATE,
+    StoredRun,
+    in_order,
+    outcome_of,
+    stored_runs,
+    table_of,
+)
 from opscore.runs.store import RunStore
-from opscore.search.sampling import NOT_SCORED
+from opscore.runs.studies import studies
 
 #: Name of the page where none is given, in the store's folder.
 PAGE = "report.html"
-
-#: Runs whose settings are shown one by one.
-_MOST_SETTINGS = 500
 
 #: Rows of a table that are shown; more would make the page slow.
 MOST_ROWS = 2_000
 
 #: Different texts of a column that a list offers to choose from.
 _MOST_CHOICES = 60
+
+#: Studies that are shown; further ones are in the table of runs.
+_MOST_STUDIES = 40
 
 _RUNS = (
     Column("run", kind="code"),
@@ -54,25 +61,29 @@ _RUNS = (
     Column("machine", missing=""),
     Column("settings", kind="code", missing=""),
 )
-_UNSCORED = (
-    Column("kind"),
-    Column("space"),
-    Column("policy", "policy or method"),
-    Column("seed", kind="whole", form="d", missing=""),
-    Column("status", "reason"),
-    Column("operations", kind="whole", about="that have no score for this reason"),
-)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A run that failed or cannot be read."""
+@dataclass
+class Section:
+    """A part of the page.
 
-    run: str
-    status: str
-    who: str
-    error: str
-    traceback: str
+    Attributes:
+        name: its anchor.
+        title: its heading.
+        notes: what its numbers rest on, a line each.
+        tables: its tables.
+        pictures: its figures, as HTML.
+        links: the first run of each policy or method.
+        settings: what was asked for.
+    """
+
+    name: str
+    title: str
+    notes: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    pictures: list[Markup] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -83,17 +94,16 @@ class Report:
         store: the store's folder.
         runs: its runs, finished or not.
         sections: one for each study.
-        failures: runs that failed or are damaged.
-        unscored: operations without a score in finished runs.
+        loose: finished runs that no section is about: of other code, or of a call that the store
+            does not know.
         made: when the page was made, UTC.
     """
 
     store: Path
     runs: list[StoredRun]
-    sections: list[Section] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    unscored: Table | None = None
-    made: str = ""
+    sections: list[Section]
+    loose: int
+    made: str
 
     @property
     def counts(self) -> dict[str, int]:
@@ -101,6 +111,11 @@ class Report:
         order = ("finished", "failed", "damaged", "unfinished", "pieces")
         found = Counter(run.status for run in self.runs)
         return {name: found[name] for name in order if found[name]}
+
+    @property
+    def failures(self) -> list[StoredRun]:
+        """Runs that failed or are damaged."""
+        return [run for run in self.runs if run.status in ("failed", "damaged")]
 
     def html(self) -> str:
         """The page."""
@@ -114,14 +129,14 @@ class Report:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        page.globals |= {"rows_of": rows_of, "choices": choices, "most": MOST_ROWS}
+        page.globals |= {"rows_of": rows_of, "choices": choices, "csv": _csv}
         page.filters |= {"plain": plain, "one_line": one_line}
         # Both are files of this package. The browser runs this script and no other.
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         return page.get_template("page.html.jinja").render(
             report=self,
             title=f"opscore: {plain(self.store.resolve().name)}",
-            facts=_facts(self),
+            facts=_facts(self.runs),
             runs=_table_of_runs(self.runs),
             script=Markup(script),
             style=Markup(style),
@@ -129,16 +144,24 @@ class Report:
             version=__version__,
         )
 
-
-def rows_of(table: Table) -> list[list[Entry]]:
-    """The rows of a table that a page has room for."""
-    return list(table.head(MOST_ROWS).rows(detail=True))
-
-
-def choices(rows: Sequence[Sequence[Entry]], place: int) -> list[str]:
-    """The texts that a list offers to choose rows by; none for a column where few are alike."""
-    found = sorted({row[place].line for row in rows})
-    return found if 1 < len(found) <= min(_MOST_CHOICES, len(rows) - 1) else []
+    def summary(self) -> dict[str, Any]:
+        """What the page has, in plain values."""
+        return {
+            "runs": self.counts,
+            "studies": [
+                {
+                    "title": section.title,
+                    "settings": section.settings,
+                    "tables": [each.title for each in section.tables],
+                    "figures": len(section.pictures),
+                    "notes": section.notes,
+                }
+                for section in self.sections
+            ],
+            "failures": [
+                {"run": run.name, "status": run.status, "error": run.error} for run in self.failures
+            ],
+        }
 
 
 def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) -> Report:
@@ -147,29 +170,34 @@ def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) 
     Args:
         store: the store, or its folder.
         data_dir: where the tables of accuracies are looked for first, which errors and ranks are
-            taken from.
+            taken from; where the calls looked for them if there is none.
 
     Raises:
         UserError: there is no such store, or it has no run.
     """
-    runs = stored_runs(store, check=True)
-    root = store.root if isinstance(store, RunStore) else Path(store)
+    store = store if isinstance(store, RunStore) else RunStore(store)
+    runs = in_order(stored_runs(store, check=True))
     if not runs:
-        raise UserError(f"the run store at {root} has no runs")
-    truths = Truths(None if data_dir is None else Path(data_dir))
-    finished = [run for run in runs if run.status == "finished"]
-    results = [run for run in finished if run.kind not in INTERMEDIATE]
+        raise UserError(f"the run store at {store.root} has no runs")
+    results = {
+        run.name: run for run in runs if run.status == "finished" and run.kind not in INTERMEDIATE
+    }
+    folder = None if data_dir is None else Path(data_dir)
+    known = [each for each in studies(store) if each.kind in KINDS]
+    shown = [each for each in known if not results.keys().isdisjoint(each.runs.values())]
     sections = [
-        section_of(study, f"study{number}", truths) for number, study in enumerate(studies(results))
+        _section(answered(study, results, folder), f"study{number}")
+        for number, study in enumerate(shown[:_MOST_STUDIES])
     ]
-    return Report(
-        store=root,
-        runs=runs,
-        sections=sections,
-        failures=[_failure(run) for run in runs if run.status in ("failed", "damaged")],
-        unscored=_unscored(results),
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )
+    asked = {name for study in known for name in study.runs.values()}
+    others = [run for run in results.values() if run.kind not in KINDS]
+    sections += [
+        _tables_of(kind, [run for run in others if run.kind == kind])
+        for kind in dict.fromkeys(run.kind for run in others)
+    ]
+    loose = sum(run.kind in KINDS and name not in asked for name, run in results.items())
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Report(store.root, runs, sections, loose, now)
 
 
 def write_report(
@@ -197,37 +225,72 @@ def write_report(
     return target, found
 
 
-def _facts(report: Report) -> list[tuple[str, str]]:
-    """With what the runs were made: versions, machines, commits, dates."""
-    records = [run.record for run in report.runs if run.record]
-    versions: dict[str, set[str]] = {}
+def _section(found: Answered, name: str) -> Section:
+    """An answer as its command shows it, with what was left out there for want of room."""
+    section = Section(name, found.title, found.notes, settings=dict(found.study.settings))
+    for run in reversed(found.runs):
+        section.links[run.policy] = run.name
+    if found.answer is not None:
+        try:
+            section.tables = found.answer.tables()
+            section.notes += found.answer.notes()
+            with looking(Look("screen")):
+                section.pictures = [Markup(each.html("svg")) for each in found.answer.pictures()]
+        except UserError as error:
+            section.notes.append(f"Not all can be shown here: {error}.")
+    return section
+
+
+def _tables_of(kind: str, runs: Sequence[StoredRun]) -> Section:
+    """The tables of runs of which no answer is made, joined by their names."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for run in runs:
+        for name, frame in outcome_of(run).tables.items():
+            found.setdefault(name, []).append(frame.assign(run=run.name))
+    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
+    tables = [Table(name, guessed(frame), frame) for name, frame in joined.items()]
+    return Section(kind, kind, tables=tables, links={run.policy: run.name for run in runs})
+
+
+def rows_of(table: Table) -> list[list[Entry]]:
+    """The rows of a table that a page has room for."""
+    return list(table.head(MOST_ROWS).rows(detail=True))
+
+
+def choices(rows: Sequence[Sequence[Entry]], place: int) -> list[str]:
+    """The texts that a list offers to choose rows by; none for a column where few are alike."""
+    found = sorted({row[place].line for row in rows})
+    return found if 1 < len(found) <= min(_MOST_CHOICES, len(rows) - 1) else []
+
+
+def plain(text: object, longest: int = 120) -> str:
+    """A text that can be printed: one line, not too long, without what is no character."""
+    found = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+    return found if len(found) <= longest else f"{found[: longest - 1]}…"
+
+
+def _csv(table: Table) -> str:
+    """The numbers of a table as an address that a browser downloads."""
+    text = table.head(MOST_ROWS).values().to_csv(index=False, lineterminator="\n")
+    return f"data:text/csv;charset=utf-8,{quote(text)}"
+
+
+def _facts(runs: Sequence[StoredRun]) -> dict[str, str]:
+    """With what the runs were made: time, dates, versions, machines, commits."""
+    records = [run.record for run in runs]
+    days = sorted(str(each["date"])[:16].replace("T", " ") for each in records if "date" in each)
+    said: dict[str, Counter[str]] = {}
     for record in records:
-        for name, version in _mapping(record.get("versions")).items():
-            versions.setdefault(plain(name), set()).add(plain(version))
-        if "python" in record:
-            versions.setdefault("python", set()).add(plain(record["python"]))
-    spent = sum(run.seconds or 0.0 for run in report.runs)
-    facts = [("work", duration(spent))]
-    days = sorted(str(record["date"]) for record in records if "date" in record)
-    if days:
-        first, last = (plain(day[:16].replace("T", " ")) for day in (days[0], days[-1]))
-        facts.append(("finished", first if first == last else f"{first} to {last} UTC"))
-    facts += [
-        (name, "; ".join(sorted(found)))
-        for name, found in sorted(versions.items(), key=lambda item: item[0] != "opscore")
-    ]
-    for name, label in (("machine", "machines"), ("git", "commits")):
-        several = Counter(plain(record[name]) for record in records if name in record)
-        if several:
-            told = [f"{each[:40]} ({count} runs)" for each, count in several.most_common(6)]
-            facts.append((label, "; ".join(told)))
-    size = sum(path.stat().st_size for run in report.runs for path in run.files)
-    facts.append(("size of the store", f"{size / 1e6:,.1f} MB"))
-    return facts
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+        beside = {name: record[name] for name in ("python", "machine", "git") if name in record}
+        for name, value in {**dict(record.get("versions", {})), **beside}.items():
+            said.setdefault(name, Counter())[plain(value, 40)] += 1
+    size = sum(path.stat().st_size for run in runs for path in run.files)
+    return {
+        "time": clock_text(sum(run.seconds or 0.0 for run in runs)),
+        **({"finished": f"{days[0]} to {days[-1]} UTC"} if days else {}),
+        **{name: "; ".join(value for value, _ in of.most_common(6)) for name, of in said.items()},
+        "size of the store": f"{size / 1e6:,.1f} MB",
+    }
 
 
 def _table_of_runs(runs: Sequence[StoredRun]) -> Table:
@@ -235,56 +298,4 @@ def _table_of_runs(runs: Sequence[StoredRun]) -> Table:
     frame["finished"] = frame["date"].str[:16].str.replace("T", " ")
     frame["kilobytes"] = frame["bytes"] / 1e3
     frame["machine"] = [plain(run.record.get("machine", "")) for run in runs]
-    if len(frame) > _MOST_SETTINGS:
-        frame = frame.drop(columns="settings")
     return Table("All runs", _RUNS, frame).without_empty()
-
-
-def _failure(run: StoredRun) -> Failure:
-    seed = run.key.get("seed")
-    who = " ".join(filter(None, (run.kind, str(run.key.get("space") or ""), run.policy)))
-    return Failure(
-        run=plain(run.name),
-        status=run.status,
-        who=plain(who if seed is None else f"{who}, seed {seed}"),
-        error=plain(run.error, 1_000),
-        traceback=many_lines(run.record.get("traceback", "")),
-    )
-
-
-def _unscored(runs: Sequence[StoredRun]) -> Table | None:
-    """Operations of finished runs that have no score, counted by the reason."""
-    found: Counter[tuple[str, str, str, Any, str]] = Counter()
-    for run in runs:
-        for frame in outcome_of(run).tables.values():
-            if "status" in frame:
-                reasons = frame["status"].astype(str)
-                if (reasons == NOT_SCORED).all():  # the method scores nothing
-                    continue
-                for reason in reasons[~reasons.isin(["ok", "dropped"])]:
-                    space = str(run.key.get("space") or "")
-                    seed = run.key.get("seed")
-                    found[run.kind, space, run.policy, seed, reason] += 1
-    if not found:
-        return None
-    rows = [(*key, count) for key, count in found.items()]
-    frame = pd.DataFrame(rows, columns=[column.name for column in _UNSCORED])
-    return Table("Operations without a score", _UNSCORED, frame)
-
-
-def summary_of(report: Report) -> dict[str, Any]:
-    """What the page has, in plain values."""
-    return {
-        "runs": report.counts,
-        "studies": [
-            {
-                "title": section.title,
-                "settings": dict(section.facts),
-                "tables": [each.title for each in section.tables],
-                "figures": [each.caption for each in section.pictures],
-                "notes": section.notes,
-            }
-            for section in report.sections
-        ],
-        "failures": [vars(failure) for failure in report.failures],
-    }

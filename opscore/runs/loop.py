@@ -26,9 +26,10 @@ from opscore.errors import OpscoreError, UserError, note, whole_number
 from opscore.fingerprint import named_once
 from opscore.runs.run import Key, R, Run, work
 from opscore.runs.store import DamagedRunError, Outcome, RunStore
+from opscore.runs.studies import remember
 from opscore.runs.upkeep import clean
 from opscore.runs.workers import WorkerKilledError, in_workers
-from opscore.settings import RunSettings
+from opscore.settings import RunSettings, Settings
 from opscore.typed import keywords
 
 
@@ -84,6 +85,7 @@ def complete(
     settings: RunSettings | None = None,
     *,
     on_refused: Callable[[int, UserError], object] | None = None,
+    asked: Settings | None = None,
     here: Callable[[R], R] | None = None,
     spreads: bool = False,
 ) -> list[Outcome]:
@@ -98,6 +100,7 @@ def complete(
         settings: where they are kept, and how they are carried out.
         on_refused: called with the place of a run that refuses its settings, and the reason; None
             raises it.
+        asked: the settings of the call, of which a report makes its answer again.
         here: gives the run to compute where that is done in this process, such as one that says
             how far it is.
         spreads: whether such a run uses the workers itself; then runs are computed in this
@@ -109,9 +112,18 @@ def complete(
     """
     manner = Manner(**keywords(settings or RunSettings()))
     store = RunStore.of(manner.store)
+    # Keys are made here and nowhere else: workers get copies of what users registered.
+    keys: list[tuple[Key, Key]] = [(None, None)] * len(runs)
+    if store is not None:
+        store.check()
+        keys = [(run.key(), run.piece_key()) for run in runs]
+        if asked is not None and manner.finished != "only-cache":
+            remember(
+                store, asked, {run.label: key for run, (key, _) in zip(runs, keys, strict=True)}
+            )
     outcomes: dict[int, Outcome] = {}
     left: list[int] = []
-    for end in ends(runs, store, manner, here=here, spreads=spreads):
+    for end in ends(runs, store, manner, keys=keys, here=here, spreads=spreads):
         if end.outcome is not None:
             outcomes[end.place] = end.outcome
         elif isinstance(end.error, UserError) and on_refused is not None:
@@ -133,7 +145,7 @@ def ends(
     store: RunStore | None,
     manner: Manner,
     *,
-    keys: Sequence[tuple[Key, Key]] | None = None,
+    keys: Sequence[tuple[Key, Key]],
     labels: Sequence[str] | None = None,
     here: Callable[[R], R] | None = None,
     spreads: bool = False,
@@ -145,20 +157,15 @@ def ends(
         runs: what is wanted.
         store: where finished runs are found and kept; None keeps nothing.
         manner: how they are carried out.
-        keys: of each run and of its pieces, where they are known already.
+        keys: of each run and of its pieces; None where nothing is kept.
         labels: what progress calls them; the runs' own by default.
         here, spreads: as for :func:`complete`.
         ready: a block in which there are workers.
 
     StoreFullError when the store cannot be written any more; what is finished stays.
     """
-    if store is not None:
-        store.check()
     names = [run.label for run in runs] if labels is None else labels
     progress.plan(list(names))
-    # Keys are made here and nowhere else: workers get copies of what users registered.
-    if keys is None:
-        keys = [(None, None) if store is None else (run.key(), run.piece_key()) for run in runs]
     missing = []
     for place, (key, _) in enumerate(keys):
         end = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -192,8 +192,7 @@ def export(store: RunStore | Path | str) -> pd.DataFrame:
     for run in runs:
         if run.status == "damaged":
             raise UserError(f"{run.error}; 'opscore runs clean' removes what is damaged")
-    kept = [run for run in runs if run.status in {"finished", "failed"}]
-    kept = sorted(kept, key=_place)
+    kept = in_order([run for run in runs if run.status in {"finished", "failed"}])
     types: dict[str, str] = {}
     frames = []
     for run in kept:
@@ -310,15 +309,15 @@ def _without_times(facts: Any) -> Any:
     return [_without_times(item) for item in facts] if isinstance(facts, list) else facts
 
 
-def _place(run: StoredRun) -> tuple[str, str, str, int, str]:
-    seed = run.key.get("seed")
-    return (
-        run.kind,
-        str(run.key.get("space") or ""),
-        run.policy,
-        -1 if seed is None else int(seed),
-        run.name,
-    )
+def in_order(runs: Iterable[StoredRun]) -> list[StoredRun]:
+    """Runs by kind, space, policy, seed and name."""
+
+    def place(run: StoredRun) -> tuple[str, str, str, int, str]:
+        seed = run.key.get("seed")
+        space = str(run.key.get("space") or "")
+        return run.kind, space, run.policy, -1 if seed is None else int(seed), run.name
+
+    return sorted(runs, key=place)
 
 
 def natural_order(name: str) -> tuple[str, int]:

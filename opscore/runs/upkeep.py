@@ -23,6 +23,7 @@ from opscore.runs.reading import (
     stored_runs,
 )
 from opscore.runs.store import RECORD_FILE, TIMES, Outcome, RunStore
+from opscore.runs.studies import join, studies
 
 #: What :func:`clean` removes unless it is told otherwise: runs that are computed again anyway.
 SPOILED = ("failed", "damaged")
@@ -66,6 +67,8 @@ def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merge
         raise UserError(f"{places[1]} is the store itself; two stores are merged")
     root = writable_folder(places[1])
     others = {run.name: run for run in stored_runs(root)}
+    for study in studies(RunStore(places[0])):
+        join(RunStore(root), study)
     for run in runs:
         other = others.get(run.name)
         if run.status == "damaged":

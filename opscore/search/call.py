@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -107,6 +108,7 @@ def run_search(settings: SearchSettings, run: RunSettings) -> SearchResult:
         units,
         run,
         on_refused=refused.__setitem__,
+        asked=resolved,
         here=lambda unit: replace(unit, jobs=run.jobs),
         spreads=True,
     )
@@ -115,11 +117,13 @@ def run_search(settings: SearchSettings, run: RunSettings) -> SearchResult:
     for place in sorted(refused):
         note(f"{units[place].label} is left out: {refused[place]}")
     fit = [unit for place, unit in enumerate(units) if place not in refused]
-    searches = [
-        (unit.method, unit.seed, unit.found(outcome))
-        for unit, outcome in zip(fit, outcomes, strict=True)
-    ]
-    return SearchResult.of(resolved, searches, notes_of(outcomes))
+    return answer(resolved, list(zip(fit, outcomes, strict=True)))
+
+
+def answer(settings: SearchSettings, found: Sequence[tuple[SearchUnit, Outcome]]) -> SearchResult:
+    """The result of what units gave, by resolved settings."""
+    searches = [(unit.method, unit.seed, unit.found(outcome)) for unit, outcome in found]
+    return SearchResult.of(settings, searches, notes_of(outcome for _, outcome in found))
 
 
 def search_units(settings: SearchSettings) -> list[SearchUnit]:

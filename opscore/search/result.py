@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from opscore.analysis import over_seeds, seed_interval, sign_flip_test
 from opscore.analysis.intervals import ERROR_BOUNDS
-from opscore.answers import Answer, Column, Table
+from opscore.answers import Answer, Column, Picture, Table
 from opscore.answers.words import short_dataset
 from opscore.errors import UserError, unknown
-from opscore.experiments.settings import describe_scores, image_set, no_truth, truth_of
+from opscore.experiments.settings import describe_images, describe_scores, no_truth, truth_of
 from opscore.oracles import Truth
 from opscore.proxies import failed_now
 from opscore.runs.store import provenance
@@ -24,6 +24,9 @@ from opscore.search.sampling import reads_record
 from opscore.search.score_record import describe_record
 from opscore.search.truth import ARCHITECTURES, published_beside
 from opscore.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: One row per (method, dataset).
 SUMMARY = {
@@ -177,7 +180,6 @@ class SearchResult(Answer):
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
         settings = self.settings
-        described = image_set(settings).describe()
         reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         scores = describe_scores(settings)
@@ -185,7 +187,7 @@ class SearchResult(Answer):
         validation = f"V = {settings.validation}" + (" with weights redrawn" if redrawn else "")
         validation += f", race at {settings.race:g}" if settings.race is not None else ""
         return [
-            f"images: {described}; batch {settings.batch_size}",
+            describe_images(settings),
             f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
             f"search: N = {settings.proposals}, {validation}, order {order}",
             *self._record_notes(),
@@ -280,6 +282,21 @@ class SearchResult(Answer):
             caption=f"{spent}\nscored: networks x minibatches; s: seconds spent, added up over "
             "workers",
         )
+
+    def pictures(self) -> list[Picture]:
+        """The errors on each dataset, beside the published ones."""
+        rows = self.summary().dropna(subset="error").rename(columns={"error": "mean"})
+        note = "; ".join(["measured", *self.notes()])
+        found = []
+        for dataset, own in rows.groupby("dataset", sort=False):
+
+            def draw(own: pd.DataFrame = own, title: str = f"Test error on {dataset}") -> Axes:
+                from opscore.analysis.search_figures import error_bars
+
+                return error_bars(own, "method", title=title, note=note)
+
+            found.append(Picture(f"error_{dataset}", own, draw, f"Test error on {dataset}"))
+        return found
 
     def payload(self) -> dict[str, Any]:
         """All tables, and what they rest on."""

@@ -78,7 +78,8 @@ def test_what_fails_is_tried_again_as_often_as_asked(tmp_path):
 
 def test_one_that_fails_stops_no_other(tmp_path):
     runs = [Counted("a"), Counted("b", fails=9), Counted("c", fails=9, error=UserError)]
-    found = list(ends(runs, RunStore(tmp_path), Manner(alone=True)))
+    keys = [(run.key(), None) for run in runs]
+    found = list(ends(runs, RunStore(tmp_path), Manner(alone=True), keys=keys))
     assert [(end.place, end.status) for end in found] == [
         (0, "finished"), (1, "failed"), (2, "failed"),
     ]  # fmt: skip

@@ -29,8 +29,8 @@ from opscore.experiments.initial.tasks import (
     truth_scores,
 )
 from opscore.experiments.settings import (
+    describe_images,
     describe_scores,
-    image_set,
     no_truth,
     resolve,
     truth_of,
@@ -51,7 +51,7 @@ from opscore.published import (
 )
 from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
-from opscore.runs.store import provenance
+from opscore.runs.store import Outcome, provenance
 from opscore.settings import RunSettings, ScoringSettings, takes
 from opscore.spaces import SearchSpace, get_space
 
@@ -111,6 +111,18 @@ class InitialResult(Answer):
     asked: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        settings: ScoringSettings,
+        found: Sequence[tuple[Unit, Outcome]],
+        asked: tuple[str, ...] | None = None,
+    ) -> InitialResult:
+        """The result of what units gave, by resolved settings."""
+        parts = [schema.conform(outcome.tables["scores"], "scores") for _, outcome in found]
+        remarks = notes_of(outcome for _, outcome in found)
+        return cls(settings, pd.concat(parts, ignore_index=True), asked, remarks)
 
     @property
     def setting(self) -> Setting:
@@ -199,17 +211,12 @@ class InitialResult(Answer):
     def measured_with(self) -> list[str]:
         """What the scores rest on, a line each: images, supernet, training if there is any."""
         settings = self.settings
-        if settings.batch_file is None:
-            described = image_set(settings).describe()
-            images = f"images: {described}; batch {settings.batch_size}"
-        else:
-            images = f"images: {settings.batch_file.name}"
         reduced = "" if settings.size == "paper" else " (reduced)"
         size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size{reduced}"
         supernet = f"supernet: {settings.space}, {size}, {describe_scores(settings)}"
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []
-        return [images, supernet, *training]
+        return [describe_images(settings), supernet, *training]
 
     def truth_notes(self) -> list[str]:
         """What best-acc and avg-acc are made of, and which table errors and ranks are of."""
@@ -349,10 +356,10 @@ def initial(
     resolved = with_truth(settings, ORACLE_POLICIES)
     if baselines and resolved.oracle.known:
         resolved = with_policies(resolved, baselines_of(get_space(resolved.space)))
-    outcomes = complete(units(resolved), run)
-    parts = [schema.conform(outcome.tables["scores"], "scores") for outcome in outcomes]
-    scores = pd.concat(parts, ignore_index=True)
-    return InitialResult(resolved, scores, settings.policies, notes_of(outcomes))
+    wanted = units(resolved)
+    outcomes = complete(wanted, run, asked=resolved)
+    found = list(zip(wanted, outcomes, strict=True))
+    return InitialResult.of(resolved, found, settings.policies)
 
 
 def halves_note(oracle: SampledOracle) -> str:

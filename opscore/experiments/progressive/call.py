@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from opscore import progress
 from opscore.experiments import ProgressiveSettings, progressive_units
 from opscore.experiments.initial.result import with_truth
-from opscore.experiments.progressive.result import REFERENCE, ProgressiveResult, decisions_table
+from opscore.experiments.progressive.result import REFERENCE, ProgressiveResult
 from opscore.isolation import isolated
 from opscore.runs.loop import complete
-from opscore.runs.run import notes_of
 from opscore.settings import RunSettings, takes
 
 
@@ -36,14 +33,5 @@ def progressive(settings: ProgressiveSettings, run: RunSettings) -> ProgressiveR
     """
     resolved = with_truth(settings, [REFERENCE])
     units = progressive_units(resolved)
-    outcomes = complete(units, run)
-    followed = [(u, u.steps(outcome)) for u, outcome in zip(units, outcomes, strict=True)]
-    return ProgressiveResult(
-        settings=resolved,
-        units=tuple(units),
-        scores=pd.concat(
-            [step.scores for _, steps in followed for step in steps], ignore_index=True
-        ),
-        decisions=decisions_table(followed),
-        remarks=notes_of(outcomes),
-    )
+    outcomes = complete(units, run, asked=resolved)
+    return ProgressiveResult.of(resolved, list(zip(units, outcomes, strict=True)))

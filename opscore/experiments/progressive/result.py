@@ -27,7 +27,8 @@ from opscore.experiments.initial.result import InitialResult, without_published
 from opscore.policies import make_policy
 from opscore.proxies import failed_now
 from opscore.published import published_progressive, side_by_side
-from opscore.runs.store import provenance
+from opscore.runs.run import notes_of
+from opscore.runs.store import Outcome, provenance
 from opscore.spaces import SearchSpace, State, get_space
 
 if TYPE_CHECKING:
@@ -70,6 +71,21 @@ class ProgressiveResult(Answer):
     scores: pd.DataFrame
     decisions: pd.DataFrame
     remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, settings: ProgressiveSettings, found: Sequence[tuple[ProgressiveUnit, Outcome]]
+    ) -> ProgressiveResult:
+        """The result of what units gave, by resolved settings."""
+        followed = [(unit, unit.steps(outcome)) for unit, outcome in found]
+        parts = [step.scores for _, steps in followed for step in steps]
+        return cls(
+            settings=settings,
+            units=tuple(unit for unit, _ in found),
+            scores=pd.concat(parts, ignore_index=True),
+            decisions=decisions_table(followed),
+            remarks=notes_of(outcome for _, outcome in found),
+        )
 
     @property
     def space(self) -> SearchSpace:
