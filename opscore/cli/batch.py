@@ -25,10 +25,6 @@ def batch(
     ] = Path("runs"),
     *,
     run: Annotated[RunSettings, Only("jobs", "finished", "retries")],
-    backend: Annotated[str, typer.Option(help="loky (processes), threading or dask.")] = ("loky"),
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a running dask scheduler.")
-    ] = None,
     shard: Annotated[
         str | None, typer.Option(help="Run the i-th of n parts, i/n, for instance 1/4.")
     ] = None,
@@ -55,8 +51,6 @@ def batch(
             grid,
             out,
             **chosen(run, "jobs", "finished", "retries"),
-            backend=backend,
-            scheduler=scheduler,
             shard=shard,
             threads=threads,
         )

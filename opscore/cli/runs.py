@@ -1,4 +1,4 @@
-"""``opscore runs``: what a run store has; comparing, exporting, merging and cleaning stores."""
+"""``opscore runs``: what a run store has; exporting, merging and cleaning stores."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from opscore.errors import UserError, unknown
 if TYPE_CHECKING:
     from opscore.runs.reading import StoredRun
 
-app = typer.Typer(
-    no_args_is_help=True, help="Finished runs: list, show, diff, export, sync, clean."
-)
+app = typer.Typer(no_args_is_help=True, help="Finished runs: list, show, export, sync, clean.")
 
 StoreOption = Annotated[Path, typer.Option("--runs", help="Folder of finished runs.")]
 KindOption = Annotated[
@@ -124,41 +122,6 @@ def _age(date: object) -> str:
     days = (datetime.now(ended.tzinfo) - ended).days
     ago = f", {days} days ago" if days > 1 else ""
     return f" ({ended:%Y-%m-%d %H:%M} UTC{ago})"
-
-
-@app.command()
-@answering(formats=False)
-def diff(
-    left: Annotated[str, typer.Argument(help="A run of --runs, or the folder of a store.")],
-    right: Annotated[str, typer.Argument(help="Another one.")],
-    runs: StoreOption = Path("runs"),
-) -> Answer:
-    """In what two runs, or two stores, differ; exit code 1 if they do. Times do not count."""
-    if Path(left).is_dir() and Path(right).is_dir():
-        return _store_differences(left, right)
-    from opscore.runs.reading import find_run
-    from opscore.runs.upkeep import run_differences
-
-    one, other = find_run(runs, left), find_run(runs, right)
-    lines = run_differences(one, other)
-    values = {"left": one.name, "right": other.name, "differences": lines}
-    return Listing([], values, said=lines or ["no difference"], wrong="" if lines else None)
-
-
-def _store_differences(left: str, right: str) -> Listing:
-    from opscore.runs.upkeep import store_differences
-
-    found = store_differences(left, right)
-    lines = [f"only in {left}: {name}" for name in found.only_left]
-    lines += [f"only in {right}: {name}" for name in found.only_right]
-    lines += [f"{name}: {what}" for name, each in found.differing.items() for what in each]
-    names = ("only_left", "only_right", "differing", "equal")
-    return Listing(
-        [],
-        {name: getattr(found, name) for name in names},
-        said=[*lines, f"{found.equal} runs are equal"],
-        wrong=None if found.same else "",
-    )
 
 
 @app.command()

@@ -2,15 +2,13 @@
 
 Each cell is a run of the store: it is found when it is finished, goes on from its pieces when it
 was stopped, and is kept with its error when it fails, which stops no other cell. Whatever ends a
-batch, the same call goes on with what is missing. Results depend neither on the number of workers
-nor on the backend: a worker has the same number of threads in all of them.
+batch, the same call goes on with what is missing. Results do not depend on the number of workers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from opscore.answers import Answer, Column, Table
 from opscore.data.files import writable_folder
 from opscore.errors import UserError, note
 from opscore.fingerprint import named_once
-from opscore.grids.backends import backend_ready, check_backend
 from opscore.grids.grid import Grid, GridCell
 from opscore.isolation import isolated
 from opscore.runs.loop import End, Manner, ends, known
@@ -133,8 +130,6 @@ def batch(
     out: RunStore | Path | str,
     *,
     jobs: int = 1,
-    backend: str = "loky",
-    scheduler: str | None = None,
     finished: str = "only-missing",
     retries: int = 0,
     shard: str | None = None,
@@ -152,9 +147,7 @@ def batch(
     Args:
         grid: a TOML file, or what such a file would hold (:mod:`opscore.grids.grid`).
         out: the run store that finished cells are found and kept in.
-        jobs: workers. Results do not depend on it.
-        backend: 'loky' (processes), 'threading' or 'dask'.
-        scheduler: address of a dask scheduler; None starts one here.
+        jobs: worker processes. Results do not depend on it.
         finished: what to do with cells that were tried before, see
             :class:`opscore.settings.RunSettings`.
         retries: how often a cell that failed is tried again at once.
@@ -166,9 +159,8 @@ def batch(
         UserError: a name, a setting or an option is wrong; nothing has been computed then.
         StoreFullError: the store cannot be written any more; what is finished stays.
     """
-    check_backend(backend, scheduler)
     how = {"jobs": jobs, "finished": finished, "retries": retries, "threads": threads}
-    manner = made(Manner, {**how, "backend": backend, "alone": True})
+    manner = made(Manner, {**how, "alone": True})
     store, cells = _asked(grid, out, shard)
     cells = [_on_device(cell, place) for place, cell in enumerate(cells)]
     if finished != "only-cache":
@@ -183,7 +175,6 @@ def batch(
         manner,
         keys=[(cell.key, cell.piece_key) for cell in cells],
         labels=[cell.label for cell in cells],
-        ready=partial(backend_ready, backend, jobs, scheduler),
     ):
         cell = cells[end.place]
         if isinstance(end.error, UserError):  # that is this cell's, and the others go on

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -43,14 +43,12 @@ class Manner(RunSettings):
 
     Attributes:
         threads: of each worker; None shares the cores out evenly.
-        backend: of the workers, by joblib's name.
         alone: whether each run stands for itself, as in a grid: it is computed in a worker, which
             may die of it, even if it is the last one; a damaged one is removed and computed again;
             and its result stays where it was computed and kept.
     """
 
     threads: int | None = None
-    backend: str = "loky"
     alone: bool = False
 
     def __post_init__(self) -> None:
@@ -149,7 +147,6 @@ def ends(
     labels: Sequence[str] | None = None,
     here: Callable[[R], R] | None = None,
     spreads: bool = False,
-    ready: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[End]:
     """How each run ends, as it ends: found ones first.
 
@@ -160,7 +157,6 @@ def ends(
         keys: of each run and of its pieces; None where nothing is kept.
         labels: what progress calls them; the runs' own by default.
         here, spreads: as for :func:`complete`.
-        ready: a block in which there are workers.
 
     StoreFullError when the store cannot be written any more; what is finished stays.
     """
@@ -179,7 +175,7 @@ def ends(
         else:
             missing.append(place)
     few = len(missing) <= 1 or (spreads and len(missing) < manner.jobs)
-    if manner.backend == "loky" and (manner.jobs == 1 or (few and not manner.alone)):
+    if manner.jobs == 1 or (few and not manner.alone):
         with limited(manner.threads):
             for place in missing:
                 run = runs[place] if here is None else here(runs[place])
@@ -187,8 +183,7 @@ def ends(
                     _compute(place, run, store, keys[place], names[place], manner, None), store
                 )
     elif missing:
-        with ready():
-            yield from _InWorkers(runs, store, keys, names, manner).run(missing)
+        yield from _InWorkers(runs, store, keys, names, manner).run(missing)
 
 
 def known(
@@ -271,9 +266,8 @@ class _InWorkers:
                     yield self._lost(place)
 
     def _ends(self, places: Sequence[int], marks: Path) -> Iterator[End]:
-        jobs = min(self._manner.jobs, len(places))
-        if self._manner.backend == "loky":
-            jobs = max(2, jobs)  # with one, joblib computes in this process, which would die
+        # With one, joblib computes in this process, which would die.
+        jobs = max(2, min(self._manner.jobs, len(places)))
         calls = (
             (
                 place,
@@ -286,9 +280,7 @@ class _InWorkers:
             )
             for place in places
         )
-        return in_workers(
-            jobs, _compute, calls, threads=self._manner.threads, backend=self._manner.backend
-        )
+        return in_workers(jobs, _compute, calls, threads=self._manner.threads)
 
     def _lost(self, place: int) -> End:
         """A run whose worker was killed each time, kept as failed."""

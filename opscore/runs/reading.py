@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -28,9 +28,6 @@ from opscore.runs.store import (
     check_layout,
     run_folders,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: Folders of a store that hold runs themselves.
 _SHELVES = ("supernets",)
@@ -193,18 +190,10 @@ def export(store: RunStore | Path | str) -> pd.DataFrame:
         if run.status == "damaged":
             raise UserError(f"{run.error}; 'opscore runs clean' removes what is damaged")
     kept = in_order([run for run in runs if run.status in {"finished", "failed"}])
-    types: dict[str, str] = {}
-    frames = []
-    for run in kept:
-        tables = outcome_of(run).tables if run.status == "finished" else {}
-        frames.append(_exported(run, tables))
-        for name, kind in _types_of(run, tables).items():
-            types[name] = _common(types.get(name, kind), kind)
-    joined = pd.concat([pd.DataFrame(columns=list(_EXPORTED), dtype=object), *frames])
+    empty = pd.DataFrame(columns=list(_EXPORTED)).astype(_EXPORTED)
+    joined = pd.concat([empty, *map(exported, kept)], ignore_index=True)
     others = sorted(set(joined.columns) - set(_EXPORTED))
-    types = {name: (types | _EXPORTED)[name] for name in [*_EXPORTED, *others]}
-    values = {name: _plain_values(joined[name], kind) for name, kind in types.items()}
-    return pd.DataFrame(values, dtype=object).astype(types)
+    return _as_exported(joined[[*_EXPORTED, *others]])
 
 
 def find_run(store: RunStore | Path | str, name: str) -> StoredRun:
@@ -242,7 +231,8 @@ def _exported_name(column: str) -> str:
     return f"{column}_of_row" if column in _EXPORTED else column
 
 
-def _exported(run: StoredRun, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def exported(run: StoredRun) -> pd.DataFrame:
+    """The rows of one run in an export; UserError when it is damaged."""
     row = run.row()
     head: dict[str, Any] = {name: row[name] for name in _HEAD}
     first = {
@@ -252,50 +242,22 @@ def _exported(run: StoredRun, tables: Mapping[str, pd.DataFrame]) -> pd.DataFram
         "table": "run",
         "row": 0,
     }
-    frames = [pd.DataFrame([first])]
+    frames = [pd.DataFrame([first]).astype(_EXPORTED)]
+    tables = outcome_of(run).tables if run.status == "finished" else {}
     for name in sorted(tables, key=natural_order):
-        table = tables[name].drop(columns=[c for c in _SAID if c in tables[name]])
-        table = table.rename(columns=_exported_name)
-        frames.append(table.assign(**head, table=name, row=range(len(table))))
-    return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+        # The file knows the types of columns in which all values are missing.
+        path = run.folder / f"{name}.parquet"
+        table = pd.read_parquet(path, dtype_backend="numpy_nullable")
+        table = table.drop(columns=[c for c in _SAID if c in table]).rename(columns=_exported_name)
+        frames.append(_as_exported(table.assign(**head, table=name, row=range(len(table)))))
+    return pd.concat(frames, ignore_index=True)
 
 
-def _types_of(run: StoredRun, tables: Mapping[str, Any]) -> dict[str, str]:
-    """The types of the columns of a run's tables, by their files: not by what is in them.
-
-    A column of whole numbers may lack all of them, and a text be missing in every row.
-    """
-    import pyarrow.parquet as pq
-
-    found: dict[str, str] = {}
-    for name in tables:
-        for each in pq.read_schema(run.folder / f"{name}.parquet"):
-            column, kind = _exported_name(each.name), _type_of(each.type)
-            found[column] = _common(found.get(column, kind), kind)
-    return found
-
-
-def _type_of(declared: pa.DataType) -> str:
-    import pyarrow as pa
-
-    if pa.types.is_boolean(declared):
-        return "boolean"
-    if pa.types.is_integer(declared):
-        return "Int64"
-    return "Float64" if pa.types.is_floating(declared) else "string"
-
-
-def _common(one: str, other: str) -> str:
-    """The type that holds what either does."""
-    if one == other:
-        return one
-    return "Float64" if {one, other} == {"Int64", "Float64"} else "string"
-
-
-def _plain_values(column: pd.Series[Any], kind: str) -> list[Any]:
-    """Values that a column of the type can be made of; None where there is none."""
-    make: type = {"string": str, "Float64": float, "Int64": int, "boolean": bool}[kind]
-    return [None if pd.isna(value) else make(value) for value in column]
+def _as_exported(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with columns of four types alone, in which values may be missing."""
+    kinds = {"b": "boolean", "i": "Int64", "u": "Int64", "f": "Float64"}
+    own = {str(name): kinds.get(frame[name].dtype.kind, "string") for name in frame}
+    return frame.astype({name: _EXPORTED.get(name, kind) for name, kind in own.items()})
 
 
 def plain_facts(facts: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ _FOLDER = "studies"
 _JOINED = ("policies", "methods", "seeds")
 
 #: Settings that no result depends on; a study has those of its last call.
-_BESIDE = ("cache", "data_dir", "device", "prove")
+_BESIDE = ("data_dir", "device", "prove")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def remember(store: RunStore, asked: Settings, keys: Mapping[str, Key]) -> None:
     named = {label: key for label, key in keys.items() if key is not None}
     for kind in {str(key["kind"]) for key in named.values()}:
         runs = {label: run_name(key) for label, key in named.items()}
-        join(store, Study(kind, asked.record(), runs))
+        settings = {name: value for name, value in asked.record().items() if name != "cache"}
+        join(store, Study(kind, settings, runs))
 
 
 def join(store: RunStore, study: Study) -> None:

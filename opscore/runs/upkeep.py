@@ -1,28 +1,24 @@
-"""Keeping run stores: what differs between two runs or two stores, merging, and cleaning up."""
+"""Keeping run stores: merging, and cleaning up."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from opscore.data.files import file_hash, writable_folder
 from opscore.errors import UserError
 from opscore.runs.reading import (
     StoredRun,
+    exported,
     find_run,
-    natural_order,
     outcome_of,
-    plain_facts,
     stored_runs,
 )
-from opscore.runs.store import RECORD_FILE, TIMES, Outcome, RunStore
+from opscore.runs.store import RECORD_FILE, RunStore
 from opscore.runs.studies import join, studies
 
 #: What :func:`clean` removes unless it is told otherwise: runs that are computed again anyway.
@@ -97,12 +93,9 @@ def _is_whole(run: StoredRun) -> bool:
 
 
 def _same(run: StoredRun, other: StoredRun) -> bool:
-    if run.record.get("sha256") == other.record.get("sha256"):
-        return plain_facts(run.record.get("facts", {})) == plain_facts(
-            other.record.get("facts", {})
-        )
+    """Whether two finished runs gave the same; times do not count."""
     try:
-        return not result_differences(outcome_of(run), outcome_of(other))
+        return exported(run).equals(exported(other))
     except UserError:
         return False
 
@@ -175,115 +168,3 @@ def _remove(folder: Path) -> None:
     except OSError as error:
         raise UserError(f"cannot remove {folder}: {error.strerror}") from None
     shutil.rmtree(away, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class StoreDifferences:
-    """In what two stores differ, by names of runs; times and dates do not count.
-
-    Attributes:
-        only_left: that only the first has.
-        only_right: that only the second has.
-        differing: that both have with other results, and how they differ.
-        equal: the number of runs that are the same.
-    """
-
-    only_left: list[str]
-    only_right: list[str]
-    differing: dict[str, list[str]]
-    equal: int
-
-    @property
-    def same(self) -> bool:
-        """Whether they do not differ."""
-        return not (self.only_left or self.only_right or self.differing)
-
-
-def store_differences(left: Path | str, right: Path | str) -> StoreDifferences:
-    """The differences between the finished and failed runs of two stores."""
-    mine, others = (
-        {run.name: run for run in stored_runs(root) if run.status in {"finished", "failed"}}
-        for root in (left, right)
-    )
-    differing = {
-        name: lines
-        for name in sorted(mine.keys() & others.keys())
-        if (lines := run_differences(mine[name], others[name]))
-    }
-    return StoreDifferences(
-        sorted(mine.keys() - others.keys()),
-        sorted(others.keys() - mine.keys()),
-        differing,
-        len(mine.keys() & others.keys()) - len(differing),
-    )
-
-
-def run_differences(left: StoredRun, right: StoredRun) -> list[str]:
-    """In what two runs differ, a line each: settings, status, results."""
-    lines = [
-        f"{name}: {_shown(mine)} and {_shown(other)}"
-        for name, mine, other in settings_differences(left.key, right.key)
-    ]
-    if left.status != right.status or left.error != right.error:
-        return [*lines, f"status: {_state(left)} and {_state(right)}"]
-    if left.status == "finished":
-        if left.key == right.key and _same(left, right):
-            return lines
-        lines += result_differences(outcome_of(left), outcome_of(right))
-    return lines
-
-
-def _state(run: StoredRun) -> str:
-    return f"{run.status} ({run.error})" if run.error else run.status
-
-
-def _shown(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def settings_differences(
-    left: Mapping[str, Any], right: Mapping[str, Any], prefix: str = ""
-) -> list[tuple[str, Any, Any]]:
-    """The settings in which two keys differ: name, left, right; None where one lacks it."""
-    found: list[tuple[str, Any, Any]] = []
-    for name in dict.fromkeys([*left, *right]):
-        mine, other = left.get(name), right.get(name)
-        if isinstance(mine, Mapping) and isinstance(other, Mapping):
-            found += settings_differences(mine, other, f"{prefix}{name}.")
-        elif mine != other:
-            found.append((f"{prefix}{name}", mine, other))
-    return found
-
-
-def result_differences(left: Outcome, right: Outcome) -> list[str]:
-    """In what two results differ, a line each; times do not count."""
-    found = []
-    mine, other = (plain_facts(each.facts) for each in (left, right))
-    if mine != other:
-        found.append(f"facts: {mine} and {other}")
-    for name in sorted({*left.tables, *right.tables}, key=natural_order):
-        if name not in left.tables or name not in right.tables:
-            found.append(f"{name}: only one has this table")
-            continue
-        a, b = (
-            each.tables[name].drop(columns=TIMES, errors="ignore").reset_index(drop=True)
-            for each in (left, right)
-        )
-        found += [f"{name}{line}" for line in _table_differences(a, b)]
-    return found
-
-
-def _table_differences(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    if list(a.columns) != list(b.columns) or len(a) != len(b):
-        return [f": {len(a)} rows of {len(a.columns)} columns, and {len(b)} of {len(b.columns)}"]
-    found = []
-    for name in a.columns:
-        one, two = a[name].astype(object), b[name].astype(object)
-        unequal = (one != two) & ~(one.isna() & two.isna())
-        if not unequal.any():
-            continue
-        numbers = [pd.to_numeric(each[unequal], errors="coerce") for each in (one, two)]
-        gap = float((numbers[0] - numbers[1]).abs().max())
-        size: str = "" if pd.isna(gap) else f", by up to {gap:.3g}"
-        found.append(f".{name}: {int(unequal.sum())} of {len(a)} rows differ{size}")
-    return found

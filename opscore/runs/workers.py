@@ -72,7 +72,6 @@ def in_workers(
     *,
     in_order: bool = False,
     threads: int | None = None,
-    backend: str = "loky",
 ) -> Iterator[R]:
     """What ``function`` returns for each call's arguments, as they finish, in any order.
 
@@ -81,20 +80,19 @@ def in_workers(
         function: a function of a module, so that workers can import it.
         calls: the arguments of each call.
         in_order: give the results in the order of the calls.
-        threads: of each worker; None shares the cores out evenly.
-        backend: the name of the one that joblib is configured to use here.
+        threads: of each worker, and one for the libraries under NumPy; None shares the cores out
+            evenly between both.
 
     They end when this process does, whatever ends it. WorkerKilledError when one was killed.
     """
+    with joblib.parallel_config("loky", inner_max_num_threads=None if threads is None else 1):
+        # One call at a time: the calls are long, and of different lengths.
+        kind = "generator" if in_order else "generator_unordered"
+        parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1)
     threads = threads_for_each(jobs) if threads is None else threads
-    kind = "generator" if in_order else "generator_unordered"
-    # One call at a time: the calls are long, and of different lengths.
-    more = {} if backend == "loky" else {"pre_dispatch": "all"}
-    parallel = joblib.Parallel(n_jobs=jobs, return_as=kind, batch_size=1, **more)
-    # Only loky's workers are this process's own children; a single job is done by no worker.
-    parent = os.getpid() if backend == "loky" and jobs > 1 else None
-    # Threads have what this process has.
-    entries = [] if backend == "threading" else packed(added_by_the_user())
+    # A single job is done by no worker.
+    parent = os.getpid() if jobs > 1 else None
+    entries = packed(added_by_the_user())
     try:
         with progress.relaying() as heard:
             yield from parallel(

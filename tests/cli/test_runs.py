@@ -53,18 +53,14 @@ def test_show(capfd, store):
     assert json.loads(out)["settings"]["policy"] == "zc-pt(nwot)"
 
 
-def test_diff_of_runs_and_of_stores(capfd, store):
-    names = [store.path(key(seed)).name for seed in (0, 1)]
-    code, out, _ = run(capfd, "diff", *names)
-    assert code == 1
-    assert out.splitlines()[0] == "seed: 0 and 1"
-    assert run(capfd, "diff", names[0], names[0])[:2] == (0, "no difference\n")
+def test_sync_takes_over_what_is_lacking(capfd, store):
+    name = store.path(key(0)).name
     assert run(capfd, "sync", "runs", "other")[0] == 0
-    assert run(capfd, "diff", "runs", "other") == (0, "3 runs are equal\n", "")
-    run(capfd, "clean", names[0], "--runs", "other")
-    code, out, _ = run(capfd, "diff", "runs", "other", "--json")
-    assert code == 1
-    assert json.loads(out)["only_left"] == [names[0]]
+    run(capfd, "clean", name, "--runs", "other")
+    code, out, _ = run(capfd, "sync", "runs", "other", "--json")
+    assert code == 0
+    assert json.loads(out)["copied"] == [name]
+    assert run(capfd, "export", "--runs", "other") == run(capfd, "export")
 
 
 def test_export_is_the_same_to_a_file_and_to_stdout(capfd, tmp_path):

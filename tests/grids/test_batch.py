@@ -46,11 +46,8 @@ def test_cells_hold_what_a_single_call_computes(done):
     assert set(again.scores["policy"]) >= {"disc-zc(nwot)", "random"}
 
 
-@pytest.mark.parametrize(("backend", "jobs"), [("loky", 2), ("threading", 2), ("dask", 2)])
-def test_no_backend_changes_a_byte(small, expected, tmp_path, backend, jobs):
-    if backend == "dask":
-        pytest.importorskip("distributed", reason="dask is not installed")
-    result = opscore.batch(small, tmp_path, jobs=jobs, backend=backend)
+def test_workers_do_not_change_a_byte(small, expected, tmp_path):
+    result = opscore.batch(small, tmp_path, jobs=2)
     assert result.ok
     assert export_bytes(tmp_path) == expected
 
@@ -130,11 +127,11 @@ def grid_of(*policies: str) -> dict:
     return {"settings": settings, "grid": [{"policies": list(policies), "seeds": [0]}]}
 
 
-@pytest.mark.parametrize(("jobs", "backend"), [(1, "loky"), (2, "threading")])
-def test_a_failed_cell_stops_no_other_and_is_kept(never_works, tmp_path, jobs, backend):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failed_cell_stops_no_other_and_is_kept(never_works, tmp_path, jobs):
     grid = grid_of("zc-pt(never_works)", "random")
     with pytest.warns(Note, match=r"zc-pt\(never_works\), seed 0 failed: .*no number today"):
-        result = opscore.batch(grid, tmp_path, jobs=jobs, backend=backend)
+        result = opscore.batch(grid, tmp_path, jobs=jobs)
     assert not result.ok
     assert result.failed["policy"].tolist() == ["zc-pt(never_works)"]
     assert "no number today" in result.failed["error"].item()
@@ -206,18 +203,13 @@ def test_the_command_plans_runs_and_says_what_failed(small, done, never_works, t
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--backend", "lokky"], "did you mean loky"),
         (["--finished", "alway"], "did you mean always"),
         (["--jobs", "0"], "jobs is 1 or more"),
         (["--retries", "-1"], "retries is 0 or more"),
         (["--threads", "0"], "threads is 1 or more"),
-        (["--scheduler", "tcp://a:1"], "backend 'loky' has no scheduler"),
-        (["--backend", "dask", "--scheduler", "nowhere"], "cannot be reached"),
     ],
 )
 def test_bad_options_are_one_line(small, tmp_path, options, words):
-    if "dask" in options:
-        pytest.importorskip("distributed", reason="dask is not installed")
     result = run(app, ["batch", str(small), "--out", str(tmp_path / "s"), *options])
     assert result.exit_code == 2 or isinstance(result.exception, UserError)
     assert words in (result.output + str(result.exception))

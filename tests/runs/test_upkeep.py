@@ -14,7 +14,7 @@ from opscore.runs.loop import complete
 from opscore.runs.reading import export_bytes, stored_runs, table_of
 from opscore.runs.run import Run
 from opscore.runs.store import RECORD_FILE, Outcome, RunStore
-from opscore.runs.upkeep import clean, merge, store_differences
+from opscore.runs.upkeep import clean, merge
 from opscore.settings import RunSettings
 
 
@@ -37,7 +37,6 @@ def test_two_halves_make_the_whole(tmp_path):
     for half in ("a", "b"):
         assert len(merge(tmp_path / half, tmp_path / "all").copied) == 2
     assert export_bytes(tmp_path / "all") == export_bytes(tmp_path / "whole")
-    assert store_differences(tmp_path / "all", tmp_path / "whole").same
     again = merge(tmp_path / "a", tmp_path / "all")
     assert not again.copied
     assert len(again.there) == 2
@@ -58,10 +57,6 @@ def test_other_results_of_the_same_run_are_named_and_neither_is_lost(tmp_path):
     b = keep(tmp_path / "b", 0, value=1.5)
     assert merge(tmp_path / "a", tmp_path / "b").differing == [b.path(key(0)).name]
     assert b.outcome(key(0)).tables["scores"]["score"].tolist() == [1.5]
-    found = store_differences(tmp_path / "a", tmp_path / "b")
-    assert found.differing == {
-        b.path(key(0)).name: ["scores.score: 1 of 1 rows differ, by up to 0.5"]
-    }
 
 
 def test_what_is_damaged_is_not_taken_over(tmp_path):
@@ -134,7 +129,6 @@ def test_a_store_of_another_layout_is_refused_everywhere(tmp_path):
         "merge from": lambda: merge(tmp_path / "old", tmp_path / "new"),
         "merge into": lambda: merge(tmp_path / "new", tmp_path / "old"),
         "clean": lambda: clean(tmp_path / "old", statuses=("finished",)),
-        "differences": lambda: store_differences(tmp_path / "old", tmp_path / "new"),
         "the run itself": lambda: RunStore(tmp_path / "old").outcome(key(0)),
         "another run": lambda: complete([Asked()], RunSettings(store=tmp_path / "old")),
         "a batch": lambda: batch({"grid": [{"policies": "random"}]}, tmp_path / "old"),
