@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from opscore.analysis import holm, paired_differences
-from opscore.analysis.cells import Cell, Strengths, rho_matrix
 from opscore.analysis.edge_specific import agreement_of
 from opscore.analysis.exact import permutation_p_value
 from opscore.analysis.intervals import (
-    cell_weights,
     edge_interval,
+    edge_weights,
     seed_interval,
 )
+from opscore.analysis.matches import Match, Strengths, rho_matrix
 from opscore.analysis.relabelling import (
     each_edge_alone,
     edges_together,
@@ -194,44 +194,44 @@ def _p_values(world: World, generator: np.random.Generator) -> dict[str, float]:
     policies = {"first": first, "second": second}
     strengths = {p: world.scored(e, world.seeds, generator) for p, e in policies.items()}
     table = score_table({"truth": truth[None], **strengths})
-    cells = Strengths(table).cells("first", "truth")
-    alone, common = _relabelled(cells)
+    matches = Strengths(table).matches("first", "truth")
+    alone, common = _relabelled(matches)
     pairs = paired_differences(table, "truth", n_bootstrap=1)
     (pair,) = pairs[pairs["policy_b"] == "second"].to_dict(orient="records")
     flips, together = float(pair["p_value"]), float(pair["p_common"])
     return {
-        "edges alone, failed seeds apart": _failed_apart(cells),
+        "edges alone, failed seeds apart": _failed_apart(matches),
         "edges alone": alone,
         "common": common,
         "both": max(alone, common),
-        "edge-specific": agreement_of(cells)[1],
+        "edge-specific": agreement_of(matches)[1],
         "difference, signs of edges": flips,
         "difference, common": together,
         "difference, both": max(flips, together),
     }
 
 
-def _relabelled(cells: Sequence[Cell]) -> tuple[float, float]:
-    defined = [cell for cell in cells if cell.defined]
-    weights = cell_weights(rho_matrix(cells))
+def _relabelled(matches: Sequence[Match]) -> tuple[float, float]:
+    defined = [match for match in matches if match.defined]
+    weights = edge_weights(rho_matrix(matches))
     own = weights[weights > 0].tolist()
     return (
-        relabelling_p_value(defined, own, each_edge_alone(cells)),
-        relabelling_p_value(defined, own, edges_together(cells)),
+        relabelling_p_value(defined, own, each_edge_alone(matches)),
+        relabelling_p_value(defined, own, edges_together(matches)),
     )
 
 
-def _failed_apart(cells: Sequence[Cell]) -> float:
+def _failed_apart(matches: Sequence[Match]) -> float:
     """Before: edges are independent, and so is every seed of an edge that has a failed score."""
-    defined = [cell for cell in cells if cell.defined]
-    weights = cell_weights(rho_matrix(cells))
+    defined = [match for match in matches if match.defined]
+    weights = edge_weights(rho_matrix(matches))
     return permutation_p_value(
-        [cell.x for cell in defined],
-        [cell.y for cell in defined],
+        [match.x for match in defined],
+        [match.y for match in defined],
         weights=weights[weights > 0].tolist(),
         blocks=[
-            (cell.edge, None if len(cell.operations) == len(cell.all_operations) else cell.seed)
-            for cell in defined
+            (match.edge, None if len(match.operations) == len(match.all_operations) else match.seed)
+            for match in defined
         ],
     )
 
@@ -244,12 +244,14 @@ def reject_alike(name: str, world: World, repetitions: int, seed: int) -> Iterat
     for _ in range(repetitions):
         truth, policy = world.expected(world.preferences(generator), world.edges, generator)
         scored = world.scored(policy, world.seeds, generator)
-        cells = Strengths(score_table({"truth": truth[None], "p": scored})).cells("p", "truth")
-        weights = cell_weights(rho_matrix(cells)).ravel().tolist()
-        together = edges_together(cells)
-        found = [relabelling_p_value(cells, weights, together, kinds) for kinds in ("", weightless)]
+        matches = Strengths(score_table({"truth": truth[None], "p": scored})).matches("p", "truth")
+        weights = edge_weights(rho_matrix(matches)).ravel().tolist()
+        together = edges_together(matches)
+        found = [
+            relabelling_p_value(matches, weights, together, kinds) for kinds in ("", weightless)
+        ]
         rejected += np.array(found) <= LEVEL
-    least = [least_p_value(cells, kinds) for kinds in ("", weightless)]
+    least = [least_p_value(matches, kinds) for kinds in ("", weightless)]
     for statistic, count, low in zip(("common", "within kinds"), rejected, least, strict=True):
         yield {"statistic": statistic, "share": float(count / repetitions)}
         yield {"statistic": f"{statistic}, least", "share": low}
@@ -266,7 +268,7 @@ def any_row(name: str, world: World, repetitions: int, seed: int) -> Iterator[di
             for row in range(ROWS)
         }
         strengths = Strengths(score_table({"truth": truth[None], **rows}))
-        found = np.array([_relabelled(strengths.cells(row, "truth")) for row in rows])
+        found = np.array([_relabelled(strengths.matches(row, "truth")) for row in rows])
         each = [p for column in found.T for p in (column, holm(column))]
         rejected += [(p <= LEVEL).any() for p in each]
     names = ("edges alone", "edges alone, Holm", "common", "common, Holm")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opscore.experiments import evaluate_proxies, proxy_correlations
     from opscore.experiments.initial.result import initial
     from opscore.experiments.network_training import train_network
-    from opscore.experiments.progressive.call import progressive
+    from opscore.experiments.progressive.result import progressive
     from opscore.grids.call import batch
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from opscore.runs import RunStore
     from opscore.search import zero_cost_pt
     from opscore.search.call import run_search
-    from opscore.search.truth import evaluate_search
+    from opscore.search.result import evaluate_search
     from opscore.spaces import State, get_space, list_spaces
     from opscore.supernets import (
         build,
@@ -59,7 +59,7 @@ _ROOMS = {
     "build_supernet": "supernets",
     "compare_spaces": "paper.spaces",
     "evaluate_proxies": "experiments",
-    "evaluate_search": "search.truth",
+    "evaluate_search": "search.result",
     "figure2": "paper.figure2",
     "figure4": "paper.figure4",
     "get_proxy": "proxies",
@@ -75,7 +75,7 @@ _ROOMS = {
     "load_images": "images",
     "load_oracle": "oracles",
     "operation_estimates": "analysis",
-    "progressive": "experiments.progressive.call",
+    "progressive": "experiments.progressive.result",
     "proxy_correlations": "experiments",
     "read_architectures": "data.architectures",
     "register_proxy": "proxies",

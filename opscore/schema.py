@@ -222,6 +222,13 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     return frame[list(columns)].astype(columns).reset_index(drop=True)
 
 
+def table(rows: Any, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Rows, or frames one after the other, of exactly these columns by type; there may be none."""
+    if isinstance(rows, list) and rows and isinstance(rows[0], pd.DataFrame):
+        rows = pd.concat(rows, ignore_index=True)
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))
+
+
 def empty(table: str) -> pd.DataFrame:
     """A table of the given kind with no rows."""
     return conform(pd.DataFrame({name: [] for name in TABLES[table]}), table)

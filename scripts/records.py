@@ -28,12 +28,13 @@ from opscore.data.records import FOLDER, write_record
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.experiments.initial.result import initial
-from opscore.experiments.initial.tasks import REFERENCES, truth_scores
-from opscore.experiments.progressive.call import progressive
+from opscore.experiments.initial.tasks import truth_scores
+from opscore.experiments.progressive.result import progressive
 from opscore.experiments.settings import truth_of
 from opscore.images import load_images, resolve_images
 from opscore.oracles import NO_TRUTH, load_oracles
 from opscore.oracles.references import REFERENCES as BETWEEN
+from opscore.oracles.references import USUAL
 from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.live import describe_searches, live_proposals
 from opscore.paper.measured import PREFIX
@@ -237,7 +238,7 @@ def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) ->
 
 def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     """Nothing is drawn, so there are no seeds."""
-    names = (*dict.fromkeys([*REFERENCES, *(each.name for each in BETWEEN)]), HINDSIGHT)
+    names = (*dict.fromkeys([*USUAL, *(each.name for each in BETWEEN)]), HINDSIGHT)
     tables, truths = [], {}
     for settings, own in _truths(read_board(), making):
         table = truth_scores(settings, names)

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from opscore.analysis.drawing import CHOSEN, FIXED, MUTED, NODE, arrow, blank, box, list_of, row
+from opscore.analysis.drawing import CHOSEN, FIXED, MUTED, NODE, arrow, blank, box, row
 from opscore.spaces import (
     DARTS_SPACES,
     MOBILENET,
@@ -61,7 +61,7 @@ def graph_cell(axes: Axes, space: SearchSpace) -> None:
         axes.text(*at, space.edges[edge].replace("->", "→"), ha="center", va="center", fontsize=6)
     for node, (x, y) in where.items():
         box(axes, (x, y), (0.44, 0.44), str(node), NODE)
-    operations = list_of(space.operations[0])
+    operations = "\n".join(space.operations[0])
     box(axes, (7.25, 1.75), (1.6, 1.9), f"each arrow:\n{operations}", CHOSEN, font=6)
     axes.text(0.5, 2.35, "input", ha="center", fontsize=6, color=MUTED)
     axes.text(where[3][0], 2.35, "output", ha="center", fontsize=6, color=MUTED)
@@ -241,7 +241,7 @@ def darts_cell(axes: Axes) -> None:
     for node, (x, y) in where.items():
         box(axes, (x, y), (0.44, 0.44), str(node), NODE)
     axes.text(1.15, 3.75, "0, 1: the two cells before; output: 2 to 5 side by side", fontsize=6)
-    operations = list_of(DARTS_SPACES[0].operations[0])
+    operations = "\n".join(DARTS_SPACES[0].operations[0])
     box(axes, (8.6, 1.9), (1.8, 2.4), f"each arrow:\n{operations}", CHOSEN, font=6)
 
 
@@ -273,7 +273,7 @@ def parts_picture() -> Figure:
             text = f"{name} {edge[0]}→{edge[1]}\n{operations.replace('_connect', '')}"
             box(axes, at, (2.5, 0.8), text, CHOSEN, font=5)
     for place, space in enumerate(others):
-        text = f"{space.name}, every edge:\n{list_of(space.operations[0])}"
+        text = "\n".join([f"{space.name}, every edge:", *space.operations[0]])
         box(axes, (13.1, 1.3 + 2.4 * place), (2.9, 1.9), text, CHOSEN, font=7)
     return figure
 

@@ -27,11 +27,7 @@ from opscore.analysis.multiple import holm, with_holm
 from opscore.analysis.selection import Selection
 
 if TYPE_CHECKING:
-    from opscore.analysis.figures import (
-        correlation_bars,
-        correlation_lines,
-        correlation_matrix,
-    )
+    from opscore.analysis.figures import correlation_bars, correlation_lines, correlation_matrix
     from opscore.answers.style import save_figure
 
 _DRAWING = ("correlation_bars", "correlation_lines", "correlation_matrix")

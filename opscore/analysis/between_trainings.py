@@ -14,9 +14,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from opscore.analysis.cells import Strengths, rho_matrix
+from opscore import schema
 from opscore.analysis.edge_specific import agreement_of
-from opscore.analysis.intervals import mean_over_cells
+from opscore.analysis.intervals import mean_over_edges
+from opscore.analysis.matches import Strengths, rho_matrix
 from opscore.answers import Column, Table
 from opscore.oracles import Oracle
 from opscore.oracles.references import REFERENCES, Reference
@@ -80,7 +81,7 @@ def agreement_between_trainings(
         for reference in references
     ]
     if not found:
-        return pd.DataFrame({name: [] for name in _COLUMNS}).astype(_COLUMNS)
+        return schema.table([], _COLUMNS)
     rows = pd.DataFrame(found).groupby("reference", sort=False, as_index=False)
     means = rows[["rho", "edge_specific"]].mean().assign(n_draws=N_DRAWS)
     return means[list(_COLUMNS)].astype(_COLUMNS)
@@ -110,10 +111,10 @@ def _agreement(one: Oracle, other: Oracle, reference: Reference) -> dict[str, fl
     scores = pd.concat(
         [_scores(one, reference, _ONE), _scores(other, reference, _OTHER)], ignore_index=True
     )
-    cells = Strengths(scores).cells(_ONE, _OTHER)
+    matches = Strengths(scores).matches(_ONE, _OTHER)
     return {
-        "rho": mean_over_cells(rho_matrix(cells)),
-        "edge_specific": agreement_of(cells, tested=False)[0],
+        "rho": mean_over_edges(rho_matrix(matches)),
+        "edge_specific": agreement_of(matches, tested=False)[0],
     }
 
 

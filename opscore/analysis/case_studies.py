@@ -1,13 +1,15 @@
-"""Figures of the case studies: the toy model, and retraining. Nothing is calculated here."""
+"""Figures of the case studies and of a training. Nothing is calculated here."""
 
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from opscore.answers.style import (
     MEASURED,
+    PUBLISHED,
     SERIES,
     describe,
     drawn,
@@ -92,3 +94,31 @@ def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: 
     legend_below([left], 3, title="best-acc's ranking of the operations")
     describe(left, "Retraining after one discretization", note)
     return figure_of(left)
+
+
+@drawn
+def training_curves(log: pd.DataFrame, *, note: str = "") -> Axes:
+    """Accuracy on the images trained on and on others, epoch by epoch.
+
+    Args:
+        log: epoch, train_accuracy and test_accuracy, percent.
+        note: what the numbers are; the caption.
+    """
+    (axes,) = panels(1, 3.2)
+    for column, label, colour, marker in (
+        ("train_accuracy", "images that are trained on", MEASURED, "o"),
+        ("test_accuracy", "other images", PUBLISHED, "D"),
+    ):
+        axes.plot(
+            log["epoch"],
+            log[column],
+            marker=marker if len(log) < 30 else "",
+            ls="-" if colour == MEASURED else "--",
+            label=label,
+            color=colour,
+        )
+    axes.set(xlabel="epoch", ylabel="accuracy, %")
+    axes.legend()
+    axes.grid()
+    describe(axes, "Training of one network", note)
+    return axes

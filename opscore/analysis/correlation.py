@@ -10,8 +10,8 @@ import pandas as pd
 
 from opscore import schema
 from opscore.analysis.bars import HINDSIGHT, in_family
-from opscore.analysis.cells import Cell, Strengths, by_iteration, rho_matrix
-from opscore.analysis.intervals import cell_weights, edge_interval, mean_over_cells
+from opscore.analysis.intervals import edge_interval, edge_weights, mean_over_edges
+from opscore.analysis.matches import Match, Strengths, by_iteration, rho_matrix
 from opscore.analysis.multiple import with_holm
 from opscore.analysis.relabelling import (
     each_edge_alone,
@@ -74,12 +74,12 @@ class Correlation:
         strengths = Strengths(scores)
         wanted = strengths.policies if references is None else list(references)
         rows = [
-            self._row(policy, strengths.check(reference), iteration, cells)
+            self._row(policy, strengths.check(reference), iteration, matches)
             for policy in strengths.policies
             for reference in wanted
             if policy != reference
-            for iteration, cells in by_iteration(
-                strengths.cells(policy, reference, self.reference_iteration)
+            for iteration, matches in by_iteration(
+                strengths.matches(policy, reference, self.reference_iteration)
             ).items()
         ]
         if not rows:
@@ -89,9 +89,9 @@ class Correlation:
         return schema.conform(frame, "correlation")
 
     def _row(
-        self, policy: str, reference: str, iteration: int, cells: Sequence[Cell]
+        self, policy: str, reference: str, iteration: int, matches: Sequence[Match]
     ) -> dict[str, object]:
-        matrix = rho_matrix(cells)
+        matrix = rho_matrix(matches)
         low, high = edge_interval(
             matrix,
             confidence=self.confidence,
@@ -101,23 +101,23 @@ class Correlation:
         )
         tests = dict.fromkeys(("p_value", "p_common", "p_kinds"), float("nan"))
         if HINDSIGHT not in {policy, reference}:
-            tests |= _p_values(cells, self.weightless)
+            tests |= _p_values(matches, self.weightless)
         valid = ~np.isnan(matrix)
         return {
             "policy": policy,
             "reference": reference,
             "iteration": iteration,
-            "rho": mean_over_cells(matrix),
+            "rho": mean_over_edges(matrix),
             "ci_low": low,
             "ci_high": high,
             **tests,
-            "p_common_least": least_p_value(cells),
+            "p_common_least": least_p_value(matches),
             "p_kinds_least": (
-                float("nan") if self.weightless is None else least_p_value(cells, self.weightless)
+                float("nan") if self.weightless is None else least_p_value(matches, self.weightless)
             ),
             "n_seeds": int(valid.any(axis=1).sum()),
             "n_edges": int(valid.sum(axis=1).max()),
-            "n_excluded": sum(not cell.defined for cell in cells),
+            "n_excluded": sum(not match.defined for match in matches),
         }
 
 
@@ -129,15 +129,15 @@ def check_interval(n_bootstrap: int, confidence: float) -> None:
         raise UserError(f"confidence must lie between 0 and 1, got {confidence}")
 
 
-def _p_values(cells: Sequence[Cell], weightless: Sequence[str] | None) -> dict[str, float]:
+def _p_values(matches: Sequence[Match], weightless: Sequence[str] | None) -> dict[str, float]:
     """Exact p-values of the mean: edges relabelled alone, together, and together within kinds."""
-    defined = [cell for cell in cells if cell.defined]
-    weights = cell_weights(rho_matrix(cells))
-    # Rows of the matrix are seeds and columns edges, both in the order of the sorted cells.
+    defined = [match for match in matches if match.defined]
+    weights = edge_weights(rho_matrix(matches))
+    # Rows of the matrix are seeds and columns edges, both in the order of the sorted matches.
     own = weights[weights > 0].tolist()
-    together = edges_together(cells)
+    together = edges_together(matches)
     found = {
-        "p_value": relabelling_p_value(defined, own, each_edge_alone(cells)),
+        "p_value": relabelling_p_value(defined, own, each_edge_alone(matches)),
         "p_common": relabelling_p_value(defined, own, together),
     }
     if weightless is not None:
@@ -148,7 +148,7 @@ def _p_values(cells: Sequence[Cell], weightless: Sequence[str] | None) -> dict[s
 def edge_correlations(
     scores: pd.DataFrame, policy: str, reference: str, reference_iteration: int | None = None
 ) -> pd.DataFrame:
-    """Spearman between two policies, cell by cell: what the means of :class:`Correlation` rest on.
+    """Spearman between two policies, edge by edge: what the means of :class:`Correlation` rest on.
 
     Args:
         scores: a score table (schema SCORES).
@@ -163,9 +163,9 @@ def edge_correlations(
     Raises:
         UserError: a policy is not in the table, or an operation has two rows.
     """
-    cells = Strengths(scores).cells(policy, reference, reference_iteration)
+    matches = Strengths(scores).matches(policy, reference, reference_iteration)
     frame = pd.DataFrame(
-        [(cell.seed, cell.iteration, cell.edge, cell.rho, len(cell.operations)) for cell in cells],
+        [(one.seed, one.iteration, one.edge, one.rho, len(one.operations)) for one in matches],
         columns=["seed", "iteration", "edge", "rho", "n_ops"],
     )
     return frame.astype(

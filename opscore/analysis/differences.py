@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from opscore import schema
 from opscore.analysis.bars import HINDSIGHT, in_family
-from opscore.analysis.cells import Cell, Strengths, by_iteration
 from opscore.analysis.correlation import check_interval
 from opscore.analysis.exact import sign_flip_test
-from opscore.analysis.intervals import cell_weights, edge_interval, mean_over_cells
+from opscore.analysis.intervals import edge_interval, edge_weights, mean_over_edges
+from opscore.analysis.matches import Match, Strengths, by_iteration, matrix_of
 from opscore.analysis.multiple import with_holm
 from opscore.analysis.relabelling import edges_together, relabelling_p_value
-from opscore.errors import unknown
+from opscore.errors import one_of
 
 UNITS = ("edge", "cell")
 
@@ -25,19 +26,19 @@ _COLUMNS = {
     "policy_b": "str",
     "reference": "str",
     "iteration": "int64",
-    "difference": "float64",  # mean rho of a minus mean rho of b, over the matched cells
+    "difference": "float64",  # mean rho of a minus mean rho of b, over the matched (seed, edge)s
     "ci_low": "float64",
     "ci_high": "float64",
     "p_value": "float64",  # exact two-sided sign-flip test
     "p_common": "float64",  # the reference's operations relabelled, on all edges together
-    "n_pairs": "int64",  # matched (seed, edge) cells
+    "n_pairs": "int64",  # (seed, edge)s that both have
     "n_units": "int64",  # signs that were flipped
     "p_holm": "float64",  # p_value, Holm-adjusted over the pairs of policies of one iteration
     "p_common_holm": "float64",  # p_common, likewise
 }
 
 #: Cells by (seed, edge) of one policy at one iteration.
-_Cells = dict[tuple[int | None, int], Cell]
+_Matches = dict[tuple[int | None, int], Match]
 
 
 def paired_differences(
@@ -54,7 +55,7 @@ def paired_differences(
     """Differences in mean Spearman to a reference, for every pair of policies and iteration.
 
     Policies are paired by (seed, edge); one that has no seed is paired with every seed of the
-    other. A cell where either rho is undefined is left out.
+    other. A match where either rho is undefined is left out.
 
     Two exact p-values, of two null hypotheses. ``p_value``: neither policy is closer, and edges
     are independent, so that each edge's difference could as well have had the other sign.
@@ -77,21 +78,25 @@ def paired_differences(
 
     Returns:
         A frame with columns policy_a, policy_b, reference, iteration, difference (a minus b),
-        ci_low, ci_high, p_value, p_common, n_pairs (matched cells), n_units (signs flipped),
-        p_holm and p_common_holm (adjusted over the pairs of one iteration that are of the family;
-        missing in the others). A pair that shares no
-        cell has no row; one with :data:`opscore.analysis.HINDSIGHT` has no p-value.
+        ci_low, ci_high, p_value, p_common, n_pairs ((seed, edge)s that both have), n_units (signs
+        flipped), p_holm and p_common_holm (adjusted over the pairs of one iteration that are of the
+        family; missing in the others). A pair that shares no (seed, edge) has no row; one with
+        :data:`opscore.analysis.HINDSIGHT` has no p-value.
 
     Raises:
         UserError: the reference is not in the table, or an argument is out of range.
     """
-    if unit not in UNITS:
-        raise unknown("unit", unit, UNITS)
+    one_of("unit", unit, UNITS)
     check_interval(n_bootstrap, confidence)
     strengths = Strengths(scores)
     strengths.check(reference)
-    found = {
-        policy: _cells(strengths, policy, reference, reference_iteration)
+    found: dict[str, dict[int, _Matches]] = {
+        policy: {
+            iteration: {(match.seed, match.edge): match for match in group}
+            for iteration, group in by_iteration(
+                strengths.matches(policy, reference, reference_iteration)
+            ).items()
+        }
         for policy in strengths.policies
         if policy != reference
     }
@@ -99,15 +104,11 @@ def paired_differences(
     for a, b in itertools.combinations(found, 2):
         for iteration in sorted(set(found[a]) & set(found[b])):
             pairs = _matched(found[a][iteration], found[b][iteration])
-            matrix = _difference_matrix(pairs)
+            matrix = matrix_of({key: one.rho - two.rho for key, (one, two) in pairs.items()})
             if np.isnan(matrix).all():
                 continue
             low, high = edge_interval(
-                matrix,
-                confidence=confidence,
-                bounds=(-2, 2),
-                n_bootstrap=n_bootstrap,
-                seed=seed,
+                matrix, confidence=confidence, bounds=(-2, 2), n_bootstrap=n_bootstrap, seed=seed
             )
             flipped = matrix.ravel() if unit == "cell" else _mean_over_seeds(matrix)
             tested = HINDSIGHT not in {a, b}
@@ -117,7 +118,7 @@ def paired_differences(
                     "policy_b": b,
                     "reference": reference,
                     "iteration": iteration,
-                    "difference": mean_over_cells(matrix),
+                    "difference": mean_over_edges(matrix),
                     "ci_low": low,
                     "ci_high": high,
                     "p_value": sign_flip_test(flipped) if tested else np.nan,
@@ -135,56 +136,34 @@ def paired_differences(
 
 def no_differences() -> pd.DataFrame:
     """The frame of :func:`paired_differences` without rows, where there is no reference."""
-    return pd.DataFrame({name: [] for name in _COLUMNS}).astype(_COLUMNS)
+    return schema.table([], _COLUMNS)
 
 
-def _cells(
-    strengths: Strengths, policy: str, reference: str, reference_iteration: int | None
-) -> dict[int, _Cells]:
-    cells = strengths.cells(policy, reference, reference_iteration)
-    return {
-        iteration: {(cell.seed, cell.edge): cell for cell in group}
-        for iteration, group in by_iteration(cells).items()
-    }
-
-
-def _matched(a: _Cells, b: _Cells) -> dict[tuple[int | None, int], tuple[Cell, Cell]]:
-    """Pairs of cells by (seed, edge), in order; a policy without seeds serves all of the other's.
+def _matched(a: _Matches, b: _Matches) -> dict[tuple[int | None, int], tuple[Match, Match]]:
+    """Pairs of matches by (seed, edge), in order; a policy without seeds serves all of the other's.
 
     Only seeds and edges that both have are there.
     """
     seeds_a, seeds_b = {seed for seed, _ in a}, {seed for seed, _ in b}
     if seeds_a == {None}:
-        a = {(seed, edge): cell for (_, edge), cell in a.items() for seed in seeds_b}
+        a = {(seed, edge): match for (_, edge), match in a.items() for seed in seeds_b}
     elif seeds_b == {None}:
-        b = {(seed, edge): cell for (_, edge), cell in b.items() for seed in seeds_a}
+        b = {(seed, edge): match for (_, edge), match in b.items() for seed in seeds_a}
     common = sorted(set(a) & set(b), key=lambda key: (-1 if key[0] is None else key[0], key[1]))
     return {key: (a[key], b[key]) for key in common}
 
 
-def _difference_matrix(
-    pairs: Mapping[tuple[int | None, int], tuple[Cell, Cell]],
-) -> NDArray[np.float64]:
-    """Rho of a minus rho of b, shape (seeds, edges); NaN where either is undefined or not there."""
-    seeds = {seed: i for i, seed in enumerate(dict.fromkeys(seed for seed, _ in pairs))}
-    edges = {edge: i for i, edge in enumerate(sorted({edge for _, edge in pairs}))}
-    matrix = np.full((len(seeds), len(edges)), np.nan)
-    for (seed, edge), (a, b) in pairs.items():
-        matrix[seeds[seed], edges[edge]] = a.rho - b.rho
-    return matrix
-
-
 def _common_p_value(
-    pairs: Mapping[tuple[int | None, int], tuple[Cell, Cell]], matrix: NDArray[np.float64]
+    pairs: Mapping[tuple[int | None, int], tuple[Match, Match]], matrix: NDArray[np.float64]
 ) -> float:
     """P-value of the mean difference under one relabelling of the reference for both policies."""
-    weights = cell_weights(matrix)
+    weights = edge_weights(matrix)
     defined = [pair for pair in pairs.values() if pair[0].defined and pair[1].defined]
     own = weights[weights > 0].tolist()  # in the order of the pairs: by seed, then by edge
-    cells = [pair[0] for pair in defined] + [pair[1] for pair in defined]
-    everything = [cell for pair in pairs.values() for cell in pair]
+    matches = [pair[0] for pair in defined] + [pair[1] for pair in defined]
+    everything = [match for pair in pairs.values() for match in pair]
     return relabelling_p_value(
-        cells, [*own, *(-weight for weight in own)], edges_together(everything)
+        matches, [*own, *(-weight for weight in own)], edges_together(everything)
     )
 
 

@@ -69,11 +69,6 @@ def row(axes: Axes, parts: Sequence[tuple[str, str]], title: str, *, step: float
             arrow(axes, (x - step / 2 - 0.15, 0.7), (x - step / 2 + 0.15, 0.7))
 
 
-def list_of(operations: Sequence[str]) -> str:
-    """Operations below each other."""
-    return "\n".join(operations)
-
-
 def draw_architecture(graphs: Sequence[Graph], title: str) -> Figure:
     """The picture of an architecture: its graphs below each other, from left to right.
 
@@ -121,12 +116,10 @@ def _arriving(graph: Graph, node: int) -> list[Arrow]:
 
     The one from the nearest node stands lowest, or in the middle where there are three.
     """
-    found = sorted((a for a in graph.arrows if a.target == node and a.label), key=_source)
+    found = sorted(
+        (a for a in graph.arrows if a.target == node and a.label), key=lambda a: a.source
+    )
     return [found[0], found[2], found[1]] if len(found) == 3 else found
-
-
-def _source(a: Arrow) -> int:
-    return a.source
 
 
 def _draw_chain(axes: Axes, graph: Graph) -> None:
@@ -149,7 +142,7 @@ def _draw_graph(axes: Axes, graph: Graph) -> None:
 
     Long arrows run above or below what lies between.
     """
-    middle = _extent(graph)[1] / 2
+    middle, labelled = _extent(graph)[1] / 2, any(a.label for a in graph.arrows)
     x = [0.9 + _WIDE_STEP * n for n in range(len(graph.nodes))]
     for each in graph.arrows:
         if not each.label:
@@ -159,7 +152,7 @@ def _draw_graph(axes: Axes, graph: Graph) -> None:
             else:
                 side = -1 if each.source % 2 else 1
                 y = middle + 0.4 * side
-                arrow(axes, (start, y), (end, y), bend=_BEND * side, dashed=_has_labels(graph))
+                arrow(axes, (start, y), (end, y), bend=_BEND * side, dashed=labelled)
     for node in range(len(graph.nodes)):
         arriving = _arriving(graph, node)
         for place, each in enumerate(arriving):
@@ -178,7 +171,3 @@ def _draw_graph(axes: Axes, graph: Graph) -> None:
         wide = 1.4 if "\n" in name else 1.1
         shown = f"${name}$" if "_{" in name else name
         box(axes, (at, middle), (wide, 0.8), shown, CHOSEN if "\n" in name else NODE, font=6.5)
-
-
-def _has_labels(graph: Graph) -> bool:
-    return any(a.label for a in graph.arrows)

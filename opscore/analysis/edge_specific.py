@@ -32,7 +32,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from opscore.analysis.cells import Cell, Strengths, average_ranks, without_noise
+from opscore import schema
+from opscore.analysis.exact import count_orders, drawn_orders, every_order
+from opscore.analysis.matches import Match, Strengths, average_ranks, without_noise
 from opscore.rng import numpy_generator
 
 Array = NDArray[np.float64]
@@ -55,10 +57,7 @@ _COLUMNS = {
 
 
 def edge_specific_agreement(
-    scores: pd.DataFrame,
-    references: Sequence[str],
-    *,
-    reference_iteration: int | None = None,
+    scores: pd.DataFrame, references: Sequence[str], *, reference_iteration: int | None = None
 ) -> pd.DataFrame:
     """The edge-specific agreement of every policy with each reference, and its exact p-value.
 
@@ -81,30 +80,32 @@ def edge_specific_agreement(
         for policy in strengths.policies:
             if policy == strengths.check(reference):
                 continue
-            cells = strengths.cells(policy, reference, reference_iteration)
-            for iteration, group in itertools.groupby(cells, key=lambda cell: cell.iteration):
+            matches = strengths.matches(policy, reference, reference_iteration)
+            for iteration, group in itertools.groupby(matches, key=lambda match: match.iteration):
                 agreement, p_value, seeds, edges = agreement_of(list(group))
                 rows.append((policy, reference, iteration, agreement, p_value, seeds, edges))
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+    return schema.table(rows, _COLUMNS)
 
 
-def agreement_of(cells: Sequence[Cell], *, tested: bool = True) -> tuple[float, float, int, int]:
-    """(agreement, p-value, number of seeds, number of edges) of one iteration's cells.
+def agreement_of(matches: Sequence[Match], *, tested: bool = True) -> tuple[float, float, int, int]:
+    """(agreement, p-value, number of seeds, number of edges) of one iteration's matches.
 
     Without a test the p-value is NaN, and no order of edges is looked at but the given one.
     """
     kinds: dict[int, set[str]] = {}
-    for cell in cells:
-        kinds.setdefault(cell.edge, set()).update(cell.all_operations)
+    for match in matches:
+        kinds.setdefault(match.edge, set()).update(match.all_operations)
     kind_of = [tuple(sorted(kinds[edge])) for edge in sorted(kinds)]
     place_of = {edge: place for place, edge in enumerate(sorted(kinds))}
     orders = _orders(tuple(kind_of)) if tested else np.arange(len(kind_of))[None]
     by_seed, matched = [], set()
-    for _, group in itertools.groupby(cells, key=lambda cell: cell.seed):
-        of_seed = {place_of[cell.edge]: cell for cell in group}
-        own = _beyond_common({p: (c.all_operations, c.all_x) for p, c in of_seed.items()}, kind_of)
-        other = _beyond_common(
-            {p: (c.all_operations, c.all_y) for p, c in of_seed.items()}, kind_of
+    for _, group in itertools.groupby(matches, key=lambda match: match.seed):
+        of_seed = {place_of[match.edge]: match for match in group}
+        own, other = (
+            _beyond_common(
+                {p: (c.all_operations, getattr(c, side)) for p, c in of_seed.items()}, kind_of
+            )
+            for side in ("all_x", "all_y")
         )
         by_seed.append(_Products.of(own, other, kind_of).correlations(orders))
         matched |= own.keys() & other.keys()
@@ -199,24 +200,6 @@ def _orders(kinds: tuple[tuple[str, ...], ...]) -> NDArray[np.int64]:
 
     Shape (orders, edges): at each place the edge whose row stands there.
     """
-    groups = [
-        [place for place, kind in enumerate(kinds) if kind == wanted]
-        for wanted in dict.fromkeys(kinds)
-    ]
-    count = math.prod(math.factorial(len(group)) for group in groups)
-    if count > MAX_ORDERS:
-        return _drawn(groups, len(kinds))
-    orders = np.tile(np.arange(len(kinds)), (count, 1))
-    every = itertools.product(*(itertools.permutations(group) for group in groups))
-    for order, exchanged in zip(orders, every, strict=True):
-        for group, new in zip(groups, exchanged, strict=True):
-            order[group] = new
-    return orders
-
-
-def _drawn(groups: Sequence[Sequence[int]], edges: int) -> NDArray[np.int64]:
-    generator = numpy_generator(0, "edge-specific agreement")
-    orders = np.tile(np.arange(edges), (MAX_ORDERS, 1))
-    for group in groups:
-        orders[1:, group] = generator.permuted(np.tile(group, (MAX_ORDERS - 1, 1)), axis=1)
-    return orders
+    if count_orders(kinds) <= MAX_ORDERS:
+        return every_order(kinds)
+    return drawn_orders(kinds, MAX_ORDERS, numpy_generator(0, "edge-specific agreement"))

@@ -75,7 +75,7 @@ def operation_estimates(space: str, accuracies: Accuracies) -> pd.DataFrame:
                 if name in found.operations[edge]
             ]
             rows.append(("kind", None, kind, name, *_mean_and_error(values[np.any(where, axis=0)])))
-    return pd.DataFrame(rows, columns=list(ESTIMATES)).astype(ESTIMATES)
+    return schema.table(rows, ESTIMATES)
 
 
 def estimates_table(estimates: pd.DataFrame, halves: Mapping[str, float]) -> Table:

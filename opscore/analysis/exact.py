@@ -1,6 +1,6 @@
 """Exact tests: permutation of operations, and sign flips of paired differences.
 
-Both statistics are sums of independent discrete parts (one per block of cells, or one per
+Both statistics are sums of independent discrete parts (one per block of matches, or one per
 difference), so their null distribution is the convolution of the parts' distributions. The last
 convolution is never built: the sums of two halves are sorted and counted against each other. Two
 limits:
@@ -8,9 +8,9 @@ limits:
 * a block whose permutations are more than those of ``MAX_ENUMERATED`` operations has
   ``MONTE_CARLO`` seeded random ones, the observed order among them, so that no p-value is below
   1 / ``MONTE_CARLO``;
-* where half of the parts have more than ``MAX_VALUES`` different sums (many cells, each with other
-  ties), sums are rounded to a grid of ``GRID_POINTS``, and whatever the rounding may have moved
-  across the observed value is counted: the p-value is then an upper bound, close to 1e-4.
+* where half of the parts have more than ``MAX_VALUES`` different sums (many matches, each with
+  other ties), sums are rounded to a grid of ``GRID_POINTS``, and whatever the rounding may have
+  moved across the observed value is counted: the p-value is then an upper bound, close to 1e-4.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from opscore.analysis.cells import is_rankable, unit_ranks
+from opscore.analysis.matches import is_rankable, unit_ranks
 from opscore.errors import OpscoreError
 from opscore.rng import numpy_generator
 
@@ -93,20 +93,20 @@ def permutation_p_value(
     exactly: permutations that give the same ranking are counted as often as they occur.
 
     Args:
-        x: one row of values per cell; row i has shape (n_i,). NaN marks an operation without a
+        x: one row of values per match; row i has shape (n_i,). NaN marks an operation without a
             score: the cell's rho is over those that both rows have, under every permutation.
         y: as many rows, of the same shapes.
-        weights: weight of each cell in the mean; equal by default.
-        blocks: cells with the same label are permuted together, by the same permutation, and
+        weights: weight of each match in the mean; equal by default.
+        blocks: matches with the same label are permuted together, by the same permutation, and
             their rows list the same operations. The seeds of one edge are not independent
             evidence, since the policy may prefer the same operations with every seed; nor are
-            edges on which it prefers the same operations. By default each cell is its own block.
+            edges on which it prefers the same operations. By default each match is its own block.
         kinds: for each block the kind of each operation, of those that are not all of one kind:
             operations are exchanged with others of their kind alone.
         seed: seed of the Monte Carlo draws, used where permutations are too many only.
 
     Returns:
-        P(|mean rho| >= |observed|), the observed order included; NaN without cells.
+        P(|mean rho| >= |observed|), the observed order included; NaN without matches.
 
     Raises:
         OpscoreError: a row is constant or has fewer than two values, so that rho is undefined.
@@ -133,16 +133,16 @@ def permutation_p_value(
 
 def least_of(kinds: Sequence[Hashable]) -> float:
     """The least p-value of one block: one in so many permutations that keep kinds."""
-    return 1 / MONTE_CARLO if _are_drawn(kinds) else 1 / _count(kinds)
+    return 1 / MONTE_CARLO if _are_drawn(kinds) else 1 / count_orders(kinds)
 
 
-def _count(kinds: Sequence[Hashable]) -> int:
-    """Number of permutations of operations that leave each kind where it is."""
+def count_orders(kinds: Sequence[Hashable]) -> int:
+    """Number of permutations that leave each kind where it is."""
     return math.prod(math.factorial(n) for n in Counter(kinds).values())
 
 
 def _are_drawn(kinds: Sequence[Hashable]) -> bool:
-    return _count(kinds) > math.factorial(MAX_ENUMERATED)
+    return count_orders(kinds) > math.factorial(MAX_ENUMERATED)
 
 
 class _Block:
@@ -160,10 +160,10 @@ class _Block:
         self._incomplete: list[tuple[Array, Array, float]] = []
 
     def add(self, x: Array, y: Array, weight: float) -> None:
-        """Add a cell; OpscoreError where its rho is undefined."""
+        """Add a match; OpscoreError where its rho is undefined."""
         scored = ~np.isnan(x) & ~np.isnan(y)
         if not (is_rankable(x[scored]) and is_rankable(y[scored])):
-            raise OpscoreError("a constant row has no rank correlation; leave its cell out")
+            raise OpscoreError("a constant row has no rank correlation; leave its match out")
         self.observed += weight * float(unit_ranks(x[scored]) @ unit_ranks(y[scored]))
         if scored.all():
             self._product += weight * np.outer(unit_ranks(x), unit_ranks(y))
@@ -173,8 +173,11 @@ class _Block:
     def law(self, seed: int) -> _Law:
         """The sum's distribution over the permutations pi of y's operations."""
         n = len(self.kinds)
-        orders = _random_orders(self.kinds, seed) if _are_drawn(self.kinds) else _all(self.kinds)
-        # A complete cell has sum_i ranks(x)_i ranks(y)_pi(i): ranks move with the operations.
+        if _are_drawn(self.kinds):
+            orders = drawn_orders(self.kinds, MONTE_CARLO, numpy_generator(seed, "permutations", n))
+        else:
+            orders = every_order(self.kinds)
+        # A complete match has sum_i ranks(x)_i ranks(y)_pi(i): ranks move with the operations.
         values = self._product[np.arange(n), orders].sum(axis=1)
         for x, y, weight in self._incomplete:
             values = values + weight * _rhos(x, y[orders])
@@ -227,23 +230,24 @@ def sign_flip_test(differences: ArrayLike) -> float:
 
 
 @lru_cache(maxsize=4 * MAX_ENUMERATED)
-def _all(kinds: tuple[Hashable, ...]) -> NDArray[np.int64]:
-    """Every permutation that exchanges operations of one kind, [permutations, operations]."""
+def every_order(kinds: tuple[Hashable, ...]) -> NDArray[np.int64]:
+    """Every permutation that exchanges places of one kind, the identity first, [orders, places]."""
     groups = _places_of(kinds)
-    orders = np.tile(np.arange(len(kinds)), (_count(kinds), 1))
+    orders = np.tile(np.arange(len(kinds)), (count_orders(kinds), 1))
     every = itertools.product(*(itertools.permutations(group) for group in groups))
     for order, exchanged in zip(orders, every, strict=True):
         for group, new in zip(groups, exchanged, strict=True):
-            order[list(group)] = new
+            order[group] = new
     return orders
 
 
-def _random_orders(kinds: tuple[Hashable, ...], seed: int) -> NDArray[np.int64]:
-    """The identity and random permutations, so that a p-value is never zero."""
-    generator = numpy_generator(seed, "permutations", len(kinds))
-    orders = np.tile(np.arange(len(kinds)), (MONTE_CARLO, 1))
+def drawn_orders(
+    kinds: tuple[Hashable, ...], count: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """So many of them at random, the identity first: then no p-value is zero."""
+    orders = np.tile(np.arange(len(kinds)), (count, 1))
     for group in _places_of(kinds):
-        orders[1:, group] = generator.permuted(np.tile(group, (MONTE_CARLO - 1, 1)), axis=1)
+        orders[1:, group] = generator.permuted(np.tile(group, (count - 1, 1)), axis=1)
     return orders
 
 

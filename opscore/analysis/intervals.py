@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from opscore.analysis.cells import without_noise
+from opscore.analysis.matches import without_noise
 from opscore.rng import numpy_generator
 
 Array = NDArray[np.float64]
@@ -49,24 +49,24 @@ _SAME = 1e-9
 WIDENING = 1.2
 
 
-def mean_over_cells(matrix: Array) -> float:
+def mean_over_edges(matrix: Array) -> float:
     """Mean over edges within each seed, then over seeds.
 
     Args:
-        matrix: one value per (seed, edge), shape (seeds, edges). NaN marks a cell that is left
-            out; a seed that has only such cells is left out too.
+        matrix: one value per (seed, edge), shape (seeds, edges). NaN marks a place that is left
+            out; a seed that has only such places is left out too.
 
     Returns:
-        The mean; NaN when no cell is left.
+        The mean; NaN when no place is left.
     """
-    weights = cell_weights(matrix)
+    weights = edge_weights(matrix)
     if not weights.any():
         return float("nan")
     return without_noise(float((weights * np.nan_to_num(matrix)).sum()))
 
 
-def cell_weights(matrix: Array) -> Array:
-    """The weight of each cell in :func:`mean_over_cells`; 0 where it is left out."""
+def edge_weights(matrix: Array) -> Array:
+    """The weight of each place in :func:`mean_over_edges`; 0 where it is left out."""
     valid = ~np.isnan(matrix)
     edges = valid.sum(axis=1, keepdims=True)
     seeds = max(int((edges > 0).sum()), 1)
@@ -81,7 +81,7 @@ def edge_interval(
     n_bootstrap: int = 10_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Interval of :func:`mean_over_cells` over other edges of the kind (and other seeds).
+    """Interval of :func:`mean_over_edges` over other edges of the kind (and other seeds).
 
     Seeds are drawn with replacement, then edges with replacement. The drawn edges serve all the
     drawn seeds, because an edge is the same edge in every seed and its luck is shared. All draws
@@ -116,7 +116,7 @@ def edge_interval(
     tail = (1 - confidence) / 2
     student = math.sqrt(n_edges / (n_edges - 1)) * -float(stdtrit(n_edges - 1, tail))
     factor = WIDENING * student / -float(ndtri(tail))
-    centre = mean_over_cells(matrix)
+    centre = mean_over_edges(matrix)
     ends = [
         centre + factor * (_quantile(means, probabilities, share) - centre)
         for share in (tail, 1 - tail)
@@ -244,9 +244,9 @@ def _sums_of_draws(matrix: Array, edges: NDArray[np.int64]) -> tuple[Array, Arra
     Both have shape (draws, seeds); ``edges`` [draws, edges] counts how often an edge is drawn.
     """
     valid = (~np.isnan(matrix)).astype(np.float64)
-    cells = edges @ valid.T
-    means = (edges @ np.nan_to_num(matrix).T) / np.maximum(cells, 1)
-    return means, (cells > 0).astype(np.float64)
+    known = edges @ valid.T
+    means = (edges @ np.nan_to_num(matrix).T) / np.maximum(known, 1)
+    return means, (known > 0).astype(np.float64)
 
 
 def _n_draws(n: int) -> int:

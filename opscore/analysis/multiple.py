@@ -49,6 +49,5 @@ def with_holm(frame: pd.DataFrame, by: Sequence[str], tested: Sequence[bool]) ->
     own.loc[~np.asarray(tested, dtype=bool)] = np.nan
     groups = own.groupby(keys, sort=False, dropna=False)
     return frame.assign(
-        p_holm=groups["p_value"].transform(holm),
-        p_common_holm=groups["p_common"].transform(holm),
+        p_holm=groups["p_value"].transform(holm), p_common_holm=groups["p_common"].transform(holm)
     )

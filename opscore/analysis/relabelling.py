@@ -1,4 +1,4 @@
-"""Exact p-values of sums over cells, by exchanging what the operations are called.
+"""Exact p-values of sums over matches, by exchanging what the operations are called.
 
 Three null hypotheses, each of which asks for more than the one before:
 
@@ -21,39 +21,39 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from opscore.analysis.cells import Cell
 from opscore.analysis.exact import least_of, permutation_p_value
+from opscore.analysis.matches import Match
 
 #: What is relabelled together, by edge: edges with the same label share each relabelling.
 Blocks = Mapping[int, Hashable]
 
 
-def each_edge_alone(cells: Sequence[Cell]) -> Blocks:
+def each_edge_alone(matches: Sequence[Match]) -> Blocks:
     """Every edge is relabelled on its own (all its seeds together)."""
-    return {cell.edge: cell.edge for cell in cells}
+    return {match.edge: match.edge for match in matches}
 
 
-def edges_together(cells: Sequence[Cell]) -> dict[int, tuple[str, ...]]:
+def edges_together(matches: Sequence[Match]) -> dict[int, tuple[str, ...]]:
     """Edges that have the same operations are relabelled together.
 
     An operation that failed is still one of its edge's operations.
     """
     operations: dict[int, set[str]] = {}
-    for cell in cells:
-        operations.setdefault(cell.edge, set()).update(cell.all_operations)
+    for match in matches:
+        operations.setdefault(match.edge, set()).update(match.all_operations)
     return {edge: tuple(sorted(names)) for edge, names in operations.items()}
 
 
-def least_p_value(cells: Sequence[Cell], weightless: Collection[str] = ()) -> float:
+def least_p_value(matches: Sequence[Match], weightless: Collection[str] = ()) -> float:
     """The least value that a p-value of relabelled edges can take, whatever the scores are.
 
-    One in so many relabellings: 1/120 for five operations on all edges. NaN without cells.
+    One in so many relabellings: 1/120 for five operations on all edges. NaN without matches.
 
     Args:
-        cells: the cells that are compared.
+        matches: the matches that are compared.
         weightless: operations that are exchanged among themselves alone.
     """
-    return least_of_operations(edges_together(cells).values(), weightless)
+    return least_of_operations(edges_together(matches).values(), weightless)
 
 
 def least_of_operations(
@@ -67,40 +67,40 @@ def least_of_operations(
 
 
 def relabelling_p_value(
-    cells: Sequence[Cell],
+    matches: Sequence[Match],
     weights: Sequence[float],
     blocks: Blocks,
     weightless: Collection[str] = (),
 ) -> float:
-    """Exact two-sided p-value of a weighted sum of the cells' rhos.
+    """Exact two-sided p-value of a weighted sum of the matches' rhos.
 
     Args:
-        cells: the cells, each with a defined rho. The operations of the second policy are what
-            is relabelled; within a block the same relabelling holds for every cell.
-        weights: one per cell; a negative one takes a rho away.
+        matches: the matches, each with a defined rho. The operations of the second policy are what
+            is relabelled; within a block the same relabelling holds for every match.
+        weights: one per match; a negative one takes a rho away.
         blocks: the block of each cell's edge.
         weightless: operations that are exchanged among themselves alone.
 
     Returns:
         The share of relabellings (of seeded draws of them, where a block has more than 8! of them)
-        whose sum is at least as far from zero; NaN without cells.
+        whose sum is at least as far from zero; NaN without matches.
     """
     names: dict[Hashable, set[str]] = {}
-    for cell in cells:
-        names.setdefault(blocks[cell.edge], set()).update(cell.operations)
+    for match in matches:
+        names.setdefault(blocks[match.edge], set()).update(match.operations)
     ordered = {label: sorted(operations) for label, operations in names.items()}
     return permutation_p_value(
-        [_aligned(cell, cell.all_x, ordered[blocks[cell.edge]]) for cell in cells],
-        [_aligned(cell, cell.all_y, ordered[blocks[cell.edge]]) for cell in cells],
+        [_aligned(match, match.all_x, ordered[blocks[match.edge]]) for match in matches],
+        [_aligned(match, match.all_y, ordered[blocks[match.edge]]) for match in matches],
         weights=weights,
-        blocks=[blocks[cell.edge] for cell in cells],
+        blocks=[blocks[match.edge] for match in matches],
         kinds={
             label: [op in weightless for op in operations] for label, operations in ordered.items()
         },
     )
 
 
-def _aligned(cell: Cell, row: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+def _aligned(match: Match, row: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
     """A cell's row in the order of these operations; NaN for those that it does not have."""
-    known = dict(zip(cell.all_operations, row.tolist(), strict=True))
+    known = dict(zip(match.all_operations, row.tolist(), strict=True))
     return np.array([known.get(name, np.nan) for name in names], dtype=np.float64)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from opscore import schema
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.oracles import Truth
 from opscore.spaces import SearchSpace
 
@@ -28,8 +28,7 @@ class Selection:
     tie_break: str = "first"
 
     def __post_init__(self) -> None:
-        if self.tie_break not in TIE_BREAKS:
-            raise unknown("tie break", self.tie_break, TIE_BREAKS)
+        one_of("tie break", self.tie_break, TIE_BREAKS)
 
     def __call__(self, scores: pd.DataFrame, truth: Truth) -> pd.DataFrame:
         """Pick an architecture per (policy, seed) at iteration 0 and look it up.

@@ -27,13 +27,11 @@ from opscore.answers.style import (
     rows_axis,
     seeds_text,
 )
+from opscore.oracles.references import USUAL
 
 PUBLISHED = "published"
 
 _ITERATION = "iteration: how many edges are discretized"
-
-#: Policies that draw nothing, and say nothing about seeds.
-_TRUTHS = ("best-acc", "avg-acc")
 
 
 def _styles(sources: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -187,6 +185,6 @@ def _by_agreement(frame: pd.DataFrame, reference: str) -> list[str]:
 
 def _with_seeds(source: str, rows: pd.DataFrame) -> str:
     """A measured source with its number of seeds; what was published says it in the caption."""
-    drawn_ones = rows[~rows["policy"].isin(_TRUTHS)]
+    drawn_ones = rows[~rows["policy"].isin(USUAL)]
     seeds = seeds_text(drawn_ones) if source != PUBLISHED and "n_seeds" in rows else ""
     return f"{source}, {seeds}" if seeds else source

@@ -23,9 +23,7 @@ from opscore.answers.style import (
     rho_axis,
     rows_axis,
 )
-
-#: Policies that know the truth: they draw nothing, and stand in grey beside the others.
-_TRUTHS = ("best-acc", "avg-acc")
+from opscore.oracles.references import USUAL
 
 #: How the bars are drawn, hollow and without their intervals; op-flops orders as op-params does.
 _BARS = {"op-params": "o", HINDSIGHT: "s", "residual(params)": "*"}
@@ -43,10 +41,10 @@ def task_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
             ci_high; tasks and policies are drawn in its order, bars below them.
         note: what the numbers are, the caption.
     """
-    references = sorted(set(frame["reference"]), key=_TRUTHS.index)
+    references = sorted(set(frame["reference"]), key=USUAL.index)
     tasks = list(dict.fromkeys(zip(frame["space"], frame["dataset"], strict=True)))
     names = [str(name) for name in dict.fromkeys(frame["policy"])]
-    policies = [name for name in names if name not in _TRUTHS and not is_bar(name)]
+    policies = [name for name in names if name not in USUAL and not is_bar(name)]
     lines = max(len(policies), 1) + any(name in _BARS for name in names)
     axes = panels(len(references), 0.7 + len(tasks) * (0.09 + 0.075 * lines), sharey=True)
     for each, reference in zip(axes, references, strict=True):
@@ -71,13 +69,7 @@ def _panel(
         where = [places[task] + shift for task in zip(own["space"], own["dataset"], strict=True)]
         colour, marker = SERIES[number % len(SERIES)]
         axes.errorbar(
-            own["rho"],
-            where,
-            xerr=reach(own),
-            fmt=marker,
-            color=colour,
-            capsize=0,
-            label=policy,
+            own["rho"], where, xerr=reach(own), fmt=marker, color=colour, capsize=0, label=policy
         )
     for bar, marker in _BARS.items():
         own = rows[rows["policy"] == bar]
@@ -95,7 +87,7 @@ def _panel(
             ms=(5.5 if marker == "*" else 3.8) * look().scale,
             label=f"{bar}, {'in hindsight' if bar == HINDSIGHT else 'no network'}",
         )
-    for policy in _TRUTHS:
+    for policy in USUAL:
         own = rows[rows["policy"] == policy]
         where = [places[task] for task in zip(own["space"], own["dataset"], strict=True)]
         if where:

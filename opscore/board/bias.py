@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from opscore.analysis.cells import Cell, Strengths, average_ranks, rho_matrix
-from opscore.analysis.intervals import mean_of_known, mean_over_cells
+from opscore.analysis.intervals import mean_of_known, mean_over_edges
+from opscore.analysis.matches import Match, Strengths, average_ranks, rho_matrix
 from opscore.analysis.stages import scores_of_stage
 from opscore.board.definition import Board
 from opscore.board.scores import SpaceScores
@@ -80,7 +80,7 @@ def bias(
 def _rho(strengths: Strengths, policy: str, other: str) -> float:
     if other not in strengths.policies:
         return math.nan
-    return mean_over_cells(rho_matrix(strengths.cells(policy, other)))
+    return mean_over_edges(rho_matrix(strengths.matches(policy, other)))
 
 
 def _partial(strengths: Strengths, policy: str, truth: str) -> float:
@@ -97,7 +97,7 @@ def _partial(strengths: Strengths, policy: str, truth: str) -> float:
 
 def _place_of(strengths: Strengths, policy: str, op: str | None) -> float:
     """Mean unit rank of an operation over the edges that have it and something else."""
-    cells: Sequence[Cell] = strengths.cells(policy, policy)
+    cells: Sequence[Match] = strengths.matches(policy, policy)
     places = [
         (average_ranks(cell.x)[cell.operations.index(op)] - 1) / (len(cell.x) - 1)
         for cell in cells

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from opscore.analysis import HINDSIGHT
-from opscore.analysis.cells import Cell, Strengths, rho_matrix
 from opscore.analysis.edge_specific import agreement_of
-from opscore.analysis.intervals import cell_weights, edge_interval, mean_over_cells
+from opscore.analysis.intervals import edge_interval, edge_weights, mean_over_edges
+from opscore.analysis.matches import Match, Strengths, rho_matrix
 from opscore.analysis.relabelling import edges_together, relabelling_p_value
 from opscore.analysis.stages import scores_of_stage
 from opscore.board.definition import Board
@@ -92,7 +92,7 @@ def tables_of(
             place = {"space": space, "task": task, "role": role, "reference": reference}
             rho, edge = known.get((space, task, reference), (math.nan, math.nan))
             for name in names:
-                found = strengths.cells(name, reference) if name in strengths.policies else []
+                found = strengths.matches(name, reference) if name in strengths.policies else []
                 cells.append(
                     {
                         **place,
@@ -122,20 +122,20 @@ def _failures(rows: pd.DataFrame) -> dict[str, object]:
     return {"status": why, "n_failed": len(failed), "n_seeds": 0, "n_edges": 0}
 
 
-def _cell(name: str, cells: Sequence[Cell]) -> dict[str, object]:
+def _cell(name: str, cells: Sequence[Match]) -> dict[str, object]:
     """The statistics of one entrant's matched cells with one reference."""
     matrix = rho_matrix(cells)
     defined = [cell for cell in cells if cell.defined]
     if not defined:
         return {}
     low, high = edge_interval(matrix, bounds=(-1, 1))
-    weights = cell_weights(matrix)
+    weights = edge_weights(matrix)
     agreement, edge_p, _, _ = agreement_of(cells)
     tested = name != HINDSIGHT  # it is chosen to agree
     picks = np.array([_picks(cell) for cell in defined])
     return {
         "status": "ok",
-        "rho": mean_over_cells(matrix),
+        "rho": mean_over_edges(matrix),
         "ci_low": low,
         "ci_high": high,
         "p_common": (
@@ -151,7 +151,7 @@ def _cell(name: str, cells: Sequence[Cell]) -> dict[str, object]:
     }
 
 
-def _picks(cell: Cell) -> tuple[float, float, float]:
+def _picks(cell: Match) -> tuple[float, float, float]:
     """Whether the best operation is picked, survives a cut to half, and what the pick loses.
 
     Ties of the entrant are broken at random: what is given are expectations.

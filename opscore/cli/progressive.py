@@ -12,7 +12,7 @@ from opscore.settings import ProgressiveSettings
 @answering(saves=True)
 def progressive(settings: ProgressiveSettings, run: Runs, quiet: QuietOption = False) -> Answer:
     """Score all open edges, discretize the next one, and go on (Figure 2, right)."""
-    from opscore.experiments.progressive.call import progressive as run_progressive
+    from opscore.experiments.progressive.result import progressive as run_progressive
     from opscore.progress import shown
 
     say_if_no_truth(settings)

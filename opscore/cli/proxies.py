@@ -204,7 +204,7 @@ def evaluate(
 ) -> Answer:
     """Agreement of proxies with the accuracies of a table, and what it says of operations."""
     from opscore.data.architectures import read_architectures
-    from opscore.experiments.evaluated import judge_proxies
+    from opscore.experiments.evaluate import judge_proxies
     from opscore.progress import shown
 
     accuracies = read_architectures(

@@ -1,7 +1,7 @@
 """What a run is made of: settings, units, and the scoring of one unit."""
 
 from opscore.experiments.evaluate import evaluate_proxies, proxy_correlations
-from opscore.experiments.initial import (
+from opscore.experiments.initial.units import (
     ScoringContext,
     Unit,
     score_table,
@@ -9,7 +9,12 @@ from opscore.experiments.initial import (
     tabulate,
     units,
 )
-from opscore.experiments.progressive import Iteration, ProgressiveUnit, follow, progressive_units
+from opscore.experiments.progressive.iterations import (
+    Iteration,
+    ProgressiveUnit,
+    follow,
+    progressive_units,
+)
 from opscore.experiments.settings import resolve, resolve_device
 from opscore.settings import OracleSettings, ProgressiveSettings, ScoringSettings, Settings
 

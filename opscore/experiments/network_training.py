@@ -13,7 +13,7 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.answers import Answer, Column, Table
 from opscore.data.files import atomic_write, writable_folder
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.experiments.dependencies import image_key, start_key
 from opscore.experiments.settings import resolve_device
 from opscore.images import resolve_images
@@ -80,7 +80,7 @@ class Fitted(Answer):
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write a copy of the checkpoint, ``log.csv``, its figure and ``training.json``."""
-        from opscore.analysis.training import training_curves
+        from opscore.analysis.case_studies import training_curves
         from opscore.answers.style import save_figure
 
         path = writable_folder(folder)
@@ -227,6 +227,4 @@ def _precision(asked: str, device: str) -> str:
     if asked == "auto":
         fast = device.startswith("cuda") and torch.cuda.is_bf16_supported()
         return "bf16" if fast else "full"
-    if asked not in PRECISIONS:
-        raise unknown("precision", asked, PRECISIONS)
-    return asked
+    return one_of("precision", asked, PRECISIONS)

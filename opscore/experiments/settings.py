@@ -10,16 +10,16 @@ from typing import TypeVar, cast
 import torch
 
 from opscore.errors import UserError, unknown
-from opscore.experiments.brought import check_brought
-from opscore.images import Batch, ImageSet, check_memory, resolve_images
+from opscore.images import Batch, ImageSet, check_memory, load_batch, resolve_images
+from opscore.isolation import isolated
 from opscore.oracles import Truth, has_oracle, load_accuracies, load_truth, sampled_sources
 from opscore.policies import find_family
 from opscore.policies.zero_cost import ZeroCostPolicy
-from opscore.proxies import Precision, get_proxy
+from opscore.proxies import Precision, get_proxy, proxies_in
 from opscore.settings import NO_TRUTH, OracleSettings, ScoringSettings, Settings
 from opscore.settings.profiles import PROFILES, TrainingProfile
 from opscore.spaces import get_space
-from opscore.supernets import SUPERNETS, images_for
+from opscore.supernets import SUPERNETS, Supernet, build_supernet, images_for, load_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -39,8 +39,10 @@ def resolve(settings: S) -> S:
     family = SUPERNETS[settings.space]
     family.size(settings.size)
     side = family.side(settings.size, settings.image_size)
-    if isinstance(settings, ScoringSettings):
-        _check_policies(policies)
+    if isinstance(settings, ScoringSettings) and not policies:
+        raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
+    for policy in policies:
+        find_family(policy)
     if not settings.seeds:
         raise UserError("no seed was asked for; for instance 0-3")
     for policy in policies if settings.precision != "full" else ():
@@ -49,8 +51,10 @@ def resolve(settings: S) -> S:
         raise UserError(f"a batch needs at least two images, got {settings.batch_size}")
     check_memory(settings.batch_size, side, DTYPES[settings.dtype].itemsize)
     oracle = resolve_oracle(settings.oracle, settings.space, settings.data_dir)
-    _require_truth(policies, settings.space, oracle)
-    check_brought(policies, settings)
+    for policy in policies:
+        if not oracle.known and "oracle" in find_family(policy)[0].policy.uses:
+            raise UserError(f"{policy} needs a truth: {no_truth(settings.space)}")
+    _check_brought(policies, settings)
     return replace(
         settings,
         oracle=oracle,
@@ -131,20 +135,17 @@ def describe_images(settings: Settings) -> str:
     return f"images: {described}; batch {settings.batch_size}"
 
 
+def describe_size(size: str) -> str:
+    """A named size of networks, for notes."""
+    return f"{size} size" + ("" if size == "paper" else " (reduced)")
+
+
 def describe_scores(settings: Settings) -> str:
     """How scores were counted, for notes."""
     precision = "" if settings.precision == "full" else f" in {settings.precision}"
     own = settings.survivors == "auto"
     survivors = "" if own else f", survivors {settings.survivors}"
     return f"{settings.meaning} scores{precision}{survivors}"
-
-
-def _check_policies(policies: Sequence[str]) -> None:
-    """UserError for no policy, or one that is unknown."""
-    if not policies:
-        raise UserError("no policy was asked for; for instance 'zc-pt(nwot)'")
-    for policy in policies:
-        find_family(policy)
 
 
 def _resolve_training(settings: Settings, policies: Sequence[str]) -> TrainingProfile | str:
@@ -164,13 +165,6 @@ def no_truth(space: str) -> str:
     return f"space '{space}' has no table of accuracies{of_some if samples else ''}"
 
 
-def _require_truth(policies: Sequence[str], space: str, oracle: OracleSettings) -> None:
-    """UserError for a policy that knows the truth where there is none."""
-    for policy in policies:
-        if not oracle.known and "oracle" in find_family(policy)[0].policy.uses:
-            raise UserError(f"{policy} needs a truth: {no_truth(space)}")
-
-
 def _require_precision(policy: str, precision: Precision) -> None:
     """UserError for a policy that scores fresh supernets, but not in this precision."""
     family, argument = find_family(policy)
@@ -178,6 +172,58 @@ def _require_precision(policy: str, precision: Precision) -> None:
         get_proxy(argument).require_precision(precision)
     elif "supernet" in family.policy.uses and not family.policy.exact:
         raise UserError(f"policy '{policy}' has no {precision}; zc-pt and disc-zc have")
+
+
+def _check_brought(policies: Sequence[str], settings: Settings) -> None:
+    """Read the files that a user brings as scoring will read them.
+
+    Raises:
+        UserError: a file is missing or damaged, or is not of its layout; the checkpoint is of
+            another space, or has no alphas where a policy ranks them; the labels are not classes
+            of the network, or are missing where a policy needs them; the network cannot take
+            images of this size.
+    """
+    space, checkpoint, batch_file = settings.space, settings.checkpoint, settings.batch_file
+    supernet = None if checkpoint is None else load_checkpoint(checkpoint, space)
+    if supernet is not None and "darts" in policies and not bool(supernet.alphas.any()):
+        raise UserError(
+            f"policy 'darts' ranks the alphas, and {checkpoint} has none (or zeros); the layout of "
+            "checkpoints is in docs/data.md"
+        )
+    if batch_file is None:
+        return
+    if supernet is None:
+        n_classes = images_for(space, settings.images, settings.data_dir).n_classes
+        supernet = build_supernet(space, settings.size, n_classes=n_classes)
+    linear = [m.out_features for m in supernet.modules() if isinstance(m, torch.nn.Linear)]
+    batch = load_batch(batch_file, linear[-1] if linear else None)
+    unlabelled = [] if batch.labelled else [name for name in policies if _needs_labels(name)]
+    if unlabelled:
+        raise UserError(f"{unlabelled[0]} needs labels, and {batch_file} has no array 'batch_y'")
+    _check_size(supernet, batch, batch_file)
+
+
+def _needs_labels(policy: str) -> bool:
+    """Whether a policy is known to look at the labels of the minibatch."""
+    _, argument = find_family(policy)
+    if not argument:
+        return policy == "sensitivity"
+    return any("labels" in proxy.needs for proxy in proxies_in(argument))
+
+
+@isolated()
+@torch.no_grad()
+def _check_size(supernet: Supernet, batch: Batch, path: Path) -> None:
+    weights = supernet.weights(supernet.space.initial_state())
+    try:
+        supernet.eval()(batch.images[:2], weights)
+    except RuntimeError as error:
+        height, width = batch.images.shape[2:]
+        reason = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"{path}: the networks of {supernet.space.name} cannot take images of "
+            f"{height} x {width} pixels ({reason}); 32 x 32 is usual"
+        ) from None
 
 
 def check_device_name(name: str) -> None:

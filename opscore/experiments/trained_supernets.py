@@ -49,17 +49,6 @@ def trained_supernet(settings: Settings, seed: int) -> Supernet:
         return training.run(folder / CHECKPOINT)
 
 
-def checkpoint_path(settings: Settings, seed: int) -> Path | None:
-    """Where the checkpoint of this training is, or would be; None without a cache.
-
-    :func:`opscore.supernets.epochs.read_checkpoint` reads it: its 'log' tells losses and
-    accuracies of each epoch.
-    """
-    if settings.cache is None:
-        return None
-    return RunStore(settings.cache).path(SupernetTraining(settings, seed).key()) / CHECKPOINT
-
-
 class SupernetTraining(Run):
     """One training of a supernet, equal to another when it would give the same supernet."""
 
@@ -105,12 +94,7 @@ class SupernetTraining(Run):
         )
         supernet = place(settings, fresh)
         train(
-            supernet,
-            images,
-            settings.profile,
-            self.seed,
-            checkpoint=path,
-            forward=training_network,
+            supernet, images, settings.profile, self.seed, checkpoint=path, forward=training_network
         )
         return supernet
 

@@ -26,8 +26,9 @@ from opscore import progress
 from opscore.data.files import read_text
 from opscore.errors import UserError, one_of
 from opscore.experiments import progressive_units, units
-from opscore.experiments.initial.result import ORACLE_POLICIES, with_truth
+from opscore.experiments.initial.result import with_truth
 from opscore.experiments.progressive.result import REFERENCE
+from opscore.oracles.references import USUAL
 from opscore.proxies import Memo
 from opscore.rng import as_seeds
 from opscore.runs.run import Run
@@ -170,7 +171,7 @@ def _runs(settings: Settings) -> tuple[Settings, Sequence[Run]]:
         followed = with_truth(settings, [REFERENCE])
         return followed, progressive_units(followed)
     assert isinstance(settings, ScoringSettings)
-    scored = with_truth(settings, ORACLE_POLICIES)
+    scored = with_truth(settings, USUAL)
     # Cells are alone: what they leave in a memo that they shared would change their times.
     return scored, [replace(unit, memo=Memo()) for unit in units(scored)]
 

@@ -111,6 +111,13 @@ class ImageSet(Protocol):
         ...
 
 
+def count_of(images: ImageSet, wanted: str = "steps") -> int:
+    """How many images a set has; UserError where it has no end, and such a number is needed."""
+    if images.n_images is None:
+        raise UserError(f"'{images.name}' has no end: a number of {wanted} is needed")
+    return images.n_images
+
+
 @dataclass(frozen=True)
 class PixelImages:
     """Images held in memory.

@@ -65,16 +65,9 @@ def load_cifar10(data_dir: Path | None = None) -> PixelImages:
             "run 'opscore data fetch cifar10', or use --images digits"
         )
     pixels, labels, index = _read_archive(path) if path.suffix == ".gz" else _read_npz(path)
-    return PixelImages(
-        name="cifar10",
-        pixels=pixels,
-        labels=labels,
-        mean=MEAN,
-        std=STD,
-        pool=np.flatnonzero(index < FIRST_HALF),
-        n_classes=10,
-        description=f"CIFAR-10, {len(pixels):,} training images",
-    )
+    said = f"CIFAR-10, {len(pixels):,} training images"
+    pool = np.flatnonzero(index < FIRST_HALF)
+    return PixelImages("cifar10", pixels, labels, MEAN, STD, pool, 10, said)
 
 
 def load_cifar10_test(data_dir: Path | None = None) -> PixelImages | None:
@@ -90,16 +83,8 @@ def load_cifar10_test(data_dir: Path | None = None) -> PixelImages | None:
         pixels, labels, _ = _read_archive(path, ("test_batch",))
     else:
         pixels, labels, _ = _read_npz(path)
-    return PixelImages(
-        name="cifar10",
-        pixels=pixels,
-        labels=labels,
-        mean=MEAN,
-        std=STD,
-        pool=np.arange(len(pixels)),
-        n_classes=10,
-        description=f"{len(pixels):,} of its test images",
-    )
+    said = f"{len(pixels):,} of its test images"
+    return PixelImages("cifar10", pixels, labels, MEAN, STD, np.arange(len(pixels)), 10, said)
 
 
 def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

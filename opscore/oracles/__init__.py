@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.sampled import SampledOracle
 from opscore.oracles.samples import SAMPLES, sampled_sources
 from opscore.oracles.tables import Accuracies
-from opscore.oracles.tabular import Tabular
+from opscore.oracles.tabular import load_table
 from opscore.registry import Registry
 from opscore.settings import NO_TRUTH
 from opscore.spaces import NASBENCH201, NB1SHOT1, get_space
@@ -29,10 +30,10 @@ Loader = Callable[[str, Path | None], Accuracies]
 ORACLES: Registry[Loader] = Registry("oracle", entry_points="opscore.oracles")
 ORACLES.add(NASBENCH201.name, nasbench201.load_accuracies)
 for _space in NB1SHOT1:
-    ORACLES.add(_space.name, nb1shot1.Loader(_space))
+    ORACLES.add(_space.name, partial(nb1shot1.load_accuracies, _space))
 for _file in map(FILES.__getitem__, FILES):
     if _file.layout is not None and _file.layout.space not in ("", *ORACLES):
-        ORACLES.add(_file.layout.space, Tabular(_file))
+        ORACLES.add(_file.layout.space, partial(load_table, _file))
 
 
 def list_oracles() -> list[str]:

@@ -340,13 +340,10 @@ class Oracle(Answer):
                 f"a state of {state.space.name} was asked of {self.space.name}'s oracle"
             )
 
-    def _select(self, state: State) -> tuple[Any, ...]:
-        self._check_space(state)
-        return np.ix_(*(state.possible_choices(edge) for edge in range(len(self.space.edges))))
-
     def _completions(self, table: Array, state: State) -> Array:
         """A table's entries for the completions of a state: its rows, if it has any."""
-        where = self._select(state)
+        self._check_space(state)
+        where = np.ix_(*(state.possible_choices(edge) for edge in range(len(self.space.edges))))
         chosen: Array = table[where]
         if self.rows is None:
             return chosen

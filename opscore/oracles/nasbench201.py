@@ -10,7 +10,7 @@ attack ('robustness'), and latency and energy on devices ('hardware').
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,16 @@ from opscore.data import FILES, file_hash, find, require
 from opscore.data.accuracies import read_accuracies
 from opscore.data.layout import TABLE, parse_column, read_metadata
 from opscore.data.pickles import load_restricted
-from opscore.errors import unknown
+from opscore.errors import one_of
 from opscore.oracles.base import Array
 from opscore.oracles.tables import Accuracies, Key
-from opscore.oracles.tabular import Tabular
+from opscore.oracles.tabular import load_table
 from opscore.spaces import NASBENCH201
 from opscore.spaces.nasbench201 import OPERATIONS
 
 #: Tables of other truths by source.
 _OTHERS = {
-    file.layout.source: Tabular(file)
+    file.layout.source: partial(load_table, file)
     for file in map(FILES.__getitem__, FILES)
     if file.layout is not None and file.layout.space == NASBENCH201.name
 }
@@ -61,8 +61,7 @@ def load_accuracies(source: str, data_dir: Path | None) -> Accuracies:
 
     UserError when the source is unknown or its file is missing.
     """
-    if source not in {"auto", *SOURCES}:
-        raise unknown("oracle source", source, ("auto", *SOURCES))
+    one_of("oracle source", source, ("auto", *SOURCES))
     if source in _OTHERS:
         return _OTHERS[source](source, data_dir)
     if source == "anb" or (source == "auto" and find(TABLE, data_dir) is None):
@@ -117,10 +116,5 @@ def _read_anb(path: Path) -> Accuracies:
     # Filed under 200 epochs, NAS-Bench-201's length; the package does not say what its own was.
     arrays = {DEFAULT: array}
     return Accuracies(
-        arrays,
-        _ANB_SOURCE,
-        file_hash(path),
-        length_stated=False,
-        default=DEFAULT,
-        retrained=True,
+        arrays, _ANB_SOURCE, file_hash(path), length_stated=False, default=DEFAULT, retrained=True
     )

@@ -33,20 +33,10 @@ from opscore.spaces.nb1shot1 import IDLE, NB1SHOT1, OPERATIONS, NB1Shot1Space
 _NODES = [f"node{number}" for number in range(1, N_VERTICES - 1)]
 
 
-class Loader:
-    """Reads the accuracies of one of the spaces.
-
-    Args:
-        space: one of the three.
-    """
-
-    def __init__(self, space: NB1Shot1Space) -> None:
-        self.space = space
-
-    def __call__(self, source: str, data_dir: Path | None) -> Accuracies:
-        """All accuracies; UserError when the file is missing or of another kind."""
-        path = table_of(FILES[self.space.name], source, data_dir)
-        return _read(self.space.number, path, path.stat().st_mtime_ns)
+def load_accuracies(space: NB1Shot1Space, source: str, data_dir: Path | None) -> Accuracies:
+    """All accuracies of a space; UserError when the file is missing or of another kind."""
+    path = table_of(FILES[space.name], source, data_dir)
+    return _read(space.number, path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)

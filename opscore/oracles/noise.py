@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from itertools import combinations
@@ -123,31 +124,21 @@ def _same_networks(oracle: Trainings) -> list[Array]:
 
 
 def _noise_of_classes(classes: list[Array]) -> OracleNoise:
-    nothing = float("nan")
-    return OracleNoise(
-        n_repeated=sum(map(len, classes)),
-        std=float(np.mean([values.std(ddof=1) for values in classes])),
-        spearman=nothing,
-        spearman_top=nothing,
-        top=0,
-        basis=f"{len(classes)} groups of architectures that differ in dead parts only",
-    )
+    basis = f"{len(classes)} groups of architectures that differ in dead parts only"
+    std = float(np.mean([values.std(ddof=1) for values in classes]))
+    return OracleNoise(sum(map(len, classes)), std, math.nan, math.nan, top=0, basis=basis)
 
 
 def _spearman_of_pair(flat: Array, pair: tuple[int, int]) -> float:
-    chosen = flat[:, list(pair)]
-    chosen = chosen[~np.isnan(chosen).any(axis=1)]
-    return _spearman(chosen[:, 0], chosen[:, 1])
-
-
-def _spearman(first: Array, second: Array) -> float:
     from scipy.stats import ConstantInputWarning, spearmanr
 
-    if len(first) < 2:
+    chosen = flat[:, list(pair)]
+    chosen = chosen[~np.isnan(chosen).any(axis=1)]
+    if len(chosen) < 2:
         return float("nan")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantInputWarning)  # NaN says it
-        return float(spearmanr(first, second).statistic)
+        return float(spearmanr(chosen[:, 0], chosen[:, 1]).statistic)
 
 
 def _mean(values: list[float]) -> float:

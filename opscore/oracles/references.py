@@ -18,7 +18,8 @@ from opscore.errors import UserError
 from opscore.oracles.base import Oracle
 from opscore.spaces import State
 
-BEST, AVERAGE = "best-acc", "avg-acc"
+#: The two that scores are usually compared with.
+USUAL = BEST, AVERAGE = "best-acc", "avg-acc"
 
 _K = re.compile(r"k\s*=\s*(\d+)")
 
@@ -69,9 +70,4 @@ def is_reference(name: str) -> bool:
 
 
 #: What agreement is usually set against, and the references between the two.
-REFERENCES = (
-    best_reference(),
-    best_reference("k=10"),
-    best_reference("k=30"),
-    average_reference(),
-)
+REFERENCES = (best_reference(), best_reference("k=10"), best_reference("k=30"), average_reference())

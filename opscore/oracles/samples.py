@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 
-from opscore.data import FILES, DataFile, file_hash, find, read_checked, require
+from opscore.data import FILES, DataFile, find, read_checked, require
 from opscore.data.architectures import mean_by_architecture
 from opscore.data.truths import read_truth
 from opscore.oracles.noise import OracleNoise
 from opscore.oracles.tables import Accuracies
+from opscore.oracles.tabular import accuracies_of
 from opscore.spaces import get_space
 
 
-class Sample:
-    """Reads the accuracies of some architectures of a space from a table.
+def load_sample(file: DataFile, space: str, data_dir: Path | None) -> Accuracies:
+    """The accuracies of some architectures of a space, from a table.
 
-    Args:
-        file: the table's description.
-        space: the name of the space; what is none of its architectures is left out, with a note.
+    What is none of its architectures is left out, with a note. UserError when the file is missing
+    or of another kind.
     """
-
-    def __init__(self, file: DataFile, space: str) -> None:
-        self.file = file
-        self.space = space
-
-    def __call__(self, data_dir: Path | None) -> Accuracies:
-        """All accuracies; UserError when the file is missing or of another kind."""
-        path = require(self.file.name, data_dir).resolve()
-        return _read(self.file.name, self.space, path, path.stat().st_mtime_ns, data_dir)
+    path = require(file.name, data_dir).resolve()
+    return _read(file.name, space, path, path.stat().st_mtime_ns, data_dir)
 
 
 @lru_cache(maxsize=8)
@@ -46,13 +41,9 @@ def _read(
         (truth.dataset, truth.split, truth.epochs): found[list(truth.columns)].to_numpy()
         for truth in layout.truths
     }
-    return Accuracies(
-        arrays,
-        layout.benchmark,
-        file_hash(path),
+    return replace(
+        accuracies_of(layout, path, arrays),
         notes=dict.fromkeys(arrays, layout.note),
-        length_stated=any(epochs for _, _, epochs in arrays),
-        default=next(iter(arrays)),
         sample=tuple(space.parse(str(string)) for string in found.index),
         noise=_noise(layout.noise, data_dir),
     )
@@ -79,8 +70,8 @@ def _noise(name: str, data_dir: Path | None) -> OracleNoise | None:
 
 
 #: Samples by space and source.
-SAMPLES: dict[tuple[str, str], Sample] = {
-    (space, file.layout.source): Sample(file, space)
+SAMPLES: dict[tuple[str, str], Callable[[Path | None], Accuracies]] = {
+    (space, file.layout.source): partial(load_sample, file, space)
     for file in map(FILES.__getitem__, FILES)
     if file.layout is not None
     for space in file.layout.sample_of

@@ -1,6 +1,6 @@
 """Truths that one table holds, which ``opscore/data/catalogue.toml`` describes.
 
-A space whose own strings stand in the table needs no loader: :class:`Tabular` reads it. Where
+A space whose own strings stand in the table needs no loader: :func:`load_table` reads it. Where
 architectures are written in another way (NAS-Bench-1Shot1's graphs) a loader finds their places,
 and takes the rest from here.
 """
@@ -18,7 +18,7 @@ from opscore.data import FILES, DataFile, file_hash, require
 from opscore.data.catalogue import Layout
 from opscore.data.truths import read_truth
 from opscore.data.values import ENERGY, FRACTION, KINDS, LATENCY, NEGATIVE_LOSS, SSIM, Kind
-from opscore.errors import unknown
+from opscore.errors import one_of
 from opscore.oracles import metrics
 from opscore.oracles.base import Array
 from opscore.oracles.metrics import ACCURACY, Metric
@@ -36,8 +36,7 @@ _METRICS: dict[Kind, Metric] = {
 def table_of(file: DataFile, source: str, data_dir: Path | None) -> Path:
     """The file of a table; UserError when it is missing, or the source is none of the table's."""
     assert file.layout is not None
-    if source not in ("auto", file.layout.source):
-        raise unknown("oracle source", source, ("auto", file.layout.source))
+    one_of("oracle source", source, ("auto", file.layout.source))
     return require(file.name, data_dir).resolve()
 
 
@@ -88,20 +87,13 @@ def accuracies_of(layout: Layout, path: Path, arrays: dict[Key, Array]) -> Accur
     )
 
 
-class Tabular:
-    """Reads the accuracies of a space from a table that holds its strings.
+def load_table(file: DataFile, source: str, data_dir: Path | None) -> Accuracies:
+    """All accuracies of a space, from a table that holds its strings.
 
-    Args:
-        file: the table's description.
+    UserError when the file is missing or of another kind, or the source none of the table's.
     """
-
-    def __init__(self, file: DataFile) -> None:
-        self.file = file
-
-    def __call__(self, source: str, data_dir: Path | None) -> Accuracies:
-        """All accuracies; UserError when the file is missing or of another kind."""
-        path = table_of(self.file, source, data_dir)
-        return _read(self.file.name, path, path.stat().st_mtime_ns)
+    path = table_of(file, source, data_dir)
+    return _read(file.name, path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)

@@ -11,8 +11,7 @@ import pandas as pd
 from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
 from opscore.experiments.initial.result import InitialResult, initial
-from opscore.experiments.progressive.call import progressive
-from opscore.experiments.progressive.result import ProgressiveResult
+from opscore.experiments.progressive.result import ProgressiveResult, progressive
 from opscore.settings import RunSettings, ScoringSettings, takes
 
 #: How the names of the shipped score tables begin; the supernet's size follows.

@@ -15,13 +15,14 @@ from opscore.data.records import read_record, record_names
 from opscore.errors import UserError, unknown
 from opscore.experiments import tables
 from opscore.experiments.initial.result import InitialResult
-from opscore.experiments.initial.tasks import REFERENCES, task_correlations
+from opscore.experiments.initial.tasks import task_correlations
+from opscore.oracles.references import USUAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: What of the record of truths is shown: the references, and the bar that is chosen by them.
-_KNOWN = (*REFERENCES, HINDSIGHT)
+_KNOWN = (*USUAL, HINDSIGHT)
 
 
 @dataclass(frozen=True, repr=False)

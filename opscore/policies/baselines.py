@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from opscore.analysis.cells import average_ranks
+from opscore.analysis.matches import average_ranks
 from opscore.errors import UserError, note, unknown
 from opscore.oracles import Oracle
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily

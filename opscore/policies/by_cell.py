@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from opscore.analysis.cells import ranks_to_one
+from opscore.analysis.matches import ranks_to_one
 from opscore.errors import UserError
 from opscore.policies.base import Context, EdgeScores, Policy
 from opscore.proxies import Proxy, Score, get_proxy

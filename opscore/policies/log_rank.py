@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from opscore.analysis.cells import average_ranks
+from opscore.analysis.matches import average_ranks
 from opscore.errors import UserError
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.policies.zero_cost import PerturbationPolicy

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from opscore.analysis.cells import ranks_to_one
+from opscore.analysis.matches import ranks_to_one
 from opscore.errors import UserError
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.policies.zero_cost import PerturbationPolicy

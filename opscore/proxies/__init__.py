@@ -27,12 +27,7 @@ from opscore.proxies import (  # noqa: F401 - each registers its proxy
 from opscore.proxies.base import PROXIES, Proxy, register_proxy, unregister_proxy
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 from opscore.proxies.engines import ENGINES, Engine
-from opscore.proxies.how import (
-    FAITHFUL,
-    MEANINGS,
-    PRECISIONS,
-    How,
-)
+from opscore.proxies.how import FAITHFUL, MEANINGS, PRECISIONS, How
 from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score, failed_now, may_pass
 from opscore.proxies.sensitivity import operation_sensitivities

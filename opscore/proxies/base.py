@@ -102,6 +102,11 @@ class Proxy:
             changes = {**_NO_ENGINE, **changes}
         return replace(self, **changes)
 
+    @property
+    def sign(self) -> float:
+        """What turns a value so that larger predicts a better network: 1 or -1."""
+        return 1.0 if self.higher_is_better else -1.0
+
     def weighs(self, meaning: Meaning) -> Survivors:
         """What the survivors of an edge weigh in a meaning, where nobody says otherwise."""
         return self.survivors if meaning == "faithful" else "theta"
@@ -155,7 +160,11 @@ class Proxy:
         by_state = {state: replace(known[state], seconds=0.0) for state in states if state in known}
         missing = [state for state in dict.fromkeys(states) if state not in known]
         if missing:
-            weigh = partial(self._weights, supernet, missing, how)
+            survivors = how.survivors or self.weighs(how.meaning)
+
+            def weigh() -> Tensor:
+                return torch.stack([supernet.weights(s, survivors=survivors) for s in missing])
+
             with progress.steps(len(missing), "states"):
                 found = self._scored(supernet, weigh, batch, how)
             by_state.update(zip(missing, found, strict=True))
@@ -174,11 +183,6 @@ class Proxy:
             return []
         with progress.steps(len(weights), "states"):
             return self._scored(supernet, lambda: torch.stack([*weights]), batch, how)
-
-    def _weights(self, supernet: Supernet, states: Sequence[State], how: How) -> Tensor:
-        """The tables of weights of states, [n, edges, operations]."""
-        survivors = how.survivors or self.weighs(how.meaning)
-        return torch.stack([supernet.weights(state, survivors=survivors) for state in states])
 
     def _scored(
         self, network: nn.Module, weigh: Callable[[], Tensor], batch: Batch, how: How

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.images import Batch
 from opscore.proxies.base import PROXIES, Proxy
 from opscore.proxies.how import FAITHFUL, How
@@ -73,11 +73,12 @@ class Combination(Proxy):
         """
         self.require_precision(how.precision)
         found = [proxy.scores(supernet, states, batch, how, memo=memo) for proxy in self.proxies]
-        signs = np.array([[1.0 if proxy.higher_is_better else -1.0] for proxy in self.proxies])
-        strengths = signs * np.array([[score.value for score in row] for row in found])
-        return self._scores(found, strengths)
-
-    def _scores(self, found: list[list[Score]], strengths: Array) -> list[Score]:
+        strengths = np.array(
+            [
+                [proxy.sign * score.value for score in row]
+                for proxy, row in zip(self.proxies, found, strict=True)
+            ]
+        )
         usable = np.asarray(np.isfinite(strengths).all(axis=0))
         combined = iter(self.combine(strengths[:, usable]).tolist() if usable.any() else [])
         scores = []
@@ -86,12 +87,10 @@ class Combination(Proxy):
             if good:
                 scores.append(Score.of(next(combined), seconds))
             else:
-                scores.append(Score(math.nan, self._reason(candidate), seconds))
+                pairs = zip(self.proxies, candidate, strict=True)
+                failed = [f"{proxy.name}: {s.status}" for proxy, s in pairs if s.status != "ok"]
+                scores.append(Score(math.nan, "; ".join(failed), seconds))
         return scores
-
-    def _reason(self, candidate: tuple[Score, ...]) -> str:
-        pairs = zip(self.proxies, candidate, strict=True)
-        return "; ".join(f"{p.name}: {s.status}" for p, s in pairs if s.status != "ok")
 
 
 def rank_mean(strengths: Array) -> Array:
@@ -124,8 +123,7 @@ def parse_combination(name: str) -> Combination | None:
     kind, opened, inside = text.partition("(")
     if not opened:
         return None
-    if kind not in COMBINATIONS:
-        raise unknown("combination", kind, COMBINATIONS)
+    one_of("combination", kind, COMBINATIONS)
     if not inside.endswith(")"):
         raise UserError(f"bad combination '{name}'; the form is {kind}(P1,P2,...)")
     names = split_names(inside[:-1])

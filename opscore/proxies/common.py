@@ -102,14 +102,9 @@ def run(network: nn.Module, images: Tensor) -> None:
 
 def loss(network: nn.Module, batch: Batch) -> Tensor:
     """L: the mean softmax cross-entropy of a minibatch; ArithmeticError if it is not finite."""
-    return finite(functional.cross_entropy(*logits_and_labels(network, batch)), "the loss")
-
-
-def logits_and_labels(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Logits [N, classes] and labels [N]; UserError where the labels are not classes of theirs."""
     logits = logits_of(network, batch.images)
     check_labels(logits, batch.labels)
-    return logits, batch.labels
+    return finite(functional.cross_entropy(logits, batch.labels), "the loss")
 
 
 def check_labels(logits: Tensor, labels: Tensor) -> None:
@@ -184,15 +179,11 @@ def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[Layer, Tenso
     with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
         value = loss(network, batch)
     found = gradients(value, [output for _, output in outputs])
+    products = [output.detach() * g for (_, output), g in zip(outputs, found, strict=True)]
     return [
-        (layer, _over_positions(output.detach() * gradient))
-        for (layer, output), gradient in zip(outputs, found, strict=True)
+        (layer, each.flatten(2).sum(dim=2) if each.ndim > 2 else each)
+        for (layer, _), each in zip(outputs, products, strict=True)
     ]
-
-
-def _over_positions(product: Tensor) -> Tensor:
-    """[N, channels, ...] summed to [N, channels]."""
-    return product.flatten(2).sum(dim=2) if product.ndim > 2 else product
 
 
 #: Where :func:`input_jacobian` is zero in train mode.

@@ -115,14 +115,9 @@ def unfit(network: nn.Module, batch: Batch) -> str | None:
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether no floating-point value is infinite or NaN."""
-    found = [_real(t.detach()) for t in tensors if _is_inexact(t) and t.numel()]
-    if not found:
-        return True
-    return math.isfinite(float(get_total_norm(found, math.inf)))
-
-
-def _is_inexact(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
+    inexact = (t.detach() for t in tensors if t.is_floating_point() or t.is_complex())
+    found = [_real(tensor) for tensor in inexact if tensor.numel()]
+    return not found or math.isfinite(float(get_total_norm(found, math.inf)))
 
 
 def _real(tensor: Tensor) -> Tensor:

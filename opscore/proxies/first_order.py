@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from opscore.errors import unknown
+from opscore.errors import one_of
 from opscore.images import Batch
 from opscore.isolation import isolated, seed_generators
 from opscore.proxies.base import PROXIES
@@ -55,8 +55,7 @@ DIFFERENTIABLE: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
 
 def check_differentiable(name: str) -> str:
     """The name again; UserError for a proxy without a slope."""
-    if name not in DIFFERENTIABLE:
-        raise unknown("differentiable proxy", name, DIFFERENTIABLE)
+    one_of("differentiable proxy", name, DIFFERENTIABLE)
     return name
 
 

@@ -19,12 +19,7 @@ from opscore.proxies.base import register_proxy
 from opscore.proxies.common import modules_that_run
 
 
-@register_proxy(
-    "l2_norm",
-    higher_is_better=True,
-    source="abdelfattah2021",
-    engine="unaltered",
-)
+@register_proxy("l2_norm", higher_is_better=True, source="abdelfattah2021", engine="unaltered")
 def l2_norm(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     return sum(

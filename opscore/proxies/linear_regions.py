@@ -35,12 +35,7 @@ CROP = 3
 _TOGETHER = 1000
 
 
-@register_proxy(
-    "linear_regions",
-    higher_is_better=True,
-    source="chen2021",
-    engine="unaltered",
-)
+@register_proxy("linear_regions", higher_is_better=True, source="chen2021", engine="unaltered")
 def linear_regions(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     skip_removed(network)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
+from itertools import chain
 
 import torch
-from torch import Tensor
 
 from opscore.images import Batch
 from opscore.proxies.score import Score
@@ -40,16 +40,10 @@ class Memo:
 def fingerprint(supernet: Supernet, batch: Batch) -> bytes:
     """A hash of all numbers that a score can depend on, of where they are, and of their types."""
     digest = hashlib.sha256(supernet.space.name.encode())
-    for name, tensor in _tensors(supernet, batch):
+    given = (("images", batch.images), ("labels", batch.labels))
+    for name, tensor in chain(supernet.named_parameters(), supernet.named_buffers(), given):
         about = f"{name} {tensor.dtype} {tuple(tensor.shape)} {tensor.device}"
         digest.update(about.encode())
         flat = tensor.detach().reshape(-1).contiguous().view(torch.uint8)
         digest.update(flat.cpu().numpy().data)
     return digest.digest()
-
-
-def _tensors(supernet: Supernet, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-    yield from supernet.named_parameters()
-    yield from supernet.named_buffers()
-    yield "images", batch.images
-    yield "labels", batch.labels

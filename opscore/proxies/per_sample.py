@@ -25,11 +25,7 @@ Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
 
 
 def per_sample_gradients(
-    network: nn.Module,
-    images: Tensor,
-    objective: Callable[[Tensor], Tensor],
-    *,
-    batch_norm: bool,
+    network: nn.Module, images: Tensor, objective: Callable[[Tensor], Tensor], *, batch_norm: bool
 ) -> Iterator[Tensor]:
     """Weight gradients [N, size of the weight] of one layer after the other.
 

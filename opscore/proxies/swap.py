@@ -24,12 +24,7 @@ from opscore.proxies.nwot import is_relu
 from opscore.supernets.counting import hooked
 
 
-@register_proxy(
-    "swap",
-    higher_is_better=True,
-    source="peng2024",
-    engine="unaltered",
-)
+@register_proxy("swap", higher_is_better=True, source="peng2024", engine="unaltered")
 @torch.no_grad()
 def swap(network: nn.Module, batch: Batch) -> float:
     """S of a network."""

@@ -107,15 +107,6 @@ class Cost:
     queries: int = 0
     seconds: float = 0.0
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.perturbations + other.perturbations,
-            self.forward_passes + other.forward_passes,
-            self.training_steps + other.training_steps,
-            self.queries + other.queries,
-            self.seconds + other.seconds,
-        )
-
 
 @dataclass(frozen=True)
 class SearchOutcome:
@@ -152,6 +143,13 @@ class SearchTask:
     pieces: Pieces = field(default_factory=Pieces)
     jobs: int = 1
     token: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls, settings: SearchSettings, seed: int | None, pieces: Pieces, jobs: int = 1
+    ) -> SearchTask:
+        """The search with these settings; seed: None for a method without draws."""
+        return cls(settings, ScoringContext(settings, seed or 0), pieces, jobs)
 
     @property
     def seed(self) -> int:

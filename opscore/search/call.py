@@ -14,10 +14,17 @@ from opscore.proxies import may_pass
 from opscore.runs.loop import complete
 from opscore.runs.run import Run, notes_of
 from opscore.runs.store import Outcome, Pieces
-from opscore.search import CANDIDATES, TRACE, Cost, SearchOutcome, find_method, resolve_search
+from opscore.search import (
+    CANDIDATES,
+    TRACE,
+    Cost,
+    SearchOutcome,
+    SearchTask,
+    find_method,
+    resolve_search,
+)
 from opscore.search.method_keys import piece_key, search_key
 from opscore.search.result import SearchResult
-from opscore.search.running import search_once
 from opscore.settings import RunSettings, SearchSettings, takes
 from opscore.spaces import get_space
 
@@ -57,7 +64,7 @@ class SearchUnit(Run):
         """Search on from the finished pieces, which searches with other N and V share."""
         method = find_method(self.method)
         with proving(self.settings.prove):
-            found = search_once(method, self.settings, self.seed, pieces, jobs=self.jobs)
+            found = method.search(SearchTask.of(self.settings, self.seed, pieces, self.jobs))
         statuses = [*found.candidates["status"], *found.trace["status"]]
         return Outcome(
             {name: getattr(found, name) for name in _COLUMNS},

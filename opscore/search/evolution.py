@@ -17,14 +17,7 @@ from opscore.errors import UserError
 from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
 from opscore.rng import numpy_generator
-from opscore.search.base import (
-    METHODS,
-    Cost,
-    Method,
-    MethodFamily,
-    SearchOutcome,
-    SearchTask,
-)
+from opscore.search.base import METHODS, Cost, Method, MethodFamily, SearchOutcome, SearchTask
 from opscore.search.sampling import (
     TOGETHER,
     ArchitectureScorer,
@@ -52,11 +45,7 @@ class AgingEvolution:
     tournament: int = 10
 
     def run(
-        self,
-        start: Sequence[State],
-        fitness: Fitness,
-        children: int,
-        draw: np.random.Generator,
+        self, start: Sequence[State], fitness: Fitness, children: int, draw: np.random.Generator
     ) -> None:
         """Let so many children be born from a first population; ``fitness`` sees them all.
 

@@ -43,11 +43,7 @@ def piece_key(method: Method, settings: SearchSettings, seed: int | None) -> dic
 
 
 def _key(
-    kind: str,
-    method: Method,
-    used: Mapping[str, Any],
-    settings: SearchSettings,
-    seed: int | None,
+    kind: str, method: Method, used: Mapping[str, Any], settings: SearchSettings, seed: int | None
 ) -> dict[str, Any]:
     name, _, argument = method.name.partition("(")
     argument = argument.removesuffix(")")

@@ -30,12 +30,13 @@ that scoring changes nothing and is left out here.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from opscore.errors import unknown
+from opscore.errors import one_of
 from opscore.search.base import ORDER_MEANINGS, ORDERS
 from opscore.spaces import State
 
@@ -74,7 +75,8 @@ class OrderRule:
     def ranking(self, strengths: Strengths) -> tuple[int, ...]:
         """The edges, the furthest ahead first; ties, and edges without scores, by index."""
         assert self.standing is not None
-        standings = {edge: _standing(self.standing, row) for edge, row in strengths.items()}
+        known = {e: [v for v in row if not math.isnan(v)] for e, row in strengths.items()}
+        standings = {e: self.standing(row) if row else -math.inf for e, row in known.items()}
         return tuple(sorted(standings, key=lambda edge: (-standings[edge], edge)))
 
     def next_edges(self, queue: Sequence[int], state: State) -> list[int]:
@@ -101,22 +103,15 @@ class OrderRule:
 
 
 def find_order(name: str, orders: str = "paper") -> OrderRule:
-    """The rule of an order's name.
+    """The rule of an order's name, as the paper or its authors have it; see the module's head.
 
-    Args:
-        name: one of :data:`opscore.search.base.ORDERS`.
-        orders: 'paper' or 'authors'; see the head of this module.
-
-    Raises:
-        UserError: a name is unknown.
+    UserError for an unknown name.
     """
-    if name not in ORDERS:
-        raise unknown("edge order", name, ORDERS)
-    if orders not in ORDER_MEANINGS:
-        raise unknown("meaning of edge orders", orders, ORDER_MEANINGS)
+    one_of("edge order", name, ORDERS)
+    one_of("meaning of edge orders", orders, ORDER_MEANINGS)
     if name in ("fixed", "random"):
         return OrderRule(name)
-    standing = _largest if name.startswith("global-op") else _mean
+    standing: Standing = max if name.startswith("global-op") else statistics.fmean
     if name.endswith("iter"):
         anew = orders == "authors" and name == "global-edge-iter"
         together = orders == "authors" and name == "global-op-iter"
@@ -124,17 +119,3 @@ def find_order(name: str, orders: str = "paper") -> OrderRule:
     if orders == "authors":
         return OrderRule(name, backwards=True)
     return OrderRule(name, standing)
-
-
-def _standing(standing: Standing, strengths: Sequence[float]) -> float:
-    """Minus infinity where no operation has a score."""
-    known = [value for value in strengths if not math.isnan(value)]
-    return standing(known) if known else -math.inf
-
-
-def _largest(strengths: Sequence[float]) -> float:
-    return max(strengths)
-
-
-def _mean(strengths: Sequence[float]) -> float:
-    return math.fsum(strengths) / len(strengths)

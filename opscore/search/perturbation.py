@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from opscore import schema
 from opscore.errors import UserError, whole_number
 from opscore.experiments import ScoringContext
 from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
+from opscore.proxies.score import OK
 from opscore.runs.store import Pieces, RunStore
 from opscore.search.base import (
     CANDIDATES,
@@ -28,9 +31,7 @@ from opscore.search.base import (
 from opscore.search.method_keys import piece_key
 from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
-from opscore.search.running import search_once
-from opscore.search.stage import ValidationStage
-from opscore.search.validation import DROPPED, OK, Verdict, best, parts_of, total
+from opscore.search.validation import DROPPED, ValidationStage, Verdict, best, parts_of, total
 from opscore.settings import SearchSettings
 from opscore.spaces import State
 from opscore.typed import made
@@ -169,7 +170,7 @@ def zero_cost_pt(
     method, (seed,) = find_method(name), resolved.seeds
     key = piece_key(method, resolved, seed)
     pieces = Pieces() if store is None else RunStore(store).pieces(key)
-    return search_once(method, resolved, seed, pieces, jobs=jobs)
+    return method.search(SearchTask.of(resolved, seed, pieces, jobs))
 
 
 def _proposal(
@@ -204,19 +205,10 @@ def _distinct(proposals: Sequence[Proposal]) -> dict[State, int]:
 
 def _candidates(counts: dict[State, int], verdicts: Sequence[Verdict], winner: int) -> pd.DataFrame:
     rows = [
-        (
-            state.space.format(state),
-            count,
-            verdict.score,
-            verdict.status,
-            place == winner,
-            verdict.minibatches,
-        )
-        for place, ((state, count), verdict) in enumerate(
-            zip(counts.items(), verdicts, strict=True)
-        )
+        (state.space.format(state), count, v.score, v.status, place == winner, v.minibatches)
+        for place, ((state, count), v) in enumerate(zip(counts.items(), verdicts, strict=True))
     ]
-    return pd.DataFrame(rows, columns=list(CANDIDATES)).astype(CANDIDATES)
+    return schema.table(rows, CANDIDATES)
 
 
 #: Method family and summary by the policy that proposes.
@@ -227,19 +219,14 @@ FAMILIES = {
 
 
 def family_of(policy: str) -> str:
+    """The family of methods whose proposals are by a policy; UserError where there is none."""
     if policy not in FAMILIES:
         raise UserError(f"a search proposes by {' or '.join(FAMILIES)}, not '{policy}'")
     return FAMILIES[policy][0]
 
 
-def _add(policy: str) -> None:
-    family, summary = FAMILIES[policy]
-
-    def build(argument: str) -> Method:
-        return ZeroCostSearch(family, policy, argument)
-
-    METHODS.add(family, MethodFamily(build, summary, check_argument=get_proxy), source="xiang2023")
-
-
-for _policy in FAMILIES:
-    _add(_policy)
+for _policy, (_family, _summary) in FAMILIES.items():
+    _build = partial(ZeroCostSearch, _family, _policy)
+    METHODS.add(
+        _family, MethodFamily(_build, _summary, check_argument=get_proxy), source="xiang2023"
+    )

@@ -15,10 +15,12 @@ from typing import Any
 import pandas as pd
 import torch
 
+from opscore import schema
 from opscore.experiments import ScoringContext
 from opscore.policies import Policy, make_policy
 from opscore.policies.base import EdgeScores
 from opscore.proxies import may_pass
+from opscore.proxies.score import OK
 from opscore.rng import numpy_generator, torch_generator
 from opscore.runs.store import TIMES, Pieces
 from opscore.search.base import TRACE
@@ -26,8 +28,6 @@ from opscore.search.orders import OrderRule
 from opscore.spaces import State
 from opscore.supernets import Supernet
 from opscore.supernets.copying import copy_network
-
-OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class _EdgeScorer:
 
     def trace(self) -> pd.DataFrame:
         """What was scored, a frame with columns TRACE."""
-        return pd.DataFrame(self._rows, columns=list(TRACE)).astype(TRACE)
+        return schema.table(self._rows, TRACE)
 
 
 def with_alphas(supernet: Supernet, generator: torch.Generator) -> Supernet:

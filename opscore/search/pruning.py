@@ -42,14 +42,7 @@ from opscore.search.base import (
 )
 from opscore.search.sampling import outcome
 from opscore.spaces import State
-from opscore.supernets import (
-    SUPERNETS,
-    Family,
-    Size,
-    StateNetwork,
-    Supernet,
-    build_supernet,
-)
+from opscore.supernets import SUPERNETS, Family, Size, StateNetwork, Supernet, build_supernet
 from opscore.supernets.measure import one_thread
 
 #: One operation of one edge.
@@ -99,7 +92,8 @@ class TENAS(Method):
             sums = _read(task.pieces, number, state, pairs)
             if sums is None:
                 sums = measure.rank_sums(state, pairs, number)
-                _write(task.pieces, number, state, sums)
+                kept = pd.DataFrame({"score": sums}).assign(state=str(state))
+                task.pieces.put(f"round-{number}", kept)
             passes += (1 + len(pairs)) * measure.passes
             pruned = prune(state, pairs, sums)
             traces.append(_trace(number, state, pruned, pairs, sums))
@@ -210,11 +204,7 @@ def relative_changes(values: NDArray[np.float64], digits: int) -> NDArray[np.flo
     first, rest = values[0], values[1:]
     if not math.isfinite(first):
         return np.where(np.isfinite(rest), 0.0, -np.inf)
-    return np.array([_rounded((first - value) / first, digits) for value in rest])
-
-
-def _rounded(value: float, digits: int) -> float:
-    return float(f"{value:.{digits}g}")
+    return np.array([float(f"{(first - value) / first:.{digits}g}") for value in rest])
 
 
 def without_none(state: State) -> State:
@@ -258,10 +248,6 @@ def _trace(
         for (edge, op), score in zip(pairs, sums, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(TRACE))
-
-
-def _write(pieces: Pieces, number: int, state: State, sums: Sequence[float]) -> None:
-    pieces.put(f"round-{number}", pd.DataFrame({"score": sums}).assign(state=str(state)))
 
 
 def _read(pieces: Pieces, number: int, state: State, pairs: Sequence[Pair]) -> list[float] | None:

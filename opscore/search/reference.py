@@ -9,14 +9,7 @@ import torch
 
 from opscore.errors import UserError
 from opscore.proxies import get_proxy
-from opscore.search.base import (
-    METHODS,
-    Cost,
-    Method,
-    MethodFamily,
-    SearchOutcome,
-    SearchTask,
-)
+from opscore.search.base import METHODS, Cost, Method, MethodFamily, SearchOutcome, SearchTask
 from opscore.search.sampling import ArchitectureScorer, ScoredMethod, outcome, strongest
 from opscore.search.score_record import SCORED, SPACE, uses_record
 from opscore.settings import SearchSettings

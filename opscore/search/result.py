@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from opscore import schema
 from opscore.analysis import over_seeds, seed_interval, sign_flip_test
 from opscore.analysis.intervals import ERROR_BOUNDS
 from opscore.answers import Answer, Column, Picture, Table
 from opscore.answers.words import short_dataset
 from opscore.errors import UserError, unknown
-from opscore.experiments.settings import describe_images, describe_scores, no_truth, truth_of
-from opscore.oracles import Truth
+from opscore.experiments.settings import (
+    describe_images,
+    describe_scores,
+    describe_size,
+    no_truth,
+    truth_of,
+)
+from opscore.oracles import Truth, load_truth
 from opscore.proxies import failed_now
+from opscore.published import NOTHING, PAPER, Published, Setting, published_error
 from opscore.runs.store import provenance
 from opscore.search import METHODS, SearchOutcome, find_method
 from opscore.search.sampling import reads_record
 from opscore.search.score_record import describe_record
-from opscore.search.truth import ARCHITECTURES, published_beside
 from opscore.settings import SearchSettings
+from opscore.settings.profiles import profile_name
+from opscore.spaces import DEFAULT_SPACE, State, get_space
+
+#: One row per (method, seed, dataset).
+ARCHITECTURES = {
+    "method": "str",
+    "seed": "Int64",  # missing for a method without draws
+    "architecture": "str",
+    "dataset": "str",  # '' where there is no truth; what follows is missing then
+    "error": "float64",  # percent, mean over the trainings that the benchmark has
+    "rank": "Int64",  # 1 + the number of architectures that are strictly better
+    "percentile": "float64",  # percent of the space that is strictly worse
+    "regret": "float64",  # error minus that of the best architecture, percent points
+}
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,11 +84,7 @@ COMPARISON = {
 
 
 _METHOD = Column("method")
-_FOUND = (
-    _METHOD,
-    Column("seed", kind="whole", form="d"),
-    Column("architecture", kind="code"),
-)
+_FOUND = (_METHOD, Column("seed", kind="whole", form="d"), Column("architecture", kind="code"))
 _MERIT = (
     Column("error", kind="number", about="percent, mean over the benchmark's trainings"),
     Column("rank", kind="whole", about="1 is the best architecture of the space"),
@@ -120,7 +138,7 @@ class SearchResult(Answer):
         costs = [_named(m, s, pd.DataFrame([asdict(o.cost)])) for m, s, o in searches]
         return cls(
             settings=settings,
-            architectures=pd.DataFrame(ends, columns=list(ARCHITECTURES)).astype(ARCHITECTURES),
+            architectures=schema.table(ends, ARCHITECTURES),
             candidates=pd.concat(frames["candidates"], ignore_index=True),
             trace=pd.concat(frames["trace"], ignore_index=True),
             costs=pd.concat(costs, ignore_index=True),
@@ -154,7 +172,7 @@ class SearchResult(Answer):
                     "source": published.source,
                 }
             )
-        return pd.DataFrame(rows, columns=list(SUMMARY)).astype(SUMMARY)
+        return schema.table(rows, SUMMARY)
 
     def compare(self, a: str, b: str, *, confidence: float = 0.95) -> pd.DataFrame:
         """Errors of one method minus those of another, paired by seed (:data:`COMPARISON`).
@@ -175,12 +193,11 @@ class SearchResult(Answer):
             low, high = seed_interval(paired, confidence=confidence)
             test = sign_flip_test(paired)
             rows.append((a, b, dataset, paired.mean(), low, high, test, len(paired)))
-        return pd.DataFrame(rows, columns=list(COMPARISON)).astype(COMPARISON)
+        return schema.table(rows, COMPARISON)
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
         settings = self.settings
-        reduced = "" if settings.size == "paper" else " (reduced)"
         order = settings.order if settings.orders == "paper" else f"{settings.order}, authors'"
         scores = describe_scores(settings)
         redrawn = settings.validation_weights != "once"
@@ -188,7 +205,7 @@ class SearchResult(Answer):
         validation += f", race at {settings.race:g}" if settings.race is not None else ""
         return [
             describe_images(settings),
-            f"networks: {settings.space}, {settings.size} size{reduced}, {scores}",
+            f"networks: {settings.space}, {describe_size(settings.size)}, {scores}",
             f"search: N = {settings.proposals}, {validation}, order {order}",
             *self._record_notes(),
             *self.remarks,
@@ -350,3 +367,52 @@ def _pairs(a: dict[int | None, float], b: dict[int | None, float]) -> NDArray[np
         b = dict.fromkeys(a, b[None])
     common = [seed for seed in a if seed in b]
     return np.array([a[seed] - b[seed] for seed in common], dtype=np.float64)
+
+
+def evaluate_search(
+    architectures: str | State | Iterable[str | State],
+    space: str = DEFAULT_SPACE,
+    *,
+    split: str | None = None,
+    epochs: int | None = None,
+    source: str = "auto",
+    data_dir: Path | str | None = None,
+    allow_partial: bool = False,
+) -> pd.DataFrame:
+    """Error, rank, percentile and regret of architectures on every dataset of the benchmark.
+
+    Args:
+        architectures: the benchmark's strings, or states with one operation on every edge.
+        space: name of the search space.
+        split, epochs, source, data_dir, allow_partial: which tables, as in
+            :func:`opscore.load_oracle`; source 'none' does without.
+
+    Returns:
+        A frame with columns architecture, dataset, error, rank, percentile, regret; one row per
+        architecture and dataset, in the order given. Where there is no truth, all but the
+        architecture is empty.
+
+    Raises:
+        UserError: an architecture is malformed, or the space's table is missing.
+    """
+    known = get_space(space)
+    if isinstance(architectures, str | State):
+        architectures = [architectures]
+    states = [known.as_architecture(given) for given in architectures]
+    truth = load_truth(space, split, epochs, source, data_dir, allow_partial=allow_partial)
+    rows = [found for state in states for found in truth.judge(state)]
+    columns = {name: kind for name, kind in ARCHITECTURES.items() if name not in ("method", "seed")}
+    return schema.table(rows, columns)
+
+
+def published_beside(method: str, dataset: str, settings: SearchSettings) -> Published:
+    """The paper's mean error of a method with these settings, as :mod:`opscore.published` rules."""
+    if method.partition("(")[0] not in METHODS:  # a store may have methods of other packages
+        return NOTHING
+    made = {**find_method(method).key(settings), "order": settings.order}
+    if "training" in made:
+        made["training"] = profile_name(made["training"])
+    split = settings.oracle.split or PAPER.split
+    retrained = settings.space == PAPER.space and truth_of(settings).retrained
+    setting = Setting(settings.space, dataset, split, retrained)
+    return published_error(method, setting, made)

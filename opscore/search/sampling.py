@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from opscore import schema
 from opscore.engine import CannotTraceError, tell
 from opscore.errors import UserError
 from opscore.proxies import How, get_proxy
@@ -109,8 +110,7 @@ class ArchitectureScorer:
         values = self._values(architectures)
         each = (time.perf_counter() - start) / max(len(architectures), 1)
         self.seconds |= dict.fromkeys(architectures, each)
-        sign = 1.0 if self.proxy.higher_is_better else -1.0
-        return [sign * value if math.isfinite(value) else math.nan for value in values]
+        return [self.proxy.sign * value if math.isfinite(value) else math.nan for value in values]
 
     def _values(self, architectures: Sequence[State]) -> list[float]:
         supernet, batch, how = self.context.supernet, self.context.batch, self.context.how
@@ -220,7 +220,10 @@ def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> Sear
 
     The candidates are the :data:`KEPT` strongest, the chosen one first.
     """
-    order = sorted(strengths, key=lambda state: (state != chosen, *_descending(strengths[state])))
+
+    def place(state: State) -> tuple[bool, bool, float]:
+        return state != chosen, math.isnan(strengths[state]), -strengths[state]
+
     rows = [
         {
             "architecture": state.space.format(state),
@@ -230,25 +233,13 @@ def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> Sear
             "chosen": state == chosen,
             "minibatches": pd.NA,
         }
-        for state in order[:KEPT]
+        for state in sorted(strengths, key=place)[:KEPT]
     ]
-    candidates = pd.DataFrame(rows, columns=list(CANDIDATES)).astype(CANDIDATES)
-    return SearchOutcome(chosen, candidates, empty_trace(), cost)
-
-
-def empty_trace() -> pd.DataFrame:
-    """A frame with columns TRACE and no row."""
-    return pd.DataFrame({name: [] for name in TRACE}).astype(TRACE)
-
-
-def _descending(strength: float) -> tuple[bool, float]:
-    """Sorts the strongest first and failures last."""
-    return math.isnan(strength), -strength
+    return SearchOutcome(chosen, schema.table(rows, CANDIDATES), schema.table([], TRACE), cost)
 
 
 METHODS.add(
-    "random",
-    MethodFamily(lambda _: RandomArchitecture(), "one architecture drawn uniformly"),
+    "random", MethodFamily(lambda _: RandomArchitecture(), "one architecture drawn uniformly")
 )
 METHODS.add(
     "naswot",

@@ -86,11 +86,7 @@ def recorded_scores(proxy: str, seed: int = 0) -> pd.Series[float]:
 
 def recorded_strengths(proxy: str, seed: int = 0) -> Mapping[tuple[int, ...], float]:
     """The same by operation indices; all recorded proxies are better when larger."""
-    return _strengths(proxy, seed % _n_seeds())
-
-
-def _n_seeds() -> int:
-    return int(record_table()["seed"].nunique())
+    return _strengths(proxy, seed % int(record_table()["seed"].nunique()))
 
 
 @lru_cache(maxsize=16)

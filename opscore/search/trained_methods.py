@@ -15,10 +15,11 @@ from dataclasses import replace
 
 import pandas as pd
 
-from opscore.errors import UserError
+from opscore import schema
 from opscore.experiments import Iteration, ProgressiveUnit, follow
 from opscore.experiments.progressive.iterations import resolve_order
 from opscore.images import ImageSet
+from opscore.images.base import count_of
 from opscore.search.base import (
     METHODS,
     TRACE,
@@ -93,7 +94,7 @@ class PerturbationSelection(Method):
     def _cost(self, profile: TrainingProfile, images: ImageSet, steps: Sequence[Iteration]) -> Cost:
         """All open edges are scored at each decision, as the authors' runs do; all of it counts."""
         measured = sum(len(step.scores) for step in steps)
-        count = profile.validation or _pool(images.halves(profile.images)[1])
+        count = profile.validation or count_of(images.halves(profile.images)[1])
         minibatches = measured * -(-count // CHUNK)
         training = training_minibatches(profile, images, learned=not self.fixed)
         return Cost(
@@ -106,7 +107,7 @@ class PerturbationSelection(Method):
 
 def training_minibatches(profile: TrainingProfile, images: ImageSet, *, learned: bool) -> int:
     """Minibatches of a training from the start: two a step, one where alphas stay fixed."""
-    steps = profile.steps or -(-_pool(images.halves(profile.images)[0]) // profile.batch_size)
+    steps = profile.steps or -(-count_of(images.halves(profile.images)[0]) // profile.batch_size)
     return profile.epochs * steps * (2 if learned else 1)
 
 
@@ -115,7 +116,7 @@ def tuning_minibatches(
 ) -> int:
     """Minibatches of the retrainings under these states; a decided state has no alphas to move."""
     half = profile.tuning_steps or profile.steps
-    steps = half or -(-_pool(images.halves(profile.images)[0]) // profile.batch_size)
+    steps = half or -(-count_of(images.halves(profile.images)[0]) // profile.batch_size)
     each = [1 if fixed or state.is_architecture else 2 for state in states]
     return profile.tuning_epochs * steps * sum(each)
 
@@ -135,19 +136,11 @@ def trace_of(steps: Sequence[Iteration]) -> pd.DataFrame:
                 **{"pass": here.astype("int64")},
             )
         )
-    return pd.concat(parts, ignore_index=True)[list(TRACE)].astype(TRACE)
-
-
-def _pool(images: ImageSet) -> int:
-    if images.n_images is None:
-        raise UserError(f"'{images.name}' has no end: a number of steps is needed")
-    return images.n_images
+    return schema.table(parts, TRACE)
 
 
 METHODS.add(
-    "darts",
-    MethodFamily(lambda _: DARTS(), "the largest alpha on every edge"),
-    source="liu2019",
+    "darts", MethodFamily(lambda _: DARTS(), "the largest alpha on every edge"), source="liu2019"
 )
 METHODS.add(
     "darts-pt",

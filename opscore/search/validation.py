@@ -20,18 +20,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from torch import nn
 
+from opscore import schema
 from opscore.experiments import ScoringContext
-from opscore.experiments.settings import place
+from opscore.experiments.settings import place as placed
 from opscore.images import Batch
-from opscore.proxies import Combination, Proxy, may_pass
+from opscore.progress import reach
+from opscore.proxies import Combination, Proxy, get_proxy, may_pass
+from opscore.proxies.score import OK
 from opscore.rng import derive_seed
 from opscore.runs.store import Pieces
+from opscore.search.base import SearchTask
+from opscore.search.race import level, looks, survivors
 from opscore.spaces import State
 from opscore.supernets import build_network
-
-OK = "ok"
 
 #: Status of a candidate that a race has dropped.
 DROPPED = "dropped"
@@ -44,6 +48,12 @@ VALUES = {
     "status": "str",
     "seconds": "float64",
 }
+
+
+#: Minibatches of one candidate that a worker scores in one call, and that are kept together. Few
+#: enough that workers end at the same time and little is lost when a search is stopped; enough
+#: that building the network does not count.
+TOGETHER = 5
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def candidate_network(
         seed=derive_seed(context.seed, "search", "candidate", *purpose),
         n_classes=context.images.n_classes,
     )
-    return place(settings, network)
+    return placed(settings, network)
 
 
 def validation_batch(context: ScoringContext, number: int) -> Batch:
@@ -92,7 +102,7 @@ def validation_batch(context: ScoringContext, number: int) -> Batch:
 
 def score_minibatches(
     context: ScoringContext,
-    proxy: Proxy,
+    proxy: Proxy | str,
     architecture: State,
     numbers: Sequence[int],
     weights: str = "once",
@@ -103,21 +113,22 @@ def score_minibatches(
 
     Args:
         context: images and settings of the seed.
-        proxy: what is measured; the parts of a combination each by itself.
+        proxy: what is measured, or its name; the parts of a combination each by itself.
         architecture: the candidate.
         numbers: of the minibatches, from 0.
-        weights: 'once' or 'redrawn'; see :data:`opscore.search.base.WEIGHTS`.
+        weights: drawn 'once' for all, or 'redrawn' for each.
     """
+    parts = parts_of(get_proxy(proxy) if isinstance(proxy, str) else proxy)
     context.images  # noqa: B018 - loaded once, for all the draws
     network = candidate_network(context, architecture) if weights == "once" else None
     rows = []
     for number in numbers:
         drawn = network or candidate_network(context, architecture, number)
         batch = validation_batch(context, number)
-        for part in parts_of(proxy):
+        for part in parts:
             score = part.score_network(drawn, batch, context.how)
             rows.append((number, part.name, score.value, score.status, score.seconds))
-    return pd.DataFrame(rows, columns=list(VALUES)).astype(VALUES)
+    return schema.table(rows, VALUES)
 
 
 def joined(known: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
@@ -155,8 +166,7 @@ def best(proxy: Proxy, verdicts: Sequence[Verdict]) -> int | None:
 
     Candidates that were dropped have lost.
     """
-    sign = 1.0 if proxy.higher_is_better else -1.0
-    strengths = np.array([sign * v.score if v.status == OK else math.nan for v in verdicts])
+    strengths = np.array([proxy.sign * v.score if v.status == OK else math.nan for v in verdicts])
     return None if np.isnan(strengths).all() else int(np.nanargmax(strengths))
 
 
@@ -170,7 +180,7 @@ def _sums(proxy: Proxy, values: Sequence[pd.DataFrame]) -> list[float]:
         frame.pivot_table(index="batch", columns="proxy", values="value")[names].to_numpy()
         for frame in values
     ]
-    signs = np.array([1.0 if part.higher_is_better else -1.0 for part in proxy.proxies])
+    signs = np.array([part.sign for part in proxy.proxies])
     strengths = np.stack(tables, axis=-1) * signs[:, None]  # minibatches, proxies, candidates
     combined = np.sum(
         [proxy.combine(strengths[number]) for number in range(len(strengths))], axis=0
@@ -192,7 +202,7 @@ def read_values(pieces: Pieces, architecture: State, weights: str) -> pd.DataFra
     UserError when they are not what was written.
     """
     found = pieces.get(_name(architecture, weights), VALUES)
-    return pd.DataFrame({name: [] for name in VALUES}).astype(VALUES) if found is None else found
+    return schema.table([], VALUES) if found is None else found
 
 
 def write_values(pieces: Pieces, architecture: State, weights: str, values: pd.DataFrame) -> None:
@@ -208,3 +218,83 @@ def write_values(pieces: Pieces, architecture: State, weights: str, values: pd.D
 def _name(architecture: State, weights: str) -> str:
     choices = "-".join(map(str, architecture.architecture_indices))
     return f"candidate-{choices}" + ("" if weights == "once" else f"-{weights}")
+
+
+class ValidationStage:
+    """The values of candidates on minibatches, known and computed.
+
+    Args:
+        task: the search; its settings say how many minibatches, which weights, and which race.
+        proxy: what is measured.
+        candidates: distinct architectures, in the order in which they were proposed.
+        before: the share of the search's work that was done before this stage.
+    """
+
+    def __init__(
+        self, task: SearchTask, proxy: Proxy, candidates: Sequence[State], before: float
+    ) -> None:
+        self._task = task
+        self._proxy = proxy
+        self._candidates = candidates
+        self._before = before
+        self._rounds = task.settings.validation
+        self._weights = task.settings.validation_weights
+        self._done = 0.0  # share of the minibatches that there would be without a race
+        self._values = [read_values(task.pieces, each, self._weights) for each in candidates]
+
+    def run(self) -> tuple[list[pd.DataFrame], set[int]]:
+        """Score the candidates until the winner is known.
+
+        Returns:
+            The values of each candidate on the minibatches that count for it, frames with columns
+            :data:`opscore.search.validation.VALUES`; and the places of those that stayed in the
+            race, which have all the same minibatches.
+        """
+        racing = list(range(len(self._candidates)))
+        counts = [self._rounds] * len(racing)
+        confidence = self._task.settings.race
+        error = 0.0 if confidence is None else level(confidence, self._rounds, len(racing))
+        for count in [] if confidence is None else looks(self._rounds):
+            self._complete(racing, count)
+            stay = survivors(self._strengths(racing, count), self._rounds, error)
+            left = [place for place, stays in zip(racing, stay, strict=True) if stays]
+            for place in set(racing) - set(left) if len(left) > 1 else racing:
+                counts[place] = count
+            racing = left
+            if len(racing) <= 1:
+                break
+        else:
+            self._complete(racing, self._rounds)
+        if self._done < 1:
+            reach(1.0, "validation finished")
+        values = zip(self._values, counts, strict=True)
+        return [first_minibatches(frame, count) for frame, count in values], set(racing)
+
+    def _complete(self, places: Sequence[int], count: int) -> None:
+        """Compute what is missing of these candidates' first minibatches, and keep it."""
+        blocks = [
+            (place, range(start, min(start + TOGETHER, count)))
+            for place in places
+            for start in range(minibatches_in(self._values[place]), count, TOGETHER)
+        ]
+        blocks.sort(key=lambda block: block[1].start)
+        asked = [
+            (self._proxy.name, self._candidates[place], numbers, self._weights)
+            for place, numbers in blocks
+        ]
+        done = sum(min(minibatches_in(v), self._rounds) for v in self._values)
+        found = self._task.each(score_minibatches, asked)
+        for (place, numbers), added in zip(blocks, found, strict=True):
+            self._values[place] = joined(self._values[place], added)
+            write_values(
+                self._task.pieces, self._candidates[place], self._weights, self._values[place]
+            )
+            done += len(numbers)
+            self._done = done / (self._rounds * len(self._candidates))
+            share = self._before + (1 - self._before) * self._done
+            reach(share, f"candidate {place}, minibatch {numbers[-1]}")
+
+    def _strengths(self, places: Sequence[int], count: int) -> NDArray[np.float64]:
+        """[candidates, minibatches], larger is better; NaN where the proxy failed."""
+        values = [first_minibatches(self._values[place], count)["value"] for place in places]
+        return np.stack([self._proxy.sign * value.to_numpy(dtype=np.float64) for value in values])

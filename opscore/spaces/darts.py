@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.spaces.base import SPACES, SearchSpace, State
 from opscore.spaces.graphs import Arrow, Graph
 
@@ -87,8 +87,7 @@ class Genotype:
                 )
             for place, (op, source) in enumerate(pairs):
                 node = NODES[place // 2]
-                if op not in ALL_OPERATIONS:
-                    raise unknown("operation", op, ALL_OPERATIONS)
+                one_of("operation", op, ALL_OPERATIONS)
                 if not 0 <= source < node:
                     raise UserError(
                         f"node {node} of the {kind} cell reads nodes 0..{node - 1}, not {source}"
@@ -354,13 +353,9 @@ _S1 = (
 )
 
 
-def _s1() -> list[tuple[str, ...]]:
-    return [tuple(_LETTERS[letter] for letter in edge.split()) for edge in _S1.split(", ")]
-
-
 DARTS = _make("darts", [OPERATIONS] * N_OPERATIONS)
 DARTS_NONE = _make("darts-none", [(NONE, *OPERATIONS)] * N_OPERATIONS)
-S1 = _make("s1", _s1())
+S1 = _make("s1", [tuple(map(_LETTERS.__getitem__, edge.split())) for edge in _S1.split(", ")])
 S2 = _make("s2", [("skip_connect", "sep_conv_3x3")] * N_OPERATIONS)
 S3 = _make("s3", [(NONE, "skip_connect", "sep_conv_3x3")] * N_OPERATIONS)
 S4 = _make("s4", [("noise", "sep_conv_3x3")] * N_OPERATIONS)

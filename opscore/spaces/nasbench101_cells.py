@@ -24,11 +24,7 @@ MAX_EDGES = 9
 N_VERTICES = 7
 
 #: For each space the number of parents of each vertex: input, choice blocks, output.
-PARENTS = {
-    1: (0, 1, 2, 2, 2, 2),
-    2: (0, 1, 1, 2, 2, 3),
-    3: (0, 1, 1, 1, 2, 2, 2),
-}
+PARENTS = {1: (0, 1, 2, 2, 2, 2), 2: (0, 1, 1, 2, 2, 3), 3: (0, 1, 1, 1, 2, 2, 2)}
 
 #: The order in which the benchmark's code goes through the operations of a block.
 _OPERATIONS = (CONV1X1, CONV3X3, MAXPOOL3X3)
@@ -108,7 +104,9 @@ def oneshot_graphs(space: int) -> Iterator[Adjacency]:
     Yields:
         Adjacency, [7, 7]. Spaces 1 and 2 have four blocks; their vertex 5 is unused.
     """
-    parents = _parents(space)
+    if space not in PARENTS:
+        raise UserError(f"NAS-Bench-1Shot1 has spaces 1, 2 and 3, not {space}")
+    parents = PARENTS[space]
     output = len(parents) - 1
     for chosen in _chains(parents, output):
         adjacency = np.zeros((N_VERTICES, N_VERTICES), dtype=np.int64)
@@ -133,12 +131,6 @@ def oneshot_cells(space: int) -> Iterator[Cell]:
             names = dict(zip(used, reversed(choice), strict=True))
             blocks = (names.get(vertex, CONV1X1) for vertex in range(1, N_VERTICES - 1))
             yield Cell(adjacency, (INPUT, *blocks, OUTPUT))
-
-
-def _parents(space: int) -> tuple[int, ...]:
-    if space not in PARENTS:
-        raise UserError(f"NAS-Bench-1Shot1 has spaces 1, 2 and 3, not {space}")
-    return PARENTS[space]
 
 
 def _chains(parents: Sequence[int], vertex: int) -> Iterator[dict[int, tuple[int, ...]]]:

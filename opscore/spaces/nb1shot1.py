@@ -191,10 +191,7 @@ def _make(number: int) -> NB1Shot1Space:
     return NB1Shot1Space(
         name=f"nb1shot1-{number}",
         edges=(*names[1:-1], *(f"parents of {names[vertex]}" for vertex in choosing)),
-        operations=(
-            *(OPERATIONS for _ in blocks),
-            *(names[:vertex] for vertex in choosing),
-        ),
+        operations=(*(OPERATIONS for _ in blocks), *(names[:vertex] for vertex in choosing)),
         keeps=(*(1 for _ in blocks), *(counts[vertex] for vertex in choosing)),
         stages=(tuple(range(len(blocks))), tuple(inner), (inner.stop,)),
         weightless=(MAXPOOL3X3,),

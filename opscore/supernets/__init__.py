@@ -17,20 +17,8 @@ from opscore.isolation import isolated, seed_generators
 from opscore.rng import derive_seed, torch_generator
 from opscore.settings import Survivors
 from opscore.spaces import State, get_space
-from opscore.supernets.base import (
-    SURVIVORS,
-    Layers,
-    StandAlone,
-    StateNetwork,
-    Supernet,
-    initialize,
-)
-from opscore.supernets.checkpoints import (
-    MisfitError,
-    channels_and_classes,
-    fill,
-    read_tensors,
-)
+from opscore.supernets.base import SURVIVORS, Layers, StandAlone, StateNetwork, Supernet, initialize
+from opscore.supernets.checkpoints import MisfitError, channels_and_classes, fill, read_tensors
 from opscore.supernets.choice import Choice, WeightedSum, Wrapper, operation_rows
 from opscore.supernets.counting import NetworkSize, network_size
 from opscore.supernets.families import SUPERNETS, Family, Final, Size, network_version

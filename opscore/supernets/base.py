@@ -172,6 +172,69 @@ class StateNetwork(nn.Module):
         return logits
 
 
+def conv_bn(
+    c_in: int,
+    c_out: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    groups: int = 1,
+    rectifier: type[nn.ReLU | nn.ReLU6] | None = None,
+) -> list[nn.Module]:
+    """Convolution without a bias, batch norm, and a rectifier if one is given.
+
+    The convolution is padded, so that but for its stride the resolution stays.
+    """
+    convolution = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+    last = [] if rectifier is None else [rectifier(inplace=True)]
+    return [convolution, nn.BatchNorm2d(c_out), *last]
+
+
+class InvertedResidual(nn.Module):
+    """1x1 up, depthwise, 1x1 down, each with batch norm; added to its input where shapes agree.
+
+    Without the convolution that widens where the expansion is 1.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        stride: int,
+        kernel: int,
+        expansion: int,
+        rectifier: type[nn.ReLU | nn.ReLU6] = nn.ReLU,
+    ) -> None:
+        super().__init__()
+        hidden = expansion * c_in
+        self.shortcut = stride == 1 and c_in == c_out
+        self.op = nn.Sequential(
+            *(conv_bn(c_in, hidden, 1, rectifier=rectifier) if expansion > 1 else []),
+            *conv_bn(hidden, hidden, kernel, stride, groups=hidden, rectifier=rectifier),
+            *conv_bn(hidden, c_out, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.op(x)
+        return x + out if self.shortcut else out
+
+
+class Zero(nn.Module):
+    """The operation 'none': zeros that depend on the input for autograd.
+
+    stride, factor: how much coarser and how many times wider they are than the input.
+    """
+
+    def __init__(self, stride: int = 1, factor: int = 1) -> None:
+        super().__init__()
+        self.stride, self.factor = stride, factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        return x * 0.0 if self.factor == 1 else torch.cat([x * 0.0] * self.factor, dim=1)
+
+
 def initialize(module: nn.Module, generator: torch.Generator) -> None:
     """PyTorch's default initialisation, drawn from ``generator``.
 

@@ -19,7 +19,7 @@ from opscore.errors import UserError
 from opscore.isolation import own_generators
 from opscore.rng import torch_generator
 from opscore.spaces import SearchSpace
-from opscore.supernets.base import Supernet
+from opscore.supernets.base import Supernet, conv_bn
 from opscore.supernets.choice import Choice, Row
 from opscore.supernets.nasbench201 import ReLUConvBN, make_operation
 from opscore.supernets.signs import SignKernel
@@ -39,11 +39,7 @@ def chain_space(length: int) -> SearchSpace:
         raise UserError(f"a chain has 1 edge or more, got {length}")
     edges = tuple(f"{node}->{node + 1}" for node in range(length))
     return SearchSpace(
-        f"chain-{length}",
-        edges,
-        (OPERATIONS,) * length,
-        weightless=WEIGHTLESS,
-        identity=IDENTITY,
+        f"chain-{length}", edges, (OPERATIONS,) * length, weightless=WEIGHTLESS, identity=IDENTITY
     )
 
 
@@ -85,17 +81,10 @@ class ChainSupernet(Supernet):
     has_alphas = False
 
     def __init__(
-        self,
-        length: int,
-        *,
-        channels: int = CHANNELS,
-        in_channels: int = 3,
-        n_classes: int = 10,
+        self, length: int, *, channels: int = CHANNELS, in_channels: int = 3, n_classes: int = 10
     ) -> None:
         super().__init__(chain_space(length))
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
-        )
+        self.stem = nn.Sequential(*conv_bn(in_channels, channels, 3))
         self.edges = nn.ModuleList(
             Choice(
                 {
@@ -133,12 +122,7 @@ class ChainSupernet(Supernet):
         yield from self._below((), start, self._signs(start), nothing, nothing)
 
     def _below(
-        self,
-        choices: tuple[int, ...],
-        x: Tensor,
-        signs: Tensor,
-        clean: Tensor,
-        faithful: Tensor,
+        self, choices: tuple[int, ...], x: Tensor, signs: Tensor, clean: Tensor, faithful: Tensor
     ) -> Iterator[SubnetworkKernel]:
         """All architectures that begin with these choices.
 

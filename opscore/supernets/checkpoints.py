@@ -25,13 +25,7 @@ _ALPHAS = "arch_parameters"
 _IGNORED = ("weight_mask", "num_batches_tracked", "total_ops", "total_params")
 
 #: Names under which alphas are found, in the state dictionary or beside it.
-ALPHA_NAMES = (
-    _ALPHAS,
-    "_arch_parameters",
-    "arch_params",
-    "alphas",
-    "alpha",
-)
+ALPHA_NAMES = (_ALPHAS, "_arch_parameters", "arch_params", "alphas", "alpha")
 
 #: Names under which the state dictionary is found.
 STATE_NAMES = (

@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
-from opscore.errors import unknown
+from opscore.errors import one_of
 
 #: What a removed candidate does in the faithful meaning, where hooks can see it.
 #: 'zeros': it runs on a zeroed input, and a :class:`Wrapper` sees its input as it is (the authors'
@@ -101,9 +101,7 @@ class Choice(nn.ModuleDict):
         vanishes: bool = False,
     ) -> None:
         super().__init__({str(index): module for index, module in candidates.items()})
-        if removed not in get_args(Removed):
-            raise unknown("kind of removed operation", removed, get_args(Removed))
-        self.removed: Removed = removed
+        self.removed: Removed = one_of("kind of removed operation", removed, get_args(Removed))
         self.stride = stride
         self.vanishes = vanishes
 

@@ -12,7 +12,6 @@ they have, and none follows a pooling (DARTS; the network that is trained in the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +31,7 @@ from opscore.spaces.darts import (
     edge_of,
     inputs_edge,
 )
-from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.base import Layers, StandAlone, Supernet, Zero, conv_bn
 from opscore.supernets.choice import Choice, Row, WeightedSum
 
 SIZES = {
@@ -43,17 +42,6 @@ SIZES = {
 
 #: The stem is so many times as wide as the first cells.
 STEM = 3
-
-
-class Zero(nn.Module):
-    """The operation 'none': zeros that depend on the input."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[:, :, :: self.stride, :: self.stride] * 0.0
 
 
 class Noise(nn.Module):
@@ -151,27 +139,14 @@ def make_operation(name: str, channels: int, stride: int, affine: bool, seed: in
     )
 
 
-@dataclass(frozen=True)
-class CellShape:
-    """What the cells of a network are made of.
-
-    Attributes:
-        state: which operations stand on each edge, and what each node reads.
-        affine: whether batch norms have weights.
-        finish: makes of an operation what stands on the edge.
-    """
-
-    state: State
-    affine: bool
-    finish: Callable[[nn.Module], nn.Module]
-
-
 class Cell(nn.Module):
     """A cell of one kind.
 
     Args:
         widths: of the output two cells before, of the one before, and of this cell's nodes.
-        shape: what there is.
+        state: which operations stand on each edge, and what each node reads.
+        affine: whether batch norms have weights.
+        finish: makes of an operation what stands on the edge.
         kind: 0 for a normal cell, 1 for a reduction cell.
         after_reduction: whether the cell before halves the resolution.
         number: the cell's place in the network.
@@ -183,21 +158,23 @@ class Cell(nn.Module):
     def __init__(
         self,
         widths: tuple[int, int, int],
-        shape: CellShape,
+        state: State,
+        affine: bool,
+        finish: Callable[[nn.Module], nn.Module],
         kind: int,
         after_reduction: bool,
         number: int,
     ) -> None:
         super().__init__()
-        state, space = shape.state, shape.state.space
+        space = state.space
         assert isinstance(space, DARTSSpace)
         before, last, channels = widths
         self.kind = kind
         self.width = len(NODES) * channels
         self.inputs = {node: space.inputs(state, kind, node) for node in NODES}
         prepare = FactorizedReduction if after_reduction else ReLUConvBN
-        self.preprocess0 = prepare(before, channels, shape.affine)
-        self.preprocess1 = ReLUConvBN(last, channels, shape.affine)
+        self.preprocess0 = prepare(before, channels, affine)
+        self.preprocess1 = ReLUConvBN(last, channels, affine)
         self.choices = nn.ModuleDict()
         for source, node in EDGES:
             if source not in self.inputs[node]:
@@ -206,8 +183,8 @@ class Cell(nn.Module):
             stride = 2 if KINDS[kind] == "reduce" and source < 2 else 1
             seed = number * len(EDGES) + edge
             made = {
-                op: shape.finish(
-                    make_operation(space.operations[edge][op], channels, stride, shape.affine, seed)
+                op: finish(
+                    make_operation(space.operations[edge][op], channels, stride, affine, seed)
                 )
                 for op in state.remaining(edge)
             }
@@ -244,12 +221,12 @@ class DARTSLayers(Layers):
     ) -> None:
         super().__init__(state)
         stem, halved = self.make_stem(channels, in_channels)
-        shape = CellShape(state, self.affine, self.finish)
         before, last, width, made = stem, stem, channels, []
         for number in range(cells):
             kind = int(number in (cells // 3, 2 * cells // 3))
             width *= 1 + kind
-            made.append(Cell((before, last, width), shape, kind, halved, number))
+            widths = before, last, width
+            made.append(Cell(widths, state, self.affine, self.finish, kind, halved, number))
             before, last, halved = last, made[-1].width, bool(kind)
         self.cells = nn.ModuleList(made)
         self.classifier = nn.Linear(last, n_classes)
@@ -261,9 +238,7 @@ class DARTSLayers(Layers):
         the first.
         """
         stem = STEM * channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem)
-        )
+        self.stem = nn.Sequential(*conv_bn(in_channels, stem, 3))
         return stem, False
 
     def inputs(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from opscore.spaces import DARTS_SPACES, State
+from opscore.supernets.base import conv_bn
 from opscore.supernets.darts import SIZES, Cell, DARTSNetwork, DARTSSupernet
 from opscore.supernets.families import SUPERNETS, Family, Final
 
@@ -55,9 +56,7 @@ class AuxiliaryHead(nn.Sequential):
         super().__init__(
             nn.ReLU(inplace=False),
             nn.AvgPool2d(5, stride=2 if imagenet else 3, padding=0, count_include_pad=False),
-            nn.Conv2d(channels, first, 1, bias=False),
-            nn.BatchNorm2d(first),
-            nn.ReLU(inplace=True),
+            *conv_bn(channels, first, 1, rectifier=nn.ReLU),
             nn.Conv2d(first, second, 2, bias=False),
             *norm,
             nn.ReLU(inplace=True),
@@ -67,29 +66,14 @@ class AuxiliaryHead(nn.Sequential):
 
 
 class DARTSFinalNetwork(DARTSNetwork):
-    """The network of an architecture with what its training needs, for images of CIFAR's size.
-
-    Args:
-        architecture: two cells.
-        channels: of the first cells' nodes.
-        cells: the depth.
-        in_channels: channels of the images.
-        n_classes: outputs.
-    """
+    """The network of an architecture with what its training needs, for images of CIFAR's size."""
 
     imagenet = False
 
     def __init__(
-        self,
-        architecture: State,
-        channels: int,
-        cells: int,
-        *,
-        in_channels: int = 3,
-        n_classes: int = 10,
+        self, architecture: State, channels: int, cells: int, *, n_classes: int = 10, **more: int
     ) -> None:
-        shape = {"in_channels": in_channels, "n_classes": n_classes}
-        super().__init__(architecture, channels, cells, **shape)
+        super().__init__(architecture, channels, cells, n_classes=n_classes, **more)
         self.auxiliary_place = 2 * cells // 3
         cell = self.cells[self.auxiliary_place]
         assert isinstance(cell, Cell)
@@ -126,17 +110,10 @@ class DARTSImageNetNetwork(DARTSFinalNetwork):
     def make_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
         """See :meth:`DARTSLayers.make_stem`."""
         self.stem0 = nn.Sequential(
-            nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels // 2),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
+            *conv_bn(in_channels, channels // 2, 3, 2, rectifier=nn.ReLU),
+            *conv_bn(channels // 2, channels, 3, 2),
         )
-        self.stem1 = nn.Sequential(
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-        )
+        self.stem1 = nn.Sequential(nn.ReLU(inplace=True), *conv_bn(channels, channels, 3, 2))
         return channels, True
 
     def inputs(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.fingerprint import fingerprint
 from opscore.registry import Registry
 from opscore.spaces import SearchSpace
@@ -83,9 +83,7 @@ class Family:
 
     def size(self, name: str) -> Size:
         """The size of this name; UserError with the near names when there is none."""
-        if name not in self.sizes:
-            raise unknown("size", name, self.sizes)
-        return self.sizes[name]
+        return self.sizes[one_of("size", name, self.sizes)]
 
     def arguments(self, size: str | Size) -> dict[str, Any]:
         """A size, or its name, as keyword arguments."""

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.isolation import isolated, own_generators
 from opscore.rng import torch_generator
 from opscore.spaces import State, get_space
@@ -87,12 +87,9 @@ def find_target(
     """
     targets = SUPERNETS[get_space(space).name].final_networks()
     name = next(iter(targets)) if target is None else target
-    if name not in targets:
-        raise unknown(f"target of {space}", name, targets)
-    final = targets[name]
+    final = targets[one_of(f"target of {space}", name, targets)]
     for argument in arguments:
-        if argument not in final.arguments:
-            raise unknown(f"argument of the networks of {space}", argument, final.arguments)
+        one_of(f"argument of the networks of {space}", argument, final.arguments)
     given = {"n_classes": n_classes, "image_side": image_side, "in_channels": in_channels}
     for what, value in (given | arguments).items():
         if value is not None and value < 1:

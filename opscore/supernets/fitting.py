@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from opscore.errors import UserError, note
+from opscore.errors import note
 from opscore.images import Batch, ImageSet, PixelImages, ScaledImages, load_test_images
-from opscore.images.base import cutout
+from opscore.images.base import count_of, cutout
 from opscore.rng import numpy_generator
 from opscore.supernets.epochs import Stepped, Training
 from opscore.supernets.final import Built
@@ -77,17 +77,7 @@ def part(images: ImageSet, chosen: np.ndarray[Any, Any]) -> ImageSet:
 
 
 class Fitter(Training):
-    """One training of a network.
-
-    Args:
-        network: what :func:`opscore.build` gives, on its device; changed in place.
-        split: images to train and to measure on.
-        recipe: how.
-        seed: the run's seed.
-        built: what the network was built as.
-        architecture: its string.
-        precision: one of :data:`PRECISIONS`.
-    """
+    """One training of a network that :func:`opscore.build` gives, on its device; in place."""
 
     columns = LOG
 
@@ -135,9 +125,7 @@ class Fitter(Training):
         train, size = self.split.train, self.recipe.batch_size
         count = train.n_images
         if count is None:
-            if self.recipe.steps is None:
-                raise UserError(f"'{train.name}' has no end: a number of steps is needed")
-            places = [np.arange(size)] * self.recipe.steps
+            places = [np.arange(size)] * (self.recipe.steps or count_of(train))
         else:
             order = numpy_generator(self.seed, "fitting", "order", epoch).permutation(count)
             places = [order[first : first + size] for first in range(0, count, size)]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
+from opscore.images.base import count_of
 from opscore.isolation import isolated
 from opscore.settings.profiles import TrainingProfile
 from opscore.supernets.base import Supernet
@@ -24,12 +24,8 @@ def draw_validation(
     Augmented, as the authors' are; the same ones whenever seed and purpose are the same.
     """
     half = images.halves(profile.images)[1]
-    count = half.n_images
-    if profile.validation is not None:
-        count = min(profile.validation, count) if count is not None else profile.validation
-    if count is None:
-        raise UserError(f"'{images.name}' has no end: a number of validation images is needed")
-    return half.minibatch(count, seed, "validation", *purpose)
+    count = profile.validation or count_of(half, "validation images")
+    return half.minibatch(min(count, half.n_images or count), seed, "validation", *purpose)
 
 
 @isolated()

@@ -16,9 +16,11 @@ from opscore.settings import Survivors
 from opscore.spaces import State
 from opscore.spaces.mobilenet import BLOCKS, GROUPS, MOBILENET
 from opscore.supernets.base import (
+    InvertedResidual,
     Layers,
     StandAlone,
     Supernet,
+    conv_bn,
     initialize,
     initialize_by_fan_out,
 )
@@ -52,40 +54,11 @@ def scaled(width: int, percent: int) -> int:
     return max(2, round(width * percent / 100))
 
 
-class InvertedResidual(nn.Module):
-    """1x1 up, depthwise, 1x1 down, each with batch norm; added to its input where shapes agree.
-
-    Without the convolution that widens where the expansion is 1.
-    """
-
-    def __init__(self, c_in: int, c_out: int, stride: int, kernel: int, expansion: int) -> None:
-        super().__init__()
-        hidden = expansion * c_in
-        self.shortcut = stride == 1 and c_in == c_out
-        widen: list[nn.Module] = [
-            nn.Conv2d(c_in, hidden, 1, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU6(inplace=True),
-        ]
-        self.op = nn.Sequential(
-            *(widen if expansion > 1 else []),
-            nn.Conv2d(hidden, hidden, kernel, stride, kernel // 2, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU6(inplace=True),
-            nn.Conv2d(hidden, c_out, 1, bias=False),
-            nn.BatchNorm2d(c_out),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.op(x)
-        return x + out if self.shortcut else out
-
-
 def make_operation(op: int, c_in: int, c_out: int, stride: int) -> nn.Module:
     """A candidate of a layer, by its index in the space; the last one skips the layer."""
     if op == len(BLOCKS):
         return nn.Identity()
-    return InvertedResidual(c_in, c_out, stride, *BLOCKS[op])
+    return InvertedResidual(c_in, c_out, stride, *BLOCKS[op], nn.ReLU6)
 
 
 class MobileNetLayers(Layers):
@@ -103,10 +76,8 @@ class MobileNetLayers(Layers):
         super().__init__(state)
         first, c_in = (scaled(each, percent_width) for each in STEM)
         self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, first, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(first),
-            nn.ReLU6(inplace=True),
-            InvertedResidual(first, c_in, 1, 3, 1),
+            *conv_bn(in_channels, first, 3, 2, rectifier=nn.ReLU6),
+            InvertedResidual(first, c_in, 1, 3, 1, nn.ReLU6),
         )
         layers: list[nn.Module] = []
         for count, full, first_stride in zip(GROUPS, WIDTHS, STRIDES, strict=True):
@@ -119,9 +90,7 @@ class MobileNetLayers(Layers):
                 c_in = c_out
         self.layers = nn.ModuleList(layers)
         last = scaled(LAST, percent_width)
-        self.last = nn.Sequential(
-            nn.Conv2d(c_in, last, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6(inplace=True)
-        )
+        self.last = nn.Sequential(*conv_bn(c_in, last, 1, rectifier=nn.ReLU6))
         self.dropout = nn.Dropout(self.dropped) if self.dropped else nn.Identity()
         self.classifier = nn.Linear(last, n_classes)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from opscore.spaces import State
 from opscore.spaces.nasbench201 import NASBENCH201, NODES, OPERATIONS
-from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.base import Layers, StandAlone, Supernet, Zero, conv_bn
 from opscore.supernets.checkpoints import nasbench201_size
 from opscore.supernets.choice import Choice, Row, Wrapper
 from opscore.supernets.families import SUPERNETS, Family, Final
@@ -26,14 +26,6 @@ SIZES = {
 }
 
 
-class Zero(nn.Module):
-    """The operation 'none'. Multiplies by zero rather than returning a constant, so that a
-    network of nothing else still depends on its input for autograd."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * 0.0
-
-
 class ReLUConvBN(Wrapper):
     """ReLU, convolution, batch norm.
 
@@ -43,11 +35,9 @@ class ReLUConvBN(Wrapper):
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, affine: bool) -> None:
         super().__init__()
-        self.op = nn.Sequential(
-            nn.ReLU(inplace=False),
-            nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False),
-            nn.BatchNorm2d(c_out, affine=affine),
-        )
+        convolution = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False)
+        norm = nn.BatchNorm2d(c_out, affine=affine)
+        self.op = nn.Sequential(nn.ReLU(inplace=False), convolution, norm)
 
 
 def make_operation(name: str, channels: int, affine: bool) -> nn.Module:
@@ -121,9 +111,7 @@ class NASBench201Layers(Layers):
     ) -> None:
         super().__init__(state)
         width = channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
-        )
+        self.stem = nn.Sequential(*conv_bn(in_channels, width, 3))
         made: list[nn.Module] = []
         for stage in range(3):
             if stage > 0:

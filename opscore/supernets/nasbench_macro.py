@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from opscore.spaces import State
 from opscore.spaces.nasbench_macro import NASBENCH_MACRO, STAGES
-from opscore.supernets.base import Layers, StandAlone, Supernet
+from opscore.supernets.base import InvertedResidual, Layers, StandAlone, Supernet, conv_bn
 from opscore.supernets.choice import Choice, Row
 from opscore.supernets.families import SUPERNETS, Family
 
@@ -25,36 +25,13 @@ BLOCKS = {1: (3, 3), 2: (5, 6)}
 LAST = 5
 
 
-class InvertedResidual(nn.Module):
-    """1x1 up, depthwise, 1x1 down, each with batch norm; added to its input where shapes agree."""
-
-    def __init__(self, c_in: int, c_out: int, stride: int, kernel: int, expansion: int) -> None:
-        super().__init__()
-        hidden, padding = expansion * c_in, kernel // 2
-        self.shortcut = stride == 1 and c_in == c_out
-        self.op = nn.Sequential(
-            nn.Conv2d(c_in, hidden, 1, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, hidden, kernel, stride, padding, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, c_out, 1, bias=False),
-            nn.BatchNorm2d(c_out),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.op(x)
-        return x + out if self.shortcut else out
-
-
 def make_operation(op: int, c_in: int, c_out: int, stride: int) -> nn.Module:
     """A candidate of a layer, by its index in the space."""
     if op in BLOCKS:
         return InvertedResidual(c_in, c_out, stride, *BLOCKS[op])
     if stride == 1 and c_in == c_out:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+    return nn.Sequential(*conv_bn(c_in, c_out, 1, stride))
 
 
 class MacroLayers(Layers):
@@ -65,11 +42,7 @@ class MacroLayers(Layers):
     ) -> None:
         super().__init__(state)
         width = channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        )
+        self.stem = nn.Sequential(*conv_bn(in_channels, width, 3, rectifier=nn.ReLU))
         layers: list[nn.Module] = []
         for count in STAGES:
             for number in range(count):
@@ -80,11 +53,7 @@ class MacroLayers(Layers):
                 )
             width *= 2
         self.layers = nn.ModuleList(layers)
-        self.last = nn.Sequential(
-            nn.Conv2d(width, LAST * width, 1, bias=False),
-            nn.BatchNorm2d(LAST * width),
-            nn.ReLU(inplace=True),
-        )
+        self.last = nn.Sequential(*conv_bn(width, LAST * width, 1, rectifier=nn.ReLU))
         self.classifier = nn.Linear(LAST * width, n_classes)
 
     def logits(self, images: Tensor, rows: Sequence[Row], run_removed: bool) -> Tensor:

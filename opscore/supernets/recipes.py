@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.typed import take_types
 
 
@@ -110,6 +110,4 @@ RECIPES = {
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of this name; UserError with the near names when there is none."""
-    if name not in RECIPES:
-        raise unknown("recipe", name, RECIPES)
-    return RECIPES[name]
+    return RECIPES[one_of("recipe", name, RECIPES)]

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from opscore.errors import UserError
 from opscore.images import Batch, ImageSet
+from opscore.images.base import count_of
 from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import State
 from opscore.supernets.base import Supernet
@@ -107,19 +107,9 @@ def tune(
 
 
 class Trainer(Training):
-    """One training of a supernet: an epoch for each learning rate.
+    """One training of a supernet, see :func:`train` and :func:`tune`: an epoch for each rate.
 
-    Args:
-        supernet: changed in place.
-        images: the image set; its halves are trained on.
-        profile: how.
-        seed: the run's seed.
-        rates: the weights' learning rate in each epoch.
-        steps: of an epoch; the profile's, or as many as the train half has batches, where None.
-        state: discretized or perturbed edges; A_0 by default.
-        purpose: names the batches.
-        measured: whether the log has validation accuracies.
-        forward: see :func:`train`.
+    steps: of an epoch; the profile's, or as many as the train half has batches, where None.
     """
 
     columns = LOG
@@ -156,7 +146,9 @@ class Trainer(Training):
             weight_decay=profile.alpha_weight_decay,
         )
         self.alphas: list[Tensor] = []
-        self.schedule = list(rates), steps or profile.steps or self._batches_of_an_epoch()
+        if not (steps := steps or profile.steps):
+            steps = -(-count_of(self.train_half) // profile.batch_size)
+        self.schedule = list(rates), steps
         self.identity = {
             "seed": seed,
             "purpose": list(self.purpose),
@@ -164,11 +156,6 @@ class Trainer(Training):
             "schedule": list(self.schedule),
             "profile": profile.training_key(),
         }
-
-    def _batches_of_an_epoch(self) -> int:
-        if self.train_half.n_images is None:
-            raise UserError(f"'{self.train_half.name}' has no end: a number of steps is needed")
-        return -(-self.train_half.n_images // self.profile.batch_size)
 
     def rates(self) -> list[float]:
         """See :meth:`Training.rates`."""

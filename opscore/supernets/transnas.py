@@ -21,10 +21,17 @@ from torch.nn import functional
 from opscore.spaces import State
 from opscore.spaces.nasbench201 import NODES
 from opscore.spaces.transnas import OPERATIONS, SKELETON, TRANSNAS_MICRO
-from opscore.supernets.base import Layers, StandAlone, Supernet, initialize_by_fan_out
+from opscore.supernets.base import (
+    Layers,
+    StandAlone,
+    Supernet,
+    Zero,
+    conv_bn,
+    initialize_by_fan_out,
+)
 from opscore.supernets.choice import Choice, Row
 from opscore.supernets.families import SUPERNETS, Family
-from opscore.supernets.nasbench201 import ReLUConvBN, Zero
+from opscore.supernets.nasbench201 import ReLUConvBN
 
 SIZES = {"paper": {"channels": 64}, "cpu": {"channels": 16}, "smoke": {"channels": 4}}
 
@@ -61,23 +68,11 @@ class FactorizedReduction(nn.Module):
         return out
 
 
-class WiderZero(nn.Module):
-    """The operation 'none' where width and resolution change: zeros that depend on the input."""
-
-    def __init__(self, factor: int, stride: int) -> None:
-        super().__init__()
-        self.factor, self.stride = factor, stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, :: self.stride, :: self.stride] * 0.0
-        return torch.cat([x] * self.factor, dim=1)
-
-
 def make_operation(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
     """A candidate operation of an edge."""
     changes = c_in != c_out or stride > 1
     if name == "none":
-        return WiderZero(c_out // c_in, stride) if changes else Zero()
+        return Zero(stride, c_out // c_in)
     if name == "skip_connect":
         return FactorizedReduction(c_in, c_out, stride) if changes else nn.Identity()
     kernel = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}[name]
@@ -114,8 +109,7 @@ class Cell(nn.Module):
 def stem(in_channels: int, channels: int) -> nn.Sequential:
     """From images to features of a quarter of their side."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(channels // 2),
+        *conv_bn(in_channels, channels // 2, 3, 2),
         ReLUConvBN(channels // 2, channels, 3, 2, affine=True),
     )
 

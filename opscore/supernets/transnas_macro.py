@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from opscore.spaces import State
 from opscore.spaces.transnas_macro import MODULES, TRANSNAS_MACRO, Module, module_of
-from opscore.supernets.base import Layers, StandAlone, Supernet, initialize_by_fan_out
+from opscore.supernets.base import Layers, StandAlone, Supernet, conv_bn, initialize_by_fan_out
 from opscore.supernets.choice import Choice, Row
 from opscore.supernets.families import SUPERNETS, Family
 from opscore.supernets.nasbench201 import ReLUConvBN
@@ -51,9 +51,7 @@ class ResidualBlock(nn.Module):
         self.conv_b = ReLUConvBN(c_out, c_out, 3, 1, affine=True)
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or c_in != c_out:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)
-            )
+            self.shortcut = nn.Sequential(*conv_bn(c_in, c_out, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.conv_b(self.conv_a(x)) + self.shortcut(x)

@@ -9,9 +9,9 @@ from scipy.stats import norm, t
 from opscore.analysis import intervals
 from opscore.analysis.intervals import (
     WIDENING,
-    cell_weights,
     edge_interval,
-    mean_over_cells,
+    edge_weights,
+    mean_over_edges,
     seed_interval,
 )
 
@@ -26,11 +26,11 @@ def factor(n, confidence=0.95):
 
 def test_mean_is_over_edges_then_over_seeds():
     matrix = np.array([[1.0, 0.0, NAN], [0.3, NAN, NAN], [NAN, NAN, NAN]])
-    assert mean_over_cells(matrix) == pytest.approx((0.5 + 0.3) / 2)
-    weights = cell_weights(matrix)
+    assert mean_over_edges(matrix) == pytest.approx((0.5 + 0.3) / 2)
+    weights = edge_weights(matrix)
     assert weights.sum() == pytest.approx(1)
     assert weights.tolist() == [[0.25, 0.25, 0], [0.5, 0, 0], [0, 0, 0]]
-    assert np.isnan(mean_over_cells(np.full((2, 2), NAN)))
+    assert np.isnan(mean_over_edges(np.full((2, 2), NAN)))
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_seeds_and_edges_are_enumerated_together():
     means = []
     for edges in itertools.product(range(3), repeat=3):
         for seeds in itertools.product(range(2), repeat=2):
-            cells = matrix[np.ix_(seeds, edges)]
-            if not np.isnan(cells).all():
-                means.append(mean_over_cells(cells))
+            matches = matrix[np.ix_(seeds, edges)]
+            if not np.isnan(matches).all():
+                means.append(mean_over_edges(matches))
     means = np.sort(means)
     low, high = (means[int(np.ceil(q * len(means) - 1e-9)) - 1] for q in (0.025, 0.975))
-    centre = mean_over_cells(matrix)
+    centre = mean_over_edges(matrix)
     expected = centre + factor(3) * (np.array([low, high]) - centre)
     assert edge_interval(matrix) == pytest.approx(tuple(expected))
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from opscore.analysis import HINDSIGHT, Correlation, holm, paired_differences
-from opscore.analysis.cells import Strengths
-from opscore.analysis.exact import MONTE_CARLO, _random_orders, least_of
+from opscore.analysis.exact import MONTE_CARLO, drawn_orders, least_of
+from opscore.analysis.matches import Strengths
 from opscore.analysis.relabelling import least_p_value
 from opscore.spaces import get_space
 
@@ -236,14 +236,14 @@ def test_the_least_values_of_spaces(name, least, within):
          "strength": generator.normal()}
         for p in ("truth", "p") for e in space.stages[0] for op in space.operations[e]
     ]  # fmt: skip
-    cells = Strengths(pd.DataFrame(rows)).cells("p", "truth")
-    assert least_p_value(cells) == pytest.approx(least)
-    assert least_p_value(cells, space.weightless) == pytest.approx(within)
+    matches = Strengths(pd.DataFrame(rows)).matches("p", "truth")
+    assert least_p_value(matches) == pytest.approx(least)
+    assert least_p_value(matches, space.weightless) == pytest.approx(within)
 
 
 def test_kinds_of_many_operations_are_drawn_within():
     kinds = tuple("aaaaabbbbbbbbb")
-    orders = _random_orders(kinds, 0)
+    orders = drawn_orders(kinds, MONTE_CARLO, np.random.default_rng(0))
     assert (np.array(kinds)[orders] == np.array(kinds)).all()
     assert least_of(kinds) == 1 / MONTE_CARLO
 

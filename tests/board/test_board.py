@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import opscore
-from opscore.analysis.cells import Cell
+from opscore.analysis.matches import Match
 from opscore.board import Board, BoardTruth, Entrant, read_board
 from opscore.board.across import pairs, ranking
 from opscore.board.cells import CELLS, EDGES, _picks
@@ -96,10 +96,10 @@ def test_a_bad_board_is_one_line(given: str, match: str, tmp_path: Path) -> None
         read_board(given if given == "2020.1" else path)
 
 
-def cell(x: list[float], y: list[float]) -> Cell:
+def cell(x: list[float], y: list[float]) -> Match:
     names = tuple("abcde"[: len(x)])
     one, other = np.array(x, dtype=float), np.array(y, dtype=float)
-    return Cell(0, 0, 0, names, one, other, names, one, other)
+    return Match(0, 0, 0, names, one, other, names, one, other)
 
 
 def test_picks_by_hand() -> None:

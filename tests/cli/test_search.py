@@ -13,8 +13,7 @@ from opscore.experiments import OracleSettings
 from opscore.published import table2, table5
 from opscore.search import SearchSettings
 from opscore.search.base import CANDIDATES, TRACE
-from opscore.search.result import SUMMARY
-from opscore.search.truth import ARCHITECTURES, published_beside
+from opscore.search.result import ARCHITECTURES, SUMMARY, published_beside
 
 SMALL = ["--size", "smoke", "--batch-size", "8", "--images", "digits", "-N", "2", "-V", "2"]
 BEST = (
@@ -75,7 +74,7 @@ def test_finished_searches_are_found_again(result, monkeypatch):
     first, methods, settings = result
     from opscore.search import call as searching
 
-    monkeypatch.setattr(searching, "search_once", None)
+    monkeypatch.setattr(searching.SearchUnit, "compute", None)
     again = opscore.run_search(methods, seeds=(0, 1), **settings)
     for name in ("architectures", "candidates", "trace", "costs"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))

@@ -9,10 +9,11 @@ from hearing import heard, steps_done
 
 import opscore
 from opscore.experiments import ScoringContext, ScoringSettings, Unit, resolve
-from opscore.experiments.trained_supernets import checkpoint_path, trained_supernet
+from opscore.experiments.trained_supernets import CHECKPOINT, SupernetTraining, trained_supernet
 from opscore.images import Batch, load_images
 from opscore.policies import find_family, list_policies, make_policy
 from opscore.proxies import FAITHFUL, How
+from opscore.runs.store import RunStore
 from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
 from opscore.supernets import Supernet, build_supernet
@@ -29,6 +30,11 @@ SETTINGS = ScoringSettings(
 #: Five edges decided, so that few operations are left to score.
 ALMOST = NASBENCH201.architecture([3, 0, 0, 0, 0, 0])
 ALMOST = replace(ALMOST, mask=(*ALMOST.mask[:3], (True,) * 5, *ALMOST.mask[4:]))
+
+
+def path_of(settings, seed):
+    """Where the checkpoint of this training is, or would be."""
+    return RunStore(settings.cache).path(SupernetTraining(settings, seed).key()) / CHECKPOINT
 
 
 @dataclass
@@ -139,7 +145,7 @@ def test_the_real_context_trains_once_and_keeps_it(tmp_path):
         again = trained_supernet(settings, 0)
     assert len(steps_done(events, "epochs")) == 1, "found, not trained"
     assert torch.equal(first.alphas, again.alphas)
-    log = read_checkpoint(checkpoint_path(settings, 0))["log"]
+    log = read_checkpoint(path_of(settings, 0))["log"]
     assert [row["epoch"] for row in log] == [1]
     assert torch.equal(ScoringContext(settings, 0).trained_supernet.alphas, first.alphas)
     other = trained_supernet(settings, 1)
@@ -155,9 +161,9 @@ def test_retraining_settings_share_a_training_and_others_do_not(tmp_path):
     settings = resolve(replace(SETTINGS, cache=tmp_path))
     tuned = replace(settings, training=PROFILE.with_tuning(9))
     longer = replace(settings, training=replace(PROFILE, epochs=3))
-    assert checkpoint_path(settings, 0) == checkpoint_path(tuned, 0)
-    assert checkpoint_path(settings, 0) != checkpoint_path(longer, 0)
-    assert checkpoint_path(settings, 0) != checkpoint_path(settings, 1)
+    assert path_of(settings, 0) == path_of(tuned, 0)
+    assert path_of(settings, 0) != path_of(longer, 0)
+    assert path_of(settings, 0) != path_of(settings, 1)
 
 
 def test_the_run_key_depends_on_training_for_trained_policies_only(tmp_path):

@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
+from sampling import all_errors, expected_of_best, expected_of_random
 
 from opscore import load_oracle
 from opscore.errors import OpscoreError
-from opscore.search.expectation import all_errors, expected_of_best, expected_of_random
 
 ERRORS = np.array([5.0, 9.0, 7.0, 20.0, 1.0])
 STRENGTHS = np.array([3.0, 2.0, 3.0, np.nan, 0.0])

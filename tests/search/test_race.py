@@ -11,10 +11,9 @@ from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.proxies import get_proxy
 from opscore.runs.store import Pieces
-from opscore.search import SearchSettings, SearchTask, resolve_search, stage
+from opscore.search import SearchSettings, SearchTask, resolve_search, validation
 from opscore.search.race import check_race, level, looks, survivors
-from opscore.search.stage import ValidationStage
-from opscore.search.validation import VALUES
+from opscore.search.validation import VALUES, ValidationStage
 from opscore.spaces import NASBENCH201
 
 
@@ -96,13 +95,13 @@ class Made:
 
 
 def run(made, monkeypatch, small, *, folder=None, proxy="nwot", race=0.99):
-    monkeypatch.setattr(stage, "score_minibatches", made)
+    monkeypatch.setattr(validation, "score_minibatches", made)
     settings = SearchSettings(**{**small, "validation": made.table.shape[1], "race": race})
     resolved = resolve_search(settings)
     task = SearchTask(resolved, ScoringContext(resolved, 0), Pieces(folder))
     candidates = ARCHITECTURES[: len(made.table)]
     shares = []
-    monkeypatch.setattr(stage, "reach", lambda share, note: shares.append(share))
+    monkeypatch.setattr(validation, "reach", lambda share, note: shares.append(share))
     values, racing = ValidationStage(task, get_proxy(proxy), candidates, 0.25).run()
     assert shares == sorted(shares)
     assert shares[0] > 0.25

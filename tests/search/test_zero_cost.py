@@ -13,7 +13,6 @@ from opscore.search import (
     perturbation,
     proposal,
     resolve_search,
-    stage,
     validation,
     zero_cost_pt,
 )
@@ -48,6 +47,7 @@ def test_the_winner_has_the_largest_total(whole, small):
 @pytest.mark.parametrize("part", ["proposals", "validation"])
 def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, part):
     calls = {"proposals": 0, "validation": 0}
+    scored = validation.score_minibatches
 
     def counting(name, function, stop):
         def call(*arguments, **named):
@@ -60,8 +60,7 @@ def test_a_search_that_was_stopped_goes_on(whole, small, tmp_path, monkeypatch, 
 
     def arm(stop):
         monkeypatch.setattr(perturbation, "propose", counting("proposals", proposal.propose, stop))
-        score = counting("validation", validation.score_minibatches, stop)
-        monkeypatch.setattr(stage, "score_minibatches", score)
+        monkeypatch.setattr(validation, "score_minibatches", counting("validation", scored, stop))
 
     assert len(whole.candidates) == 2  # so that validation can stop between the two
     arm(stop=True)

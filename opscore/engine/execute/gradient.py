@@ -27,11 +27,7 @@ from opscore.supernets.base import StateNetwork, Supernet
 
 
 def shared_networks(
-    supernet: Supernet,
-    weights: Tensor,
-    image_shape: Sequence[int],
-    *,
-    first_order: bool = False,
+    supernet: Supernet, weights: Tensor, image_shape: Sequence[int], *, first_order: bool = False
 ) -> Iterator[tuple[list[int], StateNetwork]]:
     """The distinct networks of many weightings, each computed with less work.
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from opscore.engine.algebra.expressions import of_state, side_by_side
 from opscore.engine.algebra.networks import Counted, Networks, neighbours
-from opscore.engine.algebra.site import Call, Rows
+from opscore.engine.algebra.site import Rows
 from opscore.engine.execute.layers import Layers
 from opscore.engine.schedule.segments import Schedule, Segment, schedules
 from opscore.engine.schedule.steps import Step, Steps, ordered
@@ -253,13 +253,7 @@ _FRESH = frozenset({"sum", "affine", "pool"})
 
 
 def _sees_all_images(step: Step) -> bool:
-    return step.kind == "call" and not _layer(step).per_image
-
-
-def _layer(step: Step) -> Call:
-    assert step.atom is not None
-    found: Call = step.atom.layer
-    return found
+    return step.atom is not None and step.kind == "call" and not step.atom.layer.per_image
 
 
 def _agreeing(bits: Tensor) -> Tensor:

@@ -109,11 +109,7 @@ def _innermost(stack: Mapping[str, tuple[str, Any]]) -> str:
 
 
 def mix(
-    edge: int | None,
-    weights: tuple[Any, ...],
-    outputs: Sequence[Tensor],
-    *,
-    vanishes: bool = False,
+    edge: int | None, weights: tuple[Any, ...], outputs: Sequence[Tensor], *, vanishes: bool = False
 ) -> Tensor:
     """A weighted sum. weights: places in the edge's row, or numbers where there is no edge.
 

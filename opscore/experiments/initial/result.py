@@ -22,21 +22,18 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.answers import Answer, Picture, Table
 from opscore.experiments import ScoringContext, Unit, tables, units
 from opscore.experiments.dependencies import made_with
-from opscore.experiments.initial.tasks import (
-    REFERENCES,
-    knows_truth,
-    task_correlations,
-    truth_scores,
-)
+from opscore.experiments.initial.tasks import knows_truth, task_correlations, truth_scores
 from opscore.experiments.settings import (
     describe_images,
     describe_scores,
+    describe_size,
     no_truth,
     resolve,
     truth_of,
 )
 from opscore.isolation import isolated
 from opscore.oracles import SampledOracle, Truth
+from opscore.oracles.references import USUAL
 from opscore.policies import find_family
 from opscore.policies.residual import RESIDUAL, has_residual_edge
 from opscore.proxies import failed_now
@@ -59,9 +56,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 S = TypeVar("S", bound=ScoringSettings)
-
-#: The truth; always scored, since every correlation is against one of them.
-ORACLE_POLICIES = ("best-acc", "avg-acc")
 
 #: What needs no network; scored beside every policy that is set against the truth.
 BASELINES = ("best-fixed-order", "op-params", "op-flops", RESIDUAL)
@@ -186,7 +180,7 @@ class InitialResult(Answer):
         Columns: :data:`opscore.experiments.initial.tasks.TASKS`.
         """
         knowing = [name for name in dict.fromkeys(self.scores["policy"]) if knows_truth(str(name))]
-        truths = truth_scores(self.settings, dict.fromkeys([*REFERENCES, *map(str, knowing)]))
+        truths = truth_scores(self.settings, dict.fromkeys([*USUAL, *map(str, knowing)]))
         return task_correlations(self.scores, truths, asked=self.asked)
 
     @property
@@ -211,8 +205,7 @@ class InitialResult(Answer):
     def measured_with(self) -> list[str]:
         """What the scores rest on, a line each: images, supernet, training if there is any."""
         settings = self.settings
-        reduced = "" if settings.size == "paper" else " (reduced)"
-        size = settings.checkpoint.name if settings.checkpoint else f"{settings.size} size{reduced}"
+        size = settings.checkpoint.name if settings.checkpoint else describe_size(settings.size)
         supernet = f"supernet: {settings.space}, {size}, {describe_scores(settings)}"
         trained = any("trained" in find_family(p)[0].policy.uses for p in settings.policies)
         training = [settings.profile.describe()] if trained else []
@@ -231,7 +224,7 @@ class InitialResult(Answer):
         """Agreement with the truth, or where there is none between policies; then the picks."""
         found = [tables.scores(self.scores)] if "scores" in self.also else []
         if self.settings.oracle.known:
-            found += [self._agreement(name, detail=name != REFERENCES[0]) for name in REFERENCES]
+            found += [self._agreement(name, detail=name != USUAL[0]) for name in USUAL]
         elif not self.correlation.empty:
             found.append(tables.agreement_between(self.correlation))
         found.append(tables.selection(self._picks, self.settings.oracle.dataset))
@@ -353,7 +346,7 @@ def initial(
     Raises:
         UserError: a name is unknown, a file is missing, a number is out of range.
     """
-    resolved = with_truth(settings, ORACLE_POLICIES)
+    resolved = with_truth(settings, USUAL)
     if baselines and resolved.oracle.known:
         resolved = with_policies(resolved, baselines_of(get_space(resolved.space)))
     wanted = units(resolved)
@@ -372,4 +365,4 @@ def halves_note(oracle: SampledOracle) -> str:
     )
 
 
-__all__ = ["ORACLE_POLICIES", "InitialResult", "Unit", "initial"]
+__all__ = ["InitialResult", "Unit", "initial"]

@@ -17,12 +17,10 @@ from opscore.analysis.stages import scores_of_stage
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext, score_table
 from opscore.experiments.settings import truth_of
+from opscore.oracles.references import USUAL
 from opscore.policies import find_family, make_policy
 from opscore.settings import Settings
 from opscore.spaces import get_space
-
-#: What scores are compared with on each task.
-REFERENCES = ("best-acc", "avg-acc")
 
 #: What a task is.
 _TASK = {"space": "str", "dataset": "str", "split": "str"}
@@ -31,7 +29,7 @@ _TASK = {"space": "str", "dataset": "str", "split": "str"}
 TASKS = {**_TASK, **schema.CORRELATION}
 
 #: Scores of operations by what is known of a task: one row per task, policy, edge and operation.
-TRUTHS = {**_TASK, **schema.SCORES}
+TASK_SCORES = {**_TASK, **schema.SCORES}
 
 
 def tasks_of(settings: Settings) -> list[str]:
@@ -53,7 +51,7 @@ def knows_truth(policy: str) -> bool:
         return False
 
 
-def truth_scores(settings: Settings, policies: Iterable[str] = REFERENCES) -> pd.DataFrame:
+def truth_scores(settings: Settings, policies: Iterable[str] = USUAL) -> pd.DataFrame:
     """Scores of A_0 by policies that need no seed, on every task of the space.
 
     Args:
@@ -61,7 +59,7 @@ def truth_scores(settings: Settings, policies: Iterable[str] = REFERENCES) -> pd
         policies: their names.
 
     Returns:
-        A frame with columns :data:`TRUTHS`, without rows where the space has no truth.
+        A frame with columns :data:`TASK_SCORES`, without rows where the space has no truth.
     """
     space = get_space(settings.space)
     tables = []
@@ -71,9 +69,7 @@ def truth_scores(settings: Settings, policies: Iterable[str] = REFERENCES) -> pd
         own = [score_table(make_policy(name, context), space, None) for name in policies]
         named = {"space": space.name, "dataset": task, "split": oracle.split}
         tables.append(pd.concat(own, ignore_index=True).assign(**named))
-    if not tables:
-        return pd.DataFrame({name: [] for name in TRUTHS}).astype(TRUTHS)
-    return pd.concat(tables, ignore_index=True)[list(TRUTHS)].astype(TRUTHS)
+    return schema.table(tables, TASK_SCORES)
 
 
 def task_correlations(
@@ -83,7 +79,7 @@ def task_correlations(
 
     Args:
         scores: a score table (schema SCORES); rows of policies that ``truths`` has are left out.
-        truths: what :func:`truth_scores` gives, :data:`REFERENCES` among its policies.
+        truths: what :func:`truth_scores` gives, best-acc and avg-acc among its policies.
         asked: the policies whose tests are a family, see :class:`opscore.analysis.Correlation`.
 
     Returns:
@@ -96,8 +92,6 @@ def task_correlations(
         own = initial[~initial["policy"].isin(known["policy"])]
         rows = pd.concat([schema.conform(known, "scores"), own], ignore_index=True)
         correlation = Correlation(asked=asked, weightless=space.weightless)
-        found = correlation(scores_of_stage(rows, space), references=list(REFERENCES))
+        found = correlation(scores_of_stage(rows, space), references=list(USUAL))
         tables.append(found.assign(space=str(name), dataset=str(dataset), split=str(split)))
-    if not tables:
-        return pd.DataFrame({name: [] for name in TASKS}).astype(TASKS)
-    return pd.concat(tables, ignore_index=True)[list(TASKS)].astype(TASKS)
+    return schema.table(tables, TASKS)

@@ -32,18 +32,9 @@ from opscore.proxies import How, Memo, may_pass
 from opscore.rng import derive_seed
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
-from opscore.settings import (
-    OracleSettings,
-    ScoringSettings,
-    Settings,
-)
+from opscore.settings import OracleSettings, ScoringSettings, Settings
 from opscore.spaces import SearchSpace, State, get_space
-from opscore.supernets import (
-    Supernet,
-    build_supernet,
-    load_batch,
-    load_checkpoint,
-)
+from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
 from opscore.supernets.measure import draw_validation
 from opscore.supernets.training import tune
 

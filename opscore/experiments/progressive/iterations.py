@@ -17,10 +17,10 @@ import pandas as pd
 
 from opscore import progress, schema
 from opscore.engine import proving, training_network
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, one_of
 from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
 from opscore.isolation import own_generators
-from opscore.policies import Policy, find_family, make_policy
+from opscore.policies import find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import may_pass
 from opscore.rng import derive_seed, numpy_generator
@@ -126,9 +126,7 @@ def resolve_order(space: SearchSpace, order: Order, seed: int | None) -> tuple[i
     """
     open_edges = space.initial_state().open_edges
     if isinstance(order, str):
-        if order not in ORDERS:
-            raise unknown("order", order, ORDERS)
-        if order == "fixed":
+        if one_of("order", order, ORDERS) == "fixed":
             return tuple(sorted(open_edges, key=space.stage_of))
         drawn = numpy_generator(seed or 0, "order").permutation(len(open_edges))
         return tuple(sorted((open_edges[int(place)] for place in drawn), key=space.stage_of))
@@ -156,8 +154,7 @@ def progressive_units(settings: ProgressiveSettings) -> list[ProgressiveUnit]:
         epochs if isinstance(epochs, Mapping) else dict.fromkeys(settings.policies, epochs)
     )
     for policy in by_policy:
-        if policy not in settings.policies:
-            raise unknown("policy with retraining epochs", policy, settings.policies)
+        one_of("policy with retraining epochs", policy, settings.policies)
     space = get_space(settings.space)
     found: list[ProgressiveUnit] = []
     for policy in settings.policies:
@@ -184,17 +181,19 @@ def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[I
     supernet = _TunedSupernet(unit, context, pieces)
     steps: list[Iteration] = []
     for iteration, edge in progress.each(list(enumerate(unit.order)), "iterations"):
-        step = _read_step(pieces, iteration, state, edge)
-        if step is None:
+        name = _step_name(iteration)
+        if (frame := pieces.get(name)) is not None:
+            step = _step(frame, iteration, state, edge, str(pieces.path(f"{name}.parquet")))
+        else:
             if unit.trained:
                 context.__dict__["trained_supernet"] = supernet.at_state(steps)
             step = score_step(unit, context, iteration, state)
             if step.scores["status"].map(may_pass).any():
                 pieces = Pieces()  # it is no result, and what follows depends on it
-            pieces.put(_step_name(iteration), _frame(step))
+            pieces.put(name, _frame(step))
         steps.append(step)
         state = step.after
-    supernet.clean_up()
+    supernet.pieces.drop("supernet-*.pt")
     return steps
 
 
@@ -213,7 +212,7 @@ def score_step(
     # An iteration that goes on from those before draws as one that follows them at once.
     with own_generators(derive_seed(unit.seed or 0, "progressive", unit.policy, iteration)):
         scores = policy.scores(state, state.open_edges)
-        if _decides_anew(policy, unit.settings):
+        if isinstance(policy, ZeroCostPolicy) and unit.settings.meaning == "faithful":
             again = make_policy(unit.policy, drawn.redrawn("decision", iteration))
             op = again.choose(state, edge)
         else:
@@ -221,10 +220,6 @@ def score_step(
     return Iteration(
         iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration)
     )
-
-
-def _decides_anew(policy: Policy, settings: Settings) -> bool:
-    return isinstance(policy, ZeroCostPolicy) and settings.meaning == "faithful"
 
 
 class _TunedSupernet:
@@ -245,7 +240,8 @@ class _TunedSupernet:
         """The supernet after retraining under the state that the steps lead to."""
         if self.iteration is None:
             # What is on disk holds everything: what came before it need not be done again.
-            on_disk = [t for t in range(1, len(steps) + 1) if self._is_on_disk(t)]
+            paths = {t: self._path(t) for t in range(1, len(steps) + 1)}
+            on_disk = [t for t, path in paths.items() if path is not None and path.is_file()]
             self.iteration = max(on_disk, default=1) - 1
         for iteration in range(self.iteration + 1, len(steps) + 1):
             tune(
@@ -259,23 +255,11 @@ class _TunedSupernet:
                 forward=training_network,
             )
             self.iteration = iteration
-            self._remove(iteration - 1)
+            self.pieces.drop(f"supernet-{iteration - 1}.pt")
         return self.supernet
-
-    def clean_up(self) -> None:
-        """Remove what was only needed to go on."""
-        for iteration in range(1, len(self.unit.order) + 1):
-            self._remove(iteration)
 
     def _path(self, iteration: int) -> Path | None:
         return self.pieces.path(f"supernet-{iteration}.pt")
-
-    def _is_on_disk(self, iteration: int) -> bool:
-        path = self._path(iteration)
-        return path is not None and path.is_file()
-
-    def _remove(self, iteration: int) -> None:
-        self.pieces.drop(f"supernet-{iteration}.pt")
 
 
 def _step_name(iteration: int) -> str:
@@ -286,14 +270,6 @@ def _frame(step: Iteration) -> pd.DataFrame:
     """Scores and decision in one table, so that neither is there without the other."""
     op = step.op if isinstance(step.op, int) else "+".join(map(str, step.op))
     return step.scores.assign(decided_edge=step.edge, decided_op=op)
-
-
-def _read_step(pieces: Pieces, iteration: int, state: State, edge: int) -> Iteration | None:
-    frame = pieces.get(_step_name(iteration))
-    if frame is None:
-        return None
-    path = pieces.path(f"{_step_name(iteration)}.parquet")
-    return _step(frame, iteration, state, edge, str(path))
 
 
 def _step(frame: pd.DataFrame, iteration: int, state: State, edge: int, name: str) -> Iteration:

@@ -1,4 +1,4 @@
-"""What ``opscore.progressive`` returns: scores along searches, and what follows from them."""
+"""``opscore.progressive``: scoring along searches, over policies and seeds, in one call."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from opscore import schema
+from opscore import progress, schema
 from opscore.analysis import Correlation, with_holm
 from opscore.analysis.bars import in_family
 from opscore.analysis.stages import scores_of_stage
 from opscore.answers import Answer, Column, Picture, Table
-from opscore.errors import unknown
+from opscore.errors import one_of
 from opscore.experiments import (
     Iteration,
     ProgressiveSettings,
     ProgressiveUnit,
     ScoringContext,
+    progressive_units,
     tables,
     tabulate,
 )
-from opscore.experiments.initial.result import InitialResult, without_published
+from opscore.experiments.initial.result import InitialResult, with_truth, without_published
+from opscore.isolation import isolated
 from opscore.policies import make_policy
 from opscore.proxies import failed_now
 from opscore.published import published_progressive, side_by_side
+from opscore.runs.loop import complete
 from opscore.runs.run import notes_of
 from opscore.runs.store import Outcome, provenance
+from opscore.settings import RunSettings, takes
 from opscore.spaces import SearchSpace, State, get_space
 
 if TYPE_CHECKING:
@@ -102,7 +106,7 @@ class ProgressiveResult(Answer):
         Returns a frame (schema CORRELATION) with reference best-acc; without rows where the space
         has no truth.
         """
-        mode = check_oracle_mode(oracle or self.settings.oracle_mode)
+        mode = one_of("oracle mode", oracle or self.settings.oracle_mode, ORACLE_MODES)
         if not self.settings.oracle.known:
             return schema.empty("correlation")
         # The reference keeps all its edges: a later stage is compared with its initial scores too.
@@ -208,12 +212,10 @@ class ProgressiveResult(Answer):
         title = f"Architecture that each search ended on: {what}"
         ends = tables.selection(self.architectures, self.settings.oracle.dataset, title)
         if known:
-            return [self._curves(), ends]
+            own = self.settings.oracle_mode == "conditional"
+            truth = "each policy's own A_t" if own else "A_0"
+            return [tables.curves(self.against_published(), truth), ends]
         return [ends] if self.agreement.empty else [self._alike(), ends]
-
-    def _curves(self) -> Table:
-        truth = "A_0" if self.settings.oracle_mode == "initial" else "each policy's own A_t"
-        return tables.curves(self.against_published(), truth)
 
     def _alike(self) -> Table:
         """Each pair of policies at a few iterations, and in how many decisions they were alike."""
@@ -328,11 +330,30 @@ class ProgressiveResult(Answer):
         return pd.concat(tables, ignore_index=True)
 
 
-def check_oracle_mode(mode: str) -> str:
-    """The mode itself; UserError with the near names when there is none of this name."""
-    if mode not in ORACLE_MODES:
-        raise unknown("oracle mode", mode, ORACLE_MODES)
-    return mode
+@takes(ProgressiveSettings, "policies", "seeds")
+@progress.shows_progress
+@isolated()
+def progressive(settings: ProgressiveSettings, run: RunSettings) -> ProgressiveResult:
+    """Score all open edges, discretize the next one by the policy's choice, and so on to the end.
+
+    ::
+
+        result = opscore.progressive(["zc-pt(nwot)"], seeds=range(4))
+        result.correlation()         # Spearman per iteration, as Figure 2 (right)
+        result.architectures         # where the searches ended, their error and rank
+
+    best-acc is added to the policies where the space has a truth. A run that was stopped goes on
+    after its last finished iteration, and within retraining after its last epoch.
+
+    Args:
+
+    Raises:
+        UserError: a name is unknown, a file is missing, a number is out of range.
+    """
+    resolved = with_truth(settings, [REFERENCE])
+    units = progressive_units(resolved)
+    outcomes = complete(units, run, asked=resolved)
+    return ProgressiveResult.of(resolved, list(zip(units, outcomes, strict=True)))
 
 
 def decisions_table(followed: Sequence[tuple[ProgressiveUnit, list[Iteration]]]) -> pd.DataFrame:
@@ -349,7 +370,7 @@ def decisions_table(followed: Sequence[tuple[ProgressiveUnit, list[Iteration]]])
         for unit, steps in followed
         for step in steps
     ]
-    return pd.DataFrame(rows, columns=list(DECISIONS)).astype(DECISIONS)
+    return schema.table(rows, DECISIONS)
 
 
 def table_seed(seed: int | None) -> Any:

@@ -17,8 +17,8 @@ import pandas as pd
 from opscore import progress as reporting
 from opscore.engine import training_network
 from opscore.errors import UserError
+from opscore.experiments import ScoringContext
 from opscore.experiments.dependencies import network_key, start_key, training_key
-from opscore.experiments.initial import ScoringContext
 from opscore.experiments.settings import place
 from opscore.experiments.trained_supernets import trained_supernet
 from opscore.images import load_images

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from opscore import progress, schema
 from opscore.analysis import over_seeds
 from opscore.errors import UserError
+from opscore.experiments import ScoringContext, score_table
 from opscore.experiments.dependencies import (
     arithmetic_key,
     batch_key,
@@ -29,7 +30,6 @@ from opscore.experiments.dependencies import (
     precision_key,
     survivors_key,
 )
-from opscore.experiments.initial import ScoringContext, score_table
 from opscore.experiments.settings import place
 from opscore.fingerprint import RESULTS
 from opscore.images import Batch

@@ -27,11 +27,7 @@ MODULES: dict[type[nn.Module], Rule] = {
 }
 
 #: Rules by function, or by the name of a method.
-FUNCTIONS: dict[Any, Rule] = {
-    **arithmetic.FUNCTIONS,
-    **rectifier.FUNCTIONS,
-    **shapes.FUNCTIONS,
-}
+FUNCTIONS: dict[Any, Rule] = {**arithmetic.FUNCTIONS, **rectifier.FUNCTIONS, **shapes.FUNCTIONS}
 
 
 def value_of(at: Site) -> object:

@@ -1,6 +1,6 @@
-"""Cells: two policies' strengths of the operations of one edge, matched and ranked.
+"""Matches: two policies' strengths of the operations of one edge, matched and ranked.
 
-Everything in this room that compares policies stands on cells. A cell belongs to one seed, one
+Everything in this room that compares policies stands on matches. A match belongs to one seed, one
 iteration and one edge, and holds the operations that both policies scored.
 """
 
@@ -23,7 +23,7 @@ _Key = tuple[int | None, int, int]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Match:
     """One edge of one seed at one iteration, seen by two policies.
 
     Attributes:
@@ -154,16 +154,16 @@ class Strengths:
             raise unknown("policy", policy, self.policies)
         return policy
 
-    def cells(
+    def matches(
         self, policy: str, reference: str, reference_iteration: int | None = None
-    ) -> list[Cell]:
-        """The matched cells of two policies, in the order of iteration, seed and edge.
+    ) -> list[Match]:
+        """The matches of two policies, in the order of iteration, seed and edge.
 
         Policies that both have seeds are matched by seed. One without is matched with every seed
-        of the other. An edge that only one of them has gives no cell.
+        of the other. An edge that only one of them has gives no match.
 
         Args:
-            policy: the first policy; cells carry its iteration.
+            policy: the first policy; matches carry its iteration.
             reference: the second policy.
             reference_iteration: take the reference's rows of this iteration, whatever the
                 policy's; None takes those of the same iteration.
@@ -175,14 +175,14 @@ class Strengths:
                 wanted = iteration if reference_iteration is None else reference_iteration
                 y = other.get((seed_of_other, wanted, edge))
                 if row_seed == seed_of_own and y is not None:
-                    found.append(self._cell(seed, iteration, edge, x, y))
-        found.sort(key=lambda cell: (cell.iteration, _seed_order(cell.seed), cell.edge))
+                    found.append(self._match(seed, iteration, edge, x, y))
+        found.sort(key=lambda match: (match.iteration, _seed_order(match.seed), match.edge))
         return found
 
-    def _cell(self, seed: int | None, iteration: int, edge: int, x: _Row, y: _Row) -> Cell:
+    def _match(self, seed: int | None, iteration: int, edge: int, x: _Row, y: _Row) -> Match:
         scored = ~np.isnan(x.numbers) & ~np.isnan(y.numbers)
         present = x.present & y.present
-        return Cell(
+        return Match(
             seed,
             iteration,
             edge,
@@ -201,7 +201,7 @@ class Strengths:
 def _matched_seeds(
     own: Mapping[_Key, _Row], other: Mapping[_Key, _Row]
 ) -> Iterator[tuple[int | None, int | None, int | None]]:
-    """Triples (seed of the cell, seed of the first policy, seed of the second)."""
+    """Triples (seed of the match, seed of the first policy, seed of the second)."""
     seeds, others = {key[0] for key in own}, {key[0] for key in other}
     if seeds == {None}:
         matched: Sequence[tuple[int | None, int | None, int | None]]
@@ -217,19 +217,22 @@ def _seed_order(seed: int | None) -> int:
     return -1 if seed is None else seed
 
 
-def by_iteration(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
+def by_iteration(matches: Sequence[Match]) -> dict[int, list[Match]]:
     """Cells grouped by iteration, in ascending order."""
-    groups: dict[int, list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: cell.iteration):
-        groups.setdefault(cell.iteration, []).append(cell)
+    groups: dict[int, list[Match]] = {}
+    for match in sorted(matches, key=lambda match: match.iteration):
+        groups.setdefault(match.iteration, []).append(match)
     return groups
 
 
-def rho_matrix(cells: Sequence[Cell]) -> Array:
+def rho_matrix(matches: Sequence[Match]) -> Array:
     """Rho of each (seed, edge), shape (seeds, edges); NaN where undefined or not there."""
-    seeds = {seed: i for i, seed in enumerate(dict.fromkeys(cell.seed for cell in cells))}
-    edges = {edge: i for i, edge in enumerate(sorted({cell.edge for cell in cells}))}
-    matrix = np.full((len(seeds), len(edges)), np.nan)
-    for cell in cells:
-        matrix[seeds[cell.seed], edges[cell.edge]] = cell.rho
-    return matrix
+    return matrix_of({(match.seed, match.edge): match.rho for match in matches})
+
+
+def matrix_of(values: Mapping[tuple[int | None, int], float]) -> Array:
+    """Values by (seed, edge), shape (seeds, edges): seeds as they come, edges in order."""
+    seeds = list(dict.fromkeys(seed for seed, _ in values))
+    edges = sorted({edge for _, edge in values})
+    found = [values.get((seed, edge), np.nan) for seed in seeds for edge in edges]
+    return np.array(found, dtype=np.float64).reshape(len(seeds), len(edges))

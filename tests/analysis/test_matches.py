@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from opscore.analysis.cells import Strengths, rho_matrix
+from opscore.analysis.matches import Strengths, rho_matrix
 from opscore.errors import UserError
 
 NAN = float("nan")
@@ -20,18 +20,18 @@ NAN = float("nan")
 )
 def test_rho_is_scipys_over_the_operations_both_scored(score_table, x, y):
     scores = score_table({("p", None, 0): x, ("q", None, 0): y})
-    (cell,) = Strengths(scores).cells("p", "q")
+    (match,) = Strengths(scores).matches("p", "q")
     kept = ~np.isnan(x)
-    assert cell.rho == pytest.approx(spearmanr(np.array(x)[kept], np.array(y)[kept]).statistic)
-    assert len(cell.operations) == kept.sum()
+    assert match.rho == pytest.approx(spearmanr(np.array(x)[kept], np.array(y)[kept]).statistic)
+    assert len(match.operations) == kept.sum()
 
 
 @pytest.mark.parametrize("x", [[1, 1, 1], [NAN, NAN, 2], [NAN, NAN, NAN]])
 def test_a_constant_or_short_row_is_undefined(score_table, x):
     scores = score_table({("p", None, 0): x, ("q", None, 0): [1, 2, 3]})
-    (cell,) = Strengths(scores).cells("p", "q")
-    assert not cell.defined
-    assert np.isnan(cell.rho)
+    (match,) = Strengths(scores).matches("p", "q")
+    assert not match.defined
+    assert np.isnan(match.rho)
 
 
 def test_seeds_are_matched_and_a_policy_without_one_meets_all(score_table):
@@ -49,7 +49,7 @@ def test_seeds_are_matched_and_a_policy_without_one_meets_all(score_table):
     strengths = Strengths(scores)
 
     def seeds(policy, reference):
-        return [cell.seed for cell in strengths.cells(policy, reference)]
+        return [match.seed for match in strengths.matches(policy, reference)]
 
     assert seeds("p", "q") == [1]
     assert seeds("p", "truth") == [0, 1]
@@ -67,19 +67,19 @@ def test_later_iterations_meet_the_reference_on_the_edges_they_still_have(score_
     )
     scores = scores[~((scores["iteration"] == 1) & (scores["edge"] == 0))]
     strengths = Strengths(scores)
-    cells = strengths.cells("p", "truth", reference_iteration=0)
-    assert [(cell.iteration, cell.edge, cell.rho) for cell in cells] == [
+    matches = strengths.matches("p", "truth", reference_iteration=0)
+    assert [(match.iteration, match.edge, match.rho) for match in matches] == [
         (0, 0, 1.0),
         (0, 1, -1.0),
         (1, 1, -1.0),
     ]
-    assert {cell.iteration for cell in strengths.cells("p", "truth")} == {0}
+    assert {match.iteration for match in strengths.matches("p", "truth")} == {0}
 
 
 def test_an_edge_that_one_policy_lacks_gives_no_cell_and_no_exclusion(score_table):
     scores = score_table({("p", None, 0): [[1, 2], [1, 2]], ("q", None, 0): [[1, 2]]})
-    cells = Strengths(scores).cells("p", "q")
-    assert rho_matrix(cells).tolist() == [[1.0]]
+    matches = Strengths(scores).matches("p", "q")
+    assert rho_matrix(matches).tolist() == [[1.0]]
 
 
 def test_bad_tables_and_names_are_said(score_table):
