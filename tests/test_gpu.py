@@ -155,7 +155,7 @@ def test_tf32_of_the_caller_changes_nothing_and_stays():
 
 
 def test_the_doctor_is_content_with_it():
-    from opscore.doctor.machine import devices
+    from opscore.doctor.checks import devices
 
     found = {check.name: check.status for check in devices("cuda")}
     assert {status for name, status in found.items() if "cuda" in name} == {"ok"}, found

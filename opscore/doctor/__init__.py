@@ -1,6 +1,5 @@
 """Whether this installation can do its work: what is there, what is missing, and how to get it."""
 
-from opscore.doctor.check import CHECKS, Check, can_run, table_of
-from opscore.doctor.examine import examine
+from opscore.doctor.checks import Check, can_run, examine, table_of
 
-__all__ = ["CHECKS", "Check", "can_run", "examine", "table_of"]
+__all__ = ["Check", "can_run", "examine", "table_of"]

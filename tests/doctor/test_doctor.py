@@ -12,12 +12,19 @@ import pytest
 
 from opscore.cli import main
 from opscore.doctor import can_run, table_of
-from opscore.doctor.check import Check, guarded
-from opscore.doctor.examine import trial
-from opscore.doctor.files import files, sources
-from opscore.doctor.folders import TOO_LITTLE, folder
-from opscore.doctor.machine import devices, threads
-from opscore.doctor.versions import packages, versions
+from opscore.doctor.checks import (
+    TOO_LITTLE,
+    Check,
+    devices,
+    files,
+    folder,
+    guarded,
+    packages,
+    sources,
+    threads,
+    trial,
+    versions,
+)
 
 AREAS = ["versions", "threads", "devices", "folders", "data", "main job"]
 
