@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
 
-from opscore import rng, schema
+from opscore import rng
 from opscore.data.files import try_to_write
 from opscore.errors import Note, UserError
 from opscore.settings import ArithmeticSettings, ImageSettings, SearchSettings, Settings
@@ -64,11 +64,6 @@ def parse_lengths(text: str) -> tuple[int, ...]:
     if any(last >= rng.MOST_SEEDS for _, last in ranges):
         raise UserError(f"bad lengths '{text}': {rng.MOST_SEEDS:,} or more edges")
     return tuple(dict.fromkeys(n for first, last in ranges for n in range(first, last + 1)))
-
-
-def print_json(payload: Mapping[str, Any]) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(schema.dumps(payload) + "\n")
 
 
 def print_written(paths: Iterable[Path]) -> None:

@@ -11,8 +11,8 @@ import typer
 
 from opscore import progress
 from opscore.answers import Answer, Column, Listing, Table
-from opscore.cli.common import DataDirOption, console, print_json
-from opscore.cli.present import JsonOption, answering
+from opscore.cli.common import DataDirOption
+from opscore.cli.present import answering
 from opscore.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def verify(data_dir: DataDirOption = None) -> Answer:
 
 
 @app.command()
+@answering(formats=False)
 def fetch(
     name: Annotated[
         str | None,
@@ -94,19 +95,21 @@ def fetch(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace tables made of other files.")
     ] = False,
-    as_json: JsonOption = False,
     data_dir: DataDirOption = None,
-) -> None:
+) -> Answer:
     """Download what tables are made of, or a file; check it, and make it ready for use.
 
     Names are those of 'opscore data list'. Originals are compared with their sha256, and kept.
     """
     from opscore import data
+    from opscore.data.fetch import check_address
 
-    _check_request(name, all_, mirror)
+    if (name is None) != all_:
+        raise UserError("give the name of a collection or file, or --all and no name")
+    if mirror is not None:
+        check_address(mirror)
     if name is not None and name not in data.COLLECTIONS and name not in data.MADE_TABLES:
-        _fetch_file(name, url, data_dir, as_json)
-        return
+        return _fetch_file(name, url, data_dir)
     if url is not None:
         raise UserError(
             f"{name or '--all'} is made of files with addresses of their own; --mirror names a "
@@ -114,70 +117,52 @@ def fetch(
         )
     added: dict[str, list[Added]] = {}
     failed: dict[str, str] = {}
+    lines: list[str] = []
     for wanted in [name] if name is not None else data.COLLECTIONS:
-        if not as_json:
-            _report_collection(wanted)
         made = added.setdefault(wanted, [])
+        lines += _about(wanted)
         try:
-            each = data.each_table(wanted, mirror, data_dir=data_dir, overwrite=overwrite)
-            for table in each:
+            for table in data.each_table(wanted, mirror, data_dir=data_dir, overwrite=overwrite):
                 made.append(table)
-                if not as_json:
-                    _report(table)
+                lines += _told(table)
         except UserError as error:
-            if name is not None:
+            if name is not None and not made:
                 raise
             failed[wanted] = str(error)
-            if not as_json:
-                console.print(failed[wanted], style="red", markup=False, soft_wrap=True)
-    if as_json:
-        tables = {wanted: [asdict(table) for table in made] for wanted, made in added.items()}
-        print_json({"name": name or "all", "tables": tables, "failed": failed})
-    if failed:
-        raise UserError(f"could not make all of {', '.join(failed)}; what was made stays")
+            lines.append(str(error))
+    tables = {wanted: [asdict(table) for table in made] for wanted, made in added.items()}
+    values = {"name": name or "all", "tables": tables, "failed": failed}
+    why = f"could not make all of {', '.join(failed)}; what was made stays" if failed else None
+    return Listing([], values, said=lines, wrong=why)
 
 
-def _check_request(name: str | None, all_: bool, mirror: str | None) -> None:
-    """UserError for what says not what is to be had, or from where."""
-    from opscore.data.fetch import check_address
-
-    if (name is None) != all_:
-        raise UserError("give the name of a collection or file, or --all and no name")
-    if mirror is not None:
-        check_address(mirror)
-
-
-def _fetch_file(name: str, url: str | None, data_dir: Path | None, as_json: bool) -> None:
+def _fetch_file(name: str, url: str | None, data_dir: Path | None) -> Answer:
+    """A file; of one that is an input of ``data add``, also its table if there is none yet."""
     from opscore import data
 
     if name not in data.FILES:
         raise unknown("collection or data file", name, {*data.COLLECTIONS, *data.FILES})
-    file = data.get_file(name)
     with progress.shown(lines=False), progress.unit(f"fetching {name}"):
         path = data.fetch(name, url=url, data_dir=data_dir)
     added = None
-    if data.table_is_missing(file, data_dir):
+    if data.FILES[name].source_only and data.find("nasbench201", data_dir) is None:
         added = data.add(path, data_dir=data_dir)
-    if as_json:
-        print_json({"name": name, "path": path, "added": asdict(added) if added else None})
-        return
-    console.print(f"{name}: {path}", highlight=False, markup=False, soft_wrap=True)
-    if added is not None:
-        _report(added)
+    values = {"name": name, "path": path, "added": asdict(added) if added else None}
+    return Listing([], values, said=[f"{name}: {path}", *(_told(added) if added else [])])
 
 
-def _report_collection(name: str) -> None:
+def _about(name: str) -> list[str]:
     """What a collection, or a table, is for, and the originals that it is made of."""
     from opscore.data import COLLECTIONS, FILES, get_source
 
     known = COLLECTIONS[name] if name in COLLECTIONS else FILES[name]
-    console.print(f"[bold]{name}[/bold]: {known.purpose}", highlight=False, soft_wrap=True)
+    lines = [f"{name}: {known.purpose}"]
     for source in COLLECTIONS[name].sources if name in COLLECTIONS else FILES[name].made_of:
         if "/" not in source:  # many small ones of a folder
             file = get_source(source)
             size = f"{file.size / 1e6:.2f} MB, " if file.size else ""
-            line = f"  made of {source} ({size}licence: {file.licence})"
-            console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
+            lines.append(f"  made of {source} ({size}licence: {file.licence})")
+    return lines
 
 
 @app.command()
@@ -200,11 +185,6 @@ def add(
     with progress.shown(lines=False), progress.unit(f"reading {file.name}"):
         added = data.add(file, data_dir=data_dir, overwrite=overwrite)
     return Listing([], asdict(added), said=_told(added))
-
-
-def _report(added: Added) -> None:
-    for line in _told(added):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _told(added: Added) -> list[str]:

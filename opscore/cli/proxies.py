@@ -123,7 +123,7 @@ def check(
     code 1 when a proxy agrees less than is asked of it: when its whole interval lies below. More
     architectures (--count) make the intervals narrower and the check sharper.
     """
-    from opscore.data import get_file
+    from opscore.data import FILES
     from opscore.experiments.evaluate import evaluate_proxies
     from opscore.paper.proxy_values import compare, compared_proxy, published_values
     from opscore.progress import shown
@@ -148,7 +148,7 @@ def check(
         "size": settings.size,
         "batch_size": settings.batch_size,
         "seed": seed,
-        "published": Path(get_file(table.name).path).name,
+        "published": Path(FILES[table.name].path).name,
         "against": table.name,
         "dataset": dataset or table.dataset,
         "lacking": lacking,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from opscore.answers import Answer
@@ -15,37 +17,25 @@ app = typer.Typer(
 )
 
 
-@app.command()
-@answering(saves=True)
-def figure2(data_dir: DataDirOption = None) -> Answer:
-    """Figure 2 (left): correlations between all policies at iteration 0."""
-    from opscore.paper.replayed import figure2 as replayed
-
-    return replayed(data_dir)
-
-
-@app.command()
-@answering(saves=True)
-def table1(data_dir: DataDirOption = None) -> Answer:
-    """Table 1: the architecture that each policy picks edge by edge."""
-    from opscore.paper.replayed import table1 as replayed
-
-    return replayed(data_dir)
+#: What is replayed, and the help of its command.
+_REPLAYED = {
+    "figure2": "Figure 2 (left): correlations between all policies at iteration 0.",
+    "table1": "Table 1: the architecture that each policy picks edge by edge.",
+    "progressive": "Figure 2 (right): correlations with best-acc along a search.",
+    "nb1shot1": "NAS-Bench-1Shot1: correlations with best-acc along the authors' searches.",
+}
 
 
-@app.command()
-@answering(saves=True)
-def progressive(data_dir: DataDirOption = None) -> Answer:
-    """Figure 2 (right): correlations with best-acc along a search."""
-    from opscore.paper.replayed import progressive as replayed
+def _command(name: str) -> Callable[..., None]:
+    @answering(saves=True)
+    def command(data_dir: DataDirOption = None) -> Answer:
+        from opscore.paper import replayed
 
-    return replayed(data_dir)
+        found: Answer = getattr(replayed, name)(data_dir)
+        return found
+
+    return command
 
 
-@app.command()
-@answering(saves=True)
-def nb1shot1(data_dir: DataDirOption = None) -> Answer:
-    """NAS-Bench-1Shot1: correlations with best-acc along the authors' searches."""
-    from opscore.paper.replayed import nb1shot1 as replayed
-
-    return replayed(data_dir)
+for _name, _help in _REPLAYED.items():
+    app.command(_name, help=_help)(_command(_name))

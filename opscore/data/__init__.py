@@ -7,15 +7,12 @@ from opscore.data.catalogue import (
     ORIGINALS,
     Collection,
     DataFile,
-    get_file,
     get_source,
-    list_files,
 )
 from opscore.data.fetch import fetch
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.locate import cache_folder, destination, find, require, search_path
-from opscore.data.made_tables import MADE_TABLES
-from opscore.data.make import Added, each_table, fetch_tables, table_is_missing
+from opscore.data.make import MADE_TABLES, Added, each_table, fetch_tables
 from opscore.data.tables import content_hash, read_checked, write_checked
 from opscore.data.verify import verify
 
@@ -37,13 +34,10 @@ __all__ = [
     "fetch_tables",
     "file_hash",
     "find",
-    "get_file",
     "get_source",
-    "list_files",
     "read_checked",
     "require",
     "search_path",
-    "table_is_missing",
     "verify",
     "write_checked",
 ]

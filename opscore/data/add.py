@@ -18,8 +18,7 @@ from opscore.data.convert.tfrecord import is_tfrecord
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.layout import parse_column, read_metadata, write_table
 from opscore.data.locate import destination
-from opscore.data.made_tables import tables_with
-from opscore.data.make import SOURCE_HASHES, Added, describe, make_all
+from opscore.data.make import MADE_TABLES, SOURCE_HASHES, Added, describe, make_all
 from opscore.data.official import (
     Benchmark,
     is_nats_folder,
@@ -90,7 +89,7 @@ def add(
     if target.exists() and not overwrite:
         if not _same(target, sha256):
             raise UserError(_another(target, file))
-        return replace(describe(table, target, data_dir, "it was there already"), kind=kind)
+        return replace(describe(FILES[table], target, data_dir, "it was there already"), kind=kind)
     if kind in _TABLES:
         _add_table(kind, file, target)
     elif kind == "nasbench201-authors":
@@ -98,7 +97,7 @@ def add(
     else:
         load = _OFFICIAL[kind]
         _convert_benchmark(load(file), target, _metadata(file, kind, sha256))
-    return replace(describe(table, target, data_dir), kind=kind)
+    return replace(describe(FILES[table], target, data_dir), kind=kind)
 
 
 def recognise(file: Path, sha256: str | None = None) -> str:
@@ -247,6 +246,11 @@ def _originals_in(folder: Path) -> Iterator[tuple[DataFile, Path]]:
                 yield known, path
 
 
+def tables_with(source: str) -> list[DataFile]:
+    """The tables that an original is part of."""
+    return [table for table in MADE_TABLES.values() if source in table.made_of]
+
+
 def _together(kind: str, made: Iterable[Added]) -> Added:
     """One answer for several tables: the first one, and the others with it."""
     first, *others = made
@@ -269,7 +273,7 @@ def _add_tfrecord(
             metadata = {"table": names[space], **_metadata(file, _TFRECORD, sha256)}
             write_checked(targets[space], table, metadata)
     made = [
-        describe(names[s], path, data_dir, "" if s in wanted else "it was there already")
+        describe(FILES[names[s]], path, data_dir, "" if s in wanted else "it was there already")
         for s, path in targets.items()
     ]
     return _together(_TFRECORD, made)

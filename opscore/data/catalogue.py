@@ -194,16 +194,6 @@ PROXY_VALUES = (
 )
 
 
-def list_files() -> list[str]:
-    """Names of the files that opscore knows."""
-    return list(FILES)
-
-
-def get_file(name: str) -> DataFile:
-    """The file of this name; UserError with the near names when there is none."""
-    return FILES[name]
-
-
 def at_path(path: str) -> DataFile | None:
     """The known file that has this place inside a data folder."""
     return next((FILES[name] for name in FILES if FILES[name].path == path), None)

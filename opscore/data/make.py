@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opscore import progress
 from opscore.data.catalogue import COLLECTIONS, FILES, DataFile, get_source
@@ -12,11 +14,16 @@ from opscore.data.fetch import check_address, fetch
 from opscore.data.files import file_hash
 from opscore.data.layout import parse_column
 from opscore.data.locate import destination, find
-from opscore.data.made_tables import MADE_TABLES, converted
 from opscore.data.tables import read_checked, read_metadata, write_checked
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError, unknown
 from opscore.spaces import NASBENCH201
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Tables that are made of originals, by name.
+MADE_TABLES: dict[str, DataFile] = {name: FILES[name] for name in FILES if FILES[name].made_of}
 
 #: What a table's metadata say of the files that it was made of, separated by commas.
 SOURCE_HASHES = "source_sha256"
@@ -49,11 +56,6 @@ class Added:
         """What ``n_architectures`` counts."""
         of_rows = self.kind.startswith(("published", "nasbench201-"))
         return "rows" if of_rows else "architectures"
-
-
-def table_is_missing(file: DataFile, data_dir: Path | None = None) -> bool:
-    """Whether a file is there to make a table of, and that table is not there yet."""
-    return file.source_only and find("nasbench201", data_dir) is None
 
 
 def fetch_tables(
@@ -100,7 +102,7 @@ def each_table(
         if not table.made_of:  # it comes with the package
             path = find(table.name, data_dir)
             if path is not None:
-                yield _describe(table, path, data_dir, "it comes with opscore")
+                yield describe(table, path, data_dir, "it comes with opscore")
             continue
         files = {
             source: _fetch_source(source, mirror, data_dir)
@@ -136,14 +138,14 @@ def make(
     if target.exists() and not overwrite:
         there = _made_of(file, target)
         if there is not None and set(hashes.values()) <= there:
-            return _describe(file, target, data_dir, "it was there already")
+            return describe(file, target, data_dir, "it was there already")
         if there is not None and not (there and there < set(hashes.values())):
             kept = f"{target} is there already and was not made of {', '.join(files)}"
             if strict:
                 raise UserError(
                     f"{kept}; use --overwrite to replace it, or --data-dir to keep both"
                 )
-            return _describe(file, target, data_dir, f"{kept}; --overwrite replaces it")
+            return describe(file, target, data_dir, f"{kept}; --overwrite replaces it")
     metadata = {
         "table": file.name,
         "source": ", ".join(path.name for path in files.values()),
@@ -151,7 +153,7 @@ def make(
         "licence": file.licence,
     }
     write_checked(target, converted(file, files), metadata)
-    return _describe(file, target, data_dir)
+    return describe(file, target, data_dir)
 
 
 def make_all(
@@ -179,9 +181,16 @@ def make_all(
     return made
 
 
-def describe(name: str, target: Path, data_dir: Path | None, note: str = "") -> Added:
-    """What a known table holds."""
-    return _describe(FILES[name], target, data_dir, note)
+def converted(table: DataFile, files: Mapping[str, Path]) -> pd.DataFrame:
+    """A table, made of originals by their names; UserError when one is something else.
+
+    A converter of a single original is given its path, one of several all of them by name.
+    """
+    module, _, function = table.made_by.partition(":")
+    convert = getattr(import_module(f"opscore.data.convert.{module}"), function)
+    given = files if len(table.made_of) > 1 else files[table.made_of[0]]
+    found: pd.DataFrame = convert(given, **table.made_with)
+    return found
 
 
 def _wanted(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -230,7 +239,8 @@ def _made_of(file: DataFile, table: Path) -> set[str] | None:
     return set(filter(None, recorded.split(",")))
 
 
-def _describe(file: DataFile, target: Path, data_dir: Path | None, note: str = "") -> Added:
+def describe(file: DataFile, target: Path, data_dir: Path | None, note: str = "") -> Added:
+    """What a known table holds."""
     frame = read_checked(target)
     first = find(file.path, data_dir) or target
     hidden = "" if first.samefile(target) else f"{first} is found before it, and used instead"

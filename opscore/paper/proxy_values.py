@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from opscore.analysis.rank_correlation import RankCorrelation
-from opscore.data import get_file, read_checked, require
+from opscore.data import FILES, read_checked, require
 from opscore.errors import UserError, unknown
 from opscore.proxies import Proxy, get_proxy
 from opscore.proxies.nwot import clean_nwot
@@ -87,7 +87,7 @@ class PublishedValues:
             UserError: no such dataset, or the file is missing, damaged, or has no such proxy.
         """
         compared = self.on(dataset)
-        path = require(get_file(self.name).path, data_dir)
+        path = require(FILES[self.name].path, data_dir)
         frame = read_checked(path)
         if self.long:
             names = {row.column: row.column for row in compared}
