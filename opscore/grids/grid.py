@@ -216,7 +216,7 @@ def _entry(block: Any, shared: Mapping[str, Any], folder: Path, where: str) -> E
             _only(own, known, "setting")
         given = {name: value for name, value in shared.items() if name in known} | dict(own)
         settings.append(
-            {name: _beside(folder, value, known[name]) for name, value in given.items()}
+            {name: _beside(folder, name, value, known[name]) for name, value in given.items()}
         )
     spaces = _names(block.get("spaces", DEFAULT_SPACE), f"{where}: spaces")
     policies = _names(block.get(word), f"{where}: {word}")
@@ -230,8 +230,10 @@ def _settings_of(kind: str) -> dict[str, Any]:
     return {n: t for n, t in types_of(of).items() if n not in _OWN and helps[n].option}
 
 
-def _beside(folder: Path, value: Any, kind: Any) -> Any:
-    """A path as one that is relative to the grid's file."""
+def _beside(folder: Path, name: str, value: Any, kind: Any) -> Any:
+    """A path as one that is relative to the grid's file; images may be in a file or a folder."""
+    if name == "images" and (folder / str(value)).exists():
+        return str(folder / value)
     return folder / value if isinstance(value, str) and Path in get_args(kind) else value
 
 

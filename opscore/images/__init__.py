@@ -11,6 +11,7 @@ from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages, check
 from opscore.images.batch_files import load_batch, read_npz
 from opscore.images.cifar10 import find_cifar10, load_cifar10, load_cifar10_test
 from opscore.images.digits import load_digits
+from opscore.images.own import is_own, load_own
 from opscore.images.scaled import ScaledImages
 from opscore.registry import Registry
 
@@ -24,17 +25,25 @@ IMAGE_SETS.add("noise", lambda data_dir: NoiseImages())
 
 
 def resolve_images(name: str, data_dir: Path | str | None = None) -> str:
-    """The set that a name stands for: 'auto' is CIFAR-10 where it is found, else digits."""
+    """The set that a name stands for: 'auto' is CIFAR-10 where it is found, else digits.
+
+    It may name images of one's own (:mod:`opscore.images.own`).
+    """
     if name == "auto":
         return "cifar10" if find_cifar10(data_dir) is not None else "digits"
-    IMAGE_SETS[name]
+    if not (name not in IMAGE_SETS and is_own(name)):
+        IMAGE_SETS[name]
     return name
 
 
 def load_images(name: str = "auto", data_dir: Path | str | None = None) -> ImageSet:
-    """The image set of this name; UserError when it is unknown or its files are missing."""
+    """The image set of this name; UserError when it is unknown or its files are missing.
+
+    A folder, an npz file or ``module:name`` is one too (:mod:`opscore.images.own`).
+    """
     folder = None if data_dir is None else Path(data_dir)
-    return IMAGE_SETS[resolve_images(name, folder)](folder)
+    resolved = resolve_images(name, folder)
+    return IMAGE_SETS[resolved](folder) if resolved in IMAGE_SETS else load_own(resolved)
 
 
 def image_content(name: str, data_dir: Path | None = None) -> str:
@@ -44,7 +53,7 @@ def image_content(name: str, data_dir: Path | None = None) -> str:
     registered from outside is loaded each time, for its loader may give other images.
     """
     resolved = resolve_images(name, data_dir)
-    if IMAGE_SETS.is_from_outside(resolved):
+    if resolved not in IMAGE_SETS or IMAGE_SETS.is_from_outside(resolved):
         return _content(load_images(resolved, data_dir))
     path = find_cifar10(data_dir) if resolved == "cifar10" else None
     about = None if path is None else path.stat()

@@ -124,7 +124,7 @@ class PixelImages:
 
     Attributes:
         name: the set's name.
-        pixels: uint8 array [N, 32, 32, 3].
+        pixels: array [N, height, width, 3] of 0 to 255, uint8 or single precision.
         labels: int array [N].
         mean, std: per-channel constants of the normalisation, in units of pixel/255.
         pool: indices that scoring may draw from. The authors score on the first half of CIFAR-10's

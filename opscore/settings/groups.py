@@ -105,7 +105,13 @@ class NetworkSettings:
 class ImageSettings:
     """Images and data."""
 
-    images: Annotated[str, Help("cifar10, digits, noise; auto is the best there is.")] = "auto"
+    images: Annotated[
+        str,
+        Help(
+            "cifar10, digits, noise; auto is the best there is. Or your own: a folder with one for "
+            "each class, an .npz file, module:dataset (docs/own.md)."
+        ),
+    ] = "auto"
     image_size: Annotated[
         int | None, Help("Pixels to which images are scaled; else what the networks are for.")
     ] = None

@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from torch import nn
 
 from opscore.errors import UserError
-from opscore.images import ImageSet, ScaledImages, load_batch, load_images
+from opscore.images import ImageSet, PixelImages, ScaledImages, load_batch, load_images
 from opscore.isolation import isolated, seed_generators
 from opscore.rng import derive_seed, torch_generator
 from opscore.settings import Survivors
@@ -141,7 +141,8 @@ def images_for(
         image_size: height and width in pixels instead of the networks' own.
     """
     images, side = load_images(name, data_dir), SUPERNETS[space].side(size, image_size)
-    return images if side == IMAGE_SIDE else ScaledImages(images, side)
+    own = images.pixels.shape[1:3] if isinstance(images, PixelImages) else (IMAGE_SIDE, IMAGE_SIDE)
+    return images if own == (side, side) else ScaledImages(images, side)
 
 
 __all__ = [
