@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opscore.experiments import evaluate_proxies, proxy_correlations
     from opscore.experiments.initial.result import initial
     from opscore.experiments.network_training import train_network
+    from opscore.experiments.own_network import score
     from opscore.experiments.progressive.result import progressive
     from opscore.grids.call import batch
     from opscore.images import load_images
@@ -81,6 +82,7 @@ _ROOMS = {
     "register_proxy": "proxies",
     "retraining": "paper.retraining.result",
     "run_search": "search.call",
+    "score": "experiments.own_network",
     "search_claims": "paper.search_claims",
     "search_cost": "paper.search_cost",
     "table1": "paper.table1",
@@ -142,6 +144,7 @@ __all__ = [
     "register_proxy",
     "retraining",
     "run_search",
+    "score",
     "search_claims",
     "search_cost",
     "table1",

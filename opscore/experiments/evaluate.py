@@ -110,7 +110,7 @@ def evaluate_proxies(
     values = ProxyValues(
         resolved,
         tuple(_unique_states(settings.space, architectures)),
-        tuple(_resolve_proxies(proxies)),
+        tuple(resolve_proxies(proxies)),
         check_seed(seed),
     )
     with proving(settings.prove):
@@ -226,7 +226,8 @@ def _unique_states(
     return list(dict.fromkeys(states))
 
 
-def _resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy]:
+def resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy]:
+    """Proxies that have a value for a single network; UserError for others, and for none."""
     if isinstance(proxies, Proxy):
         proxies = [proxies]
     elif isinstance(proxies, str):
