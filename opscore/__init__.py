@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opscore.experiments.initial.result import initial
     from opscore.experiments.network_training import train_network
     from opscore.experiments.own_network import score
+    from opscore.experiments.own_scores import evaluate_scores
     from opscore.experiments.progressive.result import progressive
     from opscore.grids.call import batch
     from opscore.images import load_images
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from opscore.paper.table5 import table5
     from opscore.paper.toy_model.result import toy_model
     from opscore.paper.trained_tables import table3, table4, table6, table7
-    from opscore.policies import list_policies
+    from opscore.policies import list_policies, register_policy
     from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
     from opscore.runs import RunStore
     from opscore.search import zero_cost_pt
@@ -60,6 +61,7 @@ _ROOMS = {
     "build_supernet": "supernets",
     "compare_spaces": "paper.spaces",
     "evaluate_proxies": "experiments",
+    "evaluate_scores": "experiments.own_scores",
     "evaluate_search": "search.result",
     "figure2": "paper.figure2",
     "figure4": "paper.figure4",
@@ -79,6 +81,7 @@ _ROOMS = {
     "progressive": "experiments.progressive.result",
     "proxy_correlations": "experiments",
     "read_architectures": "data.architectures",
+    "register_policy": "policies",
     "register_proxy": "proxies",
     "retraining": "paper.retraining.result",
     "run_search": "search.call",
@@ -122,6 +125,7 @@ __all__ = [
     "build_supernet",
     "compare_spaces",
     "evaluate_proxies",
+    "evaluate_scores",
     "evaluate_search",
     "figure2",
     "figure4",
@@ -141,6 +145,7 @@ __all__ = [
     "progressive",
     "proxy_correlations",
     "read_architectures",
+    "register_policy",
     "register_proxy",
     "retraining",
     "run_search",

@@ -1,13 +1,14 @@
-"""Public conformance checks, for this package's proxies, policies and spaces, and for others'.
+"""Public conformance checks: of this package's proxies, policies, spaces, oracles, and of others'.
 
 One call checks all, and stops at the first promise that is broken:
 
-from opscore.testing import check_policy, check_proxy, check_space
+from opscore.testing import check_oracle, check_policy, check_proxy, check_space
 
 def test_what_i_wrote():
     check_proxy("my_proxy")
     check_policy("my_policy")
     check_space("my_space")
+    check_oracle("my_space")
 
 Each promise can be a test of its own, with a name:
 
@@ -34,7 +35,7 @@ from torch import nn
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.images import Batch, NoiseImages
-from opscore.oracles import NO_TRUTH, has_oracle, load_accuracies
+from opscore.oracles import NO_TRUTH, Accuracies, Oracle, SampledOracle, has_oracle, load_accuracies
 from opscore.policies import EdgeScores, find_family, make_policy
 from opscore.proxies import MEANINGS, How, Meaning, Proxy, Score, get_proxy
 from opscore.proxies.score import OK
@@ -49,6 +50,13 @@ Check = tuple[str, Callable[[], None]]
 #: Images in the minibatch of most checks, other sizes that have to work, and their width.
 _BATCH, _OTHER_SIZES = 6, (5, 9)
 _PIXELS = 16
+
+#: What each part of a context is in ``Policy.uses``.
+_PARTS = {
+    **{"oracle": "oracle", "seed": "seed", "supernet": "supernet", "thin_supernet": "supernet"},
+    **{"batch": "batch", "patches": "batch", "trained_supernet": "trained"},
+    **{"validation": "trained", "train": "trained"},
+}
 
 _NEEDS = frozenset({"labels", "gradients", "per-sample gradients", "double"})
 
@@ -86,8 +94,9 @@ def check_policy(policy: str, spaces: Sequence[str] | None = None) -> None:
 
     On the smallest supernet of each space: a score for each remaining operation of each edge that
     may be decided, a finite number or a failure with its reason; the same ones each time; a pick
-    of as many operations as the edge keeps; nothing changed in the supernet or the minibatch. A
-    policy that knows the truth is checked where there is one.
+    of as many operations as the edge keeps; nothing changed in the supernet or the minibatch; what
+    it looks at is declared in ``uses``, by which its results are found again. A policy that knows
+    the truth is checked where there is one.
 
     Args:
         policy: its name, argument included.
@@ -113,6 +122,22 @@ def check_space(space: str) -> None:
     Raises ConformanceError, an AssertionError, with what is wrong.
     """
     _run(space_checks(space))
+
+
+def check_oracle(space: str, source: str = "auto") -> None:
+    """Check that the truth of a space keeps the promises that scores are compared by.
+
+    The loader gives the same table each time, of the space's shape, with nothing in it that
+    cannot be; there is a default; architectures that are the same network have the same accuracy;
+    best and mean over the completions of states are what the table says of them.
+
+    Args:
+        space: name of a space with a registered loader (:data:`opscore.oracles.ORACLES`).
+        source: which of its tables.
+
+    Raises ConformanceError, an AssertionError, with what is wrong.
+    """
+    _run(oracle_checks(space, source))
 
 
 def proxy_checks(proxy: str | Proxy, space: str) -> Iterator[Check]:
@@ -144,7 +169,7 @@ def policy_checks(policy: str, space: str) -> Iterator[Check]:
     Those of a policy that knows the truth pass where there is none.
     """
     on = _PolicyOnSpace(policy, space)
-    for check in (on.check_scores, on.check_picks, on.check_repeats):
+    for check in (on.check_scores, on.check_picks, on.check_repeats, on.check_uses):
         yield check.__name__.removeprefix("check_"), partial(on.if_it_applies, check)
 
 
@@ -160,6 +185,13 @@ def space_checks(space: str) -> Iterator[Check]:
     for policy in ("random", "zc-pt(nwot)", "disc-zc(synflow)"):
         for name, check in policy_checks(policy, space):
             yield f"{policy}-{name}", check
+
+
+def oracle_checks(space: str, source: str = "auto") -> Iterator[Check]:
+    """The checks of :func:`check_oracle`, one by one, like :func:`proxy_checks`."""
+    on = _OracleOfSpace(space, source)
+    for check in (on.check_loads, on.check_equals, on.check_ranks, on.check_completions):
+        yield check.__name__.removeprefix("check_"), check
 
 
 def _run(checks: Iterator[Check]) -> None:
@@ -266,6 +298,74 @@ def _check_architecture(architecture: State) -> None:
     )
 
 
+class _OracleOfSpace:
+    """What is checked of the truth of a space."""
+
+    def __init__(self, space: str, source: str) -> None:
+        self.name, self.source, self.space = space, source, get_space(space)
+
+    @cached_property
+    def tables(self) -> Accuracies:
+        return load_accuracies(self.name, self.source)
+
+    @cached_property
+    def oracles(self) -> list[Oracle]:
+        """One for each table, with its means; the default's is the first."""
+        keys = dict.fromkeys([self.tables.resolve(), *self.tables])
+        return [self.tables.oracle(self.space, key, "mean", allow_partial=True) for key in keys]
+
+    def check_loads(self) -> None:
+        """Something is known of each table, and it is the same each time."""
+        again = load_accuracies(self.name, self.source)
+        for key, values in self.tables.arrays.items():
+            where = f"{self.name}, {' '.join(map(str, key))}"
+            _promise(bool(np.isfinite(values).any()), f"{where}: no accuracy at all")
+            _promise(not np.isinf(values).any(), f"{where}: an accuracy is infinite")
+            same = np.array_equal(values, again.arrays[key], equal_nan=True)
+            _promise(same, f"{where}: other accuracies each time that it is loaded")
+
+    def check_equals(self) -> None:
+        """Architectures that are the same network are one place in the ranking."""
+        for oracle in self.oracles:
+            for state in self._some(oracle):
+                same = self.space.canonical(state)
+                one, other = oracle.accuracy(state), oracle.accuracy(same)
+                what = f"{self.name}: {state} has {one}, and {same}, the same network, {other}"
+                _promise(one == other, what)
+
+    def check_ranks(self) -> None:
+        """The best is first, and nothing is better than it or beyond the last place."""
+        for oracle in self.oracles:
+            ((best, value),) = oracle.top(1)
+            where = f"{self.name}, {oracle.dataset}"
+            _promise(oracle.rank(best) == 1, f"{where}: the best architecture is not first")
+            for state in self._some(oracle):
+                _promise(oracle.accuracy(state) <= value, f"{where}: {state} beats the best")
+                _promise(oracle.rank(state) <= oracle.n_places, f"{where}: {state} is beyond last")
+
+    def check_completions(self) -> None:
+        """V* of an architecture is its own accuracy; of a state, that of one that it leads to."""
+        start = self.space.initial_state()
+        for oracle in self.oracles:
+            where = f"{self.name}, {oracle.dataset}"
+            for edge in start.next_edges:
+                for op in start.remaining(edge):
+                    state = start.discretize(edge, op)
+                    best, mean = oracle.best(state), oracle.mean(state)
+                    if np.isnan(best):
+                        continue
+                    _promise(mean <= best + 1e-9, f"{where}: {state}: the mean beats the best")
+                    _promise(best <= oracle.best(start), f"{where}: {state} beats A_0")
+
+    def _some(self, oracle: Oracle) -> list[State]:
+        """Architectures that the table knows, the same ones each time."""
+        if isinstance(oracle, SampledOracle):
+            return list(oracle.architectures[:20])
+        known = np.argwhere(~np.isnan(oracle.mean_accuracy))
+        chosen = np.random.default_rng(0).permutation(len(known))[:20]
+        return [self.space.architecture(choices) for choices in known[chosen].tolist()]
+
+
 class _PolicyOnSpace:
     """What is checked of a policy on one space."""
 
@@ -288,7 +388,7 @@ class _PolicyOnSpace:
         with _nothing_changes(self.where, self.context.supernet, self.context.batch):
             return found.scores(self.start, self.start.next_edges)
 
-    def new_context(self) -> ScoringContext:
+    def new_context(self, seed: int = 0) -> ScoringContext:
         settings = ScoringSettings(
             policies=(self.policy,),
             space=self.space,
@@ -297,7 +397,7 @@ class _PolicyOnSpace:
             images="noise",
             oracle=OracleSettings(source="auto" if self.knows_truth else NO_TRUTH),
         )
-        return ScoringContext(resolve(settings), 0)
+        return ScoringContext(resolve(settings), seed)
 
     def if_it_applies(self, check: Callable[[], None]) -> None:
         if not self.knows_truth or _has_truth(self.space):
@@ -331,6 +431,30 @@ class _PolicyOnSpace:
         what = f"{self.where}: not the same scores each time"
         for edge in edges:
             _check_close(what, self.scores[edge], repeated[edge])
+
+    def check_uses(self) -> None:
+        """What it looks at is declared; without a seed among that, every seed has its scores."""
+        edges, context = self.start.next_edges[:1], _Watched(self.new_context(seed=1))
+        found = make_policy(self.policy, context)
+        scores = found.scores(self.start, edges)
+        for part in sorted(context.seen - found.uses):
+            _promise(False, f"{self.where}: looks at {part}, and does not declare it in 'uses'")
+        if "seed" not in found.uses:
+            what = f"{self.where}: other scores with another seed, and 'uses' has no 'seed'"
+            _check_close(what, self.scores[edges[0]], scores[edges[0]])
+
+
+class _Watched:
+    """A context that keeps what a policy looks at, in the words of ``Policy.uses``."""
+
+    def __init__(self, context: ScoringContext) -> None:
+        self._context = context
+        self.seen: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _PARTS:
+            self.seen.add(_PARTS[name])
+        return getattr(self._context, name)
 
 
 def _has_truth(space: str) -> bool:

@@ -27,7 +27,7 @@ from opscore.cli.ending import ended
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
 from opscore.cli.live import LiveCommand
-from opscore.cli.own import score
+from opscore.cli.own import evaluate, score
 from opscore.cli.progressive import progressive
 from opscore.cli.records import records
 from opscore.cli.report import report
@@ -70,6 +70,7 @@ for _number, _help in paper_tables.TRAINED.items():
     )
 app.command(rich_help_panel="Search")(paper_tables.claims)
 app.command(rich_help_panel="Measure")(score)
+app.command(rich_help_panel="Measure")(evaluate)
 for _command in (networks.build, networks.show, networks.export, networks.train):
     app.command(rich_help_panel="Network")(_command)
 app.command(rich_help_panel="Look up")(oracle.oracle)

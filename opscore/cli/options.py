@@ -14,6 +14,7 @@ import typer
 from opscore.cli.common import writable
 from opscore.settings import RunSettings, Settings
 from opscore.typed import declared_in, helps_of, made, types_of
+from opscore.user_code import load_file
 
 T = TypeVar("T")
 
@@ -50,6 +51,25 @@ Runs = Annotated[RunSettings, Only(store=Path("runs"))]
 StoreOnly = Annotated[RunSettings, Only("store", store=Path("runs"))]
 
 
+def _load_plugins(paths: list[Path] | None) -> list[Path] | None:
+    """Run files, for what they register, before anything is looked up by its name."""
+    for path in paths or ():
+        load_file(path)
+    return paths
+
+
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        help="File of Python that registers a proxy, a policy, ... of your own; may be repeated.",
+        callback=_load_plugins,
+        is_eager=True,
+        show_default=False,
+    ),
+]
+
+
 def chosen(settings: Settings | RunSettings, *names: str) -> dict[str, Any]:
     """Some of the settings, as keywords."""
     return {name: getattr(settings, name) for name in names}
@@ -75,8 +95,12 @@ def grouped(command: Callable[..., T]) -> Callable[..., T]:
         else:
             parameters.append(_parameter(name, hints[name], parameter.default))
 
+    if groups:
+        parameters.append(_parameter("plugin", PluginOption, None))
+
     @wraps(command)
     def run(**given: Any) -> T:
+        given.pop("plugin", None)  # it has registered what it has
         made_of = {name: group.take(given) for name, group in groups.items()}
         return command(**given, **made_of)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from opscore.answers import Answer
+from opscore.cli.common import DataDirOption, QuietOption
 from opscore.cli.options import Only, chosen
 from opscore.cli.present import answering
 from opscore.cli.proxies import SeedOption
-from opscore.settings import Settings
+from opscore.settings import OracleSettings, Settings
+from opscore.spaces import DEFAULT_SPACE
 
 ProxiesOption = Annotated[
     str, typer.Option(help="Proxies, separated by commas; see 'opscore proxies'.")
@@ -45,3 +48,43 @@ def score(
         seed=seed,
         **chosen(settings, *_SCORED),
     )
+
+
+@answering(saves=True)
+def evaluate(
+    table: Annotated[Path, typer.Argument(help="Parquet or CSV file: architectures and scores.")],
+    space: Annotated[str, typer.Option(help="Their search space.")] = DEFAULT_SPACE,
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="Column of architectures; else found by its name.", show_default=False),
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(help="Column of scores; else the only one of numbers.", show_default=False),
+    ] = None,
+    smaller_is_better: Annotated[
+        bool, typer.Option("--smaller-is-better", help="A smaller score predicts a better network.")
+    ] = False,
+    *,
+    oracle: Annotated[
+        OracleSettings, Only("split", "epochs", "source", flags={"source": ("--source",)})
+    ],
+    data_dir: DataDirOption = None,
+    quiet: QuietOption = False,
+) -> Answer:
+    """Judge scores of architectures by every task's accuracies, beside those that ship."""
+    from opscore.experiments.own_scores import evaluate_scores
+    from opscore.progress import shown
+
+    with shown("judging", quiet=quiet):
+        judged = evaluate_scores(
+            space,
+            table,
+            architecture=architecture,
+            score=score,
+            higher_is_better=not smaller_is_better,
+            oracle=oracle,
+            data_dir=data_dir,
+        )
+        judged.agreement  # noqa: B018  (computed while progress is shown)
+        return judged

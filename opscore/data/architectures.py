@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from opscore.data.values import NUMBER, refuse_twins, texts
+from opscore.data.values import numbers as checked
 from opscore.errors import UserError, note, unknown
 from opscore.spaces import SearchSpace, get_space
 
@@ -45,7 +47,8 @@ def read_architectures(
         accuracy: the column of accuracies; the only column of numbers where not given.
 
     Raises:
-        UserError: the file or a column is missing, or no row is an architecture of the space.
+        UserError: the file or a column is missing, an accuracy is none in percent, or no row is an
+            architecture of the space.
     """
     found = get_space(space)
     frame = table if isinstance(table, pd.DataFrame) else _read(Path(table), architecture)
@@ -56,10 +59,39 @@ def read_architectures(
             f"the architectures in '{column}' are numbers, of which leading zeros are lost; read "
             "that column as text (pandas: dtype=str)"
         )
-    numbers = frame[_accuracy_column(frame, accuracy)]
+    name = _number_column(frame, accuracy, "accuracies")
+    numbers = checked(name, frame[name])
     known = [None if pd.isna(n) else str(text) for text, n in zip(strings, numbers, strict=True)]
-    means = mean_by_architecture(found, known, numbers.astype("float64").to_frame("accuracy"))
+    means = mean_by_architecture(found, known, numbers.to_frame("accuracy"))
     return means["accuracy"]
+
+
+def read_scores(
+    space: str,
+    table: Path | str | pd.DataFrame,
+    *,
+    architecture: str | None = None,
+    score: str | None = None,
+) -> pd.Series[float]:
+    """The scores of a table by the architecture's string, as the space writes it; NaN for none.
+
+    The arguments are those of :func:`read_architectures`.
+
+    Raises:
+        UserError: a file or a column is missing, an architecture is none of the space or stands
+            there twice, or a score is infinite.
+    """
+    found = get_space(space)
+    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table), architecture)
+    column, name = _architecture_column(frame, architecture), _number_column(frame, score, "scores")
+    names: list[str] = []
+    for row, text in enumerate(texts(column, frame[column])):
+        try:
+            names.append(found.format(found.parse(text)))
+        except UserError as error:
+            raise UserError(f"row {row}: {error}") from None
+    refuse_twins(names)
+    return pd.Series(checked(name, frame[name], NUMBER).to_numpy(), index=names, name=name)
 
 
 def mean_by_architecture(
@@ -135,7 +167,7 @@ def _architecture_column(frame: pd.DataFrame, asked: str | None) -> str:
     return usual[0]
 
 
-def _accuracy_column(frame: pd.DataFrame, asked: str | None) -> str:
+def _number_column(frame: pd.DataFrame, asked: str | None, what: str) -> str:
     numeric = [str(name) for name in frame.columns if is_numeric_dtype(frame[name])]
     if asked is not None:
         if asked not in numeric:
@@ -143,7 +175,7 @@ def _accuracy_column(frame: pd.DataFrame, asked: str | None) -> str:
         return asked
     if len(numeric) != 1:
         raise UserError(
-            f"which column has the accuracies? The columns of numbers are "
+            f"which column has the {what}? The columns of numbers are "
             f"{', '.join(numeric) or 'none'}"
         )
     return numeric[0]

@@ -32,6 +32,7 @@ class Kind:
     scaled: bool = False
 
 
+NUMBER = Kind("a number that is not infinite", -np.finfo(float).max, np.finfo(float).max)
 PERCENT = Kind("percent, 0 to 100", 0, 100, scaled=True)
 #: Errors of classifications.
 FRACTION = Kind("a fraction, 0 to 1", 0, 1)
@@ -70,15 +71,32 @@ def numbers(name: str, column: pd.Series[Any], kind: Kind = PERCENT) -> pd.Serie
     if text.any():
         raise UserError(_wrong(name, column, text, "a number, with a decimal point"))
     values = found.to_numpy()
-    bad = (values < kind.lowest) | (values > kind.highest)
+    bad = _impossible(values, kind)
     if bad.any():
         raise UserError(_wrong(name, column, bad, f"{kind.name}, or nothing"))
-    if kind.scaled and len(found) > 1 and 0 < found.max() <= 1:
+    _refuse_fractions(name, values, kind)
+    return found
+
+
+def refuse_impossible(name: str, values: NDArray[np.float64], kind: Kind = PERCENT) -> None:
+    """UserError when a value of an array cannot be what ``kind`` says; NaN is nothing."""
+    bad = _impossible(values, kind)
+    if bad.any():
+        raise UserError(f"{name} holds {values[bad][0]:g}; wanted: {kind.name}, or nothing")
+    _refuse_fractions(name, values, kind)
+
+
+def _impossible(values: NDArray[np.float64], kind: Kind) -> NDArray[np.bool_]:
+    return (values < kind.lowest) | (values > kind.highest)
+
+
+def _refuse_fractions(name: str, values: NDArray[np.float64], kind: Kind) -> None:
+    most = np.fmax.reduce(values, axis=None, initial=-np.inf)
+    if kind.scaled and values.size > 1 and 0 < most <= 1:
         raise UserError(
-            f"{name} holds fractions (the largest is {found.max():.4g}); accuracies are percent: "
+            f"{name} holds fractions (the largest is {most:.4g}); accuracies are percent: "
             "multiply it by 100"
         )
-    return found
 
 
 def texts(name: str, column: pd.Series[Any]) -> list[str]:

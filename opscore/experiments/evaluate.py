@@ -329,7 +329,8 @@ def _subsets(accuracy: pd.Series[float], top: Sequence[float]) -> dict[str, pd.S
     return found
 
 
-_AGREEMENT = (
+#: How agreement with accuracies is shown.
+AGREEMENT = (
     Column("proxy"),
     Column("subset", "among"),
     Column("spearman", "Spearman", "number", "+.3f"),
@@ -376,7 +377,7 @@ class ProxiesJudged(Answer):
         """Agreement of each proxy, and the estimates by kind of edge."""
         title = "Agreement of proxies with the table's accuracies (95 % interval)"
         return [
-            Table(title, _AGREEMENT, self.agreement),
+            Table(title, AGREEMENT, self.agreement),
             estimates_table(self.estimates, self.halves),
         ]
 

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from opscore.data.values import refuse_impossible
 from opscore.errors import UserError
 from opscore.oracles.base import Array, Oracle
 from opscore.oracles.metrics import ACCURACY, Metric
@@ -59,8 +60,10 @@ class Accuracies:
     noise: OracleNoise | None = None
 
     def __post_init__(self) -> None:
-        for array in self.arrays.values():
+        for key, array in self.arrays.items():
             array.flags.writeable = False  # oracles share it
+            if self.metrics.get(key[0], ACCURACY) == ACCURACY:
+                refuse_impossible(f"the table of {' '.join(map(str, key))} ({self.source})", array)
 
     def __iter__(self) -> Iterator[Key]:
         return iter(sorted(self.arrays))

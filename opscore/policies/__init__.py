@@ -25,6 +25,7 @@ from opscore.policies.base import (
     PolicyFamily,
     find_family,
     make_policy,
+    register_policy,
 )
 
 
@@ -51,6 +52,7 @@ __all__ = [
     "oracle",
     "pairwise",
     "random",
+    "register_policy",
     "residual",
     "shapley",
     "taylor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,6 +172,48 @@ class PolicyFamily:
 
 #: Policy families by name; other packages add theirs through the entry-point group.
 POLICIES: Registry[PolicyFamily] = Registry("policy", entry_points="opscore.policies")
+
+
+P = TypeVar("P", bound=type[Policy])
+
+
+def register_policy(
+    name: str,
+    *,
+    summary: str,
+    check_argument: Callable[[str], object] | None = None,
+    version: str | None = None,
+) -> Callable[[P], P]:
+    """Register a class as a policy, or as a family of them.
+
+    ::
+
+        @register_policy("first-listed", summary="operations in the order of their list")
+        class FirstListed(Policy):
+            higher_is_better = False
+
+            def __init__(self, context):
+                pass
+
+            def scores(self, state, edges):
+                return {edge: [Score.of(op) for op in state.remaining(edge)] for edge in edges}
+
+    The class is called with a :class:`Context`, and with the text between the parentheses of its
+    name as well where ``check_argument`` says what may stand there, such as
+    :func:`opscore.get_proxy`. The others are fields of :class:`PolicyFamily`.
+    """
+
+    def decorate(policy: P) -> P:
+        def build(context: Context, argument: str) -> Policy:
+            make: Callable[..., Policy] = policy
+            made = make(context, argument) if argument else make(context)
+            made.name = f"{name}({argument})" if argument else name
+            return made
+
+        POLICIES.add(name, PolicyFamily(build, policy, summary, check_argument, version=version))
+        return policy
+
+    return decorate
 
 
 def find_family(name: str) -> tuple[PolicyFamily, str]:
