@@ -51,20 +51,11 @@ Runs = Annotated[RunSettings, Only(store=Path("runs"))]
 StoreOnly = Annotated[RunSettings, Only("store", store=Path("runs"))]
 
 
-def _load_plugins(paths: list[Path] | None) -> list[Path] | None:
-    """Run files, for what they register, before anything is looked up by its name."""
-    for path in paths or ():
-        load_file(path)
-    return paths
-
-
 PluginOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--plugin",
         help="File of Python that registers a proxy, a policy, ... of your own; may be repeated.",
-        callback=_load_plugins,
-        is_eager=True,
         show_default=False,
     ),
 ]
@@ -100,7 +91,8 @@ def grouped(command: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(command)
     def run(**given: Any) -> T:
-        given.pop("plugin", None)  # it has registered what it has
+        for path in given.pop("plugin", None) or ():
+            load_file(path)
         made_of = {name: group.take(given) for name, group in groups.items()}
         return command(**given, **made_of)
 

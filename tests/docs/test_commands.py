@@ -10,11 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from click.exceptions import ClickException
+from PIL import Image
 
 from opscore import cli
+from opscore.data.records import read_record
+from opscore.policies import POLICIES
 from opscore.proxies import list_proxies, unregister_proxy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +113,7 @@ NOT_RUN = re.compile(
     "make|data (fetch|add)|--checkpoint|-V 100|cuda|imagenet|scripts/records|found.txt|/scratch"
     "|exported|train |proxies check|--space mobilenet|benchmarks/|-N 1 -V 0|DIR|table1|--all-tasks"
     "|runs sync|batch|runs (list|export)|report|progressive|initial --policies|search"
-    r"|\(mine\)|check mine"
+    r"|\(mine\)|check mine|nets(.py)?:small|photos|my_data|scores.csv"
 )
 RUN = [(page, words) for page, words in OPSCORE if not NOT_RUN.search(" ".join(words))]
 
@@ -172,3 +176,36 @@ def test_python_runs_as_it_stands_at_a_small_size(page, tmp_path, monkeypatch, p
         if "seeds=" in text and "size=" not in text:
             text = text.replace("seeds=", 'size="smoke", seeds=')  # noqa: PLW2901
         exec(compile(text, page, "exec"), {"__name__": page})
+
+
+def test_the_page_on_what_is_your_own_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    """Its files are written, and those that it names beside them, and each command is run."""
+    page, draw = "docs/own.md", np.random.default_rng(0)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    files = [text for text in blocks(page, "python") if text.startswith("# ")]
+    for text in files:
+        Path(text.splitlines()[0][2:]).write_text(text)
+    pixels = draw.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
+    for place, image in enumerate(pixels):
+        folder = tmp_path / "photos" / f"class{place % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{place}.png")
+    np.save("pixels.npy", pixels)
+    Path("my_data.py").write_text(
+        "import numpy as np\n"
+        "train = [(image, place % 2) for place, image in enumerate(np.load('pixels.npy'))]\n"
+    )
+    np.savez("batch.npz", batch_x=draw.random((4, 3, 16, 16)), batch_y=[0, 1, 2, 3])
+    table = read_record("architecture_scores")[0]
+    table.sample(20, random_state=0)[["architecture", "nwot"]].to_csv("scores.csv", index=False)
+    for words in lines(page):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(words[1:])
+        assert stopped.value.code == 0, (words, capsys.readouterr().err)
+    (use,) = [text for text in blocks(page, "python") if text not in files]
+    exec(compile(use, page, "exec"), {})
+    unregister_proxy("mine")
+    POLICIES.remove("smallest")
+    for name in ("nets", "my_data"):
+        sys.modules.pop(name)
