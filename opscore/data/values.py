@@ -86,11 +86,11 @@ def refuse_impossible(name: str, values: NDArray[np.float64], kind: Kind = PERCE
     _refuse_fractions(name, values, kind)
 
 
-def _impossible(values: NDArray[np.float64], kind: Kind) -> NDArray[np.bool_]:
+def _impossible(values: NDArray[Any], kind: Kind) -> NDArray[np.bool_]:
     return (values < kind.lowest) | (values > kind.highest)
 
 
-def _refuse_fractions(name: str, values: NDArray[np.float64], kind: Kind) -> None:
+def _refuse_fractions(name: str, values: NDArray[Any], kind: Kind) -> None:
     most = np.fmax.reduce(values, axis=None, initial=-np.inf)
     if kind.scaled and values.size > 1 and 0 < most <= 1:
         raise UserError(
