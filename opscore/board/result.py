@@ -13,6 +13,7 @@ import pandas as pd
 from opscore import progress, schema
 from opscore.answers import Answer, Picture, Table
 from opscore.board import across
+from opscore.board.advice import WORTH_SEEING, advice
 from opscore.board.bias import bias
 from opscore.board.cells import tables_of
 from opscore.board.cost import cost
@@ -33,6 +34,7 @@ from opscore.experiments import OracleSettings
 from opscore.experiments.initial.result import InitialResult, initial
 from opscore.experiments.initial.tasks import knows_truth
 from opscore.oracles import NO_TRUTH
+from opscore.policies.residual import RESIDUAL
 from opscore.registry import as_names
 from opscore.runs.reading import outcome_of, pick, stored_runs
 from opscore.runs.store import RunStore
@@ -138,6 +140,14 @@ class Leaderboard(Answer):
         if board.frozen:
             lines.append(f"named before its held-out scores were computed: {board.frozen}")
         return lines
+
+    def lines(self) -> list[str]:
+        """What to use, and how sure that is."""
+        try:
+            needs = self.power(WORTH_SEEING)
+        except UserError:  # nothing here has two seeds
+            needs = None
+        return advice(self.ranking, self.pairs, needs, RESIDUAL)
 
     def record(self) -> dict[str, Any]:
         """What the board is, as plain values."""

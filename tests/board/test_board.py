@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 import opscore
+from opscore.analysis.bars import is_bar
 from opscore.analysis.matches import Match
 from opscore.board import Board, BoardTruth, Entrant, read_board
 from opscore.board.across import pairs, ranking
+from opscore.board.advice import advice
 from opscore.board.cells import CELLS, EDGES, _picks
 from opscore.board.cost import passes
 from opscore.board.power import components, power
@@ -240,3 +242,19 @@ def test_an_entrant_may_be_another_policy_in_each_space() -> None:
     own = Entrant("large-first", {"nasbench-macro": "fixed-order(mb_k5_e6>identity)"})
     assert own.policy("nasbench-macro") == "fixed-order(mb_k5_e6>identity)"
     assert own.policy("nasbench201") == "large-first"
+
+
+def test_what_to_use_is_said_with_how_sure_that_is(shipped) -> None:
+    lines = " ".join(shipped.lines())
+    ranking = shipped.ranking.set_index("entrant")
+    rho = ranking.loc["residual(params)", "rho"]
+    networks = [n for n in ranking.index if not is_bar(n) and n != "random"]
+    above = sum(ranking.loc[n, "rho"] > rho and ranking.loc[n, "n_spaces"] == 5 for n in networks)
+    assert f"{above} of" in lines if above else "none of" in lines
+    assert f"above residual(params), which reads none: its mean rho is {rho:.2f}" in lines
+    pair = shipped.pairs.set_index(["entrant_a", "entrant_b"]).loc[("zc-pt(nwot)", "op-params")]
+    one = ranking.loc[["op-params"]].reset_index()
+    two = ranking.loc[["zc-pt(nwot)"]].reset_index()
+    told = advice(pd.concat([one, two]), shipped.pairs, None, "op-params")
+    assert f"{-pair['difference']:+.2f} (p {pair['p_value']:.2g}" in told[1]
+    assert advice(two, shipped.pairs, None, "op-params") == []
