@@ -31,16 +31,17 @@ def advice(
     rule, best = whole.loc[bar], networks.iloc[0]
     name = str(networks.index[0])
     above = int((networks["rho"] > rule["rho"]).sum())
+    used, other = (name, bar) if above else (bar, name)
     found = [
-        f"What to use: {f'{above} of' if above else 'none of'} {len(networks)} entrants that read "
-        f"a network {'is' if above in (0, 1) else 'are'} above {bar}, which reads none: its mean "
-        f"rho is {_mean(rule)}; that of {name}, the first of them, is {_mean(best)}.",
-        f"How sure that is: intervals are over {int(rule['n_spaces'])} spaces"
-        f"{_overlap(rule, best)}; {_pair(pairs, bar, name)}.",
+        f"What to use: {used}, whose mean rho is {_mean(whole.loc[used])}; of {len(networks)} "
+        f"entrants that read a network {above} {'is' if above == 1 else 'are'} above {bar}, which "
+        f"reads none, and {other} has {_mean(whole.loc[other])}.",
+        f"How sure that is: the intervals are over {rule['n_spaces']} spaces"
+        f"{_overlap(rule, best)}; {_pair(pairs, used, other)}.",
     ]
     if power is not None:
-        row = power.set_index("unit").loc["spaces"]
-        needed = "more than can be had" if pd.isna(row["needed"]) else f"{row['needed']}"
+        row = power.set_index("unit").loc["spaces"].to_dict()
+        needed = "more than can be had" if pd.isna(row["needed"]) else str(row["needed"])
         found.append(
             f"To see a difference of {WORTH_SEEING:g} between a typical pair takes {needed} "
             f"spaces; these show one of {row['shown_now']:.2f}."

@@ -27,7 +27,13 @@ from opscore.board.scores import (
     name_of,
     shipped_scores,
 )
-from opscore.board.tables import bias_table, cells_table, pairs_table, ranking_table
+from opscore.board.tables import (
+    all_pairs_table,
+    bias_table,
+    cells_table,
+    pairs_table,
+    ranking_table,
+)
 from opscore.data.records import read_record
 from opscore.errors import UserError, one_of
 from opscore.experiments import OracleSettings
@@ -147,7 +153,8 @@ class Leaderboard(Answer):
             needs = self.power(WORTH_SEEING)
         except UserError:  # nothing here has two seeds
             needs = None
-        return advice(self.ranking, self.pairs, needs, RESIDUAL)
+        said = advice(self.ranking, self.pairs, needs, RESIDUAL)
+        return [" ".join(said)] if said else []
 
     def record(self) -> dict[str, Any]:
         """What the board is, as plain values."""
@@ -165,12 +172,13 @@ class Leaderboard(Answer):
         }
 
     def tables(self) -> list[Table]:
-        """The ranking, pairs, bias and cost; in files and on pages the tasks too."""
+        """The ranking, pairs, bias and cost; on pages all pairs and tasks too."""
         names = list(self.ranking["entrant"])
         return [
             ranking_table(self.ranking, self.reference),
             pairs_table(self.pairs, names),
             bias_table(self.bias, self.cost, names),
+            all_pairs_table(self.pairs),
             cells_table(self.cells, self.reference),
         ]
 
@@ -182,6 +190,14 @@ class Leaderboard(Answer):
     def files(self) -> dict[str, pd.DataFrame]:
         """Its frames."""
         return {f"{name}.parquet": getattr(self, name) for name in _FRAMES}
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Its frames, its picture, and a page that needs nothing else."""
+        from opscore.answers.page import write_page
+
+        target = Path(folder) / "leaderboard.html"
+        written = super().save(folder)
+        return [*written, write_page(self, target, f"opscore board {self.board.version}")]
 
     def pictures(self) -> list[Picture]:
         """The ranking."""

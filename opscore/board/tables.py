@@ -101,6 +101,17 @@ _BIAS = (
     Column("gradients", about="whether each has a backward pass too"),
     Column("seconds", "seconds\na seed", "number", ".1f", about="as measured, on several machines"),
 )
+_PAIRS = (
+    Column("entrant_a", "entrant"),
+    Column("entrant_b", "other"),
+    Column("difference", kind="number", form="+.2f"),
+    Column("won", kind="whole"),
+    Column("tied", "level", "whole"),
+    Column("lost", kind="whole"),
+    Column("p_value", "p", "p", about="signs of edges flipped"),
+    Column("p_holm", "Holm", "p", about="adjusted over all pairs"),
+    Column("n_edges", "edges", "whole"),
+)
 _POWER = (
     Column("unit", "more of"),
     Column("needed", kind="whole"),
@@ -167,6 +178,12 @@ def pairs_table(pairs: pd.DataFrame, names: list[str]) -> Table:
         f"all {len(pairs)} pairs but those with the order in hindsight",
         look="open",
     )
+
+
+def all_pairs_table(pairs: pd.DataFrame) -> Table:
+    """A line for every pair of entrants."""
+    title = "Every pair: difference of mean rho, entrant minus other; tasks won, level and lost"
+    return Table(title, _PAIRS, pairs, caption=_abouts(_PAIRS), look="open", detail=True)
 
 
 def bias_table(bias: pd.DataFrame, cost: pd.DataFrame, names: list[str]) -> Table:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from opscore import __version__
-from opscore.answers import Column, Entry, Table, guessed
-from opscore.answers.look import Look, looking
-from opscore.answers.words import one_line
+from opscore.answers import Column, Table, guessed
+from opscore.answers.page import page, pictures_of, plain
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
 from opscore.progress import clock_text
@@ -38,12 +31,6 @@ from opscore.runs.studies import studies
 
 #: Name of the page where none is given, in the store's folder.
 PAGE = "report.html"
-
-#: Rows of a table that are shown; more would make the page slow.
-MOST_ROWS = 2_000
-
-#: Different texts of a column that a list offers to choose from.
-_MOST_CHOICES = 60
 
 #: Studies that are shown; further ones are in the table of runs.
 _MOST_STUDIES = 40
@@ -119,29 +106,13 @@ class Report:
 
     def html(self) -> str:
         """The page."""
-        files = resources.files("opscore.report")
-        script = (files / "page.js").read_text(encoding="utf-8")
-        style = (files / "page.css").read_text(encoding="utf-8")
-        page = Environment(
-            loader=PackageLoader("opscore.report", ""),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        page.globals |= {"rows_of": rows_of, "choices": choices, "csv": _csv}
-        page.filters |= {"plain": plain, "one_line": one_line}
-        # Both are files of this package. The browser runs this script and no other.
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        return page.get_template("page.html.jinja").render(
+        return page(
+            "page.html.jinja",
+            f"opscore: {plain(self.store.resolve().name)}",
+            package="opscore.report",
             report=self,
-            title=f"opscore: {plain(self.store.resolve().name)}",
             facts=_facts(self.runs),
             runs=_table_of_runs(self.runs),
-            script=Markup(script),
-            style=Markup(style),
-            script_hash=f"sha256-{digest}",
-            version=__version__,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -234,8 +205,7 @@ def _section(found: Answered, name: str) -> Section:
         try:
             section.tables = found.answer.tables()
             section.notes += found.answer.notes()
-            with looking(Look("screen")):
-                section.pictures = [Markup(each.html("svg")) for each in found.answer.pictures()]
+            section.pictures = pictures_of(found.answer)
         except UserError as error:
             section.notes.append(f"Not all can be shown here: {error}.")
     return section
@@ -250,29 +220,6 @@ def _tables_of(kind: str, runs: Sequence[StoredRun]) -> Section:
     joined = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
     tables = [Table(name, guessed(frame), frame) for name, frame in joined.items()]
     return Section(kind, kind, tables=tables, links={run.policy: run.name for run in runs})
-
-
-def rows_of(table: Table) -> list[list[Entry]]:
-    """The rows of a table that a page has room for."""
-    return list(table.head(MOST_ROWS).rows(detail=True))
-
-
-def choices(rows: Sequence[Sequence[Entry]], place: int) -> list[str]:
-    """The texts that a list offers to choose rows by; none for a column where few are alike."""
-    found = sorted({row[place].line for row in rows})
-    return found if 1 < len(found) <= min(_MOST_CHOICES, len(rows) - 1) else []
-
-
-def plain(text: object, longest: int = 120) -> str:
-    """A text that can be printed: one line, not too long, without what is no character."""
-    found = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
-    return found if len(found) <= longest else f"{found[: longest - 1]}…"
-
-
-def _csv(table: Table) -> str:
-    """The numbers of a table as an address that a browser downloads."""
-    text = table.head(MOST_ROWS).values().to_csv(index=False, lineterminator="\n")
-    return f"data:text/csv;charset=utf-8,{quote(text)}"
 
 
 def _facts(runs: Sequence[StoredRun]) -> dict[str, str]:

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 import opscore
-from opscore.analysis.bars import is_bar
 from opscore.analysis.matches import Match
 from opscore.board import Board, BoardTruth, Entrant, read_board
 from opscore.board.across import pairs, ranking
@@ -229,6 +228,9 @@ def test_the_command_needs_no_data(
     assert set(found) == {"ranking", "cells", "pairs", "bias", "cost", "settings"}
     assert found["settings"]["board"] == "2026.1"
     assert (tmp_path / "board" / "leaderboard.png").is_file()
+    page = (tmp_path / "board" / "leaderboard.html").read_text()
+    assert "How sure that is" in page[: page.index("<table")]
+    assert "http" not in page.replace("http-equiv", "").partition("data:image")[0]
     with pytest.raises(SystemExit) as ended:
         main(["leaderboard", "--live"])
     assert ended.value.code == 2
@@ -245,16 +247,19 @@ def test_an_entrant_may_be_another_policy_in_each_space() -> None:
 
 
 def test_what_to_use_is_said_with_how_sure_that_is(shipped) -> None:
-    lines = " ".join(shipped.lines())
+    (line,) = shipped.lines()
     ranking = shipped.ranking.set_index("entrant")
-    rho = ranking.loc["residual(params)", "rho"]
-    networks = [n for n in ranking.index if not is_bar(n) and n != "random"]
-    above = sum(ranking.loc[n, "rho"] > rho and ranking.loc[n, "n_spaces"] == 5 for n in networks)
-    assert f"{above} of" in lines if above else "none of" in lines
-    assert f"above residual(params), which reads none: its mean rho is {rho:.2f}" in lines
+    assert line.startswith("What to use: ")
+    assert f"residual(params) has {ranking.loc['residual(params)', 'rho']:.2f}" in line or (
+        f"residual(params), whose mean rho is {ranking.loc['residual(params)', 'rho']:.2f}" in line
+    )
+    two = ranking.loc[["op-params", "zc-pt(nwot)"]].reset_index()
+    told = " ".join(advice(two, shipped.pairs, None, "op-params"))
     pair = shipped.pairs.set_index(["entrant_a", "entrant_b"]).loc[("zc-pt(nwot)", "op-params")]
-    one = ranking.loc[["op-params"]].reset_index()
-    two = ranking.loc[["zc-pt(nwot)"]].reset_index()
-    told = advice(pd.concat([one, two]), shipped.pairs, None, "op-params")
-    assert f"{-pair['difference']:+.2f} (p {pair['p_value']:.2g}" in told[1]
-    assert advice(two, shipped.pairs, None, "op-params") == []
+    used = two.loc[two["rho"].idxmax(), "entrant"]
+    assert f"What to use: {used}, whose" in told
+    assert (
+        f"the difference of the two is {abs(pair['difference']):+.2f} (p {pair['p_value']:.2g}"
+        in told
+    )
+    assert advice(two.tail(1), shipped.pairs, None, "op-params") == []
