@@ -13,7 +13,7 @@ from urllib.parse import quote
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from opscore import __version__
+from opscore._version import __version__
 from opscore.answers.answer import Answer
 from opscore.answers.look import Look, looking
 from opscore.answers.table import Entry, Table
