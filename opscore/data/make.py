@@ -184,12 +184,19 @@ def make_all(
 def converted(table: DataFile, files: Mapping[str, Path]) -> pd.DataFrame:
     """A table, made of originals by their names; UserError when one is something else.
 
-    A converter of a single original is given its path, one of several all of them by name.
+    A converter of a single original is given its path, one of several all of them by name. It
+    takes them for what they are; whatever it stumbles over is said here.
     """
     module, _, function = table.made_by.partition(":")
     convert = getattr(import_module(f"opscore.data.convert.{module}"), function)
     given = files if len(table.made_of) > 1 else files[table.made_of[0]]
-    found: pd.DataFrame = convert(given, **table.made_with)
+    try:
+        found: pd.DataFrame = convert(given, **table.made_with)
+    except UserError:
+        raise
+    except Exception as error:
+        named = ", ".join(map(str, files.values()))
+        raise UserError(f"{table.name} cannot be made of {named} ({error!r})") from None
     return found
 
 

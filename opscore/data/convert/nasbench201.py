@@ -12,7 +12,6 @@ is there, else in the order of the first one that is.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,10 +26,10 @@ from opscore.spaces import NASBENCH201
 
 AUTHORS, NATS, ZEN = "nasbench201-authors", "nats_bench.csv", "nb201_zen.zip"
 
-_NATS_STRING = "ArchitectureString"
 #: Columns of nats_bench.csv and of the table. CIFAR-10's mean is over one training more than the
 #: authors' file has for 2,416 architectures: it stands beside their trainings.
 _NATS_COLUMNS = {
+    "ArchitectureString": "arch_str",
     "CIFAR10TestAccuracy200Epochs": "cifar10_test_mean",
     "CIFAR100TestAccuracy200Epochs": "cifar100_test_mean",
     "ImageNetTestAccuracy200Epochs": "imagenet16_test_mean",
@@ -43,10 +42,7 @@ _ZEN_COLUMNS = {
 
 
 def assemble(files: Mapping[str, Path]) -> pd.DataFrame:
-    """The table, from one or more of the three files, by the names of the originals.
-
-    UserError when one of them is another file.
-    """
+    """The table, from one or more of the three files, by the names of the originals."""
     parts = [read(files[name]) for name, read in _READERS.items() if name in files]
     table = parts[0].set_index("arch_str")
     for part in parts[1:]:
@@ -79,20 +75,8 @@ def read_authors(path: Path) -> pd.DataFrame:
 
 def read_nats(path: Path) -> pd.DataFrame:
     """arch_str and mean test accuracies, in the official order."""
-    try:
-        with path.open(encoding="utf-8", newline="") as opened:
-            rows = list(csv.DictReader(opened))
-        return pd.DataFrame(
-            {
-                "arch_str": [row[_NATS_STRING] for row in rows],
-                **{
-                    ours: [float(row[theirs]) for row in rows]
-                    for theirs, ours in _NATS_COLUMNS.items()
-                },
-            }
-        )
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} is not a table of NATS-Bench means ({error!r})") from None
+    table = pd.read_csv(path, float_precision="round_trip")
+    return table[[*_NATS_COLUMNS]].rename(columns=_NATS_COLUMNS)
 
 
 def read_zen(path: Path) -> pd.DataFrame:

@@ -35,20 +35,16 @@ def read_pickle(path: Path, space: int) -> pd.DataFrame:
     """
     stored = _read_frame(path)
     cells = list(oneshot_cells(space))
-    names = [cell.operations for cell in cells]
-    try:
-        found = list(zip(*(stored[name] for name in _vertex_columns(stored)), strict=True))
-        runs = {
-            (split, run): np.asarray(stored[f"{split}{run + 1}"], dtype=float)
-            for split in ("val", "test")
-            for run in range(TRAININGS)
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is not a table of NAS-Bench-1Shot1 ({error!r})") from None
-    if found != names:
+    found = list(zip(*(stored[name] for name in _VERTICES), strict=True))
+    if found != [cell.operations for cell in cells]:
         raise UserError(
             f"{path} does not hold the {len(cells):,} cells of space {space} in their order"
         )
+    runs = {
+        (split, run): np.asarray(stored[f"{split}{run + 1}"], dtype=float)
+        for split in ("val", "test")
+        for run in range(TRAININGS)
+    }
     return _table(cells, runs)
 
 
@@ -159,20 +155,9 @@ def _read_frame(path: Path) -> dict[str, Any]:
         frame = load_restricted(io.BytesIO(path.read_bytes()), {**PLAIN_GLOBALS, **_PANDAS})
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    try:
-        blocks, (names, _) = frame.content["_mgr"]
-        columns: dict[str, Any] = {}
-        for block in blocks:
-            for name, values in zip(names[block.places], block.values, strict=True):
-                columns[str(name)] = values
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is not a pickled DataFrame ({error!r})") from None
-    return columns
-
-
-def _vertex_columns(stored: Mapping[str, Any]) -> list[str]:
-    """Names of the columns that hold the operations of the seven vertices, in order."""
-    lacking = [name for name in _VERTICES if name not in stored]
-    if lacking:
-        raise KeyError(", ".join(lacking))
-    return list(_VERTICES)
+    blocks, (names, _) = frame.content["_mgr"]
+    return {
+        str(name): values
+        for block in blocks
+        for name, values in zip(names[block.places], block.values, strict=True)
+    }
