@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opscore.answers import Answer, Listing, Table
-from opscore.cli.common import QuietOption
 from opscore.cli.options import Only, chosen
 from opscore.cli.present import answering
 from opscore.settings import RunSettings
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from opscore.grids.call import BatchResult
 
 
-@answering()
+@answering(doing="running the grid")
 def batch(
     grid: Annotated[Path, typer.Argument(help="TOML file; see docs/batch.md.", dir_okay=True)],
     out: Annotated[
@@ -33,7 +32,6 @@ def batch(
         bool,
         typer.Option("--dry-run", help="List the cells, with an estimate, and compute nothing."),
     ] = False,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Run a grid of spaces, policies, settings and seeds; the same command goes on with it.
 
@@ -41,19 +39,12 @@ def batch(
     """
     from opscore.grids.call import batch as run_batch
     from opscore.grids.call import planned
-    from opscore.progress import shown
 
     if dry_run:
         return _plan(planned(grid, out, finished=run.finished, shard=shard), run.jobs)
 
-    with shown("running the grid", quiet=quiet):
-        return run_batch(
-            grid,
-            out,
-            **chosen(run, "jobs", "finished", "retries"),
-            shard=shard,
-            threads=threads,
-        )
+    how = chosen(run, "jobs", "finished", "retries")
+    return run_batch(grid, out, **how, shard=shard, threads=threads)
 
 
 def _plan(plan: BatchResult, jobs: int) -> Listing:

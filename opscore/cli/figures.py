@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from opscore.answers import Answer
-from opscore.cli.common import LiveOption, QuietOption
+from opscore.cli.common import LiveOption
 from opscore.cli.options import Only, Runs
 from opscore.cli.present import answering
 from opscore.settings import ScoringSettings
@@ -21,31 +21,23 @@ Measuring = Annotated[
 ]
 
 
-@answering(saves=True)
-def figure2(
-    settings: Measuring, run: Runs, live: LiveOption = False, quiet: QuietOption = False
-) -> Answer:
+@answering(saves=True, doing="scoring")
+def figure2(settings: Measuring, run: Runs, live: LiveOption = False) -> Answer:
     """Figure 2 and its claims: agreement with the truth, published beside measured."""
     from opscore.paper.figure2 import figure2 as make_figure2
     from opscore.paper.measured import measure_progressive
-    from opscore.progress import shown
 
     if not live:
         return make_figure2()
-    with shown("scoring", quiet=quiet):
-        return make_figure2([measure_progressive(settings, **run.calls)])
+    return make_figure2([measure_progressive(settings, **run.calls)])
 
 
-@answering(saves=True)
-def table1(
-    settings: Measuring, run: Runs, live: LiveOption = False, quiet: QuietOption = False
-) -> Answer:
+@answering(saves=True, doing="scoring")
+def table1(settings: Measuring, run: Runs, live: LiveOption = False) -> Answer:
     """Table 1: the architecture that each policy picks edge by edge, published beside measured."""
     from opscore.paper.measured import measure_initial
     from opscore.paper.table1 import table1 as make_table1
-    from opscore.progress import shown
 
     if not live:
         return make_table1(data_dir=settings.data_dir)
-    with shown("scoring", quiet=quiet):
-        return make_table1([measure_initial(settings, **run.calls)], settings.data_dir)
+    return make_table1([measure_initial(settings, **run.calls)], settings.data_dir)

@@ -8,17 +8,16 @@ from typing import Annotated
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import QuietOption, say_if_no_truth
+from opscore.cli.common import say_if_no_truth
 from opscore.cli.options import Runs
 from opscore.cli.present import answering
 from opscore.settings import ScoringSettings
 
 
-@answering(saves=True)
+@answering(saves=True, doing="scoring")
 def initial(
     settings: ScoringSettings,
     run: Runs,
-    quiet: QuietOption = False,
     scores: Annotated[bool, typer.Option("--scores", help="Also print every score.")] = False,
     all_tasks: Annotated[
         bool,
@@ -33,10 +32,7 @@ def initial(
 ) -> Answer:
     """Score all operations of A_0 and correlate the scores with the truth (Figure 2, left)."""
     from opscore.experiments.initial.result import initial as run_initial
-    from opscore.progress import shown
 
     also = tuple(name for name, asked in (("scores", scores), ("tasks", all_tasks)) if asked)
     say_if_no_truth(settings)
-    with shown("scoring", quiet=quiet):
-        result = run_initial(settings, **run.calls, baselines=baselines)
-    return replace(result, also=also)
+    return replace(run_initial(settings, **run.calls, baselines=baselines), also=also)

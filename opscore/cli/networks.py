@@ -10,11 +10,7 @@ import pandas as pd
 import typer
 
 from opscore.answers import Answer, Column, Listing, Table
-from opscore.cli.common import (
-    QuietOption,
-    print_written,
-    writable,
-)
+from opscore.cli.common import print_written, writable
 from opscore.cli.options import Only, StoreOnly
 from opscore.cli.present import answering
 from opscore.data.files import read_text
@@ -234,7 +230,7 @@ def _trained_as(path: Path, architecture: State) -> Built | None:
     return find_target(**(network | network.pop("arguments")))
 
 
-@answering(saves=True, out=Path("trained"))
+@answering(saves=True, out=Path("trained"), doing="training")
 def train(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
@@ -254,24 +250,21 @@ def train(
         str, typer.Option(help="full, bf16, or auto: bf16 on a GPU that has it.")
     ] = "auto",
     run: StoreOnly,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Train an architecture's network; the same command goes on where it was stopped."""
     from opscore.experiments.network_training import train_network
-    from opscore.progress import shown
     from opscore.supernets.recipes import find_recipe
 
     state = find_architecture(architecture, space)
     how = find_recipe(recipe).changed(epochs=epochs, batch_size=batch_size)
-    with shown("training", quiet=quiet):
-        found: Answer = train_network(
-            settings,
-            space=state.space.name,
-            architecture=state,
-            recipe=how,
-            target=target,
-            seed=seed,
-            precision=precision,
-            store=run.store,
-        )
-        return found
+    found: Answer = train_network(
+        settings,
+        space=state.space.name,
+        architecture=state,
+        recipe=how,
+        target=target,
+        seed=seed,
+        precision=precision,
+        store=run.store,
+    )
+    return found

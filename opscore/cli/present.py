@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,10 @@ import typer
 from opscore.answers import FORMS, Answer, render
 from opscore.answers.look import Look, looking
 from opscore.answers.text import show
-from opscore.cli.common import console, print_written, writable
+from opscore.cli.common import QuietOption, console, print_written, writable
 from opscore.cli.options import grouped
 from opscore.errors import UserError, unknown
+from opscore.progress import shown
 
 FormOption = Annotated[
     str,
@@ -48,7 +50,7 @@ _LOOK = (
 
 
 def answering(
-    *, saves: bool = False, out: Path | None = None, formats: bool = True
+    *, saves: bool = False, out: Path | None = None, formats: bool = True, doing: str = ""
 ) -> Callable[[Callable[..., Answer | None]], Callable[..., None]]:
     """A command that returns an answer, with the options for what becomes of it.
 
@@ -59,6 +61,7 @@ def answering(
         out: the folder where none is named; None writes nothing then.
         formats: whether there is ``--format``: not where answers have no tables, nor where the
             command has an option of that name.
+        doing: what it computes, whose progress is shown; then there is ``--quiet``.
     """
 
     def decorate(command: Callable[..., Answer | None]) -> Callable[..., None]:
@@ -73,8 +76,10 @@ def answering(
             if "quiet" in given and form == "json":
                 given["quiet"] = True
             given |= {} if saves or not own_out else {"out": out}
+            with shown(doing, quiet=given.pop("quiet")) if doing else nullcontext():
+                answer = asking(**given)
             # A group of commands answers nothing itself where one of them is called.
-            if (answer := asking(**given)) is not None:
+            if answer is not None:
                 with looking(look):
                     present(answer, form, out if saves else None)
 
@@ -82,6 +87,7 @@ def answering(
         own_out = "out" in own.parameters
         options: list[tuple[str, Any, Any]] = [
             *([("out", FolderOption, out), *_LOOK] if saves else []),
+            *([("quiet", QuietOption, False)] if doing else []),
             *([("form", FormOption, "text")] if formats else []),
             ("as_json", JsonOption, False),
         ]

@@ -10,9 +10,6 @@ import typer
 
 from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.cite import cited
-from opscore.cli.common import (
-    QuietOption,
-)
 from opscore.cli.options import Only, StoreOnly, chosen
 from opscore.cli.present import answering
 from opscore.data.catalogue import PROXY_VALUES
@@ -38,7 +35,7 @@ _EVALUATED = (
 
 
 @app.callback(invoke_without_command=True)
-@answering()
+@answering(doing="measuring")
 def proxies(
     context: typer.Context,
     cost: Annotated[
@@ -47,7 +44,6 @@ def proxies(
     bibtex: Annotated[
         bool, typer.Option("--bibtex", help="Print what they are cited for, and nothing else.")
     ] = False,
-    quiet: QuietOption = False,
 ) -> Answer | None:
     """List the zero-cost proxies: sign, mode, needs, source and measured cost."""
     if context.invoked_subcommand is not None:
@@ -60,7 +56,7 @@ def proxies(
     found = [get_proxy(name) for name in list_proxies()]
     rows = [_describe(proxy) for proxy in found]
     if cost:
-        for row, seconds in zip(rows, _costs(found, quiet=quiet), strict=True):
+        for row, seconds in zip(rows, _costs(found), strict=True):
             row["seconds"] = seconds
     columns = (
         Column("proxy"),
@@ -88,7 +84,7 @@ def proxies(
 
 
 @app.command()
-@answering()
+@answering(doing="scoring architectures")
 def check(
     against: Annotated[
         str,
@@ -115,7 +111,6 @@ def check(
     ],
     seed: SeedOption = 0,
     run: StoreOnly,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Compare values with those that others published for the same architectures.
 
@@ -126,23 +121,21 @@ def check(
     from opscore.data import FILES
     from opscore.experiments.evaluate import evaluate_proxies
     from opscore.paper.proxy_values import compare, compared_proxy, published_values
-    from opscore.progress import shown
 
     table = published_values(against)
     published = table.read(count, dataset, settings.data_dir)
     wanted = table.on(dataset, asked=not every)
     compared = tuple(row for row in wanted if row.column in published)
     lacking = [row.column for row in wanted if row.column not in published]
-    with shown("scoring architectures", quiet=quiet):
-        values = evaluate_proxies(
-            table.space,
-            published.index.tolist(),
-            [compared_proxy(row.proxy) for row in compared],
-            images="cifar10",
-            seed=seed,
-            store=run.store,
-            **chosen(settings, "size", "batch_size", "meaning", "device", "data_dir"),
-        )
+    values = evaluate_proxies(
+        table.space,
+        published.index.tolist(),
+        [compared_proxy(row.proxy) for row in compared],
+        images="cifar10",
+        seed=seed,
+        store=run.store,
+        **chosen(settings, "size", "batch_size", "meaning", "device", "data_dir"),
+    )
     rows = compare(values, published, compared)
     about = {
         "size": settings.size,
@@ -174,7 +167,7 @@ def check(
 
 
 @app.command()
-@answering(saves=True)
+@answering(saves=True, doing="scoring architectures")
 def evaluate(
     table: Annotated[
         Path, typer.Argument(help="Parquet or CSV file of architectures with accuracies.")
@@ -200,26 +193,23 @@ def evaluate(
     settings: Annotated[Settings, Only(*_EVALUATED, batch_size=64)],
     seed: SeedOption = 0,
     run: StoreOnly,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Agreement of proxies with the accuracies of a table, and what it says of operations."""
     from opscore.data.architectures import read_architectures
     from opscore.experiments.evaluate import judge_proxies
-    from opscore.progress import shown
 
     accuracies = read_architectures(
         settings.space, table, architecture=architecture, accuracy=accuracy
     )
-    with shown("scoring architectures", quiet=quiet):
-        return judge_proxies(
-            accuracies=accuracies,
-            proxies=proxies,
-            count=count,
-            table=table.name,
-            seed=seed,
-            store=run.store,
-            **chosen(settings, *_EVALUATED),
-        )
+    return judge_proxies(
+        accuracies=accuracies,
+        proxies=proxies,
+        count=count,
+        table=table.name,
+        seed=seed,
+        store=run.store,
+        **chosen(settings, *_EVALUATED),
+    )
 
 
 def _describe(proxy: Proxy) -> dict[str, Any]:
@@ -240,17 +230,17 @@ def _combinations() -> list[str]:
     return [*(f"{name}(P1,P2,...)" for name in COMBINATIONS), *ALIASES]
 
 
-def _costs(found: list[Proxy], *, quiet: bool) -> list[float]:
+def _costs(found: list[Proxy]) -> list[float]:
     """Seconds for one score of a whole supernet of each proxy."""
     from opscore.images import NoiseImages
-    from opscore.progress import each, shown, unit
+    from opscore.progress import each, unit
     from opscore.supernets import build_supernet
 
     supernet = build_supernet(size="cpu")
     states = [supernet.space.initial_state()]
     batch = NoiseImages().minibatch(_COST_BATCH, 0, "cost")
     seconds = []
-    with shown("measuring", quiet=quiet), unit("measuring costs"):
+    with unit("measuring costs"):
         for proxy in each(found, "proxies"):
             seconds.append(proxy.scores(supernet, states, batch)[0].seconds)
     return seconds

@@ -9,13 +9,13 @@ import pandas as pd
 import typer
 
 from opscore.answers import Answer, Column, Listing, Table
-from opscore.cli.common import QuietOption, say_if_no_truth
+from opscore.cli.common import say_if_no_truth
 from opscore.cli.options import Runs
 from opscore.cli.present import answering
 from opscore.settings import SearchSettings
 
 
-@answering(saves=True)
+@answering(saves=True, doing="searching")
 def search(
     proxy: Annotated[str, typer.Option(help="Proxy S of the search; see 'opscore proxies'.")] = (
         "nwot"
@@ -26,19 +26,16 @@ def search(
     *,
     settings: SearchSettings,
     run: Runs,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Search with Zero-Cost-PT and other methods (Tables 2 and 5)."""
-    from opscore.progress import shown
     from opscore.search.call import run_search
     from opscore.search.perturbation import family_of
 
     if settings.methods == SearchSettings().methods:
         settings = replace(settings, methods=(f"{family_of(policy)}({proxy})",))
     say_if_no_truth(settings)
-    with shown("searching", quiet=quiet):
-        found: Answer = run_search(settings, **run.calls)
-        return found
+    found: Answer = run_search(settings, **run.calls)
+    return found
 
 
 @answering()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import LiveOption, QuietOption
+from opscore.cli.common import LiveOption
 from opscore.cli.options import Only, Runs
 from opscore.cli.present import answering
 from opscore.errors import UserError
@@ -27,7 +27,7 @@ OUT = Path("out/search")
 _FIXED = ("space", "oracle", "order", "orders")
 
 
-@answering(saves=True, out=OUT)
+@answering(saves=True, out=OUT, doing="searching")
 def table2(
     settings: Annotated[
         SearchSettings,
@@ -40,29 +40,27 @@ def table2(
     ],
     run: Runs,
     live: LiveOption = False,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Error of every search method on NAS-Bench-201, beside the paper's Table 2."""
     from opscore.paper.table2 import table2 as table2_report
 
-    return table2_report(_searches(settings, run, quiet=quiet) if live else None)
+    return table2_report(_searches(settings, run) if live else None)
 
 
-@answering(saves=True, out=OUT)
+@answering(saves=True, out=OUT, doing="searching")
 def table5(
     settings: Annotated[SearchSettings, Only(without=("methods", *_FIXED), seeds="0-3")],
     run: Runs,
     live: LiveOption = False,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Error of Zero-Cost-PT (nwot) by edge order, beside the paper's Table 5."""
     from opscore.paper.table5 import table5 as table5_report
     from opscore.search import ORDERS
 
-    return table5_report(_searches(settings, run, ORDERS, quiet=quiet) if live else None)
+    return table5_report(_searches(settings, run, ORDERS) if live else None)
 
 
-@answering(saves=True, out=OUT)
+@answering(saves=True, out=OUT, doing="searching")
 def search_cost(
     settings: Annotated[
         SearchSettings,
@@ -75,15 +73,14 @@ def search_cost(
     ],
     run: Runs,
     live: LiveOption = False,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Error against forward passes for every search method."""
     from opscore.paper.search_cost import search_cost as search_cost_report
 
-    return search_cost_report(_searches(settings, run, quiet=quiet) if live else None)
+    return search_cost_report(_searches(settings, run) if live else None)
 
 
-@answering(saves=True, out=OUT)
+@answering(saves=True, out=OUT, doing="searching")
 def figure4(
     counts: Annotated[str, typer.Option(help="Ns, separated by commas.")] = "1,10,100,1000",
     rounds: Annotated[str, typer.Option(help="With --live: Vs, separated by commas.")] = "1,10,100",
@@ -94,32 +91,27 @@ def figure4(
     ],
     run: Runs,
     live: LiveOption = False,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Accuracy against score by N, and accuracy by N and V (Figure 4, Table 3's design)."""
     from opscore.paper.figure4 import figure4 as figure4_report
     from opscore.paper.live import describe_searches, live_proposals
-    from opscore.progress import shown
 
     numbers = _numbers(counts)
     found = None
     if live:
         longest = replace(settings, proposals=max(numbers), validation=0)
-        with shown("searching", quiet=quiet):
-            proposals, scores = live_proposals(longest, run, _numbers(rounds))
+        proposals, scores = live_proposals(longest, run, _numbers(rounds))
         found = (proposals, scores, describe_searches(longest))
     return figure4_report(found, numbers, settings.data_dir)
 
 
 def _searches(
-    settings: SearchSettings, run: RunSettings, orders: Sequence[str] = ("random",), *, quiet: bool
+    settings: SearchSettings, run: RunSettings, orders: Sequence[str] = ("random",)
 ) -> tuple[pd.DataFrame, str]:
     """Searches made now, and what to say of them."""
     from opscore.paper.live import describe_searches, live_searches
-    from opscore.progress import shown
 
-    with shown("searching", quiet=quiet):
-        return live_searches(settings, run, orders), describe_searches(settings)
+    return live_searches(settings, run, orders), describe_searches(settings)
 
 
 def _numbers(text: str) -> list[int]:

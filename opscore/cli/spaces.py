@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import LiveOption, QuietOption
+from opscore.cli.common import LiveOption
 from opscore.cli.figures import Measuring
 from opscore.cli.options import Runs
 from opscore.cli.present import answering
@@ -20,13 +20,12 @@ from opscore.settings import OracleSettings
 ALL = "all"
 
 
-@answering(saves=True)
+@answering(saves=True, doing="scoring")
 def compare_spaces(
     *,
     live: LiveOption = False,
     settings: Measuring,
     run: Runs,
-    quiet: QuietOption = False,
     spaces: Annotated[
         str,
         typer.Option(
@@ -38,16 +37,15 @@ def compare_spaces(
     """Agreement of the same policies with the truth of every task, space by space."""
     from opscore.experiments.initial.result import initial
     from opscore.paper.spaces import compare_spaces as compare
-    from opscore.progress import shown
 
-    measured = None
-    if live:
-        measured = []
-        for space, source in _truths_of(spaces, settings.data_dir):
-            oracle = OracleSettings(source=source)
-            with shown(f"scoring {space}", quiet=quiet):
-                measured.append(initial(settings, space=space, oracle=oracle, **run.calls))
-    return compare(measured)
+    if not live:
+        return compare(None)
+    return compare(
+        [
+            initial(settings, space=space, oracle=OracleSettings(source=source), **run.calls)
+            for space, source in _truths_of(spaces, settings.data_dir)
+        ]
+    )
 
 
 def _truths_of(text: str, data_dir: Path | None) -> list[tuple[str, str]]:

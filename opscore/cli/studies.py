@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import LiveOption, QuietOption, parse_lengths
+from opscore.cli.common import LiveOption, parse_lengths
 from opscore.cli.options import Only, Runs
 from opscore.cli.present import answering
 from opscore.settings import Settings
 
 
-@answering(saves=True)
+@answering(saves=True, doing="retraining")
 def retraining(
     edge: Annotated[str, typer.Option(help="Edge to discretize, by index or name.")] = "0",
     epochs: Annotated[int, typer.Option(help="Epochs of retraining.")] = 20,
@@ -27,19 +27,16 @@ def retraining(
         ),
     ],
     run: Runs,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Discretize one edge of a trained supernet, retrain, and watch each operation's accuracy."""
     from opscore.paper.retraining.result import retraining as run_retraining
-    from opscore.progress import shown
 
     place = int(edge) if edge.isdigit() else edge
-    with shown("retraining", quiet=quiet):
-        found: Answer = run_retraining(settings, edge=place, epochs=epochs, **run.calls)
-        return found
+    found: Answer = run_retraining(settings, edge=place, epochs=epochs, **run.calls)
+    return found
 
 
-@answering(saves=True)
+@answering(saves=True, doing="scoring")
 def toy_model(
     live: LiveOption = False,
     lengths: Annotated[
@@ -55,16 +52,12 @@ def toy_model(
         ),
     ],
     run: Runs,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Perturbation against discretization on a chain of edges, as it gets deeper."""
     from opscore.paper.toy_model.result import shipped_toy_model
     from opscore.paper.toy_model.result import toy_model as run_toy_model
-    from opscore.progress import shown
 
     if not live:
         return shipped_toy_model()
-    several = parse_lengths(lengths)
-    with shown("scoring", quiet=quiet):
-        found: Answer = run_toy_model(settings, lengths=several, **run.calls)
-        return found
+    found: Answer = run_toy_model(settings, lengths=parse_lengths(lengths), **run.calls)
+    return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from opscore.progress.base import is_decided, listening
+from opscore.progress.base import Event, is_decided, listening
 from opscore.progress.tally import Tally, clock_text
 
 P = ParamSpec("P")
@@ -25,6 +25,8 @@ _BAR_WIDTH = 24
 def shown(what: str = "", *, quiet: bool = False, lines: bool = True) -> Iterator[None]:
     """Show the progress of everything that is computed inside, on stderr or in the notebook.
 
+    Nothing is shown before there is something to say.
+
     Args:
         what: what is being done, for the time until a unit says its name.
         quiet: show nothing, whatever is computed inside.
@@ -39,8 +41,16 @@ def shown(what: str = "", *, quiet: bool = False, lines: bool = True) -> Iterato
     if display is None:
         yield
         return
-    with listening(tally), display:
-        yield
+    with ExitStack() as stack:
+        later = [display]
+
+        def hear(event: Event) -> None:
+            while later:
+                stack.enter_context(later.pop())
+            tally(event)
+
+        with listening(hear):
+            yield
 
 
 def shows_progress(function: Callable[P, R]) -> Callable[P, R]:

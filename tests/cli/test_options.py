@@ -116,7 +116,9 @@ def test_a_new_setting_is_declared_once(monkeypatch, tmp_path):
         function(color="green")
 
     monkeypatch.setitem(grid.KINDS, "initial", (Coloured, "policies"))
-    monkeypatch.setattr(grid, "_runs", lambda settings: seen.append(settings.colour) or [])
+    monkeypatch.setattr(
+        grid, "_runs", lambda settings: (settings, seen.append(settings.colour) or [])
+    )
     for colour, said in (("green", ""), ("gren", "did you mean green"), (3, "got 3")):
         path = tmp_path / "grid.toml"
         path.write_text(f"[[grid]]\npolicies = ['random']\nsettings.colour = {colour!r}\n")
