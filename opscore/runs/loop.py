@@ -183,7 +183,7 @@ def ends(
                     _compute(place, run, store, keys[place], names[place], manner, None), store
                 )
     elif missing:
-        yield from _InWorkers(runs, store, keys, names, manner).run(missing)
+        yield from _in_workers(runs, store, keys, names, manner, missing)
 
 
 def known(
@@ -212,86 +212,60 @@ def known(
     return None
 
 
-class _InWorkers:
-    """Runs that are computed by workers, and what became of them so far."""
-
-    def __init__(
-        self,
-        runs: Sequence[Run],
-        store: RunStore | None,
-        keys: Sequence[tuple[Key, Key]],
-        names: Sequence[str],
-        manner: Manner,
-    ) -> None:
-        self._runs = runs
-        # A worker may have another working folder.
-        self._store = None if store is None else RunStore(store.root.resolve())
-        self._keys = keys
-        self._names = names
-        self._manner = manner
-
-    def run(self, places: Sequence[int]) -> Iterator[End]:
-        """Compute runs; their ends as they come in."""
-        with tempfile.TemporaryDirectory(prefix="opscore-runs-") as marks:
-            yield from self._in_pool(list(places), Path(marks))
-
-    def _in_pool(self, pending: list[int], marks: Path) -> Iterator[End]:
-        """Compute runs; those that were at work when a worker was killed go on alone."""
-        deaths: Counter[int] = Counter()
-        pool = pending
-        alone: list[int] = []
-        idle = 0
+def _in_workers(
+    runs: Sequence[Run],
+    store: RunStore | None,
+    keys: Sequence[tuple[Key, Key]],
+    names: Sequence[str],
+    manner: Manner,
+    places: Sequence[int],
+) -> Iterator[End]:
+    """Compute some of the runs; those that were at work when a worker was killed go on alone."""
+    # A worker may have another working folder.
+    there = None if store is None else RunStore(store.root.resolve())
+    pool, alone, idle = list(places), list[int](), 0
+    deaths: Counter[int] = Counter()
+    with tempfile.TemporaryDirectory(prefix="opscore-runs-") as folder:
+        marks = {place: Path(folder) / str(place) for place in places}
         while pool or alone:
-            now = pool or alone[:1]
+            now = list(pool) or alone[:1]
             before = len(pool) + len(alone)
+            # With one, joblib computes in this process, which would die.
+            jobs = max(2, min(manner.jobs, len(now)))
+            calls = ((p, runs[p], there, keys[p], names[p], manner, marks[p]) for p in now)
             try:
-                for end in self._ends(now, marks):
-                    pool = [place for place in pool if place != end.place]
-                    alone = [place for place in alone if place != end.place]
-                    yield _checked(end, self._store)
+                for end in in_workers(jobs, _compute, calls, threads=manner.threads):
+                    for waiting in (pool, alone):
+                        if end.place in waiting:
+                            waiting.remove(end.place)
+                    yield _checked(end, store)
             except WorkerKilledError:
-                running = [place for place in now if (marks / str(place)).exists()]
+                running = [place for place in now if marks[place].exists()]
                 for place in running:
-                    (marks / str(place)).unlink(missing_ok=True)
-                    deaths[place] += 1
-                alone = [*alone, *(place for place in running if place not in alone)]
+                    marks[place].unlink(missing_ok=True)
+                deaths.update(running)
+                alone += [place for place in running if place not in alone]
                 pool = [place for place in pool if place not in running]
                 idle = 0 if running or len(pool) + len(alone) < before else idle + 1
                 if idle > 2:
                     raise
                 # One death may be another run's doing; one that died alone did it.
-                lost = [p for p in alone if deaths[p] > 1 + self._manner.retries and now == [p]]
-                for place in lost:
-                    alone.remove(place)
-                    yield self._lost(place)
+                if now == alone[:1] and deaths[now[0]] > 1 + manner.retries:
+                    yield _lost(alone.pop(0), names, keys, store)
 
-    def _ends(self, places: Sequence[int], marks: Path) -> Iterator[End]:
-        # With one, joblib computes in this process, which would die.
-        jobs = max(2, min(self._manner.jobs, len(places)))
-        calls = (
-            (
-                place,
-                self._runs[place],
-                self._store,
-                self._keys[place],
-                self._names[place],
-                self._manner,
-                marks / str(place),
-            )
-            for place in places
-        )
-        return in_workers(jobs, _compute, calls, threads=self._manner.threads)
 
-    def _lost(self, place: int) -> End:
-        """A run whose worker was killed each time, kept as failed."""
-        why = WorkerKilledError(
-            f"{self._names[place]}: its worker process was killed, for instance because memory ran "
-            "out; what was finished is kept, and the same call goes on from there"
-        )
-        key, _ = self._keys[place]
-        if self._store is not None and key is not None:
-            self._store.keep_error(key, why)
-        return End(place, "failed", error=why)
+def _lost(
+    place: int, names: Sequence[str], keys: Sequence[tuple[Key, Key]], store: RunStore | None
+) -> End:
+    """A run whose worker was killed each time, kept as failed."""
+    why = WorkerKilledError(
+        f"{names[place]}: its worker process was killed, for instance because memory ran "
+        "out; what was finished is kept, and the same call goes on from there"
+    )
+    key, _ = keys[place]
+    if store is not None and key is not None:
+        store.keep_error(key, why)
+    return End(place, "failed", error=why)
 
 
 def _compute(
