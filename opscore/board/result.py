@@ -142,7 +142,13 @@ class Leaderboard(Answer):
             "spaces, then edges, and tests flip the signs of edges",
         ]
         if self.own:
-            lines.append(f"computed now: {', '.join(self.own)}; all else ships with the package")
+            made = [each.made[name] for each in self.scores.values() for name in self.own
+                    if name in each.made]  # fmt: skip
+            others = {each.images for each in made} - {board.images}
+            what = f" on {', '.join(sorted(others))}, not on {board.images}" if others else ""
+            lines.append(
+                f"computed now: {', '.join(self.own)}{what}; all else ships with the package"
+            )
         if board.frozen:
             lines.append(f"named before its held-out scores were computed: {board.frozen}")
         return lines

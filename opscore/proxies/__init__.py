@@ -13,6 +13,7 @@ from opscore.proxies import (  # noqa: F401 - each registers its proxy
     jacob_cov,
     l2_norm,
     linear_regions,
+    log_synflow,
     meco,
     ntk,
     nwot,

@@ -62,6 +62,15 @@ def synflow(network: nn.Module, batch: Batch) -> float:
 
 def total_flow(network: nn.Module, batch: Batch, *, create_graph: bool = False) -> Tensor:
     """S of a network, as a tensor; the network is altered."""
+    found = flow_gradients(network, batch, create_graph=create_graph)
+    parts = [(w.detach() * g).abs().sum() for w, g in found]
+    return torch.stack(parts).sum() if parts else torch.zeros((), dtype=torch.float64)
+
+
+def flow_gradients(
+    network: nn.Module, batch: Batch, *, create_graph: bool = False
+) -> list[tuple[Tensor, Tensor]]:
+    """The absolute weights that count, each with dR/dtheta; the network is altered."""
     weights = counted_weights(network.double())
     bypass_batch_norm(network)
     with torch.no_grad():
@@ -69,9 +78,7 @@ def total_flow(network: nn.Module, batch: Batch, *, create_graph: bool = False) 
             parameter.copy_(parameter.abs())  # also of complex numbers
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
     flow = logits_of(network, ones).sum()
-    found = gradients(flow, weights, create_graph=create_graph)
-    parts = [(w.detach() * g).abs().sum() for w, g in zip(weights, found, strict=True)]
-    return torch.stack(parts).sum() if parts else flow.new_zeros(())
+    return list(zip(weights, gradients(flow, weights, create_graph=create_graph), strict=True))
 
 
 def bypass_batch_norm(network: nn.Module) -> None:

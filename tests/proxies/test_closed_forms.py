@@ -73,6 +73,7 @@ ONE = batch([[1.0, 2.0]], [0])
         ("flops", "faithful", 4),
         # R = sum |W| 1, and every weight passes on its own share
         ("synflow", "faithful", math.log(LN3)),
+        ("log_synflow", "faithful", LN3 * math.log(2)),  # dR/dW is 1 everywhere
     ],
 )
 def test_a_linear_network(proxy, meaning, expected):
@@ -100,6 +101,8 @@ def test_synflow_counts_the_flow_once_per_layer():
     # R = 1^T |V| |W| 1 = (2 + 3) (1 + 4); each of the two layers carries all of it.
     network = rectified([[1.0, -4.0]], [[2.0], [-3.0]])
     assert value("synflow", network, ONE) == pytest.approx(math.log(2 * 25))
+    # Every gradient is 5; the absolute weights add up to 10.
+    assert value("log_synflow", network, ONE) == pytest.approx(10 * math.log(1 + 5))
 
 
 def test_nwot_is_the_log_determinant_of_agreements():
