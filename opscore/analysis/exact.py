@@ -164,9 +164,10 @@ class _Block:
         scored = ~np.isnan(x) & ~np.isnan(y)
         if not (is_rankable(x[scored]) and is_rankable(y[scored])):
             raise OpscoreError("a constant row has no rank correlation; leave its match out")
-        self.observed += weight * float(unit_ranks(x[scored]) @ unit_ranks(y[scored]))
+        ranks, others = unit_ranks(x[scored]), unit_ranks(y[scored])
+        self.observed += weight * float(ranks @ others)
         if scored.all():
-            self._product += weight * np.outer(unit_ranks(x), unit_ranks(y))
+            self._product += weight * np.outer(ranks, others)
         else:
             self._incomplete.append((x, y, weight))
 

@@ -132,10 +132,11 @@ def parts_of(policy: str) -> list[str]:
 def derived(scores: pd.DataFrame, policy: str) -> pd.DataFrame:
     """Scores of a sum of ranks from those of its parts, seed by seed (schema SCORES)."""
     parts = parts_of(policy)
-    seeds = sorted(set(scores.loc[scores["policy"] == parts[0], "seed"].dropna()))
+    own = scores[scores["policy"].isin(parts)]
+    seeds = sorted(set(own.loc[own["policy"] == parts[0], "seed"].dropna()))
     rows: list[dict[str, Any]] = []
     for seed in seeds:
-        tables = [_rows(scores, part, seed) for part in parts]
+        tables = [_rows(own, part, seed) for part in parts]
         names = {edge: list(row) for edge, row in tables[0].items()}
         strengths = [
             {edge: [table[edge][op][0] for op in ops] for edge, ops in names.items()}
@@ -154,7 +155,6 @@ def derived(scores: pd.DataFrame, policy: str) -> pd.DataFrame:
                     {"seed": seed, "edge": edge, "op": op, "score": value, "status": status}
                 )
     keys = ["seed", "edge", "op"]
-    own = scores[scores["policy"].isin(parts)]
     seconds = own.groupby(keys)["seconds"].sum().reset_index()
     frame = pd.DataFrame(rows).astype({"seed": "Int64"}).merge(seconds, on=keys)
     frame = frame.assign(policy=policy, iteration=0, strength=frame["score"])

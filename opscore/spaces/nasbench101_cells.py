@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -71,23 +72,30 @@ class Cell:
         apart that NAS-Bench-101 tells apart.
         """
         cell = self.pruned()
-        adjacency, size = cell.adjacency, len(cell.operations)
+        return _refined(cell.adjacency.astype(np.int8).tobytes(), cell.operations)
+
+
+@cache
+def _refined(matrix: bytes, operations: tuple[str, ...]) -> str:
+    """The hash of a pruned cell, from the bytes of its adjacency matrix."""
+    size = len(operations)
+    adjacency = np.frombuffer(matrix, np.int8).reshape(size, size)
+    colours = [
+        _digest(f"{adjacency[:, vertex].sum()},{adjacency[vertex].sum()},{name}")
+        for vertex, name in enumerate(operations)
+    ]
+    for _ in range(size):
         colours = [
-            _digest(f"{adjacency[:, vertex].sum()},{adjacency[vertex].sum()},{name}")
-            for vertex, name in enumerate(cell.operations)
+            _digest(
+                "".join(sorted(colours[source] for source in np.flatnonzero(column)))
+                + "|"
+                + "".join(sorted(colours[target] for target in np.flatnonzero(row)))
+                + "|"
+                + colour
+            )
+            for colour, row, column in zip(colours, adjacency, adjacency.T, strict=True)
         ]
-        for _ in range(size):
-            colours = [
-                _digest(
-                    "".join(sorted(colours[source] for source in np.flatnonzero(column)))
-                    + "|"
-                    + "".join(sorted(colours[target] for target in np.flatnonzero(row)))
-                    + "|"
-                    + colour
-                )
-                for colour, row, column in zip(colours, adjacency, adjacency.T, strict=True)
-            ]
-        return _digest(str(sorted(colours)))
+    return _digest(str(sorted(colours)))
 
 
 def oneshot_graphs(space: int) -> Iterator[Adjacency]:

@@ -29,7 +29,8 @@ def test_references_between_two_trainings_of_nasbench201(data_dir):
     )
 
 
-def test_trainings_that_agree_agree_entirely():
+def test_trainings_that_agree_agree_entirely(monkeypatch):
+    monkeypatch.setattr("opscore.analysis.between_trainings.N_DRAWS", 10)
     once = np.random.default_rng(0).random((3, 3, 3, 1))
     same = agreement_between_trainings(oracle(np.repeat(once, 2, axis=-1)))
     assert same["rho"].tolist() == pytest.approx([1] * 4)

@@ -61,10 +61,10 @@ def test_its_csv_has_all_rows_and_exact_numbers(result):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_command_prints_the_form_that_is_asked_for(capsys, tmp_path, monkeypatch, form):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run(capsys, "toy-model", "--format", form)
+    code, out, err = run(capsys, "oracle", "--source", "anb", "--format", form)
     assert (code, err) == (0, "")
     if form != "text":
-        assert out == render(shipped_toy_model(), form)
+        assert out == render(RESULTS["truth"](), form)
 
 
 def test_json_is_short_for_its_format(capsys):

@@ -52,7 +52,7 @@ def test_initial_prints_tables_and_writes_files(capsys, tmp_path):
 
 
 def test_initial_scores_in_bfloat16_say_so(capsys):
-    code, out, _ = run(capsys, "initial", *SMALL, "--precision", "bf16")
+    code, out, _ = run(capsys, "initial", *SMALL, "--precision", "bf16", "--no-baselines")
     assert code == 0
     assert "faithful scores in bf16" in out
 

@@ -24,7 +24,7 @@ def run_live(capsys: pytest.CaptureFixture[str], command: str, runs: Path, *, se
 
 
 def test_figure2_of_the_shipped_scores(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    out = run(capsys, "figure2", "--out", str(tmp_path))
+    out = run(capsys, "figure2", "--out", str(tmp_path), "--figures", "pdf")
     assert "published" in out
     assert "measured, paper size" in out
     assert (tmp_path / "figure2_left.pdf").is_file()

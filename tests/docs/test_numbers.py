@@ -9,6 +9,7 @@ SLOW = (
     *("proxy-and-accuracy", "published-sizes-table", "spaces-table", "truths-table"),
     *("development-table", "held-out-pair", "held-out-table", "robustness-table", "half"),
     *("references-table", "samples-table", "trained-table", "parameters"),
+    *("between-trainings", "surrogate-and-trained", "wins"),
 )
 
 #: How those of the board begin, which bootstraps: they are late too, together.

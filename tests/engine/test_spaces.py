@@ -57,7 +57,8 @@ def test_all_is_read_by_rules(space: str) -> None:
 
 @pytest.mark.parametrize(("space", "run_removed"), [*with_spaces([True, False])])
 def test_kernels_are_those_of_the_plain_path(space: str, run_removed: bool) -> None:
-    supernet, x, tables = supernet_of(space), batch_of(4).images, weights_of(space)
+    tables = weights_of(space)[:: 3 if space in LARGE else 1]
+    supernet, x = supernet_of(space), batch_of(4).images
     found = activation_kernels(supernet, tables, x, run_removed=run_removed)
     seen = set()
     for positions, kernel in found:

@@ -22,38 +22,43 @@ from opscore.paper.spaces import SpacesResult
 SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
 
 
-def test_five_spaces_ship_as_measured_at_paper_size_with_four_seeds() -> None:
-    result = opscore.compare_spaces()
-    assert set(result.tasks["space"]) == set(SCORED)
-    assert result.tasks["space"].iloc[0] == "nasbench201"
-    assert {own["size"] for own in result.settings.values()} == {"paper"}
-    assert all(own["seeds"] == [0, 1, 2, 3] for own in result.settings.values())
-    tasks = result.tasks[["space", "dataset"]].drop_duplicates()
+@pytest.fixture(scope="module")
+def shipped() -> SpacesResult:
+    return opscore.compare_spaces()
+
+
+def test_five_spaces_ship_as_measured_at_paper_size_with_four_seeds(shipped: SpacesResult) -> None:
+    assert set(shipped.tasks["space"]) == set(SCORED)
+    assert shipped.tasks["space"].iloc[0] == "nasbench201"
+    assert {own["size"] for own in shipped.settings.values()} == {"paper"}
+    assert all(own["seeds"] == [0, 1, 2, 3] for own in shipped.settings.values())
+    tasks = shipped.tasks[["space", "dataset"]].drop_duplicates()
     assert len(tasks) == 13  # three datasets, seven tasks, one of each other space
-    truths = result.tasks["policy"].isin(["best-acc", "avg-acc"])
-    drawn = result.tasks[~truths & ~result.tasks["policy"].map(is_bar)]
+    truths = shipped.tasks["policy"].isin(["best-acc", "avg-acc"])
+    drawn = shipped.tasks[~truths & ~shipped.tasks["policy"].map(is_bar)]
     assert drawn["rho"].notna().all()
     assert (drawn["n_seeds"] == 4).all()
 
 
-def test_what_ships_is_what_scoring_and_its_truth_would_give(data_dir: Path) -> None:
+def test_what_ships_is_what_scoring_and_its_truth_would_give(
+    shipped: SpacesResult, data_dir: Path
+) -> None:
     """Shipped scores and shipped truths, against the tables themselves."""
     scores, settings = read_record("initial_nasbench201")
     asked = resolve(ScoringSettings(policies=tuple(settings["policies"]), data_dir=data_dir))
     found = InitialResult(asked, scores).tasks
-    shipped = opscore.compare_spaces().tasks
+    tasks = shipped.tasks
     keys = ["dataset", "policy", "reference"]
-    own = shipped[(shipped["space"] == "nasbench201")].set_index(keys)["rho"]
+    own = tasks[(tasks["space"] == "nasbench201")].set_index(keys)["rho"]
     pd.testing.assert_series_equal(
         own.loc[found.set_index(keys).index], found.set_index(keys)["rho"]
     )
-    assert opscore.compare_spaces().settings["nasbench201"]["truth"]["split"] == "test"
+    assert shipped.settings["nasbench201"]["truth"]["split"] == "test"
 
 
-def test_bars_stand_beside_the_policies_on_every_truth() -> None:
+def test_bars_stand_beside_the_policies_on_every_truth(shipped: SpacesResult) -> None:
     """Counts of parameters are above zc-pt(nwot) on all truths by avg-acc: others' computation."""
-    result = opscore.compare_spaces()
-    mean, best = result.against("avg-acc"), result.against("best-acc")
+    mean, best = shipped.against("avg-acc"), shipped.against("best-acc")
     assert (mean["op-params"] > mean["zc-pt(nwot)"]).sum() == 13
     assert (best["op-params"] > best["zc-pt(nwot)"]).sum() == 7
     has_rule = best["residual(params)"].notna()
@@ -63,19 +68,21 @@ def test_bars_stand_beside_the_policies_on_every_truth() -> None:
     )
 
 
-def test_the_order_in_hindsight_is_of_each_task() -> None:
+def test_the_order_in_hindsight_is_of_each_task(shipped: SpacesResult) -> None:
     """One for all tasks would fall far behind; an order by size has ties, which are no order."""
-    best = opscore.compare_spaces().against("best-acc")
+    best = shipped.against("best-acc")
     assert (best["best-fixed-order"] >= best["op-params"] - 0.03).all()
     assert best.loc[("transnas-micro", "autoencoder"), "best-fixed-order"] > 0.3
 
 
-def test_its_table_has_a_row_for_each_task_and_a_column_for_each_policy() -> None:
-    wide = opscore.compare_spaces().against("avg-acc")
+def test_its_table_has_a_row_for_each_task_and_a_column_for_each_policy(
+    shipped: SpacesResult,
+) -> None:
+    wide = shipped.against("avg-acc")
     assert wide.shape == (13, 10)
     assert "avg-acc" not in wide.columns
     with pytest.raises(UserError, match="best-acc"):
-        opscore.compare_spaces().against("bestacc")
+        shipped.against("bestacc")
 
 
 def _initial(space: str, source: str = "auto") -> opscore.runs.InitialResult:
@@ -150,6 +157,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_the_command_prints_every_task_and_json_holds_the_table(
+    shipped: SpacesResult,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, out, _ = run(capsys, "compare-spaces")
@@ -157,7 +165,7 @@ def test_the_command_prints_every_task_and_json_holds_the_table(
     assert "room_layout" in out
     answer = json.loads(run(capsys, "compare-spaces", "--json")[1])
     assert set(answer) == {"tasks", "settings"}
-    assert len(answer["tasks"]) == len(opscore.compare_spaces().tasks)
+    assert len(answer["tasks"]) == len(shipped.tasks)
 
 
 def test_the_command_computes_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

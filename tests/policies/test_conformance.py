@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from opscore.policies import POLICIES, completions, shapley
+from opscore.settings.profiles import PROFILES
 from opscore.spaces import list_spaces
 from opscore.testing import check_policy, check_space, policy_checks, space_checks
 
@@ -46,7 +49,9 @@ LATER = {"nb1shot1-2", *LARGE}
 
 @pytest.fixture(autouse=True)
 def few_states(monkeypatch):
-    """The promises do not depend on how many completions or orders there are."""
+    """The promises do not depend on how many completions, orders or steps of training there are."""
+    short = {"epochs": 1, "steps": 1, "tuning_epochs": 1, "batch_size": 4, "validation": 8}
+    monkeypatch.setitem(PROFILES, "smoke", replace(PROFILES["smoke"], **short))
     monkeypatch.setattr(completions, "SAMPLES", 6)
     monkeypatch.setattr(shapley, "ORDERS", 2)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from hearing import heard, steps_done
+from hearing import heard, steps_done, stopped_at
 from torch.nn.functional import cross_entropy
 
 from opscore.errors import UserError
@@ -44,16 +44,16 @@ def assert_same(one, other):
 def test_training_lowers_the_loss_on_digits_and_moves_the_alphas():
     supernet = build_supernet(size="smoke")
     before = supernet.alphas.clone()
-    profile = replace(TINY, epochs=5, steps=4, batch_size=32, images=None, learning_rate=0.1)
+    profile = replace(TINY, epochs=5, steps=3, batch_size=16, images=None, learning_rate=0.1)
     with heard() as events:
         log = train(supernet, IMAGES, profile, 0)
     assert list(log) == ["epoch", "train_loss", "train_accuracy", "valid_accuracy", "seconds"]
     assert log.epoch.tolist() == [1, 2, 3, 4, 5]
     assert log.train_loss.iloc[-1] < log.train_loss.iloc[0] - 0.05
     assert [event.done for event in steps_done(events, "epochs")] == log.epoch.tolist()
-    # Adam moves every alpha by about its learning rate at each of 20 steps.
+    # Adam moves every alpha by about its learning rate at each of 15 steps.
     moved = (supernet.alphas - before).abs()
-    assert 3e-4 < float(moved.mean()) < 20 * 4e-4
+    assert 3e-4 < float(moved.mean()) < 15 * 4e-4
     assert not supernet.alphas.requires_grad
     assert not supernet.training
 
@@ -214,13 +214,26 @@ train(build_supernet(size="smoke"), load_images("digits"), profile, 0, checkpoin
 """
 
 
-def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
-    path, epochs = tmp_path / "killed.pt", 8
+def stopped(path, epochs):
+    with stopped_at("epochs", 1), pytest.raises(KeyboardInterrupt):
+        profile = replace(TINY, epochs=epochs)
+        train(build_supernet(size="smoke"), IMAGES, profile, 0, checkpoint=path)
+
+
+def killed(path, epochs):
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(epochs)])
     while not path.is_file() and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.mark.parametrize(
+    ("ended", "epochs"), [(stopped, 3), pytest.param(killed, 8, marks=pytest.mark.exhaustive)]
+)
+def test_a_training_that_ended_early_resumes_to_the_same_bytes(ended, epochs, tmp_path):
+    path = tmp_path / "ended.pt"
+    ended(path, epochs)
     done = len(read_checkpoint(path)["log"])
     assert 1 <= done < epochs
     profile = replace(TINY, epochs=epochs)
