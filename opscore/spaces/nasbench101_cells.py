@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from functools import cache
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, product
 
 import numpy as np
