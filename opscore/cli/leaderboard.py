@@ -33,7 +33,7 @@ _LATEST = "2026.1"
 
 
 @app.callback(invoke_without_command=True)
-@answering(saves=True)
+@answering(saves=True, doing="scoring")
 def leaderboard(
     context: typer.Context,
     *,
@@ -49,13 +49,11 @@ def leaderboard(
     ] = "",
     board: BoardOption = _LATEST,
     reference: ReferenceOption = None,
-    quiet: QuietOption = False,
 ) -> Answer | None:
     """Rank every entrant on every truth of a board, from what ships with the package."""
     if context.invoked_subcommand is not None:
         return None
     from opscore.board.result import leaderboard as made
-    from opscore.progress import shown
 
     if bool(settings.policies) != live:
         raise UserError("--live scores what --policies names; the two go together")
@@ -63,8 +61,7 @@ def leaderboard(
     if live:
         given = {**run.calls, **chosen(settings, "policies", "size", *_SCORED)}
         given["spaces"] = split_names(spaces) or None
-    with shown("scoring", quiet=quiet or not live):
-        return made(board=board, reference=reference, **given)
+    return made(board=board, reference=reference, **given)
 
 
 @app.command()
@@ -104,7 +101,7 @@ def submit(
 
 
 @app.command()
-@answering()
+@answering(doing="computing again")
 def check(
     folder: Annotated[Path, typer.Argument(help="A submission.")],
     *,
@@ -112,14 +109,11 @@ def check(
         float, typer.Option(help="Share of the scores that is computed again, drawn at random.")
     ] = 0.05,
     data_dir: DataDirOption = None,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Check a submission: complete, without truth, and the same when computed again."""
     from opscore.board.submission import check as checked
-    from opscore.progress import shown
 
-    with shown("computing again", quiet=quiet):
-        return checked(folder, share=share, data_dir=data_dir)
+    return checked(folder, share=share, data_dir=data_dir)
 
 
 @answering()

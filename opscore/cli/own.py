@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from opscore.answers import Answer
-from opscore.cli.common import DataDirOption, QuietOption
+from opscore.cli.common import DataDirOption
 from opscore.cli.options import Only, chosen
 from opscore.cli.present import answering
 from opscore.cli.proxies import SeedOption
@@ -50,7 +50,7 @@ def score(
     )
 
 
-@answering(saves=True)
+@answering(saves=True, doing="judging")
 def evaluate(
     table: Annotated[Path, typer.Argument(help="Parquet or CSV file: architectures and scores.")],
     space: Annotated[str, typer.Option(help="Their search space.")] = DEFAULT_SPACE,
@@ -70,21 +70,18 @@ def evaluate(
         OracleSettings, Only("split", "epochs", "source", flags={"source": ("--source",)})
     ],
     data_dir: DataDirOption = None,
-    quiet: QuietOption = False,
 ) -> Answer:
     """Judge scores of architectures by every task's accuracies, beside those that ship."""
     from opscore.experiments.own_scores import evaluate_scores
-    from opscore.progress import shown
 
-    with shown("judging", quiet=quiet):
-        judged = evaluate_scores(
-            space,
-            table,
-            architecture=architecture,
-            score=score,
-            higher_is_better=not smaller_is_better,
-            oracle=oracle,
-            data_dir=data_dir,
-        )
-        judged.agreement  # noqa: B018  (computed while progress is shown)
-        return judged
+    judged = evaluate_scores(
+        space,
+        table,
+        architecture=architecture,
+        score=score,
+        higher_is_better=not smaller_is_better,
+        oracle=oracle,
+        data_dir=data_dir,
+    )
+    judged.agreement  # noqa: B018  (computed while progress is shown)
+    return judged

@@ -73,10 +73,9 @@ def answering(
         ) -> None:
             form = _form(form, as_json)
             look = _look(*(given.pop(name) for name, _, _ in _LOOK)) if saves else Look()
-            if "quiet" in given and form == "json":
-                given["quiet"] = True
             given |= {} if saves or not own_out else {"out": out}
-            with shown(doing, quiet=given.pop("quiet")) if doing else nullcontext():
+            quiet = given.pop("quiet", False) or form == "json"
+            with shown(doing, quiet=quiet) if doing else nullcontext():
                 answer = asking(**given)
             # A group of commands answers nothing itself where one of them is called.
             if answer is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,84 +59,46 @@ KINDS = {
 }
 
 
-@dataclass
-class Answered:
-    """The answer of a study, as far as the store has its runs.
-
-    Attributes:
-        study: what was asked for.
-        runs: the finished runs.
-        answer: what they give; None where that cannot be said here.
-        notes: why not all of it is here, a sentence each.
-    """
-
-    study: Study
-    runs: list[StoredRun]
-    answer: Answer | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def title(self) -> str:
-        """Kind and space."""
-        return f"{KINDS[self.study.kind].title}: {self.study.settings.get('space')}"
-
-
-def answered(
-    study: Study, finished: Mapping[str, StoredRun], data_dir: Path | None = None
-) -> Answered:
-    """The answer of a study.
+def answer_of(
+    study: Study, runs: Mapping[str, StoredRun], data_dir: Path | None, notes: list[str]
+) -> Answer | None:
+    """The answer of a study; None where nothing of it is known here.
 
     Args:
         study: one of a kind that :data:`KINDS` has.
-        finished: the store's finished runs by name.
+        runs: its finished runs, by label.
         data_dir: where tables are looked for first; where the call did if there is none.
+        notes: told what is left out and why, a sentence each.
+
+    UserError when its settings are no settings any more, or a run is damaged.
     """
-    runs = {label: finished[name] for label, name in study.runs.items() if name in finished}
-    found = Answered(study, list(runs.values()))
-    if len(runs) < len(study.runs):
-        found.notes.append(f"{len(runs)} of {len(study.runs)} runs are finished.")
-    try:
-        found.answer = _answer(found, runs, data_dir)
-    except UserError as error:
-        found.notes.append(f"What the runs gave cannot be shown here: {error}.")
-    return found
-
-
-def _answer(found: Answered, runs: Mapping[str, StoredRun], data_dir: Path | None) -> Answer | None:
-    kind = KINDS[found.study.kind]
-    settings = made(kind.settings, found.study.settings)
+    kind = KINDS[study.kind]
+    settings = made(kind.settings, study.settings)
     known = []
     for name in getattr(settings, kind.names):
         try:
             kind.find(name)
         except UserError as error:
-            found.notes.append(f"{name} is left out: {error}.")
+            notes.append(f"{name} is left out: {error}.")
         else:
             known.append(name)
     settings = replace(settings, **{kind.names: tuple(known)})
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
-    settings = _with_truth(settings, found)
+    if settings.oracle.known and (why := _other_truth(settings, runs.values())):
+        notes.append(f"No truth to compare with: {why}; --data-dir names the folder that has it.")
+        settings = replace(settings, oracle=OracleSettings(source=NO_TRUTH))
     here = [unit for unit in kind.units(settings) if unit.label in runs]
-    return (
-        kind.answer(settings, [(unit, outcome_of(runs[unit.label])) for unit in here])
-        if here
-        else None
-    )
+    found = [(unit, outcome_of(runs[unit.label])) for unit in here]
+    return kind.answer(settings, found) if found else None
 
 
-def _with_truth(settings: Any, found: Answered) -> Any:
-    """The settings with the truth that the runs had, or with none where that is not here."""
-    if not settings.oracle.known:
-        return settings
+def _other_truth(settings: Any, runs: Iterable[StoredRun]) -> str:
+    """Why the truth that is here is not the one that runs had; '' where it is."""
     try:
         truth_of(settings)
         here = oracle_key(ScoringContext(settings, 0).oracle)["oracle"]
     except UserError as error:
-        why = str(error)
-    else:
-        if all(run.key.get("oracle", here) == here for run in found.runs):
-            return settings
-        why = "the table of accuracies that is here is another one than these runs had"
-    found.notes.append(f"No truth to compare with: {why}; --data-dir names the folder that has it.")
-    return replace(settings, oracle=OracleSettings(source=NO_TRUTH))
+        return str(error)
+    same = all(run.key.get("oracle", here) == here for run in runs)
+    return "" if same else "the table of accuracies that is here is another one than these runs had"

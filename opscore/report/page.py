@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from opscore.answers.page import page, pictures_of, plain
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
 from opscore.progress import clock_text
-from opscore.report.answers import KINDS, Answered, answered
+from opscore.report.answers import KINDS, answer_of
 from opscore.runs.reading import (
     INTERMEDIATE,
     StoredRun,
@@ -27,7 +27,7 @@ from opscore.runs.reading import (
     table_of,
 )
 from opscore.runs.store import RunStore
-from opscore.runs.studies import studies
+from opscore.runs.studies import Study, studies
 
 #: Name of the page where none is given, in the store's folder.
 PAGE = "report.html"
@@ -157,7 +157,7 @@ def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) 
     known = [each for each in studies(store) if each.kind in KINDS]
     shown = [each for each in known if not results.keys().isdisjoint(each.runs.values())]
     sections = [
-        _section(answered(study, results, folder), f"study{number}")
+        _section(study, f"study{number}", results, folder)
         for number, study in enumerate(shown[:_MOST_STUDIES])
     ]
     asked = {name for study in known for name in study.runs.values()}
@@ -196,18 +196,24 @@ def write_report(
     return target, found
 
 
-def _section(found: Answered, name: str) -> Section:
-    """An answer as its command shows it, with what was left out there for want of room."""
-    section = Section(name, found.title, found.notes, settings=dict(found.study.settings))
-    for run in reversed(found.runs):
-        section.links[run.policy] = run.name
-    if found.answer is not None:
-        try:
-            section.tables = found.answer.tables()
-            section.notes += found.answer.notes()
-            section.pictures = pictures_of(found.answer)
-        except UserError as error:
-            section.notes.append(f"Not all can be shown here: {error}.")
+def _section(
+    study: Study, name: str, finished: Mapping[str, StoredRun], data_dir: Path | None
+) -> Section:
+    """The answer of a study as its command shows it, with every detail."""
+    runs = {label: finished[each] for label, each in study.runs.items() if each in finished}
+    title = f"{KINDS[study.kind].title}: {study.settings.get('space')}"
+    section = Section(name, title, settings=dict(study.settings))
+    section.links = {run.policy: run.name for run in reversed(runs.values())}
+    if len(runs) < len(study.runs):
+        section.notes.append(f"{len(runs)} of {len(study.runs)} runs are finished.")
+    try:
+        answer = answer_of(study, runs, data_dir, section.notes)
+        if answer is not None:
+            section.tables = answer.tables()
+            section.notes += answer.notes()
+            section.pictures = pictures_of(answer)
+    except UserError as error:
+        section.notes.append(f"Not all can be shown here: {error}.")
     return section
 
 
