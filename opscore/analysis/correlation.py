@@ -150,18 +150,10 @@ def edge_correlations(
 ) -> pd.DataFrame:
     """Spearman between two policies, edge by edge: what the means of :class:`Correlation` rest on.
 
-    Args:
-        scores: a score table (schema SCORES).
-        policy: the first policy.
-        reference: the second policy.
-        reference_iteration: see :class:`Correlation`.
+    Returns a frame with columns seed, iteration, edge, rho (NaN where undefined) and n_ops, the
+    number of operations that both scored.
 
-    Returns:
-        A frame with columns seed, iteration, edge, rho (NaN where undefined) and n_ops, the number
-        of operations that both scored.
-
-    Raises:
-        UserError: a policy is not in the table, or an operation has two rows.
+    UserError when a policy is not in the table, or an operation has two rows.
     """
     matches = Strengths(scores).matches(policy, reference, reference_iteration)
     frame = pd.DataFrame(

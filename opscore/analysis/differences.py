@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from opscore.analysis.bars import HINDSIGHT, in_family
 from opscore.analysis.correlation import check_interval
 from opscore.analysis.exact import sign_flip_test
 from opscore.analysis.intervals import edge_interval, edge_weights, mean_over_edges
-from opscore.analysis.matches import Match, Strengths, by_iteration, matrix_of
+from opscore.analysis.matches import Match, Seed, Strengths, by_iteration, by_seed, matrix_of
 from opscore.analysis.multiple import with_holm
 from opscore.analysis.relabelling import edges_together, relabelling_p_value
 from opscore.errors import one_of
@@ -37,8 +37,8 @@ _COLUMNS = {
     "p_common_holm": "float64",  # p_common, likewise
 }
 
-#: Cells by (seed, edge) of one policy at one iteration.
-_Matches = dict[tuple[int | None, int], Match]
+#: Matches of two policies by (seed, edge).
+_Pairs = dict[tuple[Seed, int], tuple[Match, Match]]
 
 
 def paired_differences(
@@ -90,13 +90,8 @@ def paired_differences(
     check_interval(n_bootstrap, confidence)
     strengths = Strengths(scores)
     strengths.check(reference)
-    found: dict[str, dict[int, _Matches]] = {
-        policy: {
-            iteration: {(match.seed, match.edge): match for match in group}
-            for iteration, group in by_iteration(
-                strengths.matches(policy, reference, reference_iteration)
-            ).items()
-        }
+    found = {
+        policy: by_iteration(strengths.matches(policy, reference, reference_iteration))
         for policy in strengths.policies
         if policy != reference
     }
@@ -139,23 +134,23 @@ def no_differences() -> pd.DataFrame:
     return schema.table([], _COLUMNS)
 
 
-def _matched(a: _Matches, b: _Matches) -> dict[tuple[int | None, int], tuple[Match, Match]]:
+def _matched(a: Sequence[Match], b: Sequence[Match]) -> _Pairs:
     """Pairs of matches by (seed, edge), in order; a policy without seeds serves all of the other's.
 
     Only seeds and edges that both have are there.
     """
-    seeds_a, seeds_b = {seed for seed, _ in a}, {seed for seed, _ in b}
-    if seeds_a == {None}:
-        a = {(seed, edge): match for (_, edge), match in a.items() for seed in seeds_b}
-    elif seeds_b == {None}:
-        b = {(seed, edge): match for (_, edge), match in b.items() for seed in seeds_a}
-    common = sorted(set(a) & set(b), key=lambda key: (-1 if key[0] is None else key[0], key[1]))
-    return {key: (a[key], b[key]) for key in common}
+    found: list[dict[Seed, dict[int, Match]]] = [{}, {}]
+    for by_edge, matches in zip(found, (a, b), strict=True):
+        for match in matches:
+            by_edge.setdefault(match.seed, {})[match.edge] = match
+    return {
+        (seed, edge): (one[edge], other[edge])
+        for seed, (one, other) in by_seed(*found).items()
+        for edge in sorted(one.keys() & other.keys())
+    }
 
 
-def _common_p_value(
-    pairs: Mapping[tuple[int | None, int], tuple[Match, Match]], matrix: NDArray[np.float64]
-) -> float:
+def _common_p_value(pairs: _Pairs, matrix: NDArray[np.float64]) -> float:
     """P-value of the mean difference under one relabelling of the reference for both policies."""
     weights = edge_weights(matrix)
     defined = [pair for pair in pairs.values() if pair[0].defined and pair[1].defined]

@@ -25,7 +25,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 from opscore import schema
 from opscore.analysis.exact import count_orders, drawn_orders, every_order
 from opscore.analysis.matches import Match, Strengths, average_ranks, without_noise
+from opscore.analysis.relabelling import edges_together
 from opscore.rng import numpy_generator
 
 Array = NDArray[np.float64]
@@ -92,33 +92,27 @@ def agreement_of(matches: Sequence[Match], *, tested: bool = True) -> tuple[floa
 
     Without a test the p-value is NaN, and no order of edges is looked at but the given one.
     """
-    kinds: dict[int, set[str]] = {}
-    for match in matches:
-        kinds.setdefault(match.edge, set()).update(match.all_operations)
-    kind_of = [tuple(sorted(kinds[edge])) for edge in sorted(kinds)]
-    place_of = {edge: place for place, edge in enumerate(sorted(kinds))}
-    orders = _orders(tuple(kind_of)) if tested else np.arange(len(kind_of))[None]
+    operations = edges_together(matches)
+    kinds = tuple(operations[edge] for edge in sorted(operations))
+    place_of = {edge: place for place, edge in enumerate(sorted(operations))}
+    orders = _orders(kinds) if tested else np.arange(len(kinds))[None]
     by_seed, matched = [], set()
     for _, group in itertools.groupby(matches, key=lambda match: match.seed):
         of_seed = {place_of[match.edge]: match for match in group}
         own, other = (
             _beyond_common(
-                {p: (c.all_operations, getattr(c, side)) for p, c in of_seed.items()}, kind_of
+                {p: (one.all_operations, getattr(one, side)) for p, one in of_seed.items()}, kinds
             )
             for side in ("all_x", "all_y")
         )
-        by_seed.append(_Products.of(own, other, kind_of).correlations(orders))
+        by_seed.append(_correlations(own, other, kinds, orders))
         matched |= own.keys() & other.keys()
     agreements, seeds = _over_seeds(np.array(by_seed).reshape(-1, len(orders)))
     if seeds == 0:
         return math.nan, math.nan, 0, len(matched)
     p_value = float((np.abs(agreements) >= abs(agreements[0]) - _SAME).mean())
-    return (
-        without_noise(float(agreements[0])),
-        p_value if tested else math.nan,
-        seeds,
-        len(matched),
-    )
+    agreement = without_noise(float(agreements[0]))
+    return agreement, p_value if tested else math.nan, seeds, len(matched)
 
 
 def _over_seeds(by_seed: Array) -> tuple[Array, int]:
@@ -131,49 +125,28 @@ def _over_seeds(by_seed: Array) -> tuple[Array, int]:
     return np.where(defined, by_seed, 0.0).sum(axis=0) / np.maximum(counts, 1), int(counts[0])
 
 
-@dataclass(frozen=True)
-class _Products:
-    """What each pair of edges, one of either policy, adds to a correlation of their rows of d.
+def _correlations(
+    own: Mapping[int, Array],
+    other: Mapping[int, Array],
+    kinds: Sequence[tuple[str, ...]],
+    orders: NDArray[np.int64],
+) -> Array:
+    """Pearson's correlation of two policies' d under each order of the first's edges, (orders,).
 
-    Attributes:
-        both: sum of products, shape (edges of the reference, edges of the policy); 0 where a row
-            is missing or the edges have other operations.
-        own: sum of squares of the policy's row, where both are there; the same shape.
-        other: sum of squares of the reference's row, likewise.
+    own, other: rows of d by the place of their edge. Rows sum to zero. Edges of other operations,
+    and those that one of the two lacks, are left out. NaN where one has no d other than zero.
     """
-
-    both: Array
-    own: Array
-    other: Array
-
-    @staticmethod
-    def of(
-        own: Mapping[int, Array], other: Mapping[int, Array], kinds: Sequence[tuple[str, ...]]
-    ) -> _Products:
-        """The products of two policies' rows of one seed, by place of the edge."""
-        both, squares, others = np.zeros((3, len(kinds), len(kinds)))
-        for j, column in other.items():
-            for i, row in own.items():
-                if kinds[i] == kinds[j]:
-                    both[j, i], squares[j, i], others[j, i] = (
-                        row @ column,
-                        row @ row,
-                        column @ column,
-                    )
-        return _Products(both, squares, others)
-
-    def correlations(self, orders: NDArray[np.int64]) -> Array:
-        """Pearson's correlation under each order of the policy's edges, shape (orders,).
-
-        Rows of d sum to zero. NaN where one of the two has no d other than zero.
-        """
-        edges = np.arange(orders.shape[1])
-        both, own, other = (
-            part[edges, orders].sum(axis=1) for part in (self.both, self.own, self.other)
-        )
-        scale = np.sqrt(own * other)
-        nothing = np.full(len(orders), np.nan)
-        return np.asarray(np.divide(both, scale, out=nothing, where=scale > _SAME))
+    # Of each pair of edges, one of either: the product, and the squares where both are there.
+    parts = np.zeros((3, len(kinds), len(kinds)))
+    for j, column in other.items():
+        for i, row in own.items():
+            if kinds[i] == kinds[j]:
+                parts[:, j, i] = row @ column, row @ row, column @ column
+    edges = np.arange(orders.shape[1])
+    both, squares, others = (part[edges, orders].sum(axis=1) for part in parts)
+    scale = np.sqrt(squares * others)
+    nothing = np.full(len(orders), np.nan)
+    return np.asarray(np.divide(both, scale, out=nothing, where=scale > _SAME))
 
 
 def _beyond_common(

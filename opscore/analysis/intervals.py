@@ -50,14 +50,10 @@ WIDENING = 1.2
 
 
 def mean_over_edges(matrix: Array) -> float:
-    """Mean over edges within each seed, then over seeds.
+    """Mean over edges within each seed, then over seeds; NaN where nothing is left.
 
-    Args:
-        matrix: one value per (seed, edge), shape (seeds, edges). NaN marks a place that is left
-            out; a seed that has only such places is left out too.
-
-    Returns:
-        The mean; NaN when no place is left.
+    matrix: one value per (seed, edge), shape (seeds, edges). NaN marks a place that is left out; a
+    seed that has only such places is left out too.
     """
     weights = edge_weights(matrix)
     if not weights.any():
@@ -131,17 +127,10 @@ def seed_interval(
     confidence: float = 0.95,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> tuple[float, float]:
-    """Student's t interval of a mean over seeds, cut off at ``bounds``.
+    """Student's t interval of a mean over seeds, cut off at ``bounds`` (0 and 100 of errors).
 
-    Args:
-        values: one value per seed, shape (seeds,); NaN is left out.
-        confidence: coverage aimed at, such as 0.95.
-        bounds: the smallest and the largest value that a mean can have: 0 and 100 of errors in
-            percent.
-
-    Returns:
-        The lower and the upper end; NaN with fewer than :data:`FEWEST` values, or where all of
-        them are the same.
+    values: one per seed, shape (seeds,); NaN is left out. The ends are NaN with fewer than
+    :data:`FEWEST` values, or where all of them are the same.
     """
     from scipy.special import stdtrit
 
@@ -196,12 +185,7 @@ def over_seeds(
 def replicate_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
     """The percentiles of a statistic over resamples of many units, such as architectures.
 
-    Args:
-        replicates: the statistic of each resample, shape (resamples,); NaN is left out.
-        confidence: coverage aimed at, such as 0.95.
-
-    Returns:
-        The lower and the upper end; NaN without any value.
+    replicates: of each resample, shape (resamples,); NaN is left out. NaN without any value.
     """
     values = np.asarray(replicates, dtype=np.float64).ravel()
     values = values[~np.isnan(values)]

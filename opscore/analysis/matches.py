@@ -6,9 +6,11 @@ iteration and one edge, and holds the operations that both policies scored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,10 @@ from numpy.typing import NDArray
 from opscore.errors import UserError, unknown
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
-#: (seed, iteration, edge); the seed is None where a policy draws nothing or its seed is unknown.
-_Key = tuple[int | None, int, int]
+#: A seed; None where a policy draws nothing or its seed is unknown.
+Seed = int | None
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,38 @@ class Match:
         seed: the seed both belong to; None when neither policy has one.
         iteration: the first policy's iteration.
         edge: index of the edge.
-        operations: names of the operations that both policies scored, sorted.
-        x: the first policy's strengths of these operations, shape (n,).
-        y: the second policy's strengths, shape (n,).
         all_operations: names of the operations that both policies have a row for, failed ones
             included, sorted.
         all_x: the first policy's strengths of these, shape (m,); NaN where there is no number.
         all_y: the second policy's.
     """
 
-    seed: int | None
+    seed: Seed
     iteration: int
     edge: int
-    operations: tuple[str, ...]
-    x: Array
-    y: Array
     all_operations: tuple[str, ...]
     all_x: Array
     all_y: Array
+
+    @cached_property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which operations both policies have scored, shape (m,)."""
+        return np.asarray(~np.isnan(self.all_x) & ~np.isnan(self.all_y))
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """Names of the operations that both policies scored, sorted."""
+        return tuple(itertools.compress(self.all_operations, self.scored))
+
+    @cached_property
+    def x(self) -> Array:
+        """The first policy's strengths of the operations that both scored, shape (n,)."""
+        return np.asarray(self.all_x[self.scored])
+
+    @cached_property
+    def y(self) -> Array:
+        """The second policy's."""
+        return np.asarray(self.all_y[self.scored])
 
     @property
     def defined(self) -> bool:
@@ -125,26 +142,29 @@ class Strengths:
         #: Policy names in the order in which the table has them.
         self.policies: list[str] = list(dict.fromkeys(scores["policy"].astype(str)))
         self._operations = sorted({str(op) for op in scores["op"]})
-        self._rows: dict[str, dict[_Key, _Row]] = {policy: {} for policy in self.policies}
+        #: By policy, seed, and (iteration, edge).
+        self._rows: dict[str, dict[Seed, dict[tuple[int, int], _Row]]]
+        self._rows = {policy: {} for policy in self.policies}
         columns = [scores[name].tolist() for name in ("policy", "seed", "iteration", "edge", "op")]
         usable = (scores["status"] == "ok").tolist()
         strengths = scores["strength"].astype("float64").tolist()
         index = {op: place for place, op in enumerate(self._operations)}
         seen: set[tuple[object, ...]] = set()
-        for policy, seed, iteration, edge, op, ok, strength in zip(
+        for policy, given, iteration, edge, op, ok, strength in zip(
             *columns, usable, strengths, strict=True
         ):
-            key = (None if pd.isna(seed) else int(seed), int(iteration), int(edge))
-            if (policy, key, op) in seen:
+            seed, key = None if pd.isna(given) else int(given), (int(iteration), int(edge))
+            if (policy, seed, key, op) in seen:
                 raise UserError(
-                    f"the score table has '{op}' twice for policy '{policy}', seed {key[0]}, "
-                    f"iteration {key[1]}, edge {key[2]}"
+                    f"the score table has '{op}' twice for policy '{policy}', seed {seed}, "
+                    f"iteration {key[0]}, edge {key[1]}"
                 )
-            seen.add((policy, key, op))
-            row = self._rows[policy].get(key)
+            seen.add((policy, seed, key, op))
+            rows = self._rows[policy].setdefault(seed, {})
+            row = rows.get(key)
             if row is None:
                 row = _Row(np.full(len(index), np.nan), np.zeros(len(index), dtype=bool))
-                self._rows[policy][key] = row
+                rows[key] = row
             row.present[index[op]] = True
             row.numbers[index[op]] = strength if ok else np.nan
 
@@ -170,51 +190,33 @@ class Strengths:
         """
         own, other = self._rows[self.check(policy)], self._rows[self.check(reference)]
         found = []
-        for seed, seed_of_own, seed_of_other in _matched_seeds(own, other):
-            for (row_seed, iteration, edge), x in own.items():
+        for seed, (rows, references) in by_seed(own, other).items():
+            for (iteration, edge), x in rows.items():
                 wanted = iteration if reference_iteration is None else reference_iteration
-                y = other.get((seed_of_other, wanted, edge))
-                if row_seed == seed_of_own and y is not None:
+                y = references.get((wanted, edge))
+                if y is not None:
                     found.append(self._match(seed, iteration, edge, x, y))
-        found.sort(key=lambda match: (match.iteration, _seed_order(match.seed), match.edge))
+        none = -1  # comes first
+        found.sort(key=lambda m: (m.iteration, none if m.seed is None else m.seed, m.edge))
         return found
 
-    def _match(self, seed: int | None, iteration: int, edge: int, x: _Row, y: _Row) -> Match:
-        scored = ~np.isnan(x.numbers) & ~np.isnan(y.numbers)
+    def _match(self, seed: Seed, iteration: int, edge: int, x: _Row, y: _Row) -> Match:
         present = x.present & y.present
-        return Match(
-            seed,
-            iteration,
-            edge,
-            self._names(scored),
-            x.numbers[scored],
-            y.numbers[scored],
-            self._names(present),
-            x.numbers[present],
-            y.numbers[present],
-        )
-
-    def _names(self, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
-        return tuple(op for op, kept in zip(self._operations, chosen, strict=True) if kept)
+        names = tuple(itertools.compress(self._operations, present))
+        return Match(seed, iteration, edge, names, x.numbers[present], y.numbers[present])
 
 
-def _matched_seeds(
-    own: Mapping[_Key, _Row], other: Mapping[_Key, _Row]
-) -> Iterator[tuple[int | None, int | None, int | None]]:
-    """Triples (seed of the match, seed of the first policy, seed of the second)."""
-    seeds, others = {key[0] for key in own}, {key[0] for key in other}
-    if seeds == {None}:
-        matched: Sequence[tuple[int | None, int | None, int | None]]
-        matched = [(seed, None, seed) for seed in others]
-    elif others == {None}:
-        matched = [(seed, seed, None) for seed in seeds]
-    else:
-        matched = [(seed, seed, seed) for seed in seeds & others]
-    yield from sorted(matched, key=lambda triple: _seed_order(triple[0]))
+def by_seed(a: Mapping[Seed, T], b: Mapping[Seed, T]) -> dict[Seed, tuple[T, T]]:
+    """What two policies have by seed, in pairs, in ascending order.
 
-
-def _seed_order(seed: int | None) -> int:
-    return -1 if seed is None else seed
+    A policy without seeds serves all of the other's; a seed that only one has is left out.
+    """
+    if set(a) == {None}:
+        a = dict.fromkeys(b, a[None])
+    elif set(b) == {None}:
+        b = dict.fromkeys(a, b[None])
+    common = sorted(a.keys() & b.keys(), key=lambda seed: -1 if seed is None else seed)
+    return {seed: (a[seed], b[seed]) for seed in common}
 
 
 def by_iteration(matches: Sequence[Match]) -> dict[int, list[Match]]:
@@ -230,7 +232,7 @@ def rho_matrix(matches: Sequence[Match]) -> Array:
     return matrix_of({(match.seed, match.edge): match.rho for match in matches})
 
 
-def matrix_of(values: Mapping[tuple[int | None, int], float]) -> Array:
+def matrix_of(values: Mapping[tuple[Seed, int], float]) -> Array:
     """Values by (seed, edge), shape (seeds, edges): seeds as they come, edges in order."""
     seeds = list(dict.fromkeys(seed for seed, _ in values))
     edges = sorted({edge for _, edge in values})

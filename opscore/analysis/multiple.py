@@ -31,16 +31,10 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def with_holm(frame: pd.DataFrame, by: Sequence[str], tested: Sequence[bool]) -> pd.DataFrame:
-    """A table of tests with Holm-adjusted columns for its two p-values.
+    """A table's p_value and p_common adjusted within families, as p_holm and p_common_holm.
 
-    Args:
-        frame: columns p_value and p_common.
-        by: the columns whose values tell one family of tests from another.
-        tested: for each row, whether it is one of its family's tests; others stand beside them.
-
-    Returns:
-        The frame with columns p_holm and p_common_holm, each adjusted within a family; missing in
-        rows that are no tests.
+    by: the columns whose values tell one family of tests from another. tested: for each row,
+    whether it is one of its family's tests; others stand beside them, without adjusted values.
     """
     if frame.empty:
         return frame.assign(p_holm=np.nan, p_common_holm=np.nan)

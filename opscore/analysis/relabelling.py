@@ -47,11 +47,8 @@ def edges_together(matches: Sequence[Match]) -> dict[int, tuple[str, ...]]:
 def least_p_value(matches: Sequence[Match], weightless: Collection[str] = ()) -> float:
     """The least value that a p-value of relabelled edges can take, whatever the scores are.
 
-    One in so many relabellings: 1/120 for five operations on all edges. NaN without matches.
-
-    Args:
-        matches: the matches that are compared.
-        weightless: operations that are exchanged among themselves alone.
+    One in so many relabellings: 1/120 for five operations on all edges; ``weightless`` ones are
+    exchanged among themselves alone. NaN without matches.
     """
     return least_of_operations(edges_together(matches).values(), weightless)
 

@@ -5,7 +5,6 @@ from opscore.experiments.initial.units import (
     ScoringContext,
     Unit,
     score_table,
-    score_unit,
     tabulate,
     units,
 )
@@ -15,8 +14,8 @@ from opscore.experiments.progressive.iterations import (
     follow,
     progressive_units,
 )
-from opscore.experiments.settings import resolve, resolve_device
-from opscore.settings import OracleSettings, ProgressiveSettings, ScoringSettings, Settings
+from opscore.experiments.settings import resolve
+from opscore.settings import OracleSettings, ProgressiveSettings, ScoringSettings
 
 __all__ = [
     "Iteration",
@@ -25,16 +24,13 @@ __all__ = [
     "ProgressiveUnit",
     "ScoringContext",
     "ScoringSettings",
-    "Settings",
     "Unit",
     "evaluate_proxies",
     "follow",
     "progressive_units",
     "proxy_correlations",
     "resolve",
-    "resolve_device",
     "score_table",
-    "score_unit",
     "tabulate",
     "units",
 ]

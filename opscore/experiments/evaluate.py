@@ -420,16 +420,11 @@ def judge_proxies(
 ) -> ProxiesJudged:
     """Score architectures and set the values against their accuracies.
 
-    Args:
-        space: the search space.
-        accuracies: percent by architecture, as :func:`opscore.read_architectures` gives them.
-        proxies: their names.
-        count: score only the first so many architectures.
-        table: what the accuracies are called.
-        **settings: further arguments of :func:`opscore.evaluate_proxies`.
+    accuracies: percent by architecture, as :func:`opscore.read_architectures` gives them; only the
+    first ``count`` are scored. table: what they are called. settings: further arguments of
+    :func:`opscore.evaluate_proxies`.
 
-    Raises:
-        UserError: a name is unknown, a file is missing, a number is out of range.
+    UserError when a name is unknown, a file is missing, or a number is out of range.
     """
     scored = accuracies.index.tolist()[:count]
     values = evaluate_proxies(space, scored, proxies, **settings)

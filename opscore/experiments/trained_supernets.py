@@ -30,10 +30,6 @@ def trained_supernet(settings: Settings, seed: int) -> Supernet:
     With ``settings.cache`` a training is written there after each epoch, goes on from there when
     it was stopped, and is found there when it is finished. Processes that need the same one wait
     for the first of them.
-
-    Args:
-        settings: resolved settings.
-        seed: the run's seed.
     """
     if settings.checkpoint is not None:
         supernet = load_checkpoint(settings.checkpoint, settings.space).eval()

@@ -7,12 +7,18 @@ from functools import lru_cache
 from pathlib import Path
 
 from opscore.fingerprint import fingerprint
-from opscore.images.base import Batch, ImageSet, NoiseImages, PixelImages, check_memory
+from opscore.images.base import (
+    Batch,
+    ImageSet,
+    NoiseImages,
+    PixelImages,
+    ScaledImages,
+    check_memory,
+)
 from opscore.images.batch_files import load_batch, read_npz
 from opscore.images.cifar10 import find_cifar10, load_cifar10, load_cifar10_test
 from opscore.images.digits import load_digits
 from opscore.images.own import is_own, load_own
-from opscore.images.scaled import ScaledImages
 from opscore.registry import Registry
 
 #: Loaders by name; each takes the data folder (or None) and returns an image set.
@@ -79,11 +85,6 @@ def load_test_images(name: str, data_dir: Path | str | None = None) -> PixelImag
     return load_cifar10_test(folder) if name == "cifar10" else None
 
 
-def list_image_sets() -> list[str]:
-    """Names that ``--images`` takes, beside 'auto'."""
-    return list(IMAGE_SETS)
-
-
 __all__ = [
     "IMAGE_SETS",
     "Batch",
@@ -93,7 +94,6 @@ __all__ = [
     "ScaledImages",
     "check_memory",
     "image_content",
-    "list_image_sets",
     "load_batch",
     "load_images",
     "load_test_images",

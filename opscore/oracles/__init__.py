@@ -11,14 +11,12 @@ import pandas as pd
 from opscore.data import FILES
 from opscore.errors import UserError, unknown
 from opscore.oracles import nasbench201, nb1shot1
-from opscore.oracles.base import Oracle
+from opscore.oracles.base import ACCURACY, Metric, Oracle
 from opscore.oracles.judged import Truth
-from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.sampled import SampledOracle
-from opscore.oracles.samples import SAMPLES, sampled_sources
 from opscore.oracles.tables import Accuracies
-from opscore.oracles.tabular import load_table
+from opscore.oracles.tabular import SAMPLES, load_table, sampled_sources
 from opscore.registry import Registry
 from opscore.settings import NO_TRUTH
 from opscore.spaces import NASBENCH201, NB1SHOT1, get_space

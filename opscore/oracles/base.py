@@ -15,13 +15,31 @@ from opscore import schema
 from opscore.answers import Answer, Column, Table
 from opscore.errors import UserError
 from opscore.fingerprint import fingerprint
-from opscore.oracles.metrics import ACCURACY, Metric
 from opscore.oracles.noise import OracleNoise, oracle_noise
 from opscore.oracles.ties import decimal_numbers, equal_where_equal
 from opscore.spaces import SearchSpace, State
 from opscore.typed import take_types
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What the numbers of a truth are: larger is always better.
+
+    Attributes:
+        name: what tables call it.
+        ceiling: the best value there could be; an error is this minus the value.
+        unit: '%' or ''.
+    """
+
+    name: str
+    ceiling: float
+    unit: str = ""
+
+
+#: Share of the images that are classified correctly, percent.
+ACCURACY = Metric("accuracy", 100.0, "%")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

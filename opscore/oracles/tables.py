@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from opscore.data.values import refuse_impossible
 from opscore.errors import UserError
-from opscore.oracles.base import Array, Oracle
-from opscore.oracles.metrics import ACCURACY, Metric
+from opscore.oracles.base import ACCURACY, Array, Metric, Oracle
 from opscore.oracles.noise import OracleNoise
 from opscore.oracles.sampled import SampledOracle
 from opscore.spaces import SearchSpace, State

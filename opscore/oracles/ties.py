@@ -26,13 +26,8 @@ _EQUAL = 1e-9
 def decimal_numbers(values: Array) -> Array:
     """The decimal numbers that a table was written with, where all of its values are such.
 
-    A value counts as one with two to four decimals when single precision cannot tell the two.
-
-    Args:
-        values: any shape; NaN is left alone.
-
-    Returns:
-        The nearest such numbers, or the values themselves.
+    A value counts as one with two to four decimals when single precision cannot tell the two. Any
+    shape; NaN is left alone. Else the values themselves.
     """
     known = values[~np.isnan(values)]
     for decimals in _DECIMALS:
@@ -43,11 +38,7 @@ def decimal_numbers(values: Array) -> Array:
 
 
 def equal_where_equal(values: Array) -> Array:
-    """The values, those that differ by rounding only replaced by one of them.
-
-    Args:
-        values: any shape; NaN is left alone.
-    """
+    """The values (any shape), those that differ by rounding replaced by one of them; NaN stays."""
     known = ~np.isnan(values)
     distinct, places = np.unique(values[known], return_inverse=True)
     if distinct.size < 2:

@@ -31,12 +31,7 @@ def forms_of(
 
     Dead parts play no part in it, nor does the place of an identity
     (:class:`opscore.engine.Forms`). Such architectures have the same nwot and the same synflow,
-    but not always the same params and flops.
-
-    Args:
-        supernet: one of the space.
-        architectures: states with one choice on every edge.
-        shape: [channels, height, width] of the images.
+    but not always the same params and flops. shape: [channels, height, width] of the images.
     """
     forms = _read(copy_network(supernet), architectures, shape)
     return [forms.form(supernet.weights(state)) for state in architectures]
@@ -48,12 +43,8 @@ def nwot_of_architectures(
 ) -> list[float]:
     """NASWOT's score of each architecture; minus infinity where no image reaches the logits.
 
-    Train mode, and every rectifier counts that the logits depend on.
-
-    Args:
-        supernet: its weights are those of the networks; left as it is.
-        architectures: states with one choice on every edge.
-        images: [N, channels, height, width].
+    Train mode, and every rectifier counts that the logits depend on. The weights are the
+    supernet's, which is left as it is. images: [N, channels, height, width].
     """
     own = copy_network(supernet).train()
     own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -31,14 +31,8 @@ _NO_NUMBER = re.compile(
 def attempt(name: str, compute: Callable[[], object], undefined: str = "") -> Score:
     """The score that a computation gives, with its seconds, or why there is none.
 
-    Args:
-        name: the proxy's.
-        compute: returns the number.
-        undefined: what it means when the number is infinite or NaN, for the status.
-
-    Raises:
-        UserError: what is returned is not a number.
-        Exception: whatever a mistake in the code raises.
+    undefined: what it means when the number is infinite or NaN, for the status. UserError, which
+    names the proxy, when what is returned is no number; a mistake in the code raises what it does.
     """
     start = time.perf_counter()
     try:

@@ -58,13 +58,9 @@ class Proposal:
 
 
 def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) -> Proposal:
-    """Walk from A_0 to an architecture.
+    """Walk from A_0 to an architecture by 'zc-pt(P)' or 'disc-zc(P)', the proposal of this number.
 
-    Args:
-        context: supernet and images of the seed; left as they are.
-        policy: 'zc-pt(P)' or 'disc-zc(P)'.
-        rule: the order of the edges.
-        number: the proposal's index.
+    Supernet and images of the context are left as they are.
     """
     start = time.perf_counter()
     scorer = _EdgeScorer(context, policy, number)

@@ -65,16 +65,11 @@ def level(confidence: float, rounds: int, candidates: int) -> float:
 
 
 def survivors(strengths: NDArray[np.float64], rounds: int, error: float) -> NDArray[np.bool_]:
-    """Which candidates may still win.
+    """Which candidates may still win, bool [candidates].
 
-    Args:
-        strengths: [candidates, minibatches so far], larger is better; a candidate with a value
-            that is not finite has failed, and cannot win.
-        rounds: V, the minibatches that there are in all; more than so far.
-        error: of one comparison; see :func:`level`.
-
-    Returns:
-        bool [candidates].
+    strengths: [candidates, minibatches so far], larger is better; a candidate with a value that is
+    not finite has failed, and cannot win. rounds: V, the minibatches that there are in all; more
+    than so far. error: of one comparison; see :func:`level`.
     """
     from scipy.special import stdtrit
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from opscore import schema
 from opscore.analysis import over_seeds, seed_interval, sign_flip_test
 from opscore.analysis.intervals import ERROR_BOUNDS
+from opscore.analysis.matches import by_seed
 from opscore.answers import Answer, Column, Picture, Table
 from opscore.answers.words import short_dataset
 from opscore.errors import UserError, unknown
@@ -187,7 +187,8 @@ class SearchResult(Answer):
                 raise unknown("method of this result", name, known)
         rows = []
         for dataset in dict.fromkeys(self.architectures["dataset"]):
-            paired = _pairs(self._errors(a, dataset), self._errors(b, dataset))
+            pairs = by_seed(self._errors(a, dataset), self._errors(b, dataset))
+            paired = np.array([one - other for one, other in pairs.values()], dtype=np.float64)
             if not len(paired):
                 raise UserError(f"{a} and {b} have no seed in common")
             low, high = seed_interval(paired, confidence=confidence)
@@ -357,16 +358,6 @@ def _named(method: str, seed: int | None, frame: pd.DataFrame) -> pd.DataFrame:
     named.insert(0, "method", method)
     named.insert(1, "seed", pd.Series([seed] * len(frame), dtype="Int64", index=frame.index))
     return named
-
-
-def _pairs(a: dict[int | None, float], b: dict[int | None, float]) -> NDArray[np.float64]:
-    """Differences by seed; a method without seeds is paired with all of the other's."""
-    if set(a) == {None}:
-        a = dict.fromkeys(b, a[None])
-    elif set(b) == {None}:
-        b = dict.fromkeys(a, b[None])
-    common = [seed for seed in a if seed in b]
-    return np.array([a[seed] - b[seed] for seed in common], dtype=np.float64)
 
 
 def evaluate_search(

@@ -33,6 +33,7 @@ from opscore.search.sampling import outcome
 from opscore.settings import Settings
 from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import State
+from opscore.supernets.training import steps_of_epoch
 
 #: What a trained supernet and what is measured on it depend on.
 USES = ("size", "images", "meaning", "dtype", "device", "training")
@@ -107,7 +108,7 @@ class PerturbationSelection(Method):
 
 def training_minibatches(profile: TrainingProfile, images: ImageSet, *, learned: bool) -> int:
     """Minibatches of a training from the start: two a step, one where alphas stay fixed."""
-    steps = profile.steps or -(-count_of(images.halves(profile.images)[0]) // profile.batch_size)
+    steps = steps_of_epoch(images.halves(profile.images)[0], profile)
     return profile.epochs * steps * (2 if learned else 1)
 
 
@@ -115,8 +116,7 @@ def tuning_minibatches(
     profile: TrainingProfile, images: ImageSet, states: Sequence[State], fixed: bool
 ) -> int:
     """Minibatches of the retrainings under these states; a decided state has no alphas to move."""
-    half = profile.tuning_steps or profile.steps
-    steps = half or -(-count_of(images.halves(profile.images)[0]) // profile.batch_size)
+    steps = profile.tuning_steps or steps_of_epoch(images.halves(profile.images)[0], profile)
     each = [1 if fixed or state.is_architecture else 2 for state in states]
     return profile.tuning_epochs * steps * sum(each)
 

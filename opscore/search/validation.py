@@ -110,13 +110,8 @@ def score_minibatches(
     """Values of one candidate on the minibatches of these numbers, a frame with columns VALUES.
 
     They depend on the seed, the candidate and the number alone, not on what is scored with them.
-
-    Args:
-        context: images and settings of the seed.
-        proxy: what is measured, or its name; the parts of a combination each by itself.
-        architecture: the candidate.
-        numbers: of the minibatches, from 0.
-        weights: drawn 'once' for all, or 'redrawn' for each.
+    proxy: what is measured, or its name; the parts of a combination each by itself. weights: drawn
+    'once' for all, or 'redrawn' for each.
     """
     parts = parts_of(get_proxy(proxy) if isinstance(proxy, str) else proxy)
     context.images  # noqa: B018 - loaded once, for all the draws

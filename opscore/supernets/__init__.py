@@ -133,12 +133,8 @@ def images_for(
 ) -> ImageSet:
     """The image set of this name, scaled where the networks of a space need another size.
 
-    Args:
-        space: name of the space.
-        name: of the image set.
-        data_dir: where data is looked for first.
-        size: name of the networks' size, which may have images of its own.
-        image_size: height and width in pixels instead of the networks' own.
+    size: name of the networks' size, which may have images of its own. image_size: height and width
+    in pixels instead of the networks' own.
     """
     images, side = load_images(name, data_dir), SUPERNETS[space].side(size, image_size)
     own = images.pixels.shape[1:3] if isinstance(images, PixelImages) else (IMAGE_SIDE, IMAGE_SIDE)

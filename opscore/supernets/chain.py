@@ -44,10 +44,7 @@ def chain_space(length: int) -> SearchSpace:
 
 
 def build_chain(length: int, seed: int, *, channels: int = CHANNELS) -> ChainSupernet:
-    """A freshly initialised chain in eval mode, on the CPU; its weights depend on ``seed`` alone.
-
-    A longer chain of the same seed begins with other weights: each length is a model of its own.
-    """
+    """A fresh chain in eval mode, on the CPU; each length and seed is a model of its own."""
     with own_generators(0):
         chain = ChainSupernet(length, channels=channels)
     chain.reset_parameters(torch_generator(seed, "chain", length))

@@ -43,11 +43,8 @@ class DropPath(nn.Module):
 class AuxiliaryHead(nn.Sequential):
     """A classifier on the features of an inner cell, a quarter (ImageNet: 1/32) of the image.
 
-    Args:
-        channels: width of the features.
-        n_classes: outputs.
-        imagenet: ImageNet's head, whose pooling has stride 2 and whose second convolution has no
-            batch norm: DARTS left it out by mistake, and its published networks have none.
+    ImageNet's pooling has stride 2, and its second convolution no batch norm: DARTS left it out by
+    mistake, and its published networks have none.
     """
 
     def __init__(self, channels: int, n_classes: int, *, imagenet: bool) -> None:

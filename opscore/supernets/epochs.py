@@ -100,14 +100,8 @@ class Training(ABC):
     def run(self, checkpoint: Path | None = None) -> pd.DataFrame:
         """Train to the end from wherever the checkpoint is; the network is left in eval mode.
 
-        Args:
-            checkpoint: a file written after each epoch.
-
-        Returns:
-            The log.
-
-        Raises:
-            UserError: the checkpoint is of another training, or cannot be read.
+        checkpoint: a file written after each epoch. Returns the log. UserError when the checkpoint
+        is of another training, or cannot be read.
         """
         epochs = len(self.rates())
         if checkpoint is not None and checkpoint.is_file():

@@ -106,6 +106,11 @@ def tune(
     return trainer.run(checkpoint)
 
 
+def steps_of_epoch(train_half: ImageSet, profile: TrainingProfile) -> int:
+    """The profile's, or as many as the train half has batches."""
+    return profile.steps or -(-count_of(train_half) // profile.batch_size)
+
+
 class Trainer(Training):
     """One training of a supernet, see :func:`train` and :func:`tune`: an epoch for each rate.
 
@@ -146,9 +151,7 @@ class Trainer(Training):
             weight_decay=profile.alpha_weight_decay,
         )
         self.alphas: list[Tensor] = []
-        if not (steps := steps or profile.steps):
-            steps = -(-count_of(self.train_half) // profile.batch_size)
-        self.schedule = list(rates), steps
+        self.schedule = list(rates), steps or steps_of_epoch(self.train_half, profile)
         self.identity = {
             "seed": seed,
             "purpose": list(self.purpose),

@@ -99,7 +99,7 @@ def test_a_bad_board_is_one_line(given: str, match: str, tmp_path: Path) -> None
 def cell(x: list[float], y: list[float]) -> Match:
     names = tuple("abcde"[: len(x)])
     one, other = np.array(x, dtype=float), np.array(y, dtype=float)
-    return Match(0, 0, 0, names, one, other, names, one, other)
+    return Match(0, 0, 0, names, one, other)
 
 
 def test_picks_by_hand() -> None:

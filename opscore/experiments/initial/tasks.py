@@ -54,12 +54,8 @@ def knows_truth(policy: str) -> bool:
 def truth_scores(settings: Settings, policies: Iterable[str] = USUAL) -> pd.DataFrame:
     """Scores of A_0 by policies that need no seed, on every task of the space.
 
-    Args:
-        settings: resolved settings; split, source, reduction and length are taken from them.
-        policies: their names.
-
-    Returns:
-        A frame with columns :data:`TASK_SCORES`, without rows where the space has no truth.
+    settings: resolved; split, source, reduction and length are taken from them. Returns a frame
+    with columns :data:`TASK_SCORES`, without rows where the space has no truth.
     """
     space = get_space(settings.space)
     tables = []
@@ -75,15 +71,12 @@ def truth_scores(settings: Settings, policies: Iterable[str] = USUAL) -> pd.Data
 def task_correlations(
     scores: pd.DataFrame, truths: pd.DataFrame, *, asked: tuple[str, ...] | None = None
 ) -> pd.DataFrame:
-    """How scores of A_0 agree with the truth of every task of the space.
+    """How scores of A_0 (schema SCORES) agree with the truth of every task of the space.
 
-    Args:
-        scores: a score table (schema SCORES); rows of policies that ``truths`` has are left out.
-        truths: what :func:`truth_scores` gives, best-acc and avg-acc among its policies.
-        asked: the policies whose tests are a family, see :class:`opscore.analysis.Correlation`.
+    truths: what :func:`truth_scores` gives, best-acc and avg-acc among its policies; rows of
+    ``scores`` by these policies are left out. asked: see :class:`opscore.analysis.Correlation`.
 
-    Returns:
-        A frame with columns :data:`TASKS`, without rows where there is no truth.
+    Returns a frame with columns :data:`TASKS`, without rows where there is no truth.
     """
     initial = scores[scores["iteration"] == 0]
     tables = []
