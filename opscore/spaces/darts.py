@@ -61,6 +61,9 @@ _FORM = (
     "reduce=[...], reduce_concat=range(2, 6))"
 )
 
+#: An integer as NumPy 2 prints it.
+_NUMPY = re.compile(r"\b(?:np|numpy)\.u?int(?:8|16|32|64)\((-?\d+)\)")
+
 
 @dataclass(frozen=True)
 class Genotype:
@@ -116,7 +119,8 @@ class Genotype:
         start = max(text.find("Genotype("), 0)
         before = text[:start].strip()
         try:
-            call = None if "\n" in before else ast.parse(text[start:].strip(), mode="eval").body
+            plain = _NUMPY.sub(r"\1", text[start:].strip())
+            call = None if "\n" in before else ast.parse(plain, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             call = None
         if (
@@ -270,18 +274,9 @@ def inputs_edge(kind: int, node: int) -> int:
     return N_OPERATIONS + CHOOSING.index((kind, node))
 
 
-class _PlainNumbers(ast.NodeTransformer):
-    """np.int64(0), as NumPy 2 prints an integer, as 0."""
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        """The one argument of NumPy's integer types; other calls stay."""
-        whole = re.fullmatch(r"(np|numpy)\.u?int(8|16|32|64)", ast.unparse(node.func))
-        return node.args[0] if whole and len(node.args) == 1 else node
-
-
 def _pairs(tree: ast.expr) -> tuple[Pair, ...]:
     try:
-        value = ast.literal_eval(_PlainNumbers().visit(tree))
+        value = ast.literal_eval(tree)
         nested = all(isinstance(node, list) and isinstance(node[0], list | tuple) for node in value)
         pairs = [pair for node in value for pair in node] if nested else value
         return tuple((str(op), int(source)) for op, source in pairs)
@@ -295,10 +290,9 @@ def _concat(tree: ast.expr) -> tuple[int, ...]:
     """Numbers of nodes: a list, a tuple, or range(first, end)."""
     try:
         if isinstance(tree, ast.Call) and ast.unparse(tree.func) == "range":
-            ends = [_PlainNumbers().visit(argument) for argument in tree.args]
-            first, end = (int(ast.literal_eval(each)) for each in ends)
+            first, end = (int(ast.literal_eval(argument)) for argument in tree.args)
             return tuple(range(max(first, 0), min(end, len(NODES) + 2)))
-        return tuple(int(node) for node in ast.literal_eval(_PlainNumbers().visit(tree)))
+        return tuple(int(node) for node in ast.literal_eval(tree))
     except (ValueError, TypeError):
         raise UserError(
             f"what a cell puts side by side is range(2, 6), not '{_short(ast.unparse(tree))}'"
