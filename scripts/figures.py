@@ -28,7 +28,7 @@ import opscore
 from opscore.analysis import Correlation
 from opscore.answers import style
 from opscore.data import find
-from opscore.data.layout import TABLE
+from opscore.data.catalogue import TABLE
 from opscore.data.records import read_record, record_names
 from opscore.experiments import ScoringSettings
 from opscore.experiments.initial.result import InitialResult

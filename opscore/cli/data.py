@@ -139,13 +139,14 @@ def fetch(
 def _fetch_file(name: str, url: str | None, data_dir: Path | None) -> Answer:
     """A file; of one that is an input of ``data add``, also its table if there is none yet."""
     from opscore import data
+    from opscore.data.catalogue import TABLE
 
     if name not in data.FILES:
         raise unknown("collection or data file", name, {*data.COLLECTIONS, *data.FILES})
     with progress.shown(lines=False), progress.unit(f"fetching {name}"):
         path = data.fetch(name, url=url, data_dir=data_dir)
     added = None
-    if data.FILES[name].source_only and data.find("nasbench201", data_dir) is None:
+    if data.FILES[name].source_only and data.find(TABLE, data_dir) is None:
         added = data.add(path, data_dir=data_dir)
     values = {"name": name, "path": path, "added": asdict(added) if added else None}
     return Listing([], values, said=[f"{name}: {path}", *(_told(added) if added else [])])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,7 +100,8 @@ def show(
 
 def _told(run: StoredRun) -> list[tuple[str, str]]:
     """What there is to say of a run, pairs of a name and a text."""
-    told = [("run", str(run.folder)), ("status", run.status + _age(run.record.get("date")))]
+    told = [("run", str(run.folder)), ("status", run.status)]
+    told += [("date", str(run.record["date"]))] if "date" in run.record else []
     if run.seconds is not None:
         told.append(("seconds", f"{run.seconds:.1f}"))
     for name, value in run.key.items():
@@ -111,17 +111,6 @@ def _told(run: StoredRun) -> list[tuple[str, str]]:
     told.append(("versions", ", ".join(f"{name} {own}" for name, own in versions.items())))
     told += [(n, str(run.record[n])) for n in ("python", "machine", "git") if n in run.record]
     return [*told, ("files", ", ".join(path.name for path in run.files))]
-
-
-def _age(date: object) -> str:
-    """' (2026-11-26 07:42 UTC, 3 days ago)'; '' where there is no date."""
-    try:
-        ended = datetime.fromisoformat(str(date))
-    except ValueError:
-        return ""
-    days = (datetime.now(ended.tzinfo) - ended).days
-    ago = f", {days} days ago" if days > 1 else ""
-    return f" ({ended:%Y-%m-%d %H:%M} UTC{ago})"
 
 
 @app.command()

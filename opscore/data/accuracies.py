@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from opscore.data.layout import parse_column
 from opscore.data.tables import DamagedTableError, UnreadableTableError, read_checked
-from opscore.data.values import numbers, texts
+from opscore.data.values import numbers, refuse_twins, texts
 from opscore.errors import UserError
 from opscore.spaces import NASBENCH201
 from opscore.spaces.nasbench201 import NODES, OPERATIONS
@@ -66,16 +66,13 @@ def parse_strings(strings: Iterable[str]) -> NDArray[np.intp]:
     UserError for a string that is malformed, or that is there twice.
     """
     index = {name: position for position, name in enumerate(OPERATIONS)}
-    rows: dict[tuple[int, ...], int] = {}
-    for number, text in enumerate(strings):
+    given = list(strings)
+    refuse_twins(given)
+    rows = []
+    for text in given:
         match = _STRING.fullmatch(text)
         if match is None:
             NASBENCH201.parse(text)  # says what is wrong with it
             raise UserError(f"bad NAS-Bench-201 string '{text}'")
-        row = tuple(index[name] for name in match.groups())
-        if row in rows:
-            raise UserError(
-                f"rows {rows[row]} and {number} name the same architecture twice: {text}"
-            )
-        rows[row] = number
-    return np.array(list(rows), dtype=np.intp).reshape(-1, len(NODES))
+        rows.append([index[name] for name in match.groups()])
+    return np.array(rows, dtype=np.intp).reshape(-1, len(NODES))

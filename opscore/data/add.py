@@ -16,7 +16,7 @@ from opscore.data.convert.nasbench201 import read_authors
 from opscore.data.convert.nb1shot1 import tables_of_tfrecord
 from opscore.data.convert.tfrecord import is_tfrecord
 from opscore.data.files import atomic_write, file_hash
-from opscore.data.layout import parse_column, read_metadata, write_table
+from opscore.data.layout import parse_column, write_table
 from opscore.data.locate import destination
 from opscore.data.make import MADE_TABLES, SOURCE_HASHES, Added, describe, make_all
 from opscore.data.official import (
@@ -26,7 +26,7 @@ from opscore.data.official import (
     load_nats_folder,
     load_pth,
 )
-from opscore.data.tables import write_checked
+from opscore.data.tables import read_metadata, write_checked
 from opscore.data.truths import read_truth
 from opscore.data.verify import Corrupted, check
 from opscore.errors import UserError

@@ -23,8 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from opscore.data.catalogue import TABLE
-from opscore.data.tables import read_metadata, write_checked
+from opscore.data.tables import write_checked
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 SPLITS = ("test", "valid")
@@ -94,15 +93,3 @@ def write_table(
         }
     )
     write_checked(path, frame, metadata)
-
-
-__all__ = [
-    "DATASETS",
-    "SPLITS",
-    "TABLE",
-    "AccuracyColumn",
-    "column_name",
-    "parse_column",
-    "read_metadata",
-    "write_table",
-]

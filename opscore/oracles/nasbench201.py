@@ -18,8 +18,10 @@ import numpy as np
 
 from opscore.data import FILES, file_hash, find, require
 from opscore.data.accuracies import read_accuracies
-from opscore.data.layout import TABLE, parse_column, read_metadata
+from opscore.data.catalogue import TABLE
+from opscore.data.layout import parse_column
 from opscore.data.pickles import load_restricted
+from opscore.data.tables import read_metadata
 from opscore.errors import one_of
 from opscore.oracles.base import Array
 from opscore.oracles.tables import Accuracies, Key

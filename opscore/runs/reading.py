@@ -92,11 +92,6 @@ class StoredRun:
         return str(self.key.get("policy") or self.key.get("method") or "")
 
     @property
-    def version(self) -> int:
-        """Version of the store's files that the run is written in."""
-        return STORE_VERSION
-
-    @property
     def seconds(self) -> float | None:
         """Seconds that the run took; None where the record does not say."""
         spent = self.record.get("wall_seconds")
@@ -132,7 +127,7 @@ class StoredRun:
             "seconds": float("nan") if self.seconds is None else self.seconds,
             "date": str(self.record.get("date", "")),
             "bytes": sum(path.stat().st_size for path in self.files),
-            "version": self.version,
+            "version": STORE_VERSION,
             "settings": canonical(self.key) if self.key else "",
         }
 

@@ -12,7 +12,7 @@ import torch
 
 from opscore.data import FILES, DataFile, add, find
 from opscore.data.add import recognise
-from opscore.data.layout import read_metadata
+from opscore.data.tables import read_metadata
 from opscore.errors import UserError
 from opscore.oracles import available_oracles, load_oracle
 from opscore.spaces import NASBENCH201
