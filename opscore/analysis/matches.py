@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -109,10 +109,20 @@ def ranks_to_one(strengths: Sequence[float]) -> list[float]:
 
 
 def unit_ranks(row: Array) -> Array:
-    """Average ranks of a row, centred and of length one: Spearman's rho is their dot product."""
-    ranks = average_ranks(row)
+    """Average ranks of a row, centred and of length one: Spearman's rho is their dot product.
+
+    Read-only: a truth's row is ranked once, however many policies are compared with it.
+    """
+    return _unit_ranks(row.astype(np.float64).tobytes())
+
+
+@lru_cache(maxsize=2**14)
+def _unit_ranks(content: bytes) -> Array:
+    ranks = average_ranks(np.frombuffer(content, np.float64))
     ranks -= ranks.mean()
-    return np.asarray(ranks / np.sqrt((ranks**2).sum()), dtype=np.float64)
+    ranks /= np.sqrt((ranks**2).sum())
+    ranks.flags.writeable = False
+    return ranks
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ def test_a_group_without_a_command_prints_its_help_only(capsys, group):
     assert err == ""
 
 
-@pytest.mark.parametrize(("command", "form"), [("initial", []), ("progressive", ["--json"])])
+@pytest.mark.parametrize(
+    ("command", "form"), [("initial", ["--no-baselines"]), ("progressive", ["--json"])]
+)
 def test_memory_that_ran_out_is_exit_code_1_and_no_finished_run(capsys, command, form):
     calls = []
 

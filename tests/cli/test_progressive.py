@@ -21,7 +21,7 @@ def run(*arguments, runs):
 
 
 def test_json_has_every_table(tmp_path):
-    found = run("--policies", "zc-pt(nwot)", "--seeds", "0,1", "--json", runs=tmp_path)
+    found = run("--policies", "zc-pt(nwot)", "--seeds", "0", "--json", runs=tmp_path)
     payload = json.loads(found.stdout)
     names = {"correlation", "agreement", "selection", "decisions", "scores", "settings"}
     assert set(payload) == names

@@ -116,7 +116,10 @@ def test_synflow_is_that_of_the_plain_path(space: str, meaning: str) -> None:
             assert value == pytest.approx(score.value, rel=1e-12)
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(
+    "space",
+    [pytest.param(s, marks=pytest.mark.exhaustive) if s in LARGEST else s for s in SUPERNETS],
+)
 def test_architectures_of_one_form_compute_the_same(space: str) -> None:
     supernet, x = new_supernet(space).train(), batch_of(4).images
     forms = Forms(supernet, x.shape[1:])

@@ -9,7 +9,7 @@ import pytest
 from opscore import published, schema
 from opscore.analysis import edge_correlations
 from opscore.cli import main
-from opscore.data import add
+from opscore.data import MADE_TABLES, ORIGINALS, add
 from opscore.data.locate import SHIPPED
 from opscore.errors import UserError
 from opscore.paper.replay import (
@@ -219,9 +219,16 @@ def test_people_see_recomputed_beside_published(capsys, data_dir, tmp_path, comm
 
 @pytest.fixture(scope="module")
 def oneshot_dir(data_dir, tmp_path_factory):
-    """A data folder with everything that the authors' files give."""
+    """A data folder with what the authors' files of NAS-Bench-1Shot1 give."""
     folder = tmp_path_factory.mktemp("data")
-    add(data_dir / "originals", data_dir=folder)
+    chosen = folder / "chosen"
+    for table in ("nb1shot1-1", "nb1shot1-2", "published-nb1shot1"):
+        for name in MADE_TABLES[table].made_of:
+            path = data_dir / ORIGINALS[name].path
+            place = chosen / path.relative_to(data_dir / "originals")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path)
+    add(chosen, data_dir=folder)
     return folder
 
 
