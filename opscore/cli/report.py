@@ -9,7 +9,9 @@ import typer
 
 from opscore.answers import Answer, Listing
 from opscore.cli.common import DataDirOption
+from opscore.cli.options import PluginOption
 from opscore.cli.present import answering
+from opscore.user_code import load_file
 
 
 @answering(formats=False)
@@ -24,6 +26,7 @@ def report(
         ),
     ] = None,
     data_dir: DataDirOption = None,
+    plugin: PluginOption = None,
 ) -> Answer:
     """Write one HTML page of a run store: what was run and with what, tables, figures, failures.
 
@@ -32,6 +35,8 @@ def report(
     """
     from opscore.report.page import write_report
 
+    for file in plugin or ():
+        load_file(file)
     path, found = write_report(store, out, data_dir=data_dir)
     counts = ", ".join(f"{count} {status}" for status, count in found.counts.items())
     number = len(found.sections)

@@ -18,7 +18,7 @@ from opscore.answers.words import short_dataset
 from opscore.cli import main
 from opscore.errors import UserError
 from opscore.oracles import load_truth
-from opscore.policies import POLICIES
+from opscore.proxies import unregister_proxy
 from opscore.report.page import report, write_report
 from opscore.runs import RunStore
 from opscore.runs.upkeep import merge
@@ -113,16 +113,33 @@ def test_another_truth_is_none(store, tmp_path, data_dir):
     assert initial.tables[0].title.startswith("No truth")
 
 
-def test_a_policy_that_is_not_known_here_is_left_out(tmp_path):
-    family = POLICIES["random"]
-    POLICIES.add("mine", family)
+MINE = """
+from opscore import register_proxy
+
+@register_proxy("mine", higher_is_better=True, source="here")
+def mine(network, batch):
+    return float(sum(weight.numel() for weight in network.parameters()))
+"""
+
+
+def test_what_is_not_registered_here_is_left_out(tmp_path, capsys):
+    store, code = tmp_path / "runs", tmp_path / "registers_mine.py"
+    code.write_text(MINE)
+    exec(MINE, {"__name__": "here"})
     try:
-        opscore.initial(["mine", "op-params"], images="noise", size="smoke", store=tmp_path)
+        opscore.initial(["zc-pt(mine)"], images="noise", size="smoke", store=store)
     finally:
-        POLICIES.remove("mine")
-    (section,) = report(tmp_path).sections
-    assert any(note.startswith("mine is left out") for note in section.notes)
+        unregister_proxy("mine")
+    (section,) = report(store).sections
+    assert any(note.startswith("zc-pt(mine) is left out") for note in section.notes)
     assert section.tables
+    try:
+        with pytest.raises(SystemExit):
+            main(["report", str(store), "--plugin", str(code), "--json"])
+    finally:
+        unregister_proxy("mine")
+    (study,) = json.loads(capsys.readouterr().out)["studies"]
+    assert not any("left out" in note for note in study["notes"])
 
 
 def test_tables_can_be_taken_as_csv(store, page):
