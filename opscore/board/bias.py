@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from opscore.analysis.intervals import mean_of_known, mean_over_edges
-from opscore.analysis.matches import Match, Strengths, average_ranks, rho_matrix
+from opscore.analysis.matches import Match, Strengths, ranks_to_one, rho_matrix
 from opscore.analysis.stages import scores_of_stage
 from opscore.board.definition import Board
 from opscore.board.scores import SpaceScores
@@ -99,7 +99,7 @@ def _place_of(strengths: Strengths, policy: str, op: str | None) -> float:
     """Mean unit rank of an operation over the edges that have it and something else."""
     cells: Sequence[Match] = strengths.matches(policy, policy)
     places = [
-        (average_ranks(cell.x)[cell.operations.index(op)] - 1) / (len(cell.x) - 1)
+        ranks_to_one(cell.x.tolist())[cell.operations.index(op)]
         for cell in cells
         if op in cell.operations and len(cell.x) > 1
     ]
