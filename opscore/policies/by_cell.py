@@ -35,6 +35,7 @@ BY_CELL = "by=cell"
 class CellPolicy(Policy):
     """The mean over cells of the rank by what a removal in one cell does to a proxy."""
 
+    uses = frozenset({"supernet", "batch", "seed"})
     higher_is_better = True
 
     def __init__(self, argument: str, context: Context) -> None:
