@@ -7,10 +7,12 @@ batch, the same call goes on with what is missing. Results do not depend on the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -52,6 +54,9 @@ CELL_COLUMNS = (
     Column("seconds", kind="number", form=".1f", missing="?"),
     Column("error", missing="", detail=True),
 )
+
+#: A part of a grid.
+_SHARD = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})")
 
 #: Cells without a result that are named one by one.
 _MOST_NAMED = 20
@@ -200,12 +205,13 @@ def planned(
     """
     manner = made(Manner, {"finished": finished, "alone": True})
     store, cells = _asked(grid, out, shard)
-    guess = _Estimate(stored_runs(store) if store.root.is_dir() else [])
+    usual = _usual_seconds(stored_runs(store) if store.root.is_dir() else [])
     rows = []
     for cell in cells:
         end = None if finished == "always" else known(0, store, cell.key, manner, mend=False)
-        more = {"seconds": guess.seconds(cell)} if end is None else _ended(cell, end, store)
-        rows.append(_row(cell) | more)
+        seen = [usual[k] for k in _kinds(cell.kind, cell.policy, cell.key) if k in usual]
+        guess = {"seconds": seen[0]} if seen else {}
+        rows.append(_row(cell) | (guess if end is None else _ended(cell, end, store)))
     return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), store)
 
 
@@ -225,28 +231,17 @@ def in_shard(cells: Sequence[GridCell], shard: str | None) -> list[GridCell]:
     """
     if shard is None:
         return list(cells)
-    first, _, second = shard.partition("/")
-    if not (_is_count(first) and _is_count(second) and 1 <= int(first) <= int(second)):
+    match = _SHARD.fullmatch(shard)
+    if match is None or int(match[1]) > int(match[2]):
         raise UserError(f"bad shard '{shard}'; the form is i/n with i from 1 to n, such as 1/4")
-    return list(cells[int(first) - 1 :: int(second)])
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 10
+    return list(cells[int(match[1]) - 1 :: int(match[2])])
 
 
 def _row(cell: GridCell) -> dict[str, Any]:
-    return {
-        "run": cell.name,
-        "kind": cell.kind,
-        "space": cell.space,
-        "policy": cell.policy,
-        "seed": pd.NA if cell.seed is None else cell.seed,
-        "status": "missing",
-        "found": False,
-        "seconds": float("nan"),
-        "error": "",
-    }
+    seed = pd.NA if cell.seed is None else cell.seed
+    who = {"run": cell.name, "kind": cell.kind, "space": cell.space, "policy": cell.policy}
+    unknown = {"status": "missing", "found": False, "seconds": float("nan"), "error": ""}
+    return {**who, "seed": seed, **unknown}
 
 
 def _on_device(cell: GridCell, place: int) -> GridCell:
@@ -275,29 +270,17 @@ def _ended(cell: GridCell, end: End, store: RunStore) -> dict[str, Any]:
     return {"status": end.status, "found": end.found, "seconds": seconds, "error": error}
 
 
-class _Estimate:
-    """How long cells take, from those that a store has."""
+def _usual_seconds(runs: Sequence[StoredRun]) -> dict[tuple[Any, ...], float]:
+    """The median of the seconds that finished runs took, by :func:`_kinds`."""
+    seen: dict[tuple[Any, ...], list[float]] = {}
+    for run in runs:
+        if run.status == "finished" and run.seconds is not None:
+            for kind in _kinds(run.kind, run.policy, run.key):
+                seen.setdefault(kind, []).append(run.seconds)
+    return {kind: median(seconds) for kind, seconds in seen.items()}
 
-    def __init__(self, runs: Sequence[StoredRun]) -> None:
-        self._seen: dict[tuple[Any, ...], list[float]] = {}
-        for run in runs:
-            if run.status == "finished" and run.seconds is not None:
-                for name in self._names(run.kind, run.key, run.policy):
-                    self._seen.setdefault(name, []).append(run.seconds)
 
-    @staticmethod
-    def _names(kind: str, key: Mapping[str, Any], policy: str) -> list[tuple[Any, ...]]:
-        """What a cell shares with others, the most first."""
-        space, size, batch = key.get("space"), key.get("size"), key.get("batch_size")
-        return [
-            (kind, policy, space, size, batch),
-            (kind, policy, space, size),
-            (kind, policy, "", size),
-        ]
-
-    def seconds(self, cell: GridCell) -> float:
-        """The median of the most similar cells; NaN where there are none."""
-        for name in self._names(cell.kind, cell.key, cell.policy):
-            if name in self._seen:
-                return float(pd.Series(self._seen[name]).median())
-        return float("nan")
+def _kinds(kind: str, policy: str, key: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What a cell shares with others that take about as long, the most first."""
+    space, size, batch = key.get("space"), key.get("size"), key.get("batch_size")
+    return [(kind, policy, space, size, batch), (kind, policy, space, size), (kind, policy, size)]
