@@ -212,31 +212,8 @@ def rho_axis(axes: Axes, which: Literal["x", "y"], label: str) -> None:
 
 #: Where an axis of percents may have a tick.
 _PERCENTS = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    5.5,
-    6,
-    6.5,
-    7,
-    8,
-    9,
-    10,
-    12,
-    15,
-    20,
-    25,
-    30,
-    40,
-    50,
-    55,
-    60,
-    70,
-    80,
-    100,
-)
+    1, 2, 3, 4, 5, 5.5, 6, 6.5, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 55, 60, 70, 80, 100,
+)  # fmt: skip
 
 
 def error_axis(

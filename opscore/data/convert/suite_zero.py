@@ -30,31 +30,16 @@ _DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
 #: Tasks of TransNAS-Bench-101, in the order of the table's columns.
 TASKS = (
-    "class_scene",
-    "class_object",
-    "autoencoder",
-    "normal",
-    "jigsaw",
-    "room_layout",
+    "class_scene", "class_object", "autoencoder", "normal", "jigsaw", "room_layout",
     "segmentsemantic",
-)
+)  # fmt: skip
 _MACRO_CODE = "41414"
 
 #: Proxies of the sampled file, in the order of the table's columns.
 _SAMPLED = (
-    "flops",
-    "params",
-    "synflow",
-    "grasp",
-    "fisher",
-    "grad_norm",
-    "l2_norm",
-    "plain",
-    "nwot",
-    "epe_nas",
-    "jacov",
-    "snip",
-)
+    "flops", "params", "synflow", "grasp", "fisher", "grad_norm", "l2_norm", "plain", "nwot",
+    "epe_nas", "jacov", "snip",
+)  # fmt: skip
 
 
 def nasbench201_zen(path: Path) -> pd.DataFrame:
