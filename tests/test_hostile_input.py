@@ -221,7 +221,9 @@ NAMES = st.text(max_size=20) | st.sampled_from(
 @given(name=NAMES, number=st.integers() | st.floats() | st.none() | st.text(max_size=3))
 def test_no_name_or_number_ends_in_a_traceback(name, number):
     for call in (
-        lambda: opscore.initial([name], seeds=[0], size="smoke", images="noise", batch_size=4),
+        lambda: opscore.initial(
+            [name], seeds=[0], size="smoke", images="noise", batch_size=4, baselines=False
+        ),
         lambda: opscore.initial(["random"], seeds=[0], size=name, images="noise"),
         lambda: opscore.initial(["random"], seeds=[0], space=name, images="noise"),
         lambda: opscore.initial(["random"], seeds=[number], size="smoke", images="noise"),

@@ -72,19 +72,21 @@ def test_what_is_no_architecture_is_one_line(choices, message):
 
 
 def test_one_name_or_seed_stands_for_a_list():
-    one = opscore.initial("random", 3, **SMALL).scores
+    one = opscore.initial("random", 3, baselines=False, **SMALL).scores
     assert one[one["policy"] == "random"]["seed"].unique().tolist() == [3]
-    many = opscore.initial(["random"], [3], **SMALL).scores
+    many = opscore.initial(["random"], [3], baselines=False, **SMALL).scores
     assert one.drop(columns="seconds").equals(many.drop(columns="seconds"))
-    assert set(opscore.initial("random,zc-pt(nwot)", **SMALL).scores["policy"]) > {"random"}
+    assert set(opscore.initial("random,zc-pt(nwot)", baselines=False, **SMALL).scores["policy"]) > {
+        "random"
+    }
     assert opscore.run_search("random", 2).settings.methods == ("random",)
 
 
 def test_what_is_asked_for_twice_is_taken_once_with_a_note():
     with pytest.warns(Note, match="taken once: random"):
-        opscore.initial(["random", "random"], **SMALL)
+        opscore.initial(["random", "random"], baselines=False, **SMALL)
     with pytest.warns(Note, match="taken once: 0"):
-        opscore.initial("random", (0, 0), **SMALL)
+        opscore.initial("random", (0, 0), baselines=False, **SMALL)
 
 
 def test_paths_come_as_text(tmp_path):

@@ -35,6 +35,7 @@ def result(data_dir):
         (0, 1),
         space="transnas-micro",
         oracle=OracleSettings("jigsaw"),
+        baselines=False,
         data_dir=data_dir,
         **SMALL,
     )
@@ -57,6 +58,7 @@ def test_another_task_is_as_if_it_had_been_asked_for(result, data_dir):
         ["zc-pt(params)"],
         space="transnas-micro",
         oracle=OracleSettings("class_object"),
+        baselines=False,
         data_dir=data_dir,
         **SMALL,
     )
@@ -71,7 +73,7 @@ def test_another_task_is_as_if_it_had_been_asked_for(result, data_dir):
 
 
 def test_nasbench201_has_its_datasets_at_the_same_length(data_dir):
-    result = opscore.initial(["zc-pt(params)"], data_dir=data_dir, **SMALL)
+    result = opscore.initial(["zc-pt(params)"], data_dir=data_dir, baselines=False, **SMALL)
     assert tasks_of(result.settings) == ["cifar10", "cifar100", "imagenet16-120"]
     twelve = resolve(replace(result.settings, oracle=OracleSettings(epochs=12)))
     assert tasks_of(twelve) == ["cifar10", "cifar100", "imagenet16-120"]
@@ -82,6 +84,7 @@ def test_without_a_truth_there_are_no_tasks():
         ["zc-pt(params)"],
         space="nasbench-macro",
         oracle=OracleSettings(source="none"),
+        baselines=False,
         **SMALL,
     )
     assert result.tasks.empty
@@ -118,7 +121,16 @@ def test_the_command_prints_all_tasks_and_with_json_the_table(
 ):
     monkeypatch.chdir(tmp_path)
     command = ["initial", "--space", "transnas-micro", "--policies", "zc-pt(params)", "--all-tasks"]
-    command += ["--size", "smoke", "--batch-size", "4", "--images", "noise", "--quiet"]
+    command += [
+        "--size",
+        "smoke",
+        "--batch-size",
+        "4",
+        "--images",
+        "noise",
+        "--quiet",
+        "--no-baselines",
+    ]
     command += ["--data-dir", str(data_dir)]
     with pytest.raises(SystemExit, match="0"):
         main(command)

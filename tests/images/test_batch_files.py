@@ -76,14 +76,14 @@ def test_natural_forms_are_taken(tmp_path):
     np.savez(tmp_path / "unlabelled.npz", batch_x=X)
     assert not load_batch(tmp_path / "unlabelled.npz").labelled
     settings = {"size": "smoke", "images": "noise", "batch_file": str(tmp_path / "unlabelled.npz")}
-    scores = opscore.initial("zc-pt(nwot)", **settings).scores
+    scores = opscore.initial("zc-pt(nwot)", baselines=False, **settings).scores
     assert set(scores["status"]) == {"ok"}
 
 
 def test_constant_images_have_a_status_with_its_reason(tmp_path):
     np.savez(tmp_path / "b.npz", batch_x=np.ones_like(X), batch_y=Y)
     settings = {"size": "smoke", "images": "noise", "batch_file": tmp_path / "b.npz"}
-    scores = opscore.initial("zc-pt(nwot)", **settings).scores
+    scores = opscore.initial("zc-pt(nwot)", baselines=False, **settings).scores
     own = scores[scores["policy"] == "zc-pt(nwot)"]
     assert own["status"].str.contains("two images have the same code").all()
     assert own["score"].isna().all()
@@ -96,7 +96,9 @@ def test_a_registered_set_says_how_many_classes_there_are(tmp_path):
     try:
         np.savez(tmp_path / "b.npz", batch_x=X, batch_y=Y + 90)
         for settings in ({"batch_size": 8}, {"batch_file": tmp_path / "b.npz"}):
-            result = opscore.initial("zc-pt(snip)", size="smoke", images="hundred", **settings)
+            result = opscore.initial(
+                "zc-pt(snip)", size="smoke", images="hundred", baselines=False, **settings
+            )
             assert set(result.scores["status"]) == {"ok"}
     finally:
         IMAGE_SETS.remove("hundred")

@@ -73,7 +73,7 @@ def test_without_a_table_only_the_architecture_is_known(space):
 
 def test_searches_and_scores_are_judged_alike():
     searched = opscore.run_search(["optimum", "random"], seeds=(0,), **SMALL)
-    scored = opscore.initial(["best-acc"], **SMALL)
+    scored = opscore.initial(["best-acc"], baselines=False, **SMALL)
     assert searched.record()["truth"] == scored.record()["truth"]
     for ends in (searched.architectures, scored.selection):
         for row in ends.to_dict("records"):
@@ -95,7 +95,9 @@ def test_the_optimum_is_the_best_of_each_dataset(data_dir):
 
 def test_errors_are_of_the_split_that_is_asked_for(data_dir):
     asked = OracleSettings(split="valid")
-    scored = opscore.initial(["best-acc"], oracle=asked, data_dir=data_dir, **SMALL)
+    scored = opscore.initial(
+        ["best-acc"], oracle=asked, data_dir=data_dir, baselines=False, **SMALL
+    )
     assert scored.record()["truth"]["split"] == "valid"
     (row,) = scored.selection.query("policy == 'best-acc' and dataset == 'cifar10'").itertuples()
     judged = opscore.evaluate_search([row.architecture], split="valid", data_dir=data_dir)

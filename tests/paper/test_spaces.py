@@ -94,6 +94,7 @@ def _initial(space: str, source: str = "auto") -> opscore.runs.InitialResult:
         images="noise",
         batch_size=4,
         oracle=OracleSettings(source=source),
+        baselines=False,
     )
 
 

@@ -198,7 +198,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, supernet):
 
 def test_initial_scoring_says_how_supernets_were_trained():
     small = {"size": "smoke", "batch_size": 16, "images": "digits", "training": PROFILE}
-    result = opscore.initial(["darts"], **small)
+    result = opscore.initial(["darts"], baselines=False, **small)
     assert result.notes()[2].startswith("tiny training: 1 epochs of 2 steps of 8 images")
     assert (result.scores[result.scores.policy == "darts"].status == "ok").all()
     assert len(opscore.initial(["random"], **small).notes()) == 4
