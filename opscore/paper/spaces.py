@@ -93,7 +93,7 @@ class SpacesResult(Answer):
 
     def figure(self) -> Figure:
         """Every policy's rho on every task; its ``savefig`` writes it into a file."""
-        from opscore.analysis.spaces import task_panels
+        from opscore.analysis.side_by_side import task_panels
 
         return task_panels(self.tasks, note="\n".join(self.measured_with()))
 

@@ -10,7 +10,7 @@ import pytest
 
 import opscore
 from opscore.analysis import is_bar
-from opscore.analysis.spaces import task_panels
+from opscore.analysis.side_by_side import task_panels
 from opscore.cli import main
 from opscore.data.records import read_record
 from opscore.errors import UserError
