@@ -31,6 +31,10 @@ def doctor(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for tables and figures.")
     ] = None,
+    golden: Annotated[
+        bool,
+        typer.Option("--golden", help="Also compute ten known scores: how far off is this?"),
+    ] = False,
 ) -> Answer:
     """Look whether the main job can run here, what is missing, and how to get it.
 
@@ -38,7 +42,7 @@ def doctor(
     main job itself, at its smallest. Exit code 0 only if it can run, 1 if not.
     """
     from opscore.data import search_path
-    from opscore.doctor import can_run, examine
+    from opscore.doctor import can_run, examine, guarded
     from opscore.experiments.settings import check_device_name
     from opscore.runs.store import provenance
 
@@ -47,6 +51,9 @@ def doctor(
     check_device_name(device)  # likewise; one that this machine lacks is a finding
     with progress_console.status("looking"):
         found = list(examine(runs=runs, out=out, data_dir=data_dir, device=device))
+        known: list[pd.DataFrame] = []
+        if golden:
+            found += guarded("golden scores", "ten scores", lambda: _golden(device, known))
     works = can_run(found)
     asked = {"data_dir": data_dir, "device": device, "runs": runs, "out": out}
     return Listing(
@@ -54,11 +61,21 @@ def doctor(
         {
             "can_run": works,
             "checks": [vars(check) for check in found],
+            **{"golden": table for table in known},
             "settings": {**asked, **provenance()},
         },
         said=[_close(found, works=works)],
         wrong=None if works else "",
     )
+
+
+def _golden(device: str, known: list[pd.DataFrame]) -> Iterator[Check]:
+    """A finding for each known score; the table of them is added to a list."""
+    from opscore.doctor import golden_checks, golden_scores
+    from opscore.experiments.settings import resolve_device
+
+    known.append(golden_scores(resolve_device(device)))
+    return golden_checks(known[0])
 
 
 def _rows(found: list[Check]) -> Iterator[dict[str, str]]:

@@ -11,7 +11,7 @@ from importlib import metadata
 import pytest
 
 from opscore.cli import main
-from opscore.doctor import can_run, table_of
+from opscore.doctor import can_run, golden_checks, golden_scores, table_of
 from opscore.doctor.checks import (
     TOO_LITTLE,
     Check,
@@ -176,3 +176,17 @@ def test_a_table_of_findings():
     frame = table_of([Check("data", "images", "missing", "none", "fetch some")])
     assert frame.to_dict("records")[0]["remedy"] == "fetch some"
     assert list(table_of([]).columns) == ["area", "name", "status", "detail", "remedy"]
+
+
+def test_golden_scores_come_out_here_and_other_values_are_told(capsys, monkeypatch, tmp_path):
+    code, out, _ = run(capsys, "--golden", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert len(found["golden"]) == 10
+    assert all(row["difference"] < 1e-4 < row["tolerance"] for row in found["golden"])
+    scores = golden_scores().assign(difference=lambda table: table["difference"] + [0.01, *[0] * 9])
+    first, *others = golden_checks(scores)
+    assert (first.status, {check.status for check in others}) == ("warning", {"ok"})
+    assert "other weights are drawn" in first.remedy
+    lost, *_ = golden_checks(scores.assign(here=float("nan"), difference=float("nan")))
+    assert lost.status == "warning"
