@@ -22,5 +22,5 @@ part=${SLURM_ARRAY_TASK_ID:?set by SLURM, or by hand}
 grid=${GRID:-examples/grid.toml}
 out=${OUT:-runs}
 
-exec opscore batch "$grid" --out "$out/shard-$part" --shard "$part/$parts" \
+exec opscore batch "$grid" --runs "$out/shard-$part" --shard "$part/$parts" \
   --jobs "${SLURM_CPUS_PER_TASK:-1}" --retries 1 --quiet

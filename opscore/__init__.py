@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from opscore.paper.trained_tables import table3, table4, table6, table7
     from opscore.policies import list_policies, register_policy
     from opscore.proxies import get_proxy, list_proxies, register_proxy, unregister_proxy
+    from opscore.report.opened import open_store
     from opscore.runs import RunStore
     from opscore.search import zero_cost_pt
     from opscore.search.call import run_search
@@ -77,6 +78,7 @@ _ROOMS = {
     "load_checkpoint": "supernets",
     "load_images": "images",
     "load_oracle": "oracles",
+    "open_store": "report.opened",
     "operation_estimates": "analysis",
     "progressive": "experiments.progressive.result",
     "proxy_correlations": "experiments",
@@ -141,6 +143,7 @@ __all__ = [
     "load_checkpoint",
     "load_images",
     "load_oracle",
+    "open_store",
     "operation_estimates",
     "progressive",
     "proxy_correlations",

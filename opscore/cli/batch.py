@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opscore.answers import Answer, Listing, Table
-from opscore.cli.options import Only, chosen
+from opscore.cli.options import Runs
 from opscore.cli.present import answering
-from opscore.settings import RunSettings
 
 if TYPE_CHECKING:
     from opscore.grids.call import BatchResult
@@ -19,11 +18,8 @@ if TYPE_CHECKING:
 @answering(doing="running the grid")
 def batch(
     grid: Annotated[Path, typer.Argument(help="TOML file; see docs/batch.md.", dir_okay=True)],
-    out: Annotated[
-        Path, typer.Option("--out", help="Run store that cells are found and kept in.")
-    ] = Path("runs"),
     *,
-    run: Annotated[RunSettings, Only("jobs", "finished", "retries")],
+    run: Runs,
     shard: Annotated[
         str | None, typer.Option(help="Run the i-th of n parts, i/n, for instance 1/4.")
     ] = None,
@@ -41,10 +37,10 @@ def batch(
     from opscore.grids.call import planned
 
     if dry_run:
-        return _plan(planned(grid, out, finished=run.finished, shard=shard), run.jobs)
+        store = run.store or Path("runs")
+        return _plan(planned(grid, store, finished=run.finished, shard=shard), run.jobs)
 
-    how = chosen(run, "jobs", "finished", "retries")
-    return run_batch(grid, out, **how, shard=shard, threads=threads)
+    return run_batch(grid, **run.calls, shard=shard, threads=threads)
 
 
 def _plan(plan: BatchResult, jobs: int) -> Listing:

@@ -61,7 +61,7 @@ def doctor(
         {
             "can_run": works,
             "checks": [vars(check) for check in found],
-            **{"golden": table for table in known},
+            **dict(zip(["golden"], known, strict=False)),
             "settings": {**asked, **provenance()},
         },
         said=[_close(found, works=works)],

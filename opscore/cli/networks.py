@@ -83,18 +83,22 @@ def build(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
     target: TargetOption = None,
+    cells: Annotated[int | None, typer.Option(help="Cells instead of the target's.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels instead of the target's.")] = None,
 ) -> Answer:
     """Tell how large an architecture's network is, as it is trained in the end."""
     from opscore.supernets import find_target, list_targets
 
     state = find_architecture(architecture, space)
     name = state.space.name
+    given = {"cells": cells, "channels": channels}
+    other = {argument: number for argument, number in given.items() if number is not None}
     rows = [
         _size_row(built, built.size(state))
         for each in ([target] if target else list_targets(name))
-        for built in [find_target(name, each)]
+        for built in [find_target(name, each, **other)]
     ]
-    settings = {"command": "build", "space": name, "architecture": str(state)}
+    settings = {"command": "build", "space": name, "architecture": str(state), **other}
     title = f"Networks of this architecture of {name}"
     frame = pd.DataFrame(rows)
     frame[list(_MILLIONS)] /= 1e6

@@ -11,14 +11,13 @@ from opscore.answers import Answer, Listing
 from opscore.cli.common import DataDirOption
 from opscore.cli.options import PluginOption
 from opscore.cli.present import answering
+from opscore.cli.runs import StoreOption
 from opscore.user_code import load_file
 
 
 @answering(formats=False)
 def report(
-    store: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of finished runs.")] = Path(
-        "runs"
-    ),
+    runs: StoreOption = Path("runs"),
     out: Annotated[
         Path | None,
         typer.Option(
@@ -37,10 +36,10 @@ def report(
 
     for file in plugin or ():
         load_file(file)
-    path, found = write_report(store, out, data_dir=data_dir)
+    path, found = write_report(runs, out, data_dir=data_dir)
     counts = ", ".join(f"{count} {status}" for status, count in found.counts.items())
     number = len(found.sections)
-    runs = f"{counts} run{'' if len(found.runs) == 1 else 's'}"
+    told = f"{counts} run{'' if len(found.runs) == 1 else 's'}"
     studies = "study" if number == 1 else "studies"
     values = {"written": path, "bytes": path.stat().st_size, **found.summary()}
-    return Listing([], values, said=[f"{number} {studies} of {runs}", f"wrote {path}"])
+    return Listing([], values, said=[f"{number} {studies} of {told}", f"wrote {path}"])

@@ -132,7 +132,7 @@ def _who(row: Mapping[Hashable, Any]) -> str:
 @named_once()
 def batch(
     grid: Grid | Path | str | Mapping[str, Any],
-    out: RunStore | Path | str,
+    store: RunStore | Path | str,
     *,
     jobs: int = 1,
     finished: str = "only-missing",
@@ -151,7 +151,7 @@ def batch(
 
     Args:
         grid: a TOML file, or what such a file would hold (:mod:`opscore.grids.grid`).
-        out: the run store that finished cells are found and kept in.
+        store: the run store that finished cells are found and kept in.
         jobs: worker processes. Results do not depend on it.
         finished: what to do with cells that were tried before, see
             :class:`opscore.settings.RunSettings`.
@@ -166,33 +166,33 @@ def batch(
     """
     how = {"jobs": jobs, "finished": finished, "retries": retries, "threads": threads}
     manner = made(Manner, {**how, "alone": True})
-    store, cells = _asked(grid, out, shard)
+    kept, cells = _asked(grid, store, shard)
     cells = [_on_device(cell, place) for place, cell in enumerate(cells)]
     if finished != "only-cache":
-        writable_folder(store.root)
+        writable_folder(kept.root)
         for asked, own in groupby(cells, lambda cell: cell.asked):
             if asked is not None:
-                remember(store, asked, {cell.run.label: cell.key for cell in own})
+                remember(kept, asked, {cell.run.label: cell.key for cell in own})
     rows = [_row(cell) for cell in cells]
     for end in ends(
         [cell.run for cell in cells],
-        store,
+        kept,
         manner,
         keys=[(cell.key, cell.piece_key) for cell in cells],
         labels=[cell.label for cell in cells],
     ):
         cell = cells[end.place]
         if isinstance(end.error, UserError):  # that is this cell's, and the others go on
-            store.keep_error(cell.key, end.error)
-        rows[end.place] |= _ended(cell, end, store)
+            kept.keep_error(cell.key, end.error)
+        rows[end.place] |= _ended(cell, end, kept)
         if end.status == "failed":
             note(f"{cell.label} failed: {rows[end.place]['error']}")
-    return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), store)
+    return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), kept)
 
 
 def planned(
     grid: Grid | Path | str | Mapping[str, Any],
-    out: RunStore | Path | str,
+    store: RunStore | Path | str,
     *,
     finished: str = "only-missing",
     shard: str | None = None,
@@ -204,15 +204,15 @@ def planned(
     nothing is known.
     """
     manner = made(Manner, {"finished": finished, "alone": True})
-    store, cells = _asked(grid, out, shard)
-    usual = _usual_seconds(stored_runs(store) if store.root.is_dir() else [])
+    kept, cells = _asked(grid, store, shard)
+    usual = _usual_seconds(stored_runs(kept) if kept.root.is_dir() else [])
     rows = []
     for cell in cells:
-        end = None if finished == "always" else known(0, store, cell.key, manner, mend=False)
+        end = None if finished == "always" else known(0, kept, cell.key, manner, mend=False)
         seen = [usual[k] for k in _kinds(cell.kind, cell.policy, cell.key) if k in usual]
         guess = {"seconds": seen[0]} if seen else {}
-        rows.append(_row(cell) | (guess if end is None else _ended(cell, end, store)))
-    return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), store)
+        rows.append(_row(cell) | (guess if end is None else _ended(cell, end, kept)))
+    return BatchResult(pd.DataFrame(rows, columns=list(CELLS)).astype(CELLS), kept)
 
 
 def _asked(

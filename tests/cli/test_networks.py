@@ -31,6 +31,17 @@ def test_build_tells_the_sizes(capsys):
     assert found["settings"]["space"] == "darts"
 
 
+def test_build_takes_other_sizes_as_python_does(capsys):
+    size = ("--target", "cifar10", "--cells", 8, "--channels", 16)
+    assert run("build", "random_max_0", *size, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    architecture = get_space("darts").parse(found["settings"]["architecture"])
+    expected = find_target("darts", "cifar10", cells=8, channels=16).size(architecture)
+    assert [row["params"] for row in found["sizes"]] == [expected.params]
+    assert run("build", "22212220", "--space", "nasbench-macro", "--cells", 8) == 2
+    assert "unknown argument of the networks of nasbench-macro 'cells'" in capsys.readouterr().err
+
+
 def test_build_reads_a_file(tmp_path, capsys):
     path = tmp_path / "found.txt"
     path.write_text("22212220\n")

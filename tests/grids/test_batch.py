@@ -182,11 +182,11 @@ def test_the_plan_estimates_what_is_missing(small, done, tmp_path):
 
 def test_the_command_plans_runs_and_says_what_failed(small, done, never_works, tmp_path):
     count = len(done.cells)
-    plan = run(app, ["batch", str(small), "--out", str(tmp_path / "a"), "--dry-run"])
+    plan = run(app, ["batch", str(small), "--runs", str(tmp_path / "a"), "--dry-run"])
     assert plan.exit_code == 0
     assert f"{count} cells, {count} to do" in plan.output
     assert not (tmp_path / "a").exists()
-    found = run(app, ["batch", str(small), "--out", str(done.store.root), "--json"])
+    found = run(app, ["batch", str(small), "--runs", str(done.store.root), "--json"])
     assert found.exit_code == 0
     assert json.loads(found.stdout)["counts"]["found"] == count
     bad = tmp_path / "bad.toml"
@@ -194,7 +194,7 @@ def test_the_command_plans_runs_and_says_what_failed(small, done, never_works, t
         '[settings]\nsize="smoke"\nimages="noise"\nbatch_size=4\n'
         '[[grid]]\npolicies=["zc-pt(never_works)", "random"]\n'
     )
-    failed = run(app, ["batch", str(bad), "--out", str(tmp_path / "b")])
+    failed = run(app, ["batch", str(bad), "--runs", str(tmp_path / "b")])
     assert failed.exit_code == 1
     assert "zc-pt(never_works), seed 0" in failed.output
     assert "opscore runs show" in failed.output
@@ -210,6 +210,6 @@ def test_the_command_plans_runs_and_says_what_failed(small, done, never_works, t
     ],
 )
 def test_bad_options_are_one_line(small, tmp_path, options, words):
-    result = run(app, ["batch", str(small), "--out", str(tmp_path / "s"), *options])
+    result = run(app, ["batch", str(small), "--runs", str(tmp_path / "s"), *options])
     assert result.exit_code == 2 or isinstance(result.exception, UserError)
     assert words in (result.output + str(result.exception))

@@ -28,7 +28,7 @@ slow = pytest.mark.faults
 
 
 def command(grid: Path, out: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "opscore", "batch", str(grid), "--out", str(out), *options]
+    return [sys.executable, "-m", "opscore", "batch", str(grid), "--runs", str(out), *options]
 
 
 def start(grid: Path, out: Path, *options: str) -> subprocess.Popen[str]:

@@ -173,14 +173,14 @@ def test_the_summary_counts_runs_by_state(store):
 
 def test_no_store_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["report", str(tmp_path / "nowhere")])
+        main(["report", "--runs", str(tmp_path / "nowhere")])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_the_command_says_what_it_wrote(store, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["report", str(store), "--out", str(tmp_path / "page.html"), "--json"])
+        main(["report", "--runs", str(store), "--out", str(tmp_path / "page.html"), "--json"])
     assert stopped.value.code == 0
     assert json.loads(capsys.readouterr().out)["bytes"] == (tmp_path / "page.html").stat().st_size
 

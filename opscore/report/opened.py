@@ -1,0 +1,110 @@
+"""Tables and figures of what is in a run store, without computing anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from opscore.answers import Answer
+from opscore.errors import UserError, note
+from opscore.experiments.initial.result import InitialResult
+from opscore.experiments.progressive.result import ProgressiveResult
+from opscore.report.answers import KINDS, answer_of
+from opscore.runs.reading import stored_runs
+from opscore.runs.store import RunStore
+from opscore.runs.studies import Study, studies
+
+#: Settings that do not tell two studies apart.
+_BESIDE = ("policies", "methods", "seeds", "data_dir", "device", "prove")
+
+
+@dataclass(frozen=True)
+class OpenedStore:
+    """The answers of a run store's calls; see :func:`open_store`.
+
+    Attributes:
+        store: the run store.
+        data_dir: where tables are looked for first.
+    """
+
+    store: RunStore
+    data_dir: Path | None = None
+
+    @property
+    def studies(self) -> list[Study]:
+        """What was asked of it: a study for calls that differ in policies and seeds alone."""
+        return [study for study in studies(self.store) if study.kind in KINDS]
+
+    def initial(self, **settings: Any) -> InitialResult:
+        """What :func:`opscore.initial` returned, with every policy and seed that is finished."""
+        return cast(InitialResult, self._answer("initial", settings))
+
+    def progressive(self, **settings: Any) -> ProgressiveResult:
+        """The same for :func:`opscore.progressive`."""
+        return cast(ProgressiveResult, self._answer("progressive", settings))
+
+    def search(self, **settings: Any) -> Answer:
+        """The same for :func:`opscore.run_search`."""
+        return self._answer("search", settings)
+
+    def _answer(self, kind: str, asked: Mapping[str, Any]) -> Answer:
+        study = self._one(kind, json.loads(json.dumps(asked, default=str)))
+        finished = {run.name: run for run in stored_runs(self.store) if run.status == "finished"}
+        runs = {label: finished[name] for label, name in study.runs.items() if name in finished}
+        lines: list[str] = []
+        if len(runs) < len(study.runs):
+            lines.append(f"{len(runs)} of {len(study.runs)} runs are finished")
+        answer = answer_of(study, runs, self.data_dir, lines)
+        if answer is None:
+            raise UserError(f"of these {kind} runs nothing can be shown: {' '.join(lines)}")
+        for line in lines:
+            note(line)
+        return answer
+
+    def _one(self, kind: str, asked: Mapping[str, Any]) -> Study:
+        """The one study that is meant; UserError that says how to tell those apart that fit."""
+        own = [study for study in self.studies if study.kind == kind]
+        fit = [s for s in own if all(s.settings.get(name) == asked[name] for name in asked)]
+        if len(fit) == 1:
+            return fit[0]
+        if not own:
+            kinds = ", ".join(sorted({study.kind for study in self.studies})) or "nothing"
+            raise UserError(f"{self.store.root} has no {kind} runs; it has {kinds}")
+        apart = [f"{name} ({', '.join(each)})" for name, each in _differing(fit or own).items()]
+        which = f"{len(fit)} kinds of {kind} runs fit" if fit else f"no {kind} runs fit"
+        raise UserError(f"{which}; they are told apart by {'; '.join(apart) or 'nothing'}")
+
+
+def open_store(
+    store: RunStore | Path | str = "runs", *, data_dir: Path | str | None = None
+) -> OpenedStore:
+    """Tables and figures of what is in a run store, without computing anything.
+
+    ::
+
+        result = opscore.open_store("runs").initial(space="nasbench201")
+        result.against("best-acc")
+        result.save("out")
+
+    Settings by their names say which calls are meant where the store has several.
+
+    Args:
+        store: the folder, such as one that ``opscore batch`` filled.
+        data_dir: where tables are looked for first; where the calls did if there is none.
+
+    UserError when there is no such folder.
+    """
+    stored_runs(store)
+    kept = store if isinstance(store, RunStore) else RunStore(store)
+    return OpenedStore(kept, None if data_dir is None else Path(data_dir))
+
+
+def _differing(found: Sequence[Study]) -> dict[str, list[str]]:
+    """The settings in which studies differ, and the values that they have there."""
+    names = [n for n in {n: 0 for study in found for n in study.settings} if n not in _BESIDE]
+    values = {n: list(dict.fromkeys(str(s.settings.get(n)) for s in found)) for n in names}
+    differ = {n: these for n, these in values.items() if len(these) > 1}
+    return differ if len(differ) == 1 else {n: t for n, t in differ.items() if n != "oracle"}

@@ -1,0 +1,70 @@
+"""Tables and figures of a store's runs, without a call that computes them again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import opscore
+from opscore.errors import Note, UserError
+from opscore.runs import RunStore
+from opscore.runs.reading import stored_runs
+
+GRID = {
+    "settings": {"size": "smoke", "batch_size": 4, "images": "noise"},
+    "grid": [
+        {"policies": ["zc-pt(nwot)", "random"], "seeds": [0, 1]},
+        {"policies": ["random"], "spaces": ["nasbench-macro"]},
+        {"methods": ["random"], "seeds": [0]},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """What a grid leaves, the truths' policies beside the others."""
+    root = tmp_path_factory.mktemp("open") / "runs"
+    assert opscore.batch(GRID, root).ok
+    return root
+
+
+def test_a_batch_gives_what_the_calls_would_and_computes_nothing(store, tmp_path, monkeypatch):
+    asked = GRID["settings"] | {"seeds": [0, 1], "baselines": False}
+    expected = opscore.initial(["zc-pt(nwot)", "random"], **asked)
+    monkeypatch.setattr("opscore.proxies.base.Proxy.scores", None)  # nothing may ask for a score
+    found = opscore.open_store(store).initial(space="nasbench201")
+    own = ["policy", "seed", "edge", "op", "score"]
+    pd.testing.assert_frame_equal(
+        found.scores[own].sort_values(own).reset_index(drop=True),
+        expected.scores[own].sort_values(own).reset_index(drop=True),
+    )
+    rho = [each.against("best-acc").set_index("policy")["rho"] for each in (found, expected)]
+    pd.testing.assert_series_equal(*(each.sort_index() for each in rho))
+    assert tmp_path / "figure2_left.png" in found.save(tmp_path)
+    searched = opscore.open_store(RunStore(store)).search()
+    assert set(searched.architectures["seed"]) == {0}
+
+
+def test_which_answer_is_meant_has_to_be_clear(store, tmp_path):
+    opened = opscore.open_store(store)
+    assert {study.kind for study in opened.studies} == {"initial", "search"}
+    with pytest.raises(UserError, match=r"2 kinds of initial runs fit; .* space \(nasbench"):
+        opened.initial()
+    with pytest.raises(UserError, match="no initial runs fit; they are told apart by space"):
+        opened.initial(space="darts")
+    with pytest.raises(UserError, match="has no progressive runs; it has initial, search"):
+        opened.progressive()
+    with pytest.raises(UserError, match="there is no run store at"):
+        opscore.open_store(tmp_path / "nowhere")
+
+
+def test_runs_that_are_missing_are_told(store, tmp_path):
+    kept = Path(shutil.copytree(store, tmp_path / "runs"))
+    gone = next(run for run in stored_runs(kept) if run.policy == "zc-pt(nwot)")
+    shutil.rmtree(gone.folder)
+    with pytest.warns(Note, match="5 of 6 runs are finished"):
+        found = opscore.open_store(kept).initial(space="nasbench201")
+    assert found.scores.groupby("policy")["seed"].nunique()["zc-pt(nwot)"] == 1
