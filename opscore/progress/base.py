@@ -7,7 +7,7 @@ the code that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,8 @@ class Event(NamedTuple):
             'stopped' (it failed).
         unit: the name of the unit; units are told apart by their names.
         share: of the whole unit that is done, between 0 and 1; never less than before. The first
-            time it is what was there before the unit was started.
+            time it is what was there before the unit was started. Of a planned unit 1 where it
+            takes no time to speak of.
         where: the steps of the outer loops, such as 'iteration 2 of 6', or the piece of
             :func:`reach`; may be empty.
         done: steps of the innermost loop that are done.
@@ -95,10 +96,10 @@ class _Context:
     outlined: bool = False
     unit: _Unit | None = None
 
-    def say(self, kind: str, unit: str) -> None:
+    def say(self, kind: str, unit: str, share: float = 0.0) -> None:
         """Tell the listener of a unit; one within a unit is a part of it and says nothing."""
         if self.listener is not None and self.unit is None:
-            self.listener(Event(kind, unit))
+            self.listener(Event(kind, unit, share))
 
 
 _UNDECIDED = _Context(None)
@@ -136,12 +137,15 @@ def label(name: str, seed: int | None) -> str:
     return name if seed is None else f"{name}, seed {seed}"
 
 
-def plan(units: Sequence[str]) -> None:
-    """Say which units will be found or computed next; inside a unit it says nothing."""
+def plan(units: Sequence[str], light: Collection[str] = ()) -> None:
+    """Say which units will be found or computed next; inside a unit it says nothing.
+
+    light: those of them that take no time to speak of.
+    """
     context = _context.get()
     if not context.outlined:
         for name in units:
-            context.say("planned", name)
+            context.say("planned", name, 1.0 if name in light else 0.0)
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class Tally:
             now, name = self._clock(), event.unit
             if event.kind == "planned":
                 self._planned[name] += 1
+                if event.share:
+                    self._lasted.setdefault(_kind(name), [0.0])
             elif event.kind == "started":
                 self._planned -= Counter([name])
                 self._running[name] = _Unit(now)

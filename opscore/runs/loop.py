@@ -161,7 +161,8 @@ def ends(
     StoreFullError when the store cannot be written any more; what is finished stays.
     """
     names = [run.label for run in runs] if labels is None else labels
-    progress.plan(list(names))
+    light = {name for run, name in zip(runs, names, strict=True) if run.light}
+    progress.plan(list(names), light)
     missing = []
     for place, (key, _) in enumerate(keys):
         end = None

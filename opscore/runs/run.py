@@ -40,6 +40,11 @@ class Run(ABC):
     def label(self) -> str:
         """What progress calls the run."""
 
+    @property
+    def light(self) -> bool:
+        """Whether it takes no time to speak of, for estimates of how long others take."""
+        return False
+
     @abstractmethod
     def compute(self, pieces: Pieces) -> Outcome:
         """The result, computed here and now, on from the pieces that are finished."""

@@ -6,8 +6,10 @@ import sys
 import pytest
 
 from opscore import progress
+from opscore.experiments import units
 from opscore.progress import Event, clock_text
 from opscore.progress.tally import Tally
+from opscore.settings import ScoringSettings
 
 
 class Clock:
@@ -62,6 +64,20 @@ def test_place_inside_a_unit(tally):
     tally.reached("a", 0.1, "iteration 2 of 6", 5, 25, "states")
     assert tally.position() == "iteration 2 of 6, 5 of 25 states"
     assert tally.share == pytest.approx(0.1)
+
+
+def test_units_that_take_no_time_do_not_count_in_an_estimate(tally, clock):
+    tally.planned(["slow, seed 0", "slow, seed 1"])
+    tally(Event("planned", "random, seed 0", 1.0))
+    tally.started("slow, seed 0")
+    clock.now = 100
+    tally.finished("slow, seed 0")
+    assert tally.seconds_left() == pytest.approx(100)
+
+
+def test_policies_that_score_no_network_take_no_time():
+    settings = ScoringSettings(policies=("zc-pt(nwot)", "random", "best-acc", "op-params"))
+    assert [unit.light for unit in units(settings)] == [False, True, True, True]
 
 
 def test_an_estimate_rests_on_units_of_the_same_kind(tally, clock):

@@ -64,6 +64,12 @@ class Unit(Run):
         """Policy and seed."""
         return progress.label(self.policy, self.seed)
 
+    @property
+    def light(self) -> bool:
+        """Whether no network is scored, or only what it has is counted."""
+        policy = find_family(self.policy)[0].policy
+        return policy.exact or not policy.uses & {"supernet", "trained"}
+
     def compute(self, pieces: Pieces) -> Outcome:
         """The score table; a unit is its own smallest piece."""
         with proving(self.settings.prove):
