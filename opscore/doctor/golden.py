@@ -20,7 +20,13 @@ from opscore.doctor.checks import Check
 TOLERANCE = 1e-3
 
 #: What a score is of, and its value where the file was made (scripts/golden.py).
-COLUMNS = {"space": "str", "proxy": "str", "seed": "int64", "batch_size": "int64", "value": float}
+COLUMNS = {
+    "space": "str",
+    "proxy": "str",
+    "seed": "int64",
+    "batch_size": "int64",
+    "value": "float64",
+}
 
 #: Where the values are.
 FILE = resources.files("opscore.doctor") / "golden.csv"
@@ -44,9 +50,8 @@ def golden_scores(device: str = "cpu") -> pd.DataFrame:
     """
     with FILE.open(encoding="utf-8") as file:
         known = pd.read_csv(file, dtype=COLUMNS)
-    names = known[["space", "proxy", "seed", "batch_size"]]
-    here = [value_of(*row, device) for row in names.itertuples(index=False)]
-    found = known.assign(here=here)
+    rows = zip(*(known[name] for name in ("space", "proxy", "seed", "batch_size")), strict=True)
+    found = known.assign(here=[value_of(*row, device=device) for row in rows])
     off = (found["here"] - found["value"]).abs() / found["value"].abs()
     return found.assign(difference=off, tolerance=TOLERANCE)
 
