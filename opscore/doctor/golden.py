@@ -50,8 +50,11 @@ def golden_scores(device: str = "cpu") -> pd.DataFrame:
     """
     with FILE.open(encoding="utf-8") as file:
         known = pd.read_csv(file, dtype=COLUMNS)
-    rows = zip(*(known[name] for name in ("space", "proxy", "seed", "batch_size")), strict=True)
-    found = known.assign(here=[value_of(*row, device=device) for row in rows])
+    here = [
+        value_of(space, proxy, seed, batch_size, device)
+        for space, proxy, seed, batch_size, _ in known.itertuples(index=False)
+    ]
+    found = known.assign(here=here)
     off = (found["here"] - found["value"]).abs() / found["value"].abs()
     return found.assign(difference=off, tolerance=TOLERANCE)
 
