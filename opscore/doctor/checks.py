@@ -118,7 +118,7 @@ def guarded(area: str, name: str, look: Callable[[], Iterable[Check]]) -> Iterat
 
 def versions() -> Iterator[Check]:
     """Python, opscore, and each package that opscore needs, with the version that is here."""
-    from opscore import __version__
+    from opscore._version import __version__
 
     area = "versions"
     try:
