@@ -97,7 +97,7 @@ def test_each_seed_ranks_what_it_scored_under_one_permutation_of_the_edge(score_
     assert row["p_common"] == pytest.approx(common)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.15])
+@pytest.mark.parametrize("share", [pytest.param(0.0, marks=pytest.mark.exhaustive), 0.15])
 def test_independent_edges_give_no_more_false_positives_than_stated(score_table, share):
     generator = np.random.default_rng(7)
     found = []

@@ -101,14 +101,22 @@ def test_help_reads_as_a_tour(capsys):
         assert command in out
 
 
-@pytest.mark.parametrize("command", ["policies", "methods", "proxies", "spaces"])
+@pytest.mark.parametrize("command", ["policies", "methods", "proxies --no-cost", "spaces"])
 def test_lists_come_as_tables_and_as_json(capsys, command):
-    code, out, _ = run(capsys, command)
+    name, *options = command.split()
+    code, out, _ = run(capsys, name, *options)
     assert code == 0
     assert out.strip()
-    code, out, _ = run(capsys, command, "--json")
+    code, out, _ = run(capsys, name, *options, "--json")
     assert code == 0
-    assert json.loads(out)[command]
+    assert json.loads(out)[name]
+
+
+def test_proxies_have_their_cost_beside_a_forward_pass(capsys):
+    code, out, _ = run(capsys, "proxies", "--json")
+    assert code == 0
+    costs = [row["relative_cost"] for row in json.loads(out)["proxies"]]
+    assert all(cost > 0 for cost in costs)
 
 
 def test_version(capsys):

@@ -84,7 +84,9 @@ def test_settings_that_the_record_cannot_follow_are_refused(capsys, command):
     assert not list(Path().iterdir())
 
 
-@pytest.mark.parametrize("command", ["table2", "search-cost"])
+@pytest.mark.parametrize(
+    "command", [pytest.param("table2", marks=pytest.mark.exhaustive), "search-cost"]
+)
 def test_committed_figures_are_not_overwritten_by_looking(capsys, command):
     assert run(capsys, command)[0] == 0
     assert [path.name for path in Path().iterdir()] == ["out"]
