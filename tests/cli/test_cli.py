@@ -112,11 +112,10 @@ def test_lists_come_as_tables_and_as_json(capsys, command):
     assert json.loads(out)[name]
 
 
-def test_proxies_have_their_cost_beside_a_forward_pass(capsys):
+def test_proxies_have_their_cost(capsys):
     code, out, _ = run(capsys, "proxies", "--json")
     assert code == 0
-    costs = [row["relative_cost"] for row in json.loads(out)["proxies"]]
-    assert all(cost > 0 for cost in costs)
+    assert all(row["seconds"] > 0 for row in json.loads(out)["proxies"])
 
 
 def test_version(capsys):
