@@ -1,6 +1,7 @@
 # make demo   installs what it needs and runs the main job
 # make test   installs what it needs and runs linters, type checks and tests
 # make site   builds the documentation as a site
+# make wheel-check  the wheel alone, on Python 3.11, 3.12 and 3.13
 # make faults  kills, full disks and other faults, tested for real
 # make test-all  the same with every proxy, policy and method on every space
 
@@ -14,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export OPSCORE_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-all faults lint unit docs docs-check site bench gpu figures figures-check notebooks clean
+.PHONY: demo test test-all wheel-check faults lint unit docs docs-check site bench gpu figures figures-check notebooks clean
 
 demo: $(VENV)/.base
 	@echo "A reduced supernet, two seeds: policies that score it, beside bars that look at no network (op-params"
@@ -38,6 +39,10 @@ unit: $(VENV)/.dev
 # Also every proxy, policy and method on every space: some minutes more.
 test-all: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m ""
+
+# The wheel in fresh environments of three Pythons, with a home that cannot be written to: minutes.
+wheel-check:
+	$(PYTHON) scripts/wheel_check.py
 
 # Processes killed at random moments, full disks, two processes on one store: some minutes.
 faults: $(VENV)/.dev
@@ -74,7 +79,7 @@ notebooks: $(VENV)/.base
 	$(PIP) --editable ".[notebooks]"
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-SETUP := setup.cfg pyproject.toml constraints.txt opscore/_version.py
+SETUP := setup.cfg setup.py pyproject.toml constraints.txt opscore/_version.py
 
 $(VENV)/.base: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
