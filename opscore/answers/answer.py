@@ -59,9 +59,14 @@ class Answer:
         return None
 
     def save(self, folder: Path | str) -> list[Path]:
-        """Write tables (Parquet, CSV) and figures (PNG, PDF, CSV) into a folder."""
+        """Write tables (Parquet, CSV), their card and figures (PNG, PDF, CSV) into a folder."""
         target = Path(folder)
         written = [write_table(target / name, frame) for name, frame in self.files().items()]
+        if any(path.suffix == ".parquet" for path in written):
+            from opscore.answers.card import write_card
+
+            titles = (table.title for table in self.tables())
+            written.append(write_card(target, filter(None, [*titles, *self.notes()])))
         return [*written, *(path for each in self.pictures() for path in each.save(target))]
 
     def __repr__(self) -> str:

@@ -17,10 +17,8 @@ _LATEX = {
     "≥": r"$\geq$", "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
 }  # fmt: skip
 
-_CITE = (
-    "cite: Xiang et al., Zero-Cost Operation Scoring in Differentiable Architecture Search, AAAI "
-    "2023"
-)
+#: The paper, as tables and cards cite it.
+CITE = "Xiang et al., Zero-Cost Operation Scoring in Differentiable Architecture Search, AAAI 2023"
 
 
 def render(answer: Shown, form: str) -> str:
@@ -64,7 +62,9 @@ def _md(text: str) -> str:
 
 def latex_of(answer: Shown) -> str:
     """The tables for booktabs, each a ``table`` with its title; what they rest on as comments."""
-    told = [f"% {line}" for line in ("needs \\usepackage{booktabs}", _CITE, *answer.notes())]
+    told = [
+        f"% {line}" for line in ("needs \\usepackage{booktabs}", f"cite: {CITE}", *answer.notes())
+    ]
     return "\n".join([*told, *map(_latex, _brief(answer))]) + "\n"
 
 

@@ -6,9 +6,10 @@ from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.present import answering
 
 
-@answering()
+@answering(saves=True)
 def records() -> Answer:
-    """List what ships as measured, with what it rests on."""
+    """List what ships as measured, with what it rests on; --out writes the tables."""
+    from opscore.data.records import read_record
     from opscore.paper.records import describe_records
 
     found = describe_records()
@@ -17,4 +18,5 @@ def records() -> Answer:
         for name in found.columns
     ]
     table = Table("Measured by this project, in the package", columns, found)
-    return Listing([table], {"records": found})
+    kept = {f"{name}.parquet": read_record(name)[0] for name in found["record"]}
+    return Listing([table], {"records": found}, kept=kept)
