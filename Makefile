@@ -55,7 +55,10 @@ docs: $(VENV)/.base
 docs-check: $(VENV)/.base
 	$(BIN)/python docs/make.py --check
 
-# The documentation as a site in build/site; SITE_EXECUTE=1 runs the notebooks too.
+# The documentation as a site in build/site, with its notebooks run at the smallest size that works:
+# minutes. SITE_EXECUTE=0 leaves them as they are, OPSCORE_SMOKE=0 runs them at their own size.
+site: export SITE_EXECUTE ?= 1
+site: export OPSCORE_SMOKE ?= 1
 site: $(VENV)/.site
 	$(BIN)/sphinx-build -W --keep-going -c docs -d build/doctrees . build/site
 

@@ -1,7 +1,8 @@
 """Settings of the documentation site: ``make site`` builds it from these pages into build/site.
 
 The source is the repository, so that pages, notebooks and code link to each other here as they do
-in the files. ``SITE_EXECUTE=1`` runs the notebooks; otherwise they are shown as they are.
+in the files. ``SITE_EXECUTE=1``, which ``make`` sets, runs the notebooks; otherwise they are shown
+as they are.
 """
 
 from __future__ import annotations

@@ -84,6 +84,12 @@ def escape_bars(*arguments: Any) -> None:
     lines[:] = [re.sub(r"(``.*?``)|\|", lambda found: found[1] or r"\|", line) for line in lines]
 
 
+def no_type(*arguments: Any) -> None:
+    """What stands before a colon in a property's docstring is no type: napoleon sees no line."""
+    if arguments[1] == "property":
+        arguments[-1].insert(0, "")
+
+
 def leads(start: object, names: list[str]) -> bool:
     """Whether attributes lead from a module to something, a field of a class among them."""
     found: Any = start
@@ -136,5 +142,6 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("cards", Cards)
     app.add_directive("names", Names)
     app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", no_type, priority=400)
     app.connect("missing-reference", without_a_page)
     return {"parallel_read_safe": True}
