@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pandas as pd
 import typer
 
+from opscore import progress
 from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.common import print_written, writable
 from opscore.cli.options import Only, StoreOnly
@@ -78,7 +79,7 @@ def _content(text: str) -> str:
         return text
 
 
-@answering()
+@answering(doing="counting")
 def build(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
@@ -93,11 +94,10 @@ def build(
     name = state.space.name
     given = {"cells": cells, "channels": channels}
     other = {argument: number for argument, number in given.items() if number is not None}
-    rows = [
-        _size_row(built, built.size(state))
-        for each in ([target] if target else list_targets(name))
-        for built in [find_target(name, each, **other)]
-    ]
+    targets = [target] if target else list_targets(name)
+    every = [find_target(name, each, **other) for each in targets]
+    with progress.unit("sizes"):
+        rows = [_size_row(built, built.size(state)) for built in progress.each(every, "targets")]
     settings = {"command": "build", "space": name, "architecture": str(state), **other}
     title = f"Networks of this architecture of {name}"
     frame = pd.DataFrame(rows)
@@ -153,7 +153,7 @@ def show(
     print_written([path])
 
 
-@answering(formats=False)
+@answering(formats=False, doing="exporting")
 def export(
     architecture: ArchitectureArgument,
     space: SpaceOption = None,
@@ -193,7 +193,10 @@ def export(
         settle(network, built.image_side, built.in_channels)
     else:
         load_weights(network, weights)
-    written = [write(network, built, state, out, name) for name in asked]
+    with progress.unit("files"):
+        written = [
+            write(network, built, state, out, name) for name in progress.each(asked, "formats")
+        ]
     rows = [{**asdict(each), "path": str(each.path)} for each in written]
     settings = {
         "command": "export",

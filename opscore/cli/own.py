@@ -23,7 +23,7 @@ ProxiesOption = Annotated[
 _SCORED = ("images", "image_size", "batch_size", "data_dir", "meaning", "device")
 
 
-@answering()
+@answering(doing="scoring")
 def score(
     network: Annotated[
         str,
@@ -74,7 +74,7 @@ def evaluate(
     """Judge scores of architectures by every task's accuracies, beside those that ship."""
     from opscore.experiments.own_scores import evaluate_scores
 
-    judged = evaluate_scores(
+    return evaluate_scores(
         space,
         table,
         architecture=architecture,
@@ -83,5 +83,3 @@ def evaluate(
         oracle=oracle,
         data_dir=data_dir,
     )
-    judged.agreement  # noqa: B018  (computed while progress is shown)
-    return judged

@@ -15,7 +15,7 @@ from opscore.cli.runs import StoreOption
 from opscore.user_code import load_file
 
 
-@answering(formats=False)
+@answering(formats=False, doing="writing the page")
 def report(
     runs: StoreOption = Path("runs"),
     out: Annotated[

@@ -11,6 +11,7 @@ import pandas as pd
 from torch import nn
 from torch.nn.modules import activation
 
+from opscore import progress
 from opscore.answers import Answer, Column, Table
 from opscore.engine import coverage
 from opscore.errors import UserError, whole_number
@@ -94,6 +95,7 @@ class NetworkScores(Answer):
         }
 
 
+@progress.shows_progress
 @isolated()
 def score(
     network: nn.Module | Callable[[], nn.Module],
@@ -137,10 +139,11 @@ def score(
     drawn = _drawn(batch, images, batch_size, image_size, seed, data_dir).to(place)
     _check(module, drawn, found)
     rows = []
-    for proxy in found:
-        one = proxy.score_network(module, drawn, how)
-        better = "larger" if proxy.higher_is_better else "smaller"
-        rows.append((proxy.name, one.value, better, one.status, one.seconds))
+    with progress.unit(type(module).__name__):
+        for proxy in progress.each(found, "proxies"):
+            one = proxy.score_network(module, drawn, how)
+            better = "larger" if proxy.higher_is_better else "smaller"
+            rows.append((proxy.name, one.value, better, one.status, one.seconds))
     left_out = pd.DataFrame(
         _not_counted(module, drawn, [proxy.name for proxy in found], meaning),
         columns=["by", "kind", "place"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,28 +43,16 @@ class ScoresJudged(Answer):
         space: the search space.
         scores: a row for each architecture and proxy: architecture, proxy, strength (larger is
             better; missing where there is no score). One's own come first.
-        oracles: the truth of each task.
+        agreement: a row for each task, subset and proxy; see :func:`opscore.proxy_correlations`.
+        truth: what the accuracies are of, in words.
         own: what one's own scores are called.
     """
 
     space: str
     scores: pd.DataFrame
-    oracles: dict[str, Oracle]
+    agreement: pd.DataFrame
+    truth: str
     own: str
-
-    @cached_property
-    def agreement(self) -> pd.DataFrame:
-        """A row for each task, subset and proxy; see :func:`opscore.proxy_correlations`."""
-        names = self.scores["architecture"].unique().tolist()
-        compute = RankCorrelation(n_bootstrap=_FEW_RESAMPLES if len(names) > _MANY else 1000)
-        order = {name: place for place, name in enumerate(self.scores["proxy"].unique())}
-        found = []
-        for task, oracle in progress.each(list(self.oracles.items()), "tasks"):
-            known = pd.Series({n: oracle.accuracy(n) for n in names if oracle.knows(n)})
-            rows = proxy_correlations(self.scores, known, correlation=compute)
-            placed = rows.assign(task=task, place=rows["proxy"].map(order))
-            found.append(placed.sort_values(["subset", "place"]).drop(columns="place"))
-        return pd.concat(found, ignore_index=True)
 
     def tables(self) -> list[Table]:
         """How well each ranks the architectures as the accuracies of each task do."""
@@ -77,14 +64,13 @@ class ScoresJudged(Answer):
         own = self.scores[self.scores["proxy"] == self.own]
         lacking = int(own["strength"].isna().sum())
         left_out = f", {lacking:,} of them without a score" if lacking else ""
-        first = next(iter(self.oracles.values()))
         others = [name for name in self.scores["proxy"].unique() if name != self.own]
         ships = set(_SHIPPED) <= set(others)
         where = f"the record {_RECORD}, of one seed" if ships else "counted, as trained in the end"
         return [
             f"{self.own}: {len(own):,} architectures of {self.space}{left_out}",
             f"{', '.join(others)}: {where}",
-            f"truth: {first.split}, mean over trainings; {first.source}",
+            f"truth: {self.truth}",
         ]
 
     def payload(self) -> dict[str, Any]:
@@ -97,6 +83,7 @@ class ScoresJudged(Answer):
         return {"agreement.parquet": self.agreement, "scores.parquet": self.scores}
 
 
+@progress.shows_progress
 def evaluate_scores(
     space: str,
     table: Path | str | pd.DataFrame,
@@ -131,8 +118,25 @@ def evaluate_scores(
     own = f"{scores.name} (yours)" if scores.name in beside else str(scores.name)
     columns = {own: scores if higher_is_better else -scores, **beside}
     long = pd.DataFrame(columns, index=scores.index).rename_axis("architecture").reset_index()
-    long = long.melt("architecture", var_name="proxy", value_name="strength")
-    return ScoresJudged(space, long.assign(space=space), oracles, own)
+    long = long.melt("architecture", var_name="proxy", value_name="strength").assign(space=space)
+    first = next(iter(oracles.values()))
+    truth = f"{first.split}, mean over trainings; {first.source}"
+    with progress.unit("agreement"):
+        return ScoresJudged(space, long, _agreement(long, oracles), truth, own)
+
+
+def _agreement(scores: pd.DataFrame, oracles: dict[str, Oracle]) -> pd.DataFrame:
+    """How well each proxy's scores rank the architectures as those of each task do."""
+    names = scores["architecture"].unique().tolist()
+    compute = RankCorrelation(n_bootstrap=_FEW_RESAMPLES if len(names) > _MANY else 1000)
+    order = {name: place for place, name in enumerate(scores["proxy"].unique())}
+    found = []
+    for task, oracle in progress.each(list(oracles.items()), "tasks"):
+        known = pd.Series({name: oracle.accuracy(name) for name in names if oracle.knows(name)})
+        rows = proxy_correlations(scores, known, correlation=compute)
+        placed = rows.assign(task=task, place=rows["proxy"].map(order))
+        found.append(placed.sort_values(["subset", "place"]).drop(columns="place"))
+    return pd.concat(found, ignore_index=True)
 
 
 def _beside(space: str, names: pd.Index[str]) -> dict[str, pd.Series[float]]:
@@ -141,10 +145,11 @@ def _beside(space: str, names: pd.Index[str]) -> dict[str, pd.Series[float]]:
     if names.isin(record.index).all():
         return {name: record.loc[names, name].astype(np.float64) for name in _SHIPPED}
     built, this = find_target(space), get_space(space)
-    sizes = [
-        built.size(this.as_architecture(name))
-        for name in progress.each(names.tolist(), "architectures")
-    ]
+    with progress.unit("sizes"):
+        sizes = [
+            built.size(this.as_architecture(name))
+            for name in progress.each(names.tolist(), "architectures")
+        ]
     return {
         name: pd.Series([float(getattr(size, name)) for size in sizes], index=names)
         for name in ("params", "flops")

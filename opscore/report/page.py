@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from opscore import progress
 from opscore.answers import Column, Table, guessed
 from opscore.answers.page import page, pictures_of, plain
 from opscore.data.files import atomic_write, writable_file
 from opscore.errors import UserError
-from opscore.progress import clock_text
 from opscore.report.answers import KINDS, answer_of
 from opscore.runs.reading import (
     INTERMEDIATE,
@@ -156,10 +156,11 @@ def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) 
     folder = None if data_dir is None else Path(data_dir)
     known = [each for each in studies(store) if each.kind in KINDS]
     shown = [each for each in known if not results.keys().isdisjoint(each.runs.values())]
-    sections = [
-        _section(study, f"study{number}", results, folder)
-        for number, study in enumerate(shown[:_MOST_STUDIES])
-    ]
+    with progress.unit("page"):
+        sections = [
+            _section(study, f"study{number}", results, folder)
+            for number, study in enumerate(progress.each(shown[:_MOST_STUDIES], "studies"))
+        ]
     asked = {name for study in known for name in study.runs.values()}
     others = [run for run in results.values() if run.kind not in KINDS]
     sections += [
@@ -239,7 +240,7 @@ def _facts(runs: Sequence[StoredRun]) -> dict[str, str]:
             said.setdefault(name, Counter())[plain(value, 40)] += 1
     size = sum(path.stat().st_size for run in runs for path in run.files)
     return {
-        "time": clock_text(sum(run.seconds or 0.0 for run in runs)),
+        "time": progress.clock_text(sum(run.seconds or 0.0 for run in runs)),
         **({"finished": f"{days[0]} to {days[-1]} UTC"} if days else {}),
         **{name: "; ".join(value for value, _ in of.most_common(6)) for name, of in said.items()},
         "size of the store": f"{size / 1e6:,.1f} MB",
