@@ -69,6 +69,7 @@ def test_the_code_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "MaxPool2d" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive  # tests/engine/test_spaces.py asks the function
 def test_every_layer_of_every_space_has_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
     rows = engine_rows(capsys)
     assert [row["space"] for row in rows] == list(SPACES)

@@ -46,6 +46,7 @@ def test_cells_hold_what_a_single_call_computes(done):
     assert set(again.scores["policy"]) >= {"disc-zc(nwot)", "random"}
 
 
+@pytest.mark.exhaustive  # runs have the same loop (tests/runs/test_runs.py)
 def test_workers_do_not_change_a_byte(small, expected, tmp_path):
     result = opscore.batch(small, tmp_path, jobs=2)
     assert result.ok

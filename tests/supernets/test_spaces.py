@@ -20,8 +20,8 @@ from opscore.supernets import (
 )
 from opscore.supernets.darts import DARTSSupernet
 
-#: Spaces that differ from another in their operations only, and a large one:
-VARIANTS = ("darts-none", "s2", "s3", "nb1shot1-3", "transnas-macro")
+#: Spaces that differ from another in their operations only, and large ones:
+VARIANTS = ("darts", "darts-none", "s2", "s3", "nb1shot1-3", "transnas-macro")
 EACH = [
     pytest.param(name, marks=pytest.mark.exhaustive if name in VARIANTS else ()) for name in SPACES
 ]
@@ -225,6 +225,7 @@ def test_checkpoints_belong_to_a_space(space, tmp_path):
                 load_checkpoint(path, other)
 
 
+@pytest.mark.exhaustive  # tests/supernets/test_final.py has some of them
 def test_trained_darts_cells_have_the_parameters_of_their_table(data_dir):
     """At the size of the final networks, without an auxiliary head."""
     import pandas as pd
