@@ -215,7 +215,7 @@ def _make_scores(size: str, making: RecordSettings, seeds: tuple[int, ...]) -> l
     # The truth is followed in every part, and is the same in all.
     tables = [result.scores for result in results]
     more = [table[table["policy"] != "best-acc"] for table in tables[1:]]
-    record = results[0].record()
+    record = results[0].facts()
     record["policies"] = list(dict.fromkeys(p for r in results for p in r.settings.policies))
     record["notes"] += [part.note for part in _SCORES[size] if part.note]
     scores = pd.concat([tables[0], *more], ignore_index=True)
@@ -232,7 +232,7 @@ def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) ->
         jobs=making.jobs,
         data_dir=making.data_dir,
     )
-    record = {k: v for k, v in result.record().items() if k not in _LOCAL}
+    record = {k: v for k, v in result.facts().items() if k not in _LOCAL}
     return [write_record(f"{INITIAL}{space}", result.scores, record, making.folder)]
 
 
@@ -243,7 +243,7 @@ def _make_truth_scores(making: RecordSettings, seeds: tuple[int, ...]) -> list[P
     for settings, own in _truths(read_board(), making):
         table = truth_scores(settings, names)
         tables.append(table[table["dataset"].isin(own.tasks)])
-        truths[name_of(own)] = truth_of(settings).record() | {"datasets": list(own.tasks)}
+        truths[name_of(own)] = truth_of(settings).facts() | {"datasets": list(own.tasks)}
     table = pd.concat(tables, ignore_index=True)
     note = "scores of A_0 by what is known of each task"
     record = {"note": note, "truths": truths, **provenance()}
@@ -311,7 +311,7 @@ def _make_board(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> l
     scores = pd.concat([result.scores for result in results], ignore_index=True)
     parts = [
         {name: record[name] for name in ("policies", "seeds", "size", "batch_size", "images")}
-        for record in (result.record() for result in results)
+        for record in (result.facts() for result in results)
     ]
     record = {"space": space, "parts": parts, "notes": results[0].notes()[:1], **provenance()}
     return [write_record(f"{BOARD}{space}", scores, record, making.folder)]
@@ -427,13 +427,13 @@ def _make_proxies(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
         data_dir=making.data_dir,
         baselines=False,
     )
-    record = {k: v for k, v in result.record().items() if k not in _LOCAL}
+    record = {k: v for k, v in result.facts().items() if k not in _LOCAL}
     return [write_record("proxies", result.scores, record, making.folder)]
 
 
 def _make_retraining(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     result = retraining(0, 20, seeds, size="cpu", store=making.store, data_dir=making.data_dir)
-    record = {k: v for k, v in result.record().items() if k not in _LOCAL}
+    record = {k: v for k, v in result.facts().items() if k not in _LOCAL}
     return [write_record("retraining", result.curves, record, making.folder)]
 
 

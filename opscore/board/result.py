@@ -162,7 +162,7 @@ class Leaderboard(Answer):
         said = advice(self.ranking, self.pairs, needs, RESIDUAL)
         return [" ".join(said)] if said else []
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What the board is, as plain values."""
         return {
             "board": self.board.version,
@@ -191,7 +191,7 @@ class Leaderboard(Answer):
     def payload(self) -> dict[str, Any]:
         """All frames, and what the board is."""
         frames = {name: getattr(self, name) for name in _FRAMES}
-        return {**frames, "settings": {"command": "leaderboard", **self.record()}}
+        return {**frames, "settings": {"command": "leaderboard", **self.facts()}}
 
     def files(self) -> dict[str, pd.DataFrame]:
         """Its frames."""

@@ -144,5 +144,5 @@ def power(
         found = found.against(reference)
     table = found.power(difference, (names[0], names[1]) if names else None)
     pair = " and ".join(names) if names else "the typical pair of entrants"
-    settings = {"command": "power", "difference": difference, "policies": names, **found.record()}
+    settings = {"command": "power", "difference": difference, "policies": names, **found.facts()}
     return Listing([power_table(table, difference, pair)], {"power": table, "settings": settings})

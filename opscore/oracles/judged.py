@@ -48,7 +48,7 @@ class Truth:
 
     def describe(self) -> str:
         """One line: split, length, what a value is, source and digest of the table."""
-        facts = self.record()
+        facts = self.facts()
         if not self.tables:
             return "none"
         oracle = next(iter(self.tables.values()))
@@ -56,7 +56,7 @@ class Truth:
         each = oracle.note or ("one training" if oracle.n_trials == 1 else "mean over trainings")
         return f"{facts['split']}{length}, {each}; {facts['source']}, sha256 {facts['digest'][:12]}"
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """The table as plain values: source, digest, split, epochs, datasets; empty for none.
 
         digest: of the file, or of the accuracies where there is no file.

@@ -93,7 +93,7 @@ def _read_table(path: Path, modified: int) -> Accuracies:
     return Accuracies(arrays, source, file_hash(path), notes, default=DEFAULT)
 
 
-class _Record:
+class _Network:
     """Stands for the package's classes: attributes and nothing else."""
 
     baseline_accuracy: float
@@ -106,15 +106,15 @@ class _Record:
 def _read_anb(path: Path) -> Accuracies:
     """Read the package's data file; the package itself cannot be imported today."""
     allowed = {
-        ("analognasbench.data", name): _Record for name in ("Architecture", "DriftMeasurement")
+        ("analognasbench.data", name): _Network for name in ("Architecture", "DriftMeasurement")
     }
     with path.open("rb") as file:
-        content: dict[tuple[int, ...], _Record] = load_restricted(file, allowed)
+        content: dict[tuple[int, ...], _Network] = load_restricted(file, allowed)
     ours = [OPERATIONS.index(name) for name in _ANB_OPERATIONS]
     array: Array = np.full((*NASBENCH201.shape, 1), np.nan)
-    for theirs, record in content.items():
+    for theirs, network in content.items():
         architecture = tuple(ours[theirs[position]] for position in _ANB_POSITIONS)
-        array[architecture] = record.baseline_accuracy
+        array[architecture] = network.baseline_accuracy
     # Filed under 200 epochs, NAS-Bench-201's length; the package does not say what its own was.
     arrays = {DEFAULT: array}
     return Accuracies(

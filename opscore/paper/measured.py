@@ -87,7 +87,7 @@ def measure_progressive(settings: ScoringSettings, run: RunSettings) -> Measured
 
 
 def _of(result: InitialResult | ProgressiveResult) -> Measured:
-    return Measured(result.scores, result.record(), shipped=False)
+    return Measured(result.scores, result.facts(), shipped=False)
 
 
 def given(measured: Sequence[Measured] | None) -> tuple[Measured, ...]:

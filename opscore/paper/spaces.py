@@ -121,7 +121,7 @@ def compare_spaces(measured: Sequence[InitialResult] | None = None) -> SpacesRes
         )
     known = {table["space"].iloc[0] for table in found}
     settings = {
-        result.settings.space: result.record()
+        result.settings.space: result.facts()
         for result in measured
         if result.settings.space in known
     }

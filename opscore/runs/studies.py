@@ -46,7 +46,7 @@ def remember(store: RunStore, asked: Settings, keys: Mapping[str, Key]) -> None:
     named = {label: key for label, key in keys.items() if key is not None}
     for kind in {str(key["kind"]) for key in named.values()}:
         runs = {label: run_name(key) for label, key in named.items()}
-        settings = {name: value for name, value in asked.record().items() if name != "cache"}
+        settings = {name: value for name, value in asked.facts().items() if name != "cache"}
         join(store, Study(kind, settings, runs))
 
 

@@ -227,11 +227,11 @@ class SearchResult(Answer):
         published = f"; published: {', '.join(shown)}" if shown else ""
         return f"errors and ranks: {truth_of(settings).describe()}{published}"
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
-            **self.settings.record(),
-            "truth": truth_of(self.settings).record(),
+            **self.settings.facts(),
+            "truth": truth_of(self.settings).facts(),
             "notes": self.notes(),
             **provenance(),
         }
@@ -324,7 +324,7 @@ class SearchResult(Answer):
             "candidates": self.candidates,
             "trace": self.trace,
             "costs": self.costs,
-            "settings": self.record(),
+            "settings": self.facts(),
         }
 
     def trouble(self) -> str | None:

@@ -45,7 +45,7 @@ NOT_SCORED = "not scored"
 TOGETHER = 50
 
 #: What a score that is computed, not looked up, depends on.
-LIVE = ("size", "batch_size", "images", "meaning", "dtype", "device")
+COMPUTED = ("size", "batch_size", "images", "meaning", "dtype", "device")
 
 #: Proxies that are counted from the architecture and run nothing.
 COUNTED = ("params", "flops")
@@ -155,7 +155,7 @@ class ScoredMethod(Method):
         key: dict[str, Any] = {"evaluations": settings.evaluations}
         if uses_record(self.proxy.name, settings):
             return key | {"record": record_hash()}
-        return key | {name: getattr(settings, name) for name in LIVE}
+        return key | {name: getattr(settings, name) for name in COMPUTED}
 
     def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
         """Scores that were computed do not depend on how many are asked for."""

@@ -204,7 +204,7 @@ class Settings(NetworkSettings, ImageSettings, ArithmeticSettings):
     def __post_init__(self) -> None:
         take_types(self)
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """These as plain values, for JSON."""
         plain = asdict(self)
         return {name: plain[name] for name in types_of(type(self))}

@@ -88,7 +88,7 @@ def test_a_precision_that_cannot_be_is_one_line(
 
 
 def test_the_record_of_a_run_names_its_precision() -> None:
-    assert opscore.initial(["zc-pt(nwot)"], precision="bf16", **SMALL).record()["precision"] == (
+    assert opscore.initial(["zc-pt(nwot)"], precision="bf16", **SMALL).facts()["precision"] == (
         "bf16"
     )
 

@@ -228,7 +228,7 @@ def test_a_figure_is_matplotlibs_and_a_notebook_shows_it(tmp_path, result):
 
 def test_the_record_is_plain_and_says_how_supernets_were_trained():
     result = opscore.progressive(["darts"], retrain_epochs={"darts": 0}, **SMALL)
-    record = json.loads(opscore.schema.dumps(result.record()))
+    record = json.loads(opscore.schema.dumps(result.facts()))
     assert record["retrain_epochs"] == {"darts": 0}
     assert record["training"]["name"] == "tiny"
     assert any(

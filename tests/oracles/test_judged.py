@@ -48,7 +48,7 @@ def test_an_architecture_is_judged_on_each_dataset():
 
 def test_a_truth_names_its_table():
     truth = Truth(SPACE, {"one": table("one", FIRST)})
-    assert truth.record() == {
+    assert truth.facts() == {
         "source": "made up",
         "digest": truth.tables["one"].content,
         "split": "test",
@@ -56,10 +56,10 @@ def test_a_truth_names_its_table():
         "datasets": ["one"],
     }
     assert truth.describe() == (
-        f"test at 200 epochs, one training; made up, sha256 {truth.record()['digest'][:12]}"
+        f"test at 200 epochs, one training; made up, sha256 {truth.facts()['digest'][:12]}"
     )
     other = Truth(SPACE, {"one": table("one", FIRST + 1)})
-    assert other.record()["digest"] != truth.record()["digest"]
+    assert other.facts()["digest"] != truth.facts()["digest"]
 
 
 @pytest.mark.parametrize("space", ["darts", "nasbench201"])
@@ -68,13 +68,13 @@ def test_without_a_table_only_the_architecture_is_known(space):
     (row,) = truth.judge(next(iter(truth.space.initial_state().completions())))
     assert row["dataset"] == ""
     assert np.isnan(row["error"])
-    assert truth.record() == {}
+    assert truth.facts() == {}
 
 
 def test_searches_and_scores_are_judged_alike():
     searched = opscore.run_search(["optimum", "random"], seeds=(0,), **SMALL)
     scored = opscore.initial(["best-acc"], baselines=False, **SMALL)
-    assert searched.record()["truth"] == scored.record()["truth"]
+    assert searched.facts()["truth"] == scored.facts()["truth"]
     for ends in (searched.architectures, scored.selection):
         for row in ends.to_dict("records"):
             judged = opscore.evaluate_search([row["architecture"]]).set_index("dataset")
@@ -98,7 +98,7 @@ def test_errors_are_of_the_split_that_is_asked_for(data_dir):
     scored = opscore.initial(
         ["best-acc"], oracle=asked, data_dir=data_dir, baselines=False, **SMALL
     )
-    assert scored.record()["truth"]["split"] == "valid"
+    assert scored.facts()["truth"]["split"] == "valid"
     (row,) = scored.selection.query("policy == 'best-acc' and dataset == 'cifar10'").itertuples()
     judged = opscore.evaluate_search([row.architecture], split="valid", data_dir=data_dir)
     assert row.error == judged.set_index("dataset").loc["cifar10", "error"]

@@ -77,7 +77,7 @@ def test_convolutions_are_in_bfloat16(smoke):
 
 def test_a_result_says_so(smoke):
     found = opscore.run_search(precision="bf16", **smoke)
-    assert found.record()["precision"] == "bf16"
+    assert found.facts()["precision"] == "bf16"
     assert any("faithful scores in bf16" in note for note in found.notes())
     assert not any("bf16" in note for note in opscore.run_search(**smoke).notes())
 

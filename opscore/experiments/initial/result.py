@@ -257,14 +257,14 @@ class InitialResult(Answer):
             "edge_specific": self.edge_specific,
             **({"tasks": self.tasks} if "tasks" in self.also else {}),
             "scores": self.scores,
-            "settings": self.record(),
+            "settings": self.facts(),
         }
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
-            **self.settings.record(),
-            "truth": self.truth.record(),
+            **self.settings.facts(),
+            "truth": self.truth.facts(),
             "notes": self.notes(),
             **provenance(),
         }

@@ -195,12 +195,12 @@ class ProgressiveResult(Answer):
             notes[2] = self.settings.profile.describe(epochs)
         return notes
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         return {
-            **self.settings.record(),
+            **self.settings.facts(),
             "retrain_epochs": self._retraining(),
-            "truth": self._initial.truth.record(),
+            "truth": self._initial.truth.facts(),
             "notes": self.notes(),
             **provenance(),
         }
@@ -253,7 +253,7 @@ class ProgressiveResult(Answer):
             "selection": self.architectures,
             "decisions": self.decisions,
             "scores": self.scores,
-            "settings": self.record(),
+            "settings": self.facts(),
         }
 
     def trouble(self) -> str | None:

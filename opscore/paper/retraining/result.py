@@ -75,7 +75,7 @@ class RetrainingResult(Answer):
             f"truth: {ScoringContext(settings, 0).oracle.describe()}",
         ]
 
-    def record(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
         edge = {"edge": self.edge, "notes": self.notes()}
         return {**asdict(self.settings), **edge, **provenance()}
@@ -104,7 +104,7 @@ class RetrainingResult(Answer):
     def payload(self) -> dict[str, Any]:
         """All tables, and what they rest on."""
         tables = {"curves": self.curves, "correlation": self.correlation}
-        return {**tables, "settings": self.record()}
+        return {**tables, "settings": self.facts()}
 
     def files(self) -> dict[str, pd.DataFrame]:
         """Curves and correlations."""
