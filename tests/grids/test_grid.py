@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -198,3 +199,14 @@ def test_no_damaged_file_ends_in_a_traceback(noise, place, tmp_path_factory):
         Grid.of(path).cells()
     except UserError as error:
         assert "\n" not in str(error)
+
+
+def test_images_of_ones_own_are_beside_the_file(tmp_path):
+    np.savez(tmp_path / "own.npz", images=np.zeros((4, 8, 8, 3), np.uint8), labels=[0, 1, 0, 1])
+    path = tmp_path / "grid.toml"
+    path.write_text('[settings]\nimages = "own.npz"\n[[grid]]\npolicies = ["zc-pt(nwot)"]\n')
+    (entry,) = Grid.of(path).entries
+    assert entry.settings[0]["images"] == str(tmp_path / "own.npz")
+    path.write_text('[settings]\nimages = "digits"\n[[grid]]\npolicies = ["zc-pt(nwot)"]\n')
+    (entry,) = Grid.of(path).entries
+    assert entry.settings[0]["images"] == "digits"
