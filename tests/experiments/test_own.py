@@ -224,12 +224,12 @@ def test_what_is_wrong_with_a_table_is_one_line(
 
 def test_architectures_without_a_score_are_counted(here, capsys, shipped, data_dir, monkeypatch):
     monkeypatch.setenv("OPSCORE_DATA", str(data_dir))
-    table = shipped[["architecture"]].assign(mine=np.arange(60.0))
+    table = shipped[["architecture"]].head(16).assign(mine=np.arange(16.0))
     table.loc[table.index[:4], "mine"] = np.nan
     table.to_csv("scores.csv", index=False)
     code, out, _ = run(capsys, "evaluate", "scores.csv", "--json", "--out", "out")
     found = json.loads(out)
     assert code == 0
     assert "4 of them without a score" in found["settings"]["notes"][0]
-    assert {row["n"] for row in found["agreement"] if row["proxy"] == "mine"} >= {56}
+    assert {row["n"] for row in found["agreement"] if row["proxy"] == "mine"} >= {12}
     assert (here / "out" / "agreement.parquet").is_file()
