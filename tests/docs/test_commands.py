@@ -178,6 +178,7 @@ def test_python_runs_as_it_stands_at_a_small_size(page, tmp_path, monkeypatch, p
         exec(compile(text, page, "exec"), {"__name__": page})
 
 
+@pytest.mark.exhaustive  # what it does: tests/experiments/test_own.py, tests/images/test_own.py
 def test_the_page_on_what_is_your_own_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     """Its files are written, and those that it names beside them, and each command is run."""
     page, draw = "docs/own.md", np.random.default_rng(0)
