@@ -135,7 +135,8 @@ _ROUNDS = (1, 10, 100)
 #: What the board has beside the entrants of every space's initial scores.
 _BOARD = (
     *("zc-pt(l2_norm)", "disc-zc(l2_norm)", "shapley-zc(synflow)", "sensitivity"),
-    *("taylor-pt(synflow)", "taylor-disc(synflow)", "taylor-pt(snip)"),
+    *("taylor-pt(synflow)", "taylor-disc(synflow)", "taylor-pt(snip)", "taylor-pt(grad_norm)"),
+    *("ig(synflow)", "pairwise(synflow)"),
 )
 
 #: Those that are dear, on a smaller supernet but in the spaces that are named.

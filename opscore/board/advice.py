@@ -33,10 +33,10 @@ def advice(
     above = int((networks["rho"] > rule["rho"]).sum())
     used, other = (name, bar) if above else (bar, name)
     found = [
-        f"What to use: {used}, whose mean rho is {_mean(whole.loc[used])}; of {len(networks)} "
-        f"entrants that read a network {above} {'is' if above == 1 else 'are'} above {bar}, which "
-        f"reads none, and {other} has {_mean(whole.loc[other])}.",
-        f"How sure that is: the intervals are over {rule['n_spaces']} spaces"
+        f"What to use: {used}, whose mean rho is {_mean(whole.loc[used])}. Of {len(networks)} "
+        f"entrants that read a network, {above or 'none'} {'are' if above > 1 else 'is'} above "
+        f"{bar}, which reads none; {other} has {_mean(whole.loc[other])}.",
+        f"How sure that is: the intervals are over {rule['n_spaces']:.0f} spaces"
         f"{_overlap(rule, best)}; {_pair(pairs, used, other)}.",
     ]
     if power is not None:
