@@ -1924,3 +1924,28 @@ def board_other_table() -> str:
     tasks = [task for each in board.truths if each.role == "other" for task in each.tasks]
     lines = [[f"`{task}`", *(dotted(cells[name, task]) for name in names)] for task in tasks]
     return table(["task", *(f"`{name}`" for name in names)], lines)
+
+
+@value
+def board_signs_table() -> str:
+    """Which way each zc-pt(P) of the board points in each space, with its mean rho."""
+    cells = _board().counted()[0]
+    shown = cells[cells["entrant"].str.fullmatch(r"zc-pt\(\w+\)|op-params")]
+    spaces = list(dict.fromkeys(cells["space"]))
+    names = [name for name in _ranking().index if name in set(shown["entrant"])]
+    groups = dict(list(shown[shown["rho"].notna()].groupby(["entrant", "space"])))
+    lines = [
+        [f"`{name}`", *(_sign(groups.get((name, space))) for space in spaces)] for name in names
+    ]
+    return table(["", *(f"`{space}`" for space in spaces)], lines)
+
+
+def _sign(tasks: pd.DataFrame | None) -> str:
+    """'+ .77' where the interval of every task is above zero, '?' where one has zero in it."""
+    if tasks is None:
+        return ""
+    mean = dotted(tasks["rho"].mean())
+    if tasks["ci_low"].isna().any():
+        return f"({'+' if tasks['rho'].mean() > 0 else '-'}) {mean}"
+    sure = (tasks["ci_low"] > 0).all() or (tasks["ci_high"] < 0).all()
+    return f"{'?' if not sure else '+' if tasks['rho'].mean() > 0 else '-'} {mean}"

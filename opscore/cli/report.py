@@ -24,6 +24,13 @@ def report(
             "--out", help="File to write; else report.html in the folder.", dir_okay=False
         ),
     ] = None,
+    checklist: Annotated[
+        bool,
+        typer.Option(
+            "--checklist",
+            help="Print what reviewers ask (seeds, hardware, ...) instead, and write nothing.",
+        ),
+    ] = False,
     data_dir: DataDirOption = None,
     plugin: PluginOption = None,
 ) -> Answer:
@@ -32,8 +39,11 @@ def report(
     The page needs no other file and no connection. What the paper published stands beside what was
     measured on the same space and truth.
     """
+    from opscore.report.checklist import checklist as answered
     from opscore.report.page import write_report
 
+    if checklist:
+        return answered(runs)
     for file in plugin or ():
         load_file(file)
     path, found = write_report(runs, out, data_dir=data_dir)
