@@ -1,8 +1,9 @@
-"""Draws the first page's picture, docs/scoring.png: operation scoring, and how it is judged.
+"""Draws operation scoring, docs/scoring.png, and what a search does with it, docs/search.png.
 
     python docs/picture.py
 
-The scores are those that the package ships: one policy, one seed, one edge of NAS-Bench-201.
+The scores of the first are those that the package ships: one policy, one seed, one edge of
+NAS-Bench-201. Those of the second are a search of a minute, made now.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
 from opscore.analysis import edge_correlations
+from opscore.analysis.drawing import CHOSEN, FIXED, arrow, blank, box
 from opscore.answers.style import INK, LINE, MUTED, SERIES, Canvas, drawn, write_picture
 from opscore.data.records import read_record
+from opscore.search import SearchOutcome, zero_cost_pt
 
-FILE = Path(__file__).with_name("scoring.png")
+FOLDER = Path(__file__).parent
 
 POLICY, SEED, EDGE = "zc-pt(nwot)", 0, 2
 
@@ -77,6 +80,82 @@ def judged(axes: Axes) -> None:
     axes.grid(color=LINE)
 
 
+#: A search that takes a moment.
+SEARCH = {"size": "smoke", "images": "digits", "batch_size": 32, "proposals": 6, "validation": 5}
+
+
+def flow(axes: Axes) -> None:
+    """Algorithm 1 as boxes: what is done for each edge, and for each proposal."""
+    parts = (
+        ("supernet A_0,\nall operations", FIXED),
+        ("an open edge:\nS(A_t - (e, o))\nfor each of its o", CHOSEN),
+        ("keep the o\nwith the least:\nA_t+1", CHOSEN),
+        ("proposal: one\noperation on\neach edge", FIXED),
+        ("networks of the\ndifferent ones:\nS on V minibatches", CHOSEN),
+        ("the largest\nsum", FIXED),
+    )
+    step, width, middle = 1.75, 1.4, 0.9
+    blank(axes, "Zero-Cost-PT (Algorithm 1), with a larger-is-better proxy S", 10.6, 2.1)
+    for place, (text, colour) in enumerate(parts):
+        x = 0.9 + step * place
+        box(axes, (x, middle), (width, 0.95), text, colour, font=6)
+        if place:
+            arrow(axes, (x - step + width / 2, middle), (x - width / 2, middle))
+    for first, last, told in ((1, 2, "each edge"), (1, 3, "N proposals")):
+        start, end = 0.9 + step * last, 0.9 + step * first
+        depth = 0.12 + 0.3 * (last - first)
+        arrow(axes, (start, 1.38), (end, 1.38), bend=-2 * depth / (start - end))
+        axes.text((start + end) / 2, 1.42 + depth, told, ha="center", fontsize=6, color=MUTED)
+
+
+def walked(axes: Axes, found: SearchOutcome) -> None:
+    """The decisions of the first proposal: what S loses with each operation of the edge."""
+    trace = found.trace[found.trace["proposal"] == 0]
+    names = found.architecture.space.edges
+    for step, rows in trace.groupby("step"):
+        with_all = rows.set_index("op")["score"]["none"]
+        for (operation, _), (colour, mark) in zip(WORDS.items(), SERIES, strict=False):
+            row = rows[rows["op"] == operation].iloc[0]
+            at = (step, row["score"] - with_all)
+            axes.plot(*at, mark, color=colour, label=WORDS[operation] if step == 0 else None)
+            if row["decided"]:
+                axes.plot(*at, "o", ms=11, mfc="none", mec=INK)
+    edges = trace.drop_duplicates("step")["edge"]
+    axes.set_xticks(range(len(edges)), [names[edge] for edge in edges], fontsize=7)
+    axes.set_title("Proposal 1, edge after edge; ringed: kept")
+    axes.set(xlabel="edges in the order drawn", ylabel="nwot without it, minus nwot of A_t")
+    axes.legend(fontsize=6, ncols=3, loc="best")
+    axes.grid(color=LINE, axis="y")
+
+
+def validated(axes: Axes, found: SearchOutcome) -> None:
+    """The candidates' sums over V minibatches."""
+    rows = found.candidates
+    lowest = rows["score"].min()
+    for place, row in enumerate(rows.to_dict("records")):
+        colour = SERIES[0][0] if row["chosen"] else MUTED
+        axes.barh(place, row["score"] - lowest, color=colour)
+        axes.text(0, place, f" x {row['proposals']}", va="center", fontsize=7)
+    axes.invert_yaxis()
+    axes.set_yticks(range(len(rows)), [f"{place + 1}" for place in range(len(rows))])
+    axes.set_title("Candidates; blue: chosen")
+    axes.set(xlabel=f"sum over {SEARCH['validation']}, above the least", ylabel="candidate")
+
+
+@drawn
+def draw_search() -> Canvas:
+    """What Zero-Cost-PT does, and a small search."""
+    found = zero_cost_pt("nwot", seed=SEED, **SEARCH)
+    figure = Canvas(7.2, 4.4)
+    grid = figure.add_gridspec(2, 2, width_ratios=(2.2, 1), height_ratios=(1, 1.5))
+    flow(figure.add_subplot(grid[0, :]))
+    walked(figure.add_subplot(grid[1, 0]), found)
+    validated(figure.add_subplot(grid[1, 1]), found)
+    figure.title = "Zero-Cost-PT, and a search with six proposals"
+    figure.caption = f"nwot on NAS-Bench-201, seed {SEED}, smoke size, digits."
+    return figure
+
+
 @drawn
 def draw() -> Canvas:
     """The picture."""
@@ -93,9 +172,10 @@ def draw() -> Canvas:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Draw it; there is nothing to choose."""
+    """Draw both; there is nothing to choose."""
     argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args(arguments)
-    write_picture(draw(), FILE, "png", dpi=200)
+    write_picture(draw(), FOLDER / "scoring.png", "png", dpi=200)
+    write_picture(draw_search(), FOLDER / "search.png", "png", dpi=200)
 
 
 if __name__ == "__main__":

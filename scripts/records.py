@@ -149,9 +149,6 @@ _BOARD_REDUCED: dict[str, tuple[str, ...]] = {
 
 SPACES_SCORED = ("nasbench201", "nasbench-macro", "nb1shot1-1", "nb1shot1-2", "transnas-micro")
 
-#: As in the authors' runs on a space, where they say so.
-_BATCHES = {"nb1shot1-1": 128, "nb1shot1-2": 128}
-
 #: Chains of the toy model; each further edge takes four times as long.
 TOY_LENGTHS = (1, 2, 3, 4, 5, 6)
 
@@ -228,7 +225,6 @@ def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) ->
         (*_ZERO_COST, "random"),
         seeds,
         space=space,
-        batch_size=_BATCHES.get(space, 256),
         store=making.store,
         jobs=making.jobs,
         data_dir=making.data_dir,

@@ -299,5 +299,5 @@ def _with(known: SpaceScores, made: InitialResult) -> SpaceScores:
     names = list(map(str, made.scores["policy"].unique()))
     asked = made.settings
     others = known.scores[~known.scores["policy"].isin(names)]
-    own = dict.fromkeys(names, Made(asked.size, asked.batch_size, asked.images))
+    own = dict.fromkeys(names, Made(asked.size, asked.minibatch, asked.images))
     return SpaceScores(pd.concat([others, made.scores], ignore_index=True), {**known.made, **own})

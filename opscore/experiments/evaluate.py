@@ -153,7 +153,7 @@ class ProxyValues(Run):
     def compute(self, pieces: Pieces) -> Outcome:
         """Each architecture is built once, and scored by the proxies that have not scored it."""
         settings, images = self.settings, image_set(self.settings)
-        batch = images.minibatch(settings.batch_size, self.seed, "evaluate").to(settings.device)
+        batch = images.minibatch(settings.minibatch, self.seed, "evaluate").to(settings.device)
         values = {proxy.name: _Values(proxy, pieces) for proxy in self.proxies}
         names = {state.space.format(state): state for state in self.architectures}
         try:

@@ -47,9 +47,10 @@ def resolve(settings: S) -> S:
         raise UserError("no seed was asked for; for instance 0-3")
     for policy in policies if settings.precision != "full" else ():
         _require_precision(policy, settings.precision)
-    if settings.batch_size < 2:
-        raise UserError(f"a batch needs at least two images, got {settings.batch_size}")
-    check_memory(settings.batch_size, side, DTYPES[settings.dtype].itemsize)
+    batch_size = family.batch_size if settings.batch_size is None else settings.batch_size
+    if batch_size < 2:
+        raise UserError(f"a batch needs at least two images, got {batch_size}")
+    check_memory(batch_size, side, DTYPES[settings.dtype].itemsize)
     oracle = resolve_oracle(settings.oracle, settings.space, settings.data_dir)
     for policy in policies:
         if not oracle.known and "oracle" in find_family(policy)[0].policy.uses:
@@ -58,6 +59,7 @@ def resolve(settings: S) -> S:
     return replace(
         settings,
         oracle=oracle,
+        batch_size=batch_size,
         images=resolve_images(settings.images, settings.data_dir),
         device=resolve_device(settings.device),
         training=_resolve_training(settings, policies),

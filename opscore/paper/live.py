@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opscore.experiments import resolve
 from opscore.paper.figure4 import proposals_of
 from opscore.paper.searches import SEARCHES, searches
 from opscore.progress import label, outline
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def describe_searches(settings: SearchSettings) -> str:
     """One line for figures; says so where settings are reduced."""
+    settings = resolve(settings)
     whole = settings.size == "paper" and settings.batch_size == 256
     validation = f", V = {settings.validation}" if settings.validation else ""
     return (

@@ -16,13 +16,14 @@ operations on each of |E| edges:
 
     order              orders='paper'      orders='authors'
     fixed, random      |O||E|              the same
-    global-op-iter     |O||E|(|E|+1)/2     the same; one kind of cell beside the other, about half
+    global-op-iter     |O||E|(|E|+1)/2     the same; one kind of cell after the other, about half
     global-edge-iter   |O||E|(|E|+1)/2     |O||E| more: the edge is scored again, on new images
     *-once             2|O||E| - |O|       |O||E|: the last open edge, whatever the scores
 
-In a space with several kinds of cell the authors' global-op-iter decides an edge of each in one
-step, the best of its own kind: on DARTS 1,470 perturbations for the operations of a proposal, not
-2,842.
+In a space with several kinds of cell a step of the authors' decides an edge of each, one after the
+other on the same minibatch: on DARTS global-op-iter has 1,470 perturbations for the operations of a
+proposal, not 2,842. The nodes that choose inputs come in random order, whatever the order of the
+operations.
 The authors' -once programs score all edges, which costs |O||E| more, and then lose the ranking;
 that scoring changes nothing and is left out here.
 """
@@ -58,7 +59,7 @@ class OrderRule:
         decide_anew: whether the chosen edge is scored once more to decide its operation although
             the ranking has just scored it.
         backwards: whether an order without scores goes from the last edge to the first.
-        each_kind: whether a step decides an edge of each kind of cell, by the same scores.
+        each_kind: whether a step decides an edge of each kind of cell, as the authors' steps do.
     """
 
     name: str
@@ -68,9 +69,16 @@ class OrderRule:
     backwards: bool = False
     each_kind: bool = False
 
-    def ranks(self, step: int) -> bool:
+    def ranks(self, step: int, state: State) -> bool:
         """Whether all open edges are scored at this step to find the next edge."""
-        return self.standing is not None and (self.each_step or step == 0)
+        if self.standing is None or not (self.each_step or step == 0):
+            return False
+        return not (self.each_kind and any(state.space.keeps[e] > 1 for e in state.next_edges))
+
+    def turns(self, state: State) -> list[tuple[int, ...]]:
+        """The open edges that a step decides one of, one group after the other."""
+        edges = state.next_edges
+        return state.space.by_cell(edges) if self.each_kind else [tuple(edges)]
 
     def ranking(self, strengths: Strengths) -> tuple[int, ...]:
         """The edges, the furthest ahead first; ties, and edges without scores, by index."""
@@ -79,27 +87,16 @@ class OrderRule:
         standings = {e: self.standing(row) if row else -math.inf for e, row in known.items()}
         return tuple(sorted(standings, key=lambda edge: (-standings[edge], edge)))
 
-    def next_edges(self, queue: Sequence[int], state: State) -> list[int]:
-        """The edges of the queue that a step decides; for all but one rule it is one."""
-        ahead = [edge for edge in queue if edge in state.next_edges]
-        if not self.each_kind:
-            return ahead[:1]
-        kinds = state.space.kinds
-        kind_of = {edge: kind for kind, edges in kinds.items() for edge in edges}
-        first: dict[object, int] = {}
-        for edge in ahead:
-            first.setdefault(kind_of.get(edge, edge), edge)
-        # Edges of no kind, such as the choice of inputs, are decided one by one.
-        return list(first.values()) if set(first) <= set(kinds) else ahead[:1]
-
-    def unscored(
-        self, open_edges: Sequence[int], generator: np.random.Generator
-    ) -> tuple[int, ...]:
+    def unscored(self, state: State, generator: np.random.Generator) -> tuple[int, ...]:
         """The open edges of A_0 in the sequence of an order without scores."""
+        edges = tuple(sorted(state.open_edges, reverse=self.backwards))
         if self.name == "random":
-            places = generator.permutation(len(open_edges))
-            return tuple(open_edges[int(place)] for place in places)
-        return tuple(sorted(open_edges, reverse=self.backwards))
+            return _shuffled(edges, generator)
+        if self.backwards or not self.each_kind:
+            return edges
+        choosing = tuple(edge for edge in edges if state.space.keeps[edge] > 1)
+        others = tuple(edge for edge in edges if edge not in choosing)
+        return (*others, *_shuffled(choosing, generator))
 
 
 def find_order(name: str, orders: str = "paper") -> OrderRule:
@@ -109,13 +106,17 @@ def find_order(name: str, orders: str = "paper") -> OrderRule:
     """
     one_of("edge order", name, ORDERS)
     one_of("meaning of edge orders", orders, ORDER_MEANINGS)
+    theirs = orders == "authors"
     if name in ("fixed", "random"):
-        return OrderRule(name)
+        return OrderRule(name, each_kind=theirs)
     standing: Standing = max if name.startswith("global-op") else statistics.fmean
     if name.endswith("iter"):
-        anew = orders == "authors" and name == "global-edge-iter"
-        together = orders == "authors" and name == "global-op-iter"
-        return OrderRule(name, standing, each_step=True, decide_anew=anew, each_kind=together)
-    if orders == "authors":
-        return OrderRule(name, backwards=True)
+        anew = theirs and name == "global-edge-iter"
+        return OrderRule(name, standing, each_step=True, decide_anew=anew, each_kind=theirs)
+    if theirs:
+        return OrderRule(name, backwards=True, each_kind=True)
     return OrderRule(name, standing)
+
+
+def _shuffled(edges: tuple[int, ...], generator: np.random.Generator) -> tuple[int, ...]:
+    return tuple(edges[int(place)] for place in generator.permutation(len(edges)))

@@ -33,7 +33,7 @@ from opscore.search.orders import OrderRule, find_order
 from opscore.search.proposal import Proposal, propose, read_proposal, write_proposal
 from opscore.search.validation import DROPPED, ValidationStage, Verdict, best, parts_of, total
 from opscore.settings import SearchSettings
-from opscore.spaces import State
+from opscore.spaces import State, get_space
 from opscore.typed import made
 
 #: Everything that a proposal, and a candidate's value on a minibatch, depend on, beside the
@@ -68,7 +68,7 @@ class ZeroCostSearch(Method):
 
     def key(self, settings: SearchSettings) -> dict[str, Any]:
         """What the result depends on; the authors' validation is named by nothing."""
-        key = super().key(settings)
+        key = super().key(settings) | _steps_key(settings)
         if settings.validation_weights != "once":
             key["validation_weights"] = settings.validation_weights
         if settings.race is not None:
@@ -77,7 +77,7 @@ class ZeroCostSearch(Method):
 
     def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
         """Pieces depend neither on N nor on V, nor on a race, which only says which are needed."""
-        return {name: getattr(settings, name) for name in _PIECES}
+        return {name: getattr(settings, name) for name in _PIECES} | _steps_key(settings)
 
     @steps(1)
     def search(self, task: SearchTask) -> SearchOutcome:
@@ -91,7 +91,7 @@ class ZeroCostSearch(Method):
                 f"'{rule.name}' compares edges; take 'fixed' or 'random'"
             )
         proposals = self._propose(task, rule)
-        counts = _distinct(proposals)
+        counts = _distinct(proposals, faithful=task.settings.meaning == "faithful")
         rounds = task.settings.validation
         values, verdicts = self._validate(task, list(counts))
         winner = best(self.proxy, verdicts) if rounds else 0
@@ -173,6 +173,13 @@ def zero_cost_pt(
     return method.search(SearchTask.of(resolved, seed, pieces, jobs))
 
 
+def _steps_key(settings: SearchSettings) -> dict[str, Any]:
+    """The version of the authors' steps, where they decide an edge of each kind of cell."""
+    state = get_space(settings.space).initial_state()
+    cells = len(state.space.by_cell(state.open_edges))
+    return {"steps": 2} if settings.orders == "authors" and cells > 1 else {}
+
+
 def _proposal(
     context: ScoringContext, policy: str, rule: OrderRule, number: int, pieces: Pieces
 ) -> Proposal:
@@ -188,15 +195,17 @@ def _share(settings: SearchSettings) -> float:
     return 1 / (1 + settings.validation / 20)
 
 
-def _distinct(proposals: Sequence[Proposal]) -> dict[State, int]:
+def _distinct(proposals: Sequence[Proposal], *, faithful: bool) -> dict[State, int]:
     """How many proposals ended on each architecture, in the order of their first occurrence.
 
-    Equal architectures are one.
+    Equal architectures are one. faithful: they are what the authors' program writes.
     """
     counts: dict[State, int] = {}
     for proposal in proposals:
         if proposal.architecture is not None:
-            form = proposal.architecture.space.canonical(proposal.architecture)
+            space = proposal.architecture.space
+            ended = proposal.architecture
+            form = space.canonical(space.written(ended) if faithful else ended)
             counts[form] = counts.get(form, 0) + 1
     if not counts:
         raise UserError(f"no proposal reached an architecture: {proposals[0].status}")

@@ -63,22 +63,25 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
     Supernet and images of the context are left as they are.
     """
     start = time.perf_counter()
-    scorer = _EdgeScorer(context, policy, number)
     state = context.space.initial_state()
+    # In the authors' program for two kinds of cell all proposals share the first one's alphas.
+    shared = len(rule.turns(state)) > 1
+    scorer = _EdgeScorer(context, policy, number, alphas=0 if shared else number)
     draw = numpy_generator(context.seed, "search", "order", number)
-    queue = () if rule.standing else rule.unscored(state.open_edges, draw)
+    queue = rule.unscored(state, draw)
     finished, step = True, 0
     while state.open_edges and finished:
-        ranked: EdgeScores = {}
-        if rule.ranks(step):
-            asked = state.next_edges if rule.each_step else state.open_edges
-            ranked = scorer.scores(state, asked, step, ranking=True)
-            queue = rule.ranking(scorer.strengths(ranked))
-        scored = state
-        for edge in rule.next_edges(queue, state):
+        for edges in rule.turns(state):
+            ranked: EdgeScores = {}
+            if rule.ranks(step, state):
+                asked = edges if rule.each_step else state.open_edges
+                ranked = scorer.scores(state, asked, step, ranking=True)
+                first = rule.ranking(scorer.strengths(ranked))
+                queue = (*first, *(edge for edge in queue if edge not in first))
+            edge = next(edge for edge in queue if edge in edges)
             if not ranked or rule.decide_anew:
                 ranked = scorer.scores(state, [edge], step, ranking=False)
-            op = scorer.pick(scored, edge, ranked)
+            op = scorer.pick(state, edge, ranked)
             if op is None:
                 finished = False
                 break
@@ -91,12 +94,12 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
 class _EdgeScorer:
     """Scores states within one proposal, and writes down what it scored."""
 
-    def __init__(self, context: ScoringContext, policy: str, number: int) -> None:
+    def __init__(self, context: ScoringContext, policy: str, number: int, alphas: int) -> None:
         self.number = number
         self._policy = policy
         self._context = context.redrawn("search", number)
-        alphas = torch_generator(context.seed, "search", "alphas", number)
-        self._context.__dict__["supernet"] = with_alphas(context.supernet, alphas)
+        drawn = torch_generator(context.seed, "search", "alphas", alphas)
+        self._context.__dict__["supernet"] = with_alphas(context.supernet, drawn)
         self._context.__dict__["images"] = context.images
         self._rows: list[dict[str, Any]] = []
         self._latest: Policy | None = None

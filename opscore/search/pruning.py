@@ -85,7 +85,7 @@ class TENAS(Method):
         keeps = state.space.keeps
         rounds = max(len(state.remaining(edge)) - keeps[edge] for edge in state.open_edges)
         passes, traces = 0, []
-        images = min(self.settings.images, task.settings.batch_size)
+        images = min(self.settings.images, task.settings.minibatch)
         measure = _Measure(self.settings, task.context, images)
         for number in range(rounds):
             pairs = [(edge, op) for edge in state.open_edges for op in state.remaining(edge)]

@@ -63,7 +63,9 @@ class NetworkSettings:
     """Networks."""
 
     space: Annotated[str, Help("Search space; see 'opscore spaces'.")] = DEFAULT_SPACE
-    size: Annotated[str, Help("Size of the networks: paper, cpu or smoke.")] = "paper"
+    size: Annotated[str, Help("Size of the networks: paper, cpu, smoke (darts: imagenet).")] = (
+        "paper"
+    )
     meaning: Annotated[
         Meaning, Help("faithful (as published) or clean (as the equations say).")
     ] = "faithful"
@@ -115,13 +117,21 @@ class ImageSettings:
     image_size: Annotated[
         int | None, Help("Pixels to which images are scaled; else what the networks are for.")
     ] = None
-    batch_size: Annotated[int, Help("Images in the minibatch.")] = 256
+    batch_size: Annotated[
+        int | None, Help("Images in the minibatch; else the authors' number for the space.")
+    ] = None
     batch_file: Annotated[
         Path | None, Help("Minibatch (.npz) to score on, not a drawn one.", "--batch")
     ] = None
     data_dir: Annotated[
         Path | None, Help("Folder to look for data in, before $OPSCORE_DATA and ./data.")
     ] = None
+
+    @property
+    def minibatch(self) -> int:
+        """Images in the minibatch; of resolved settings."""
+        assert self.batch_size is not None
+        return self.batch_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +308,8 @@ class SearchSettings(Settings):
     orders: Annotated[
         Literal["paper", "authors"],
         Help(
-            "The order as the paper defines it (paper), or the authors' code (docs/faithful.md).",
+            "Order and steps as the paper defines them (paper), or the authors' code "
+            "(docs/faithful.md).",
             "--order-meaning",
         ),
     ] = "paper"

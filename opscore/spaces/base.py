@@ -122,6 +122,13 @@ class SearchSpace:
         """
         return architecture
 
+    def written(self, architecture: State) -> State:
+        """The architecture as the authors' program writes what a search decided.
+
+        The architecture itself unless a space says otherwise.
+        """
+        return architecture
+
     def is_valid(self, architecture: State) -> bool:
         """Whether a combination is an architecture of the benchmark; all are unless overridden."""
         return True
@@ -142,6 +149,13 @@ class SearchSpace:
         All edges of the first stage unless a space says otherwise.
         """
         return {"all edges": self.stages[0]}
+
+    def by_cell(self, edges: Sequence[int]) -> list[tuple[int, ...]]:
+        """Edges, choices of inputs among them, by the kind of cell that they are in.
+
+        One group unless a space says otherwise.
+        """
+        return [tuple(edges)]
 
     def contained(self, architecture: State) -> tuple[tuple[int, int], ...]:
         """The (edge, operation)s that an architecture's network has.

@@ -219,12 +219,41 @@ class DARTSSpace(SearchSpace):
             rows[edge] = tuple(op == 0 for op in range(self.shape[edge]))
         return State(self, tuple(rows))
 
+    def written(self, architecture: State) -> State:
+        """Without 'none': DARTS writes its first other operation, on the node's first free input.
+
+        An input that was decided as 'none' weighs as little as those that were removed, and the
+        first of all these takes its place.
+        """
+        picks = [architecture.remaining(edge) for edge in range(len(self.edges))]
+        for kind in range(len(KINDS)):
+            for node in NODES:
+                edges = [edge_of(kind, source, node) for source in range(node)]
+                kept = [
+                    source
+                    for source in self.inputs(architecture, kind, node)
+                    if self.operations[edges[source]][picks[edges[source]][0]] != NONE
+                ]
+                free = [source for source in range(node) if source not in kept][: 2 - len(kept)]
+                for source in free:
+                    names = self.operations[edges[source]]
+                    picks[edges[source]] = (int(names[0] == NONE),)
+                if (kind, node) in CHOOSING:
+                    picks[inputs_edge(kind, node)] = tuple(sorted((*kept, *free)))
+        return self.architecture(picks)
+
     @property
     def kinds(self) -> dict[str, tuple[int, ...]]:
         """The edges of the normal and of the reduction cell."""
         return {
             name: tuple(edge_of(kind, *edge) for edge in EDGES) for kind, name in enumerate(KINDS)
         }
+
+    def by_cell(self, edges: Sequence[int]) -> list[tuple[int, ...]]:
+        """See :meth:`SearchSpace.by_cell`."""
+        kinds = [*(edge // len(EDGES) for edge in range(N_OPERATIONS)), *(k for k, _ in CHOOSING)]
+        groups = (tuple(e for e in edges if kinds[e] == kind) for kind in range(len(KINDS)))
+        return [group for group in groups if group]
 
     def contained(self, architecture: State) -> tuple[tuple[int, int], ...]:
         """What is on the edges that a node keeps, and which inputs these are."""

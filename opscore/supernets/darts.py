@@ -38,7 +38,11 @@ SIZES = {
     "paper": {"channels": 16, "cells": 8},
     "cpu": {"channels": 4, "cells": 8},
     "smoke": {"channels": 2, "cells": 3},
+    "imagenet": {"channels": 16, "cells": 8, "imagenet": 1},
 }
+
+#: Height and width of images, pixels, where they are not those of CIFAR-10.
+IMAGE_SIDES = {"imagenet": 224}
 
 #: The stem is so many times as wide as the first cells.
 STEM = 3
@@ -210,6 +214,14 @@ class Cell(nn.Module):
 class DARTSLayers(Layers):
     """Stem, cells and head. Cells of a kind share the edges' weights.
 
+    Args:
+        state: which operations stand on each edge, and what each node reads.
+        channels: of the first cells' nodes.
+        cells: the depth.
+        imagenet: 1 for ImageNet's stem: three convolutions of stride 2, for 224 x 224.
+        in_channels: channels of the images.
+        n_classes: outputs.
+
     Attributes:
         affine: whether batch norms have weights.
     """
@@ -217,10 +229,19 @@ class DARTSLayers(Layers):
     affine: bool
 
     def __init__(
-        self, state: State, channels: int, cells: int, *, in_channels: int = 3, n_classes: int = 10
+        self,
+        state: State,
+        channels: int,
+        cells: int,
+        imagenet: int = 0,
+        *,
+        in_channels: int = 3,
+        n_classes: int = 10,
     ) -> None:
         super().__init__(state)
-        stem, halved = self.make_stem(channels, in_channels)
+        self.imagenet = bool(imagenet)
+        make_stem = self._make_imagenet_stem if imagenet else self._make_stem
+        stem, halved = make_stem(channels, in_channels)
         before, last, width, made = stem, stem, channels, []
         for number in range(cells):
             kind = int(number in (cells // 3, 2 * cells // 3))
@@ -231,7 +252,7 @@ class DARTSLayers(Layers):
         self.cells = nn.ModuleList(made)
         self.classifier = nn.Linear(last, n_classes)
 
-    def make_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
+    def _make_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
         """Make the layers before the cells.
 
         Returns their width, and whether the second of the first cell's inputs is half as large as
@@ -241,8 +262,20 @@ class DARTSLayers(Layers):
         self.stem = nn.Sequential(*conv_bn(in_channels, stem, 3))
         return stem, False
 
+    def _make_imagenet_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
+        """The same for images of 224 x 224."""
+        self.stem0 = nn.Sequential(
+            *conv_bn(in_channels, channels // 2, 3, 2, rectifier=nn.ReLU),
+            *conv_bn(channels // 2, channels, 3, 2),
+        )
+        self.stem1 = nn.Sequential(nn.ReLU(inplace=True), *conv_bn(channels, channels, 3, 2))
+        return channels, True
+
     def inputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What the first cell reads, of images [N, channels, height, width]."""
+        if self.imagenet:
+            s0 = self.stem0(images)
+            return s0, self.stem1(s0)
         features = self.stem(images)
         return features, features
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from opscore.spaces import DARTS_SPACES, State
 from opscore.supernets.base import conv_bn
-from opscore.supernets.darts import SIZES, Cell, DARTSNetwork, DARTSSupernet
+from opscore.supernets.darts import IMAGE_SIDES, SIZES, Cell, DARTSNetwork, DARTSSupernet
 from opscore.supernets.families import SUPERNETS, Family, Final
 
 #: Widths of the auxiliary head's two convolutions.
@@ -63,14 +63,19 @@ class AuxiliaryHead(nn.Sequential):
 
 
 class DARTSFinalNetwork(DARTSNetwork):
-    """The network of an architecture with what its training needs, for images of CIFAR's size."""
-
-    imagenet = False
+    """The network of an architecture with what its training needs."""
 
     def __init__(
-        self, architecture: State, channels: int, cells: int, *, n_classes: int = 10, **more: int
+        self,
+        architecture: State,
+        channels: int,
+        cells: int,
+        imagenet: int = 0,
+        *,
+        n_classes: int = 10,
+        **more: int,
     ) -> None:
-        super().__init__(architecture, channels, cells, n_classes=n_classes, **more)
+        super().__init__(architecture, channels, cells, imagenet, n_classes=n_classes, **more)
         self.auxiliary_place = 2 * cells // 3
         cell = self.cells[self.auxiliary_place]
         assert isinstance(cell, Cell)
@@ -99,26 +104,6 @@ class DARTSFinalNetwork(DARTSNetwork):
                 module.probability = probability
 
 
-class DARTSImageNetNetwork(DARTSFinalNetwork):
-    """The same with ImageNet's stem and head: three convolutions of stride 2, for 224 x 224."""
-
-    imagenet = True
-
-    def make_stem(self, channels: int, in_channels: int) -> tuple[int, bool]:
-        """See :meth:`DARTSLayers.make_stem`."""
-        self.stem0 = nn.Sequential(
-            *conv_bn(in_channels, channels // 2, 3, 2, rectifier=nn.ReLU),
-            *conv_bn(channels // 2, channels, 3, 2),
-        )
-        self.stem1 = nn.Sequential(nn.ReLU(inplace=True), *conv_bn(channels, channels, 3, 2))
-        return channels, True
-
-    def inputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`DARTSLayers.inputs`."""
-        s0 = self.stem0(images)
-        return s0, self.stem1(s0)
-
-
 def finals(name: str) -> dict[str, Final]:
     """The final networks of DARTS and of its parts.
 
@@ -131,7 +116,9 @@ def finals(name: str) -> dict[str, Final]:
         "cifar10": Final(large, 10, network=DARTSFinalNetwork),
         "cifar100": Final(small if parts else large, 100, network=DARTSFinalNetwork),
         **({"svhn": Final(small, 10, network=DARTSFinalNetwork)} if parts else {}),
-        "imagenet": Final({"channels": 48, "cells": 14}, 1000, 224, DARTSImageNetNetwork),
+        "imagenet": Final(
+            {"channels": 48, "cells": 14, "imagenet": 1}, 1000, 224, DARTSFinalNetwork
+        ),
     }
 
 
@@ -142,7 +129,9 @@ for _space in DARTS_SPACES:
             DARTSSupernet,
             DARTSNetwork,
             SIZES,
-            version=3 if _space.name in ("s1", "s2", "s4") else 2,
+            image_sides=IMAGE_SIDES,
+            version=2 if _space.name == "darts" else 3,
+            batch_size=64,
             finals=finals(_space.name),
         ),
     )

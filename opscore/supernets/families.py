@@ -51,9 +51,9 @@ class Family:
             that works; training profiles of the same name go with 'paper', 'cpu' and 'smoke'.
         image_side: height and width of the images, pixels; image sets of another size are scaled.
         image_sides: the same of sizes whose images are smaller, by the name of the size.
-        version: goes up when the same size and seed no longer give the same network, or the same
-            state other weights. Version 2 of S1, S2, S4 and NAS-Bench-1Shot1: what is left of two
-            operations keeps its weight.
+        version: goes up when the same size and seed no longer give the same network, the same
+            state other weights, or the same decisions another architecture.
+        batch_size: images in a minibatch unless settings say otherwise: the authors' number.
         size_of: the arguments of a size from a checkpoint's tensors; the named sizes are tried
             where it is None.
         reduced: the sizes that the search te-nas measures condition numbers and linear regions
@@ -70,6 +70,7 @@ class Family:
     image_side: int = 32
     image_sides: Mapping[str, int] = field(default_factory=dict)
     version: int = 1
+    batch_size: int = 256
     size_of: Callable[[Mapping[str, Tensor]], Size] | None = None
     reduced: tuple[Size, Size] | None = None
     body: Callable[[Supernet, Tensor], nn.Module] | None = None

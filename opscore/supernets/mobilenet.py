@@ -148,6 +148,7 @@ SUPERNETS.add(
         image_side=IMAGE_SIDES["paper"],
         image_sides=IMAGE_SIDES,
         version=2,
+        batch_size=64,
         finals={
             "imagenet": Final({"percent_width": 100}, 1000, 224, MobileNetFinalNetwork),
             "cifar10": Final({"percent_width": 100}, 10, 224, MobileNetFinalNetwork),

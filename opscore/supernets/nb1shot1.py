@@ -207,4 +207,5 @@ class NB1Shot1Network(StandAlone, NB1Shot1Layers):
 
 
 for _space in NB1SHOT1:
-    SUPERNETS.add(_space.name, Family(NB1Shot1Supernet, NB1Shot1Network, SIZES, version=3))
+    family = Family(NB1Shot1Supernet, NB1Shot1Network, SIZES, version=3, batch_size=128)
+    SUPERNETS.add(_space.name, family)

@@ -26,14 +26,19 @@ def test_operations_rank_edges_by_their_best_and_edges_by_their_mean():
 
 
 def test_iter_ranks_at_every_step_and_once_at_the_first():
-    assert [find_order("global-op-iter").ranks(step) for step in range(3)] == [True] * 3
-    assert [find_order("global-edge-once").ranks(step) for step in range(3)] == [True, False, False]
-    assert not any(find_order("random").ranks(step) for step in range(3))
+    state = get_space("nasbench201").initial_state()
+    for name, ranks in (
+        ("global-op-iter", [True] * 3),
+        ("global-edge-once", [True, False, False]),
+        ("random", [False] * 3),
+    ):
+        assert [find_order(name).ranks(step, state) for step in range(3)] == ranks
 
 
 def test_orders_without_scores():
-    assert find_order("fixed").unscored((0, 2, 5), draw()) == (0, 2, 5)
-    drawn = {find_order("random").unscored(tuple(range(6)), draw(p)) for p in range(20)}
+    state = get_space("nasbench201").initial_state()
+    assert find_order("fixed").unscored(state.discretize(1, 0), draw()) == (0, 2, 3, 4, 5)
+    drawn = {find_order("random").unscored(state, draw(p)) for p in range(20)}
     assert len(drawn) > 10
     assert all(sorted(order) == list(range(6)) for order in drawn)
 
@@ -42,7 +47,7 @@ def test_orders_without_scores():
 def test_the_authors_once_orders_run_backwards(name):
     rule = find_order(name, "authors")
     assert rule.standing is None
-    assert rule.unscored((0, 1, 2), draw()) == (2, 1, 0)
+    assert rule.unscored(get_space("nasbench201").initial_state(), draw()) == (5, 4, 3, 2, 1, 0)
 
 
 def test_the_authors_decide_anew_in_global_edge_iter_only():
@@ -55,18 +60,26 @@ def test_the_authors_decide_anew_in_global_edge_iter_only():
     assert not find_order("global-edge-iter").decide_anew
 
 
-def test_the_authors_global_op_iter_decides_an_edge_of_each_kind_of_cell():
+def test_a_step_of_the_authors_decides_an_edge_of_each_kind_of_cell():
     space = get_space("darts")
     state, rule = space.initial_state(), find_order("global-op-iter", "authors")
     normal, reduction = space.kinds["normal"], space.kinds["reduce"]
-    queue = [normal[3], normal[1], reduction[2], reduction[5]]
-    assert rule.next_edges(queue, state) == [normal[3], reduction[2]]
-    assert find_order("global-op-iter").next_edges(queue, state) == [normal[3]]
-    one_kind = get_space("nasbench201").initial_state()
-    assert rule.next_edges([4, 2, 0], one_kind) == [4]
+    assert rule.turns(state) == [normal, reduction]
+    assert find_order("global-op-iter").turns(state) == [state.next_edges]
+    assert rule.turns(get_space("nasbench201").initial_state()) == [tuple(range(6))]
+    assert rule.ranks(1, state)
     for edge in (*normal, *reduction):
         state = state.discretize(edge, state.remaining(edge)[0])
-    assert rule.next_edges(state.next_edges, state) == [state.next_edges[0]]
+    assert [len(group) for group in rule.turns(state)] == [3, 3]
+    assert not rule.ranks(20, state)
+
+
+def test_the_authors_nodes_choose_inputs_in_random_order():
+    state = get_space("darts").initial_state()
+    drawn = [find_order("fixed", "authors").unscored(state, draw(p)) for p in range(20)]
+    assert {order[:28] for order in drawn} == {tuple(range(28))}
+    assert len({order[28:] for order in drawn}) > 10
+    assert find_order("fixed").unscored(state, draw()) == tuple(range(34))
 
 
 def test_unknown_names_list_the_near_ones():

@@ -14,8 +14,9 @@ from opscore.rng import torch_generator
 from opscore.runs.store import Pieces
 from opscore.search.base import ORDERS, TRACE
 from opscore.search.orders import find_order
+from opscore.search.perturbation import zero_cost_pt
 from opscore.search.proposal import propose, read_proposal, with_alphas, write_proposal
-from opscore.spaces import NASBENCH201
+from opscore.spaces import NASBENCH201, get_space
 
 E, OPS = 6, 5
 A0 = NASBENCH201.initial_state()
@@ -143,3 +144,18 @@ def test_files_hold_proposals(context, by_size, tmp_path):
     (tmp_path / "proposal-0.parquet").write_bytes(b"half")
     with pytest.raises(UserError, match="cannot be read"):
         read_proposal(pieces, 0, A0)
+
+
+def test_a_proposal_of_the_authors_decides_both_kinds_of_cell_on_one_minibatch(by_size):
+    asked = {"space": "darts", "size": "smoke", "batch_size": 4, "images": "noise"}
+    theirs = {**asked, "order": "random", "orders": "authors", "proposals": 2, "validation": 0}
+    trace = zero_cost_pt("by-size", **theirs).trace
+    assert (trace.groupby("proposal").size() == 7 * 28 + 2 * 12).all()
+    decided = trace[trace["decided"]].drop_duplicates(["proposal", "step", "edge"])
+    per_step = decided.groupby(["proposal", "step"])["edge"].apply(list)
+    assert len(per_step) == 2 * 17
+    cells = get_space("darts").by_cell(range(34))
+    assert all(edge in cell for row in per_step for edge, cell in zip(row, cells, strict=True))
+    states = trace[trace["proposal"] == 0].groupby("step")["state"].nunique()
+    assert (states == 2).all(), "the reduction cell is scored with the normal one decided"
+    assert per_step[0].tolist() != per_step[1].tolist()

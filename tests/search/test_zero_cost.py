@@ -6,6 +6,7 @@ from hearing import heard
 
 import opscore
 from opscore.errors import UserError
+from opscore.experiments import OracleSettings
 from opscore.search import (
     METHODS,
     SearchSettings,
@@ -177,3 +178,13 @@ def test_the_families_are_registered():
 def test_bad_input_is_one_clear_line(small, arguments, message):
     with pytest.raises(UserError, match=message):
         zero_cost_pt(**{**small, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("space", "batch"),
+    [("nasbench201", 256), ("darts", 64), ("mobilenet", 64), ("nb1shot1-1", 128)],
+)
+def test_minibatches_are_as_large_as_the_authors_on_a_space(space, batch):
+    asked = {"space": space, "images": "noise", "oracle": OracleSettings(source="none")}
+    assert resolve_search(SearchSettings(**asked)).batch_size == batch
+    assert resolve_search(SearchSettings(**asked, batch_size=8)).batch_size == 8

@@ -125,3 +125,31 @@ def test_pairs_may_stand_in_a_list_for_each_node():
 def test_operations_of_another_space_are_refused():
     with pytest.raises(UserError, match="s1 has no sep_conv_3x3 on edge 0->2 of the normal cell"):
         S1.parse(GOOD)
+
+
+def cells(normal):
+    """A genotype of S3 with this normal cell, and separable convolutions in the other."""
+    plain = [("sep_conv_3x3", source) for _ in range(4) for source in (0, 1)]
+    return Genotype(tuple(normal), (2, 3, 4, 5), tuple(plain), (2, 3, 4, 5))
+
+
+def test_none_is_written_as_a_skip_connection_on_the_first_free_input():
+    """As DARTS does it: what was removed weighs as little as an input of 'none'."""
+    sep, skip, none = "sep_conv_3x3", "skip_connect", "none"
+    found = cells(
+        [(none, 0), (sep, 1), (sep, 0), (none, 2), (none, 1), (sep, 3), (none, 3), (none, 4)]
+    )
+    written = cells(
+        [(skip, 0), (sep, 1), (sep, 0), (skip, 1), (skip, 0), (sep, 3), (skip, 0), (skip, 1)]
+    )
+    space = get_space("s3")
+    assert space.genotype(space.written(space.state_of(found))) == written
+    for published in ("init_pt_s3_C10_0", "init_pt_s2_C10_0"):
+        own = get_space(space_of(published))
+        state = own.parse(str(genotypes()[published]))
+        assert own.written(state) == state
+    first = found.normal[0]
+    assert DARTS_NONE.genotype(DARTS_NONE.written(DARTS_NONE.state_of(found))).normal[0] == (
+        "max_pool_3x3",
+        first[1],
+    )

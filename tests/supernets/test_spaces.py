@@ -46,6 +46,20 @@ def test_parameters_at_paper_size_are_as_published(space, count):
     assert sum(p.numel() for p in build_supernet(space).parameters()) == count
 
 
+def test_the_supernet_of_searches_on_imagenet_has_three_stems():
+    """The stems' weights and the narrower first inputs, counted by hand."""
+    supernet = build_supernet("darts", "imagenet", n_classes=1000)
+    stem = 8 * 27 + 16 + 16 * 72 + 32 + 16 * 144 + 32
+    stem -= 48 * 27 + 96 + 3 * (48 - 16) * 16
+    classes = 990 * 257
+    assert sum(p.numel() for p in supernet.parameters()) == 1_930_618 + stem + classes
+    state = get_space("darts").initial_state()
+    with torch.no_grad():
+        logits = supernet(torch.zeros(1, 3, 64, 64), supernet.weights(state))
+    assert logits.shape == (1, 1000)
+    assert SUPERNETS["darts"].side("imagenet") == 224
+
+
 def counted(network, *inputs, **options):
     """Sites that the authors' hooks see, classes whose name contains ReLU, and their units."""
     found = []

@@ -188,7 +188,7 @@ class ScoringContext:
             batch = load_batch(self.settings.batch_file)
         else:
             draw = self.draw or ("initial",)
-            batch = self.images.minibatch(self.settings.batch_size, self.seed, *draw)
+            batch = self.images.minibatch(self.settings.minibatch, self.seed, *draw)
         return place(self.settings, batch)
 
     @cached_property

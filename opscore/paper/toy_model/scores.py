@@ -86,7 +86,7 @@ class ToyContext(ScoringContext):
     @cached_property
     def batch(self) -> Batch:
         """Images as they are, not augmented; the same ones for every length."""
-        size = self.settings.batch_size
+        size = self.settings.minibatch
         batch = self.images.minibatch(size, self.seed, "toy", augment=False)
         return place(self.settings, batch)
 
