@@ -104,6 +104,13 @@ class DARTSFinalNetwork(DARTSNetwork):
                 module.probability = probability
 
 
+class DARTSImageNetNetwork(DARTSFinalNetwork):
+    """The same with ImageNet's stem and head, for 224 x 224."""
+
+    def __init__(self, architecture: State, channels: int, cells: int, **more: int) -> None:
+        super().__init__(architecture, channels, cells, imagenet=1, **more)
+
+
 def finals(name: str) -> dict[str, Final]:
     """The final networks of DARTS and of its parts.
 
@@ -116,9 +123,7 @@ def finals(name: str) -> dict[str, Final]:
         "cifar10": Final(large, 10, network=DARTSFinalNetwork),
         "cifar100": Final(small if parts else large, 100, network=DARTSFinalNetwork),
         **({"svhn": Final(small, 10, network=DARTSFinalNetwork)} if parts else {}),
-        "imagenet": Final(
-            {"channels": 48, "cells": 14, "imagenet": 1}, 1000, 224, DARTSFinalNetwork
-        ),
+        "imagenet": Final({"channels": 48, "cells": 14}, 1000, 224, DARTSImageNetNetwork),
     }
 
 

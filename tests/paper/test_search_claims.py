@@ -53,6 +53,22 @@ def test_a_verdict_needs_an_interval_without_zero(low, high, verdict):
     assert module._verdict(low, high) == verdict
 
 
+def test_what_was_searched_at_another_size_is_compared_with_ours_of_the_paper():
+    ours = pd.DataFrame({"seed": [0, 1, 2], "error": [6.0, 6.1, 5.9], "setting": ""})
+    found = module._difference(ours.assign(error=7.0, setting="cpu size"), ours)
+    assert found["estimate"] == pytest.approx(1.0)
+    assert found["setting"] == "theirs: cpu size"
+
+
+def test_proxies_are_compared_on_three_datasets_by_their_agreement():
+    claims = opscore.search_claims().claims
+    alike = claims[claims["claim"] == "proxies rank alike on the three datasets"]
+    assert alike["published"].between(0.9, 1.01).all()
+    assert (alike["n_seeds"] == 4).all()
+    assert alike["ci_high"].le(1).all()
+    assert (alike["holds"] == "yes").all()
+
+
 def test_two_seeds_cannot_tell():
     ours = pd.DataFrame({"seed": [0, 1], "error": [6.0, 6.1], "setting": ""})
     assert module._difference(ours.assign(error=[9.0, 9.2]), ours)["holds"] == "cannot tell"
