@@ -95,7 +95,7 @@ def flow(axes: Axes) -> None:
         ("the largest\nsum", FIXED),
     )
     step, width, middle = 1.75, 1.4, 0.9
-    blank(axes, "Zero-Cost-PT (Algorithm 1), with a larger-is-better proxy S", 10.6, 2.1)
+    blank(axes, "Zero-Cost-PT (Algorithm 1), with a larger-is-better proxy S", 10.6, 2.3)
     for place, (text, colour) in enumerate(parts):
         x = 0.9 + step * place
         box(axes, (x, middle), (width, 0.95), text, colour, font=6)
@@ -105,7 +105,9 @@ def flow(axes: Axes) -> None:
         start, end = 0.9 + step * last, 0.9 + step * first
         depth = 0.12 + 0.3 * (last - first)
         arrow(axes, (start, 1.38), (end, 1.38), bend=-2 * depth / (start - end))
-        axes.text((start + end) / 2, 1.42 + depth, told, ha="center", fontsize=6, color=MUTED)
+        axes.text(
+            (start + end) / 2, 1.58 + depth, told, ha="center", va="center", fontsize=6, color=MUTED
+        )
 
 
 def walked(axes: Axes, found: SearchOutcome) -> None:
@@ -135,7 +137,6 @@ def validated(axes: Axes, found: SearchOutcome) -> None:
     for place, row in enumerate(rows.to_dict("records")):
         colour = SERIES[0][0] if row["chosen"] else MUTED
         axes.barh(place, row["score"] - lowest, color=colour)
-        axes.text(0, place, f" x {row['proposals']}", va="center", fontsize=7)
     axes.invert_yaxis()
     axes.set_yticks(range(len(rows)), [f"{place + 1}" for place in range(len(rows))])
     axes.set_title("Candidates; blue: chosen")

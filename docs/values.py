@@ -1666,6 +1666,35 @@ def targets_table() -> str:
     return table(["space", "target", "network"], rows)
 
 
+@value
+def parts_table() -> str:
+    """The authors' genotypes of S1 to S4: what they are made of, and parameters as built here."""
+    from opscore.published.genotypes import genotypes, space_of
+    from opscore.supernets import find_target
+
+    rows = []
+    for name, genotype in genotypes().items():
+        if (space := space_of(name)) == "darts":
+            continue
+        pairs = [op for kind in ("normal", "reduce") for op, _ in genotype.pairs(kind)]
+        kinds = [sum(op.startswith(start) for op in pairs) for start in _KINDS_OF_OPERATIONS]
+        *_, images, seed = name.split("_")
+        size = find_target(space, "cifar10").size(get_space(space).parse(str(genotype)))
+        rows.append([f"`{space}`", images, seed, *map(str, kinds), fixed(size.params / 1e6, 2)])
+    headings = ["space", "images", "seed", *_KINDS_OF_OPERATIONS.values(), "million parameters"]
+    return table(headings, rows)
+
+
+#: How the operations of S1 to S4 begin, and what a table calls them.
+_KINDS_OF_OPERATIONS = {
+    "sep_conv": "separable",
+    "dil_conv": "dilated",
+    "skip": "skip",
+    ("avg_pool", "max_pool"): "pooling",
+    "noise": "noise",
+}
+
+
 #: Rows of the paper's tables whose genotypes are known: table, row, target, parameters in
 #: millions, and the names of the genotypes.
 PUBLISHED_SIZES = (

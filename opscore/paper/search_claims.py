@@ -263,7 +263,8 @@ def _agreement(policies: Sequence[str]) -> pd.DataFrame:
                 names=["policy"],
             ).rename(dataset)
         )
-    return pd.concat(columns, axis=1).reset_index()
+    found: pd.DataFrame = pd.concat(columns, axis=1).reset_index()
+    return found
 
 
 def _distinct() -> Iterator[dict[str, Any]]:
