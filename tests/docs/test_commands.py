@@ -134,6 +134,47 @@ def test_a_command_runs_as_it_stands(page, words, tmp_path, data_dir):
     assert done.stdout
 
 
+#: How a command that computes is made small: what it has of these options has this value.
+AT_SMOKE = {
+    "--size": "smoke", "--batch-size": "8", "--seeds": "0", "--images": "digits",
+    "--proposals": "1", "--validation": "1", "--training": "smoke",
+}  # fmt: skip
+
+#: What needs files that a reader has, a graphics card, or large networks at any size.
+NOT_SMALL = re.compile(
+    "checkpoint|cuda|found.txt|/scratch|photos|my_data|nets|mine|imagenet|mobilenet|darts|s1|macro|exhaustive"
+)
+COMPUTES = [
+    (page, words)
+    for page, words in OPSCORE
+    if words[1] in ("initial", "progressive", "search") and not NOT_SMALL.search(" ".join(words))
+]
+
+
+def made_small(words):
+    """The command line with the smallest value of each option that decides how long it takes."""
+    command, given = command_of(words)
+    same = [parameter.opts for parameter in command.params if AT_SMOKE.keys() & set(parameter.opts)]
+    dropped = {option for options in same for option in options}
+    kept = [
+        word
+        for place, word in enumerate(given)
+        if word not in dropped and (place == 0 or given[place - 1] not in dropped)
+    ]
+    small = [
+        each for options in same for o in options if o in AT_SMOKE for each in (o, AT_SMOKE[o])
+    ]
+    return [words[0], *kept, *small]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("page", "words"), COMPUTES, ids=lambda value: str(value)[:60])
+def test_a_command_that_computes_runs_at_a_small_size(page, words, tmp_path, data_dir):
+    done = in_a_shell(made_small(words[1:]), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
 @pytest.mark.exhaustive
 def test_the_page_on_batches_runs_as_it_stands(tmp_path):
     """From the grid to the report, with the smallest of the example's spaces."""
