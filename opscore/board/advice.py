@@ -11,6 +11,10 @@ from opscore.analysis.bars import HINDSIGHT, is_bar
 #: A difference of mean rho that one would want to see.
 WORTH_SEEING = 0.1
 
+#: An entrant that reads a network is to be used in place of the bar where the adjusted p-value of
+#: their difference is below this.
+LEVEL = 0.05
+
 
 def advice(
     ranking: pd.DataFrame, pairs: pd.DataFrame, power: pd.DataFrame | None, bar: str
@@ -28,16 +32,21 @@ def advice(
     networks = whole[[not is_bar(str(name)) and name != "random" for name in whole.index]]
     if bar not in whole.index or networks.empty:
         return []
-    rule, best = whole.loc[bar], networks.iloc[0]
-    name = str(networks.index[0])
-    above = int((networks["rho"] > rule["rho"]).sum())
-    used, other = (name, bar) if above else (bar, name)
+    rule = whole.loc[bar]
+    above = [str(name) for name in networks.index[networks["rho"] > rule["rho"]]]
+    sure = [name for name in above if _pair(pairs, name, bar)["p_holm"] < LEVEL]
+    used = sure[0] if sure else bar
+    other = bar if sure else str(networks.index[0])
+    both = _pair(pairs, used, other)
+    verb = "are" if len(above) > 1 else "is"
+    count = f"{verb} {len(above)} ({len(sure)} of them surely)" if above else "is none"
     found = [
         f"What to use: {used}, whose mean rho is {_mean(whole.loc[used])}. Of {len(networks)} "
-        f"entrants that read a network, {above or 'none'} {'are' if above > 1 else 'is'} above "
-        f"{bar}, which reads none; {other} has {_mean(whole.loc[other])}.",
+        f"entrants that read a network there {count} with a higher mean than {bar}, "
+        f"which reads none; {other} has {_mean(whole.loc[other])}.",
         f"How sure that is: the intervals are over {rule['n_spaces']:.0f} spaces"
-        f"{_overlap(rule, best)}; {_pair(pairs, used, other)}.",
+        f"{_overlap(whole.loc[used], whole.loc[other])}; the difference of the two is "
+        f"{both['difference']:+.2f} (p {both['p_value']:.2g}, {both['p_holm']:.2g} adjusted).",
     ]
     if power is not None:
         row = power.set_index("unit").loc["spaces"].to_dict()
@@ -60,12 +69,9 @@ def _overlap(one: Any, other: Any) -> str:
     return "" if apart else " and overlap"
 
 
-def _pair(pairs: pd.DataFrame, one: str, other: str) -> str:
-    """The difference of two entrants, with its p-values."""
+def _pair(pairs: pd.DataFrame, one: str, other: str) -> Any:
+    """The row of two entrants, as the first minus the other."""
     names = {one, other}
-    both = pairs[pairs["entrant_a"].isin(names) & pairs["entrant_b"].isin(names)].iloc[0]
-    sign = 1 if both["entrant_a"] == one else -1
-    return (
-        f"the difference of the two is {sign * both['difference']:+.2f} (p {both['p_value']:.2g}, "
-        f"{both['p_holm']:.2g} adjusted for all pairs)"
-    )
+    row = pairs[pairs["entrant_a"].isin(names) & pairs["entrant_b"].isin(names)].iloc[0].to_dict()
+    sign = 1 if row["entrant_a"] == one else -1
+    return {**row, "difference": sign * row["difference"]}

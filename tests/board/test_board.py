@@ -266,10 +266,11 @@ def test_what_to_use_is_said_with_how_sure_that_is(shipped) -> None:
     two = ranking.loc[["op-params", "zc-pt(nwot)"]].reset_index()
     told = " ".join(advice(two, shipped.pairs, None, "op-params"))
     pair = shipped.pairs.set_index(["entrant_a", "entrant_b"]).loc[("zc-pt(nwot)", "op-params")]
-    used = two.loc[two["rho"].idxmax(), "entrant"]
-    assert f"What to use: {used}, whose" in told
-    assert (
-        f"the difference of the two is {abs(pair['difference']):+.2f} (p {pair['p_value']:.2g}"
-        in told
-    )
+    assert "What to use: op-params, whose" in told  # nothing tells the other apart from it
+    assert f"{-pair['difference']:+.2f} (p {pair['p_value']:.2g}" in told
+    apart = shipped.pairs.assign(p_holm=0.01, difference=shipped.pairs["difference"].abs())
+    better = two.assign(rho=[0.5, 0.7])[::-1]
+    told = " ".join(advice(better, apart, None, "op-params"))
+    assert "What to use: zc-pt(nwot), whose mean rho is 0.70" in told
+    assert "there is 1 (1 of them surely) with a higher mean than op-params" in told
     assert advice(two.tail(1), shipped.pairs, None, "op-params") == []
