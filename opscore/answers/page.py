@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from opscore._version import __version__
@@ -39,6 +38,8 @@ def page(template: str, title: str, *, package: str = _HERE, **parts: Any) -> st
         package: that package.
         **parts: what the template reads.
     """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
     files = resources.files(_HERE)
     script = (files / "page.js").read_text(encoding="utf-8")
     style = (files / "page.css").read_text(encoding="utf-8")

@@ -85,7 +85,7 @@ def open_store(
 
     ::
 
-        result = opscore.open_store("runs").initial(space="nasbench201")
+        result = opscore.open_store("runs").initial(size="paper")
         result.against("best-acc")
         result.save("out")
 
