@@ -239,7 +239,8 @@ def split_names(text: str) -> list[str]:
 def as_names(given: Any) -> Any:
     """Names of several things, or of one text with commas between them; each once, with a note.
 
-    What is no text and no list of texts is given back as it is.
+    Spaces make no other name: 'zc-pt(nwot,by=cell)' is 'zc-pt(nwot, by=cell)'. What is no
+    text and no list of texts is given back as it is.
     """
     names = split_names(given) if isinstance(given, str) else given
     if not isinstance(names, Iterable) or isinstance(names, Mapping):
@@ -247,8 +248,10 @@ def as_names(given: Any) -> Any:
     names = tuple(names)
     if not all(isinstance(name, str) for name in names):
         return names
-    found = tuple(dict.fromkeys(names))
+    spelled = [name.replace(" ", "") for name in names]
+    first = dict(reversed([*zip(spelled, names, strict=True)]))
+    found = tuple(first[name] for name in dict.fromkeys(spelled))
     if len(found) < len(names):
-        twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+        twice = [first[name] for name in dict.fromkeys(spelled) if spelled.count(name) > 1]
         note(f"asked for more than once, and taken once: {', '.join(twice)}")
     return found

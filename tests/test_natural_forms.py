@@ -11,6 +11,7 @@ import pytest
 import opscore
 from opscore.data import add
 from opscore.errors import Note, UserError
+from opscore.settings import ScoringSettings
 
 SPACE = opscore.get_space("nasbench201")
 TEXT = (
@@ -85,6 +86,9 @@ def test_one_name_or_seed_stands_for_a_list():
 def test_what_is_asked_for_twice_is_taken_once_with_a_note():
     with pytest.warns(Note, match="taken once: random"):
         opscore.initial(["random", "random"], baselines=False, **SMALL)
+    with pytest.warns(Note, match=r"taken once: zc-pt\(nwot, by=cell\)$"):
+        cells = ScoringSettings(policies="random,zc-pt(nwot, by=cell),zc-pt(nwot,by=cell)")
+    assert cells.policies == ("random", "zc-pt(nwot, by=cell)")
     with pytest.warns(Note, match="taken once: 0"):
         opscore.initial("random", (0, 0), baselines=False, **SMALL)
 

@@ -10,7 +10,7 @@ import typer
 
 from opscore.answers import Answer, Listing
 from opscore.cli.present import answering
-from opscore.errors import unknown
+from opscore.errors import UserError, unknown
 
 
 @answering(formats=False)
@@ -30,17 +30,25 @@ def cite(
     A run does not say which file its truth came from: name that, as in 'opscore cite
     nasbench201-robustness'.
     """
-    return cited(names or _used(runs))
+    return cited(names) if names else cited(_used(runs), all_known=False)
 
 
-def cited(names: Iterable[str]) -> Listing:
-    """What things are cited for, the paper first, with those that have no source."""
+def cited(names: Iterable[str], *, all_known: bool = True) -> Listing:
+    """What things are cited for, the paper first, with those that have no source.
+
+    Where not all are known, as images and proxies of one's own, the others have none either.
+    """
     from opscore.published.sources import THE_PAPER, bibtex, keys, named
 
     used: dict[str, list[str]] = {THE_PAPER: []}
     without = []
     for name in names:
-        sources = _sources(name)
+        try:
+            sources = _sources(name)
+        except UserError:
+            if all_known:
+                raise
+            sources = []
         for key in dict.fromkeys(key for source in sources for key in keys(source)):
             used.setdefault(key, []).append(name)
         if not any(map(keys, sources)):

@@ -26,6 +26,14 @@ _CLICK_ERRORS: tuple[type[BaseException], ...] = tuple(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
 
+#: Words of errors about what a command no longer takes, and what to use now.
+_GONE = {
+    ("batch", "--out"): "the run store is named by --runs",
+    ("batch", "--backend"): "workers are processes of this machine, --jobs; on several: --shard",
+    ("report", "extra argument"): "the run store is named by --runs",
+    ("runs", "'diff'"): "compare what 'opscore runs export' gives of each store",
+}
+
 _MEMORY = "there is not enough memory; use a smaller --batch-size, --image-size or --size"
 
 
@@ -58,7 +66,9 @@ def _explained(error: Exception) -> tuple[str, int] | None:
         return str(error), BAD_INPUT
     if isinstance(error, _CLICK_ERRORS):
         told = error.format_message() if hasattr(error, "format_message") else str(error)
-        return told, BAD_INPUT
+        command = getattr(getattr(error, "ctx", None), "info_name", None)
+        now = [hint for (name, word), hint in _GONE.items() if name == command and word in told]
+        return "; ".join([told.rstrip(".") if now else told, *now]), BAD_INPUT
     if isinstance(error, typer.Abort):
         return "the input ended early, where an answer was expected", BAD_INPUT
     if isinstance(error, OpscoreError):

@@ -165,7 +165,9 @@ def _built(network: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module
     if isinstance(network, nn.Module):
         return copy_network(network)
     if not callable(network):
-        raise UserError(f"a network is a module or a function, not a {type(network).__name__}")
+        raise UserError(
+            f"a network is a torch.nn.Module or a function, not a {type(network).__name__}"
+        )
     name = getattr(network, "__name__", "the function")
     seed_generators(seed)
     try:

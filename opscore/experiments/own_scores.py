@@ -46,6 +46,7 @@ class ScoresJudged(Answer):
         agreement: a row for each task, subset and proxy; see :func:`opscore.proxy_correlations`.
         truth: what the accuracies are of, in words.
         own: what one's own scores are called.
+        resamples: how many samples of architectures the intervals rest on.
     """
 
     space: str
@@ -53,6 +54,7 @@ class ScoresJudged(Answer):
     agreement: pd.DataFrame
     truth: str
     own: str
+    resamples: int
 
     def tables(self) -> list[Table]:
         """How well each ranks the architectures as the accuracies of each task do."""
@@ -71,6 +73,7 @@ class ScoresJudged(Answer):
             f"{self.own}: {len(own):,} architectures of {self.space}{left_out}",
             f"{', '.join(others)}: {where}",
             f"truth: {self.truth}",
+            f"intervals: {self.resamples:,} resamples of the architectures",
         ]
 
     def payload(self) -> dict[str, Any]:
@@ -122,13 +125,16 @@ def evaluate_scores(
     first = next(iter(oracles.values()))
     truth = f"{first.split}, mean over trainings; {first.source}"
     with progress.unit("agreement"):
-        return ScoresJudged(space, long, _agreement(long, oracles), truth, own)
+        resamples = _FEW_RESAMPLES if len(scores) > _MANY else 1000
+        agreement = _agreement(long, oracles, RankCorrelation(n_bootstrap=resamples))
+        return ScoresJudged(space, long, agreement, truth, own, resamples)
 
 
-def _agreement(scores: pd.DataFrame, oracles: dict[str, Oracle]) -> pd.DataFrame:
+def _agreement(
+    scores: pd.DataFrame, oracles: dict[str, Oracle], compute: RankCorrelation
+) -> pd.DataFrame:
     """How well each proxy's scores rank the architectures as those of each task do."""
     names = scores["architecture"].unique().tolist()
-    compute = RankCorrelation(n_bootstrap=_FEW_RESAMPLES if len(names) > _MANY else 1000)
     order = {name: place for place, name in enumerate(scores["proxy"].unique())}
     found = []
     for task, oracle in progress.each(list(oracles.items()), "tasks"):

@@ -28,6 +28,7 @@ from opscore.errors import UserError, one_of
 from opscore.experiments import progressive_units, units
 from opscore.experiments.initial.result import with_truth
 from opscore.experiments.progressive.result import REFERENCE
+from opscore.images.own import folder_of
 from opscore.oracles.references import USUAL
 from opscore.proxies import Memo
 from opscore.rng import as_seeds
@@ -232,7 +233,7 @@ def _settings_of(kind: str) -> dict[str, Any]:
 
 def _beside(folder: Path, name: str, value: Any, kind: Any) -> Any:
     """A path as one that is relative to the grid's file; images may be in a file or a folder."""
-    if name == "images" and (folder / str(value)).exists():
+    if name == "images" and (folder / folder_of(str(value))[0]).exists():
         return str(folder / value)
     return folder / value if isinstance(value, str) and Path in get_args(kind) else value
 

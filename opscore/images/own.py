@@ -1,18 +1,20 @@
 """Images of one's own, where a set is named: ``--images photos``, ``photos.npz``, ``mine:train``.
 
-    a folder        a folder in it for each class, and images in that (.png, .jpg, ...), of one size
+    a folder        a folder in it for each class, and images in that (.png, .jpg, ...), of one
+                    size; photos@64 cuts each to its central square and scales that to 64 x 64
     an npz file     ``images``, [N, H, W, 3], and ``labels``, integers [N] from 0; grey ones, and
                     channels before rows, are taken too. ``classes``, names, where a class has no
                     image
     module:name     a torch Dataset, or a function that returns one: pairs of an image (PIL, array
                     or tensor) and its class; ``classes`` counts where it has them
 
-Whole numbers are pixels of 0 to 255, and fractions of 0 to 1 as well; both are normalised by the
-set's own mean and standard deviation. Other fractions are taken as normalised already.
+Numbers of 0 to 255 are pixels, and fractions of 0 to 1 as well; both are normalised by the set's
+own mean and standard deviation. Fractions of which some are negative are normalised already.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -33,10 +35,20 @@ Array = NDArray[Any]
 #: Endings of the files of a folder that are images.
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".tif", ".tiff", ".webp"})
 
+#: A folder, and the side to which the images in it are scaled.
+_SIZED = re.compile(r"(.+)@([1-9]\d{0,4})")
+
 
 def is_own(name: str) -> bool:
     """Whether a name is that of a folder, an npz file or an object, and not of a set."""
-    return names_an_object(name) or "/" in name or name.endswith(".npz") or Path(name).is_dir()
+    path, _ = folder_of(name)
+    return names_an_object(name) or "/" in name or name.endswith(".npz") or path.is_dir()
+
+
+def folder_of(name: str) -> tuple[Path, int | None]:
+    """The folder (or file) of a name, and the side that its images are scaled to: photos@64."""
+    sized = _SIZED.fullmatch(name)
+    return (Path(sized[1]), int(sized[2])) if sized else (Path(name), None)
 
 
 def load_own(name: str) -> PixelImages:
@@ -44,7 +56,7 @@ def load_own(name: str) -> PixelImages:
 
     UserError in one line for whatever is wrong with them.
     """
-    return _load(name, _stamp(name, Path(name)))
+    return _load(name, _stamp(name, folder_of(name)[0]))
 
 
 def _stamp(name: str, path: Path) -> Any:
@@ -57,17 +69,17 @@ def _stamp(name: str, path: Path) -> Any:
 
 @lru_cache(maxsize=2)
 def _load(name: str, stamp: Any) -> PixelImages:
-    path = Path(name)
+    path, side = folder_of(name)
     if names_an_object(name):
         return _of_dataset(name)
     if path.is_dir():
-        return _of_folder(name, path)
+        return _of_folder(name, path, side)
     if path.suffix == ".npz":
         return _of_npz(name, path)
     raise UserError(f"images are in a folder, or in an npz file; there is no {name}")
 
 
-def _of_folder(name: str, path: Path) -> PixelImages:
+def _of_folder(name: str, path: Path, side: int | None) -> PixelImages:
     classes = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
     if not classes:
         raise UserError(f"{name}: a folder of images has a folder for each class, and it has none")
@@ -78,17 +90,23 @@ def _of_folder(name: str, path: Path) -> PixelImages:
             raise UserError(f"{folder}: there is no image of this class ({', '.join(_ENDINGS)})")
         files += own
         labels += [label] * len(own)
-    pixels = _stacked(name, len(files), ((str(file), _read(file)) for file in files))
+    pixels = _stacked(name, len(files), ((str(file), _read(file, side)) for file in files))
     return _made(name, pixels, labels, len(classes))
 
 
-def _read(path: Path) -> Array:
-    """An image file as uint8 [height, width, 3]."""
+def _read(path: Path, side: int | None) -> Array:
+    """An image file as uint8 [height, width, 3]; with a side its central square, scaled to it."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            found = image.convert("RGB")
+            if side is not None:
+                edge, (width, height) = min(found.size), found.size
+                left, top = (width - edge) // 2, (height - edge) // 2
+                square = found.crop((left, top, left + edge, top + edge))
+                found = square.resize((side, side), Image.Resampling.BILINEAR)
+            return np.asarray(found)
     except Exception as error:  # a damaged file may raise anything
         raise UserError(f"{path}: not a readable image ({_first_line(error)})") from None
 
@@ -157,7 +175,7 @@ def _stacked(name: str, count: int, images: Iterable[tuple[str, Array]]) -> Arra
         if image.shape != pixels.shape[1:]:
             raise UserError(
                 f"{where} is {_shape(image)}, and the first one {_shape(pixels[0])}; images of one "
-                "size are needed"
+                "size are needed: with FOLDER@64 their central squares are scaled to 64 x 64"
             )
         pixels[place] = image
     if pixels is None:
@@ -232,8 +250,9 @@ def _pixels(name: str, given: Array) -> tuple[Array, bool]:
         finite = np.isfinite(given).all(axis=(1, 2, 3))
         if not finite.all():
             raise UserError(f"{name}: pixels are not finite (first in image {finite.argmin()})")
-        normalised = bool(given.min() < 0 or given.max() > 1)
-        return given.astype(np.float32) * 255, normalised
+        low, high = float(given.min()), float(given.max())
+        pixels = low >= 0 and 1 < high <= 255  # normalised ones have negative values
+        return given.astype(np.float32) * (1 if pixels else 255), low < 0 or high > 255
     if given.dtype.kind in "iu" and given.min() >= 0 and given.max() <= 255:
         return given.astype(np.uint8), False
     raise UserError(f"{name}: pixels are 0 to 255, or fractions, not {_range(given)}")

@@ -97,8 +97,10 @@ def mean_of(values: Sequence[float], parts: Sequence[Score]) -> Score:
 def parse(argument: str) -> tuple[Proxy, bool]:
     """P of 'P' or 'P, by=cell', and whether it is by cell; UserError for anything else."""
     *names, last = split_names(argument) or [""]
-    if last != BY_CELL:
+    if "=" not in argument:
         return get_proxy(argument), False
+    if last != BY_CELL or "=" in "".join(names):
+        raise UserError(f"the form is 'zc-pt(PROXY, {BY_CELL})'; got 'zc-pt({argument})'")
     proxy = get_proxy(", ".join(names))
     if proxy.grouped:
         raise UserError(f"{BY_CELL} takes one proxy, not '{proxy.name}'")

@@ -73,13 +73,14 @@ def answer_of(
     UserError when its settings are no settings any more, or a run is damaged.
     """
     kind = KINDS[study.kind]
+    runs = _made_alike(runs, notes)
     settings = made(kind.settings, study.settings)
     known = []
     for name in getattr(settings, kind.names):
         try:
             kind.find(name)
         except UserError as error:
-            notes.append(f"{name} is left out: {error}.")
+            notes.append(f"{name} is left out ({error}).")
         else:
             known.append(name)
     settings = replace(settings, **{kind.names: tuple(known)})
@@ -91,6 +92,22 @@ def answer_of(
     here = [unit for unit in kind.units(settings) if unit.label in runs]
     found = [(unit, outcome_of(runs[unit.label])) for unit in here]
     return kind.answer(settings, found) if found else None
+
+
+def _made_alike(runs: Mapping[str, StoredRun], notes: list[str]) -> dict[str, StoredRun]:
+    """The runs of each policy that are like those of its last call in all but the seed.
+
+    Others were made by other code of the same name, or another version of this package.
+    """
+    like = {label: {**run.key, "seed": None} for label, run in runs.items()}
+    last = {run.policy: like[label] for label, run in runs.items()}
+    found = {label: run for label, run in runs.items() if like[label] == last[run.policy]}
+    if others := [label for label in runs if label not in found]:
+        notes.append(
+            f"{', '.join(others)}: left out, made by other code or on other data than the policy's "
+            "later seeds; the same call with all seeds computes them anew."
+        )
+    return found
 
 
 def _other_truth(settings: Any, runs: Iterable[StoredRun]) -> str:

@@ -29,6 +29,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from opscore._version import __version__
 from opscore.data.files import atomic_write, file_hash
 from opscore.data.tables import DamagedTableError, read_checked, write_checked
 from opscore.errors import UserError
@@ -43,7 +44,7 @@ STORE_VERSION = 2
 TIMES = "seconds"
 
 #: Packages whose versions a record names.
-_PACKAGES = ("opscore", "torch", "numpy", "scipy", "pandas")
+_PACKAGES = ("torch", "numpy", "scipy", "pandas")
 
 #: Seconds after which a lock that another process holds is spoken of.
 _PATIENCE = 5.0
@@ -378,7 +379,7 @@ def held(path: Path) -> Iterator[None]:
 
 def provenance() -> dict[str, Any]:
     """Versions, kind of machine and date: what a record says of its making."""
-    versions = {}
+    versions = {"opscore": __version__}  # a checkout may be newer than what pip knows of it
     for package in _PACKAGES:
         try:
             versions[package] = metadata.version(package)

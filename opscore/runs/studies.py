@@ -33,7 +33,7 @@ class Study:
         kind: of its runs: initial, progressive, search.
         settings: plain values that its settings object is made of.
         runs: names of its runs by their labels, whether they are finished or not; of the same
-            policy and seed that of the last call.
+            policy and seed that of the last call, whose runs stand last.
     """
 
     kind: str
@@ -64,8 +64,9 @@ def join(store: RunStore, study: Study) -> None:
         for name in _JOINED:
             if name in plain:
                 plain[name] = list(dict.fromkeys([*before.settings.get(name, ()), *plain[name]]))
-        after = Study(study.kind, plain, {**before.runs, **study.runs})
-        if after != before:
+        earlier = {label: run for label, run in before.runs.items() if label not in study.runs}
+        after = Study(study.kind, plain, earlier | dict(study.runs))
+        if (after, [*after.runs]) != (before, [*before.runs]):
             with atomic_write(path) as temporary:
                 temporary.write_text(json.dumps(vars(after), indent=1) + "\n")
 

@@ -111,7 +111,7 @@ class ImageSettings:
         str,
         Help(
             "cifar10, digits, noise; auto is the best there is. Or your own: a folder with one for "
-            "each class, an .npz file, module:dataset (docs/own.md)."
+            "each class (FOLDER@64 scales to 64 x 64), an .npz file, module:dataset (docs/own.md)."
         ),
     ] = "auto"
     image_size: Annotated[

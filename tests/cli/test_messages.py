@@ -85,6 +85,22 @@ def test_settings_that_the_record_cannot_follow_are_refused(capsys, command):
 
 
 @pytest.mark.parametrize(
+    ("command", "now"),
+    [
+        ("batch grid.toml --out runs", "the run store is named by --runs"),
+        ("batch grid.toml --backend local", "--jobs; on several: --shard"),
+        ("report runs", "the run store is named by --runs"),
+        ("runs diff a b", "compare what 'opscore runs export' gives of each store"),
+    ],
+)
+def test_what_is_gone_is_answered_with_what_to_use(capsys, command, now):
+    code, out, err = run(capsys, *command.split())
+    assert (code, out) == (2, "")
+    assert err.endswith(f"{now}\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     "command", [pytest.param("table2", marks=pytest.mark.exhaustive), "search-cost"]
 )
 def test_committed_figures_are_not_overwritten_by_looking(capsys, command):

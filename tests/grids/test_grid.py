@@ -207,6 +207,10 @@ def test_images_of_ones_own_are_beside_the_file(tmp_path):
     path.write_text('[settings]\nimages = "own.npz"\n[[grid]]\npolicies = ["zc-pt(nwot)"]\n')
     (entry,) = Grid.of(path).entries
     assert entry.settings[0]["images"] == str(tmp_path / "own.npz")
+    (tmp_path / "photos").mkdir()
+    path.write_text('[settings]\nimages = "photos@16"\n[[grid]]\npolicies = ["zc-pt(nwot)"]\n')
+    (entry,) = Grid.of(path).entries
+    assert entry.settings[0]["images"] == str(tmp_path / "photos@16")
     path.write_text('[settings]\nimages = "digits"\n[[grid]]\npolicies = ["zc-pt(nwot)"]\n')
     (entry,) = Grid.of(path).entries
     assert entry.settings[0]["images"] == "digits"

@@ -71,6 +71,32 @@ def test_a_folder_an_npz_file_and_a_dataset_of_the_same_images_give_the_same_min
     assert float(whole.mean()) == pytest.approx(0, abs=1e-6)
 
 
+def test_numbers_up_to_255_are_pixels_whatever_their_type(tmp_path):
+    np.savez(tmp_path / "whole.npz", images=PIXELS, labels=LABELS)
+    np.savez(tmp_path / "float.npz", images=PIXELS.astype(np.float32), labels=LABELS)
+    whole, floats = (
+        load_images(str(tmp_path / name)).minibatch(8, 0).images
+        for name in ("whole.npz", "float.npz")
+    )
+    np.testing.assert_allclose(floats, whole, atol=1e-5)
+
+
+def test_images_of_mixed_sizes_are_cut_to_their_central_squares_and_scaled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place, label in enumerate(LABELS):
+        image = np.zeros((20, 30 + 2 * place, 3), np.uint8)
+        image[:, 5 + place : 25 + place] = 40 * label + 10  # the square is all of one colour
+        folder = tmp_path / "photos" / f"class{label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{place}.png")
+    with pytest.raises(UserError, match="images of one size are needed: with FOLDER@64"):
+        load_images("photos")
+    found = load_images("photos@12")
+    assert found.pixels.shape == (12, 12, 12, 3)
+    assert found.pixels[:, 0, 0, 0].tolist() == [10] * 4 + [50] * 4 + [90] * 4
+    assert (found.pixels == found.pixels[:, :1, :1]).all()
+
+
 def test_normalised_images_stay_as_they_are(tmp_path):
     given = np.random.default_rng(1).standard_normal((12, 16, 16, 3)).astype(np.float32)
     np.savez(tmp_path / "own.npz", images=given, labels=LABELS)

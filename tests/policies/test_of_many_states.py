@@ -183,6 +183,7 @@ def test_logarithms_of_ranks_are_added():
         "zc-pt(nwot, by=edge)",
         "zc-pt(snap, by=cell)",
         "zc-pt(by=cell)",
+        "zc-pt(nwot, by=cell, by=cell)",
         "zc-pt(vote(nwot,snip), by=cell)",
         "shapley-acc(reduce=median)",
         "shapley-acc(mean)",

@@ -85,6 +85,20 @@ def test_a_store_is_cited_for_what_its_runs_used(capsys, tmp_path):
     assert next(row for row in found if row["key"] == "tanaka2020")["for"] == ["disc-zc(synflow)"]
 
 
+def test_what_is_not_known_here_of_a_store_has_no_entry(capsys, tmp_path):
+    @opscore.register_proxy("here", higher_is_better=True, source="this test")
+    def here(network, batch):
+        return float(batch.images.sum())
+
+    store = tmp_path / "runs"
+    try:
+        opscore.initial(["zc-pt(here)"], [0], size="smoke", images="noise", store=store)
+    finally:
+        opscore.unregister_proxy("here")
+    assert "without an entry: " in (printed := cited(capsys, "--runs", str(store)))
+    assert "zc-pt(here)" in printed.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("zc-pt(nwo)", "unknown proxy 'nwo'; did you mean nwot"), ("nasbench20", "did you mean")],

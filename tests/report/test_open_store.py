@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -59,6 +60,28 @@ def test_which_answer_is_meant_has_to_be_clear(store, tmp_path):
         opened.progressive()
     with pytest.raises(UserError, match="there is no run store at"):
         opscore.open_store(tmp_path / "nowhere")
+
+
+def test_seeds_that_other_code_scored_are_not_averaged_with_those_of_the_last_call(tmp_path):
+    own = ["seed", "edge", "op", "score"]
+    how = {"store": tmp_path, "baselines": False, **GRID["settings"]}
+    for factor, seeds in ((1.0, [0, 1, 2]), (-1.0, [0, 1]), (1.0, [0, 1])):
+
+        @opscore.register_proxy("edited", higher_is_better=True, source="this test")
+        def edited(network, batch, factor=factor):
+            return factor * sum(weight.numel() for weight in network.parameters())
+
+        try:
+            asked = opscore.initial(["zc-pt(edited)"], seeds, **how)
+            with nullcontext() if factor > 0 else pytest.warns(Note, match="seed 2: left out"):
+                found = opscore.open_store(tmp_path).initial()
+        finally:
+            opscore.unregister_proxy("edited")
+        scores, expected = (
+            each.scores[each.scores["policy"] == "zc-pt(edited)"][own] for each in (found, asked)
+        )
+        assert len(scores.merge(expected)) == len(expected)  # those of the code of the last call
+        assert set(scores["seed"]) == (set(seeds) if factor < 0 else {0, 1, 2})
 
 
 def test_runs_that_are_missing_are_told(store, tmp_path):

@@ -135,7 +135,7 @@ def test_what_is_not_registered_here_is_left_out(tmp_path, capsys):
     assert section.tables
     try:
         with pytest.raises(SystemExit):
-            main(["report", str(store), "--plugin", str(code), "--json"])
+            main(["report", "--runs", str(store), "--plugin", str(code), "--json"])
     finally:
         unregister_proxy("mine")
     (study,) = json.loads(capsys.readouterr().out)["studies"]

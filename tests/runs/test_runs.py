@@ -119,6 +119,7 @@ def test_store_writes_whole_runs_and_says_what_it_cannot_read(tmp_path):
     record = json.loads((folder / "run.json").read_text())
     assert record["key"] == key
     assert {"versions", "date", "machine"} <= set(record)
+    assert record["versions"]["opscore"] == opscore.__version__
     (folder / "scores.parquet").write_bytes(b"broken")
     with pytest.raises(UserError, match="cannot be read"):
         store.outcome(key)
