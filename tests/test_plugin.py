@@ -169,6 +169,46 @@ def test_a_policy_that_looks_at_more_than_it_declares_is_told_so():
         POLICIES.remove("careless")
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            lambda ops: [1.0] * len(ops),
+            r"gives \[1.0, .* for edge 0; .* 5 scores, Score.of",
+        ),
+        (lambda ops: [Score.of(1.0)], "for edge 0; it has to give 5 scores"),
+        (None, "for edge 1; it has to give 5 scores"),
+    ],
+)
+def test_a_policy_that_gives_no_score_for_each_operation_is_told_so(row, said):
+    @opscore.register_policy("careless", summary="gives something else")
+    class Careless(Policy):
+        def __init__(self, context):
+            pass
+
+        def scores(self, state, edges):
+            if row is None:
+                return {0: [Score.of(1.0)] * len(state.remaining(0))}
+            return {edge: row(state.remaining(edge)) for edge in edges}
+
+    try:
+        with pytest.raises(UserError, match=said):
+            opscore.initial(["careless"], [0], size="smoke", images="noise", baselines=False)
+    finally:
+        POLICIES.remove("careless")
+
+
+def test_a_class_that_gives_no_scores_is_no_policy():
+    with pytest.raises(UserError, match=r"policy 'careless' defines no scores\(\)"):
+
+        @opscore.register_policy("careless", summary="has another method")
+        class Careless(Policy):
+            def score(self, state, edges):
+                return {}
+
+    assert "careless" not in POLICIES
+
+
 def test_oracles_of_this_package_keep_the_promises_and_broken_ones_are_told(data_dir, monkeypatch):
     monkeypatch.setenv("OPSCORE_DATA", str(data_dir))
     for space in ("nasbench201", "nb1shot1-1", "transnas-micro"):

@@ -41,6 +41,7 @@ def report(
     """
     from opscore.report.checklist import checklist as answered
     from opscore.report.page import write_report
+    from opscore.runs.studies import NONE_HERE
 
     if checklist:
         return answered(runs)
@@ -52,4 +53,5 @@ def report(
     told = f"{counts} run{'' if len(found.runs) == 1 else 's'}"
     studies = "study" if number == 1 else "studies"
     values = {"written": path, "bytes": path.stat().st_size, **found.summary()}
-    return Listing([], values, said=[f"{number} {studies} of {told}", f"wrote {path}"])
+    why = [NONE_HERE] * (number == 0 < len(found.runs))
+    return Listing([], values, said=[f"{number} {studies} of {told}", *why, f"wrote {path}"])

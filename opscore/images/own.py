@@ -87,7 +87,8 @@ def _of_folder(name: str, path: Path, side: int | None) -> PixelImages:
     for label, folder in enumerate(classes):
         own = sorted(each for each in folder.rglob("*") if each.suffix.lower() in _ENDINGS)
         if not own:
-            raise UserError(f"{folder}: there is no image of this class ({', '.join(_ENDINGS)})")
+            kinds = ", ".join(sorted(_ENDINGS))
+            raise UserError(f"{folder}: there is no image of this class ({kinds})")
         files += own
         labels += [label] * len(own)
     pixels = _stacked(name, len(files), ((str(file), _read(file, side)) for file in files))

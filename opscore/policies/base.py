@@ -200,10 +200,14 @@ def register_policy(
 
     The class is called with a :class:`Context`, and with the text between the parentheses of its
     name as well where ``check_argument`` says what may stand there, such as
-    :func:`opscore.get_proxy`. The others are fields of :class:`PolicyFamily`.
+    :func:`opscore.get_proxy`. The others are fields of :class:`PolicyFamily`. UserError for a class
+    that lacks a method.
     """
 
     def decorate(policy: P) -> P:
+        if lacking := getattr(policy, "__abstractmethods__", None):
+            raise UserError(f"policy '{name}' defines no {', no '.join(sorted(lacking))}()")
+
         def build(context: Context, argument: str) -> Policy:
             make: Callable[..., Policy] = policy
             made = make(context, argument) if argument else make(context)

@@ -15,7 +15,7 @@ from opscore.experiments.progressive.result import ProgressiveResult
 from opscore.report.answers import KINDS, answer_of
 from opscore.runs.reading import stored_runs
 from opscore.runs.store import RunStore
-from opscore.runs.studies import Study, studies
+from opscore.runs.studies import NONE_HERE, Study, studies
 
 #: Settings that do not tell two studies apart.
 _BESIDE = ("policies", "methods", "seeds", "data_dir", "device", "prove")
@@ -71,8 +71,9 @@ class OpenedStore:
         if len(fit) == 1:
             return fit[0]
         if not own:
-            kinds = ", ".join(sorted({study.kind for study in self.studies})) or "nothing"
-            raise UserError(f"{self.store.root} has no {kind} runs; it has {kinds}")
+            kinds = ", ".join(sorted({study.kind for study in self.studies}))
+            what = f"it has {kinds}" if kinds else NONE_HERE
+            raise UserError(f"{self.store.root} has no {kind} runs that can be shown; {what}")
         apart = [f"{name} ({', '.join(each)})" for name, each in _differing(fit or own).items()]
         which = f"{len(fit)} kinds of {kind} runs fit" if fit else f"no {kind} runs fit"
         raise UserError(f"{which}; they are told apart by {'; '.join(apart) or 'nothing'}")

@@ -18,6 +18,12 @@ from opscore.settings import Settings
 #: The folder of a store that they lie in.
 _FOLDER = "studies"
 
+#: What is said of a store that has runs and no studies.
+NONE_HERE = (
+    "no call has left its settings here (versions before 0.3.0 did not): the same call with this "
+    "store does, and computes nothing again"
+)
+
 #: Settings of which a study has what all its calls asked for.
 _JOINED = ("policies", "methods", "seeds")
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import opscore
+from opscore.cli import main
 from opscore.errors import Note, UserError
 from opscore.runs import RunStore
 from opscore.runs.reading import stored_runs
@@ -56,10 +57,22 @@ def test_which_answer_is_meant_has_to_be_clear(store, tmp_path):
         opened.initial()
     with pytest.raises(UserError, match="no initial runs fit; they are told apart by space"):
         opened.initial(space="darts")
-    with pytest.raises(UserError, match="has no progressive runs; it has initial, search"):
+    with pytest.raises(
+        UserError, match="has no progressive runs that can be shown; it has initial, search"
+    ):
         opened.progressive()
     with pytest.raises(UserError, match="there is no run store at"):
         opscore.open_store(tmp_path / "nowhere")
+
+
+def test_a_store_of_an_older_version_is_told_how_it_is_shown(store, tmp_path, capsys):
+    kept = Path(shutil.copytree(store, tmp_path / "runs"))
+    shutil.rmtree(kept / "studies")
+    with pytest.raises(UserError, match="the same call with this store does"):
+        opscore.open_store(kept).initial()
+    with pytest.raises(SystemExit):
+        main(["report", "--runs", str(kept)])
+    assert "the same call with this store does" in " ".join(capsys.readouterr().out.split())
 
 
 def test_seeds_that_other_code_scored_are_not_averaged_with_those_of_the_last_call(tmp_path):

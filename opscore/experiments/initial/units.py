@@ -28,7 +28,7 @@ from opscore.images import Batch, ImageSet
 from opscore.oracles import Oracle, load_accuracies
 from opscore.oracles.tables import Accuracies
 from opscore.policies import EdgeScores, Policy, find_family, make_policy
-from opscore.proxies import How, Memo, may_pass
+from opscore.proxies import How, Memo, Score, may_pass
 from opscore.rng import derive_seed
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
@@ -37,6 +37,7 @@ from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import Supernet, build_supernet, load_batch, load_checkpoint
 from opscore.supernets.measure import draw_validation
 from opscore.supernets.training import tune
+from opscore.typed import shown
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,20 @@ def score_unit(unit: Unit) -> pd.DataFrame:
 def score_table(policy: Policy, space: SearchSpace, seed: int | None) -> pd.DataFrame:
     """Scores of all operations of A_0 by one policy (schema SCORES)."""
     state = space.initial_state()
-    return tabulate(policy, state, policy.scores(state, state.open_edges), seed)
+    return tabulate(policy, state, scores_of(policy, state), seed)
+
+
+def scores_of(policy: Policy, state: State) -> EdgeScores:
+    """A policy's scores of all open edges; UserError where one of one's own gives other things."""
+    found = policy.scores(state, state.open_edges)
+    for edge in state.open_edges:
+        ops, row = state.remaining(edge), found.get(edge, [])
+        if len(row) != len(ops) or not all(isinstance(score, Score) for score in row):
+            raise UserError(
+                f"policy '{policy.name}' gives {shown(list(row))} for edge {edge}; it has to give "
+                f"{len(ops)} scores, Score.of(value), one for each operation that remains"
+            )
+    return found
 
 
 def tabulate(

@@ -18,7 +18,13 @@ import pandas as pd
 from opscore import progress, schema
 from opscore.engine import proving, training_network
 from opscore.errors import UserError, one_of
-from opscore.experiments.initial.units import ScoringContext, seeds_of, tabulate, unit_key
+from opscore.experiments.initial.units import (
+    ScoringContext,
+    scores_of,
+    seeds_of,
+    tabulate,
+    unit_key,
+)
 from opscore.isolation import own_generators
 from opscore.policies import find_family, make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
@@ -211,7 +217,7 @@ def score_step(
     policy = make_policy(unit.policy, drawn)
     # An iteration that goes on from those before draws as one that follows them at once.
     with own_generators(derive_seed(unit.seed or 0, "progressive", unit.policy, iteration)):
-        scores = policy.scores(state, state.open_edges)
+        scores = scores_of(policy, state)
         if isinstance(policy, ZeroCostPolicy) and unit.settings.meaning == "faithful":
             again = make_policy(unit.policy, drawn.redrawn("decision", iteration))
             op = again.choose(state, edge)
