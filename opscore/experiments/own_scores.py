@@ -123,7 +123,8 @@ def evaluate_scores(
     long = pd.DataFrame(columns, index=scores.index).rename_axis("architecture").reset_index()
     long = long.melt("architecture", var_name="proxy", value_name="strength").assign(space=space)
     first = next(iter(oracles.values()))
-    truth = f"{first.split}, mean over trainings; {first.source}"
+    length = "" if first.epochs is None else f"{first.epochs} epochs, "
+    truth = f"{first.split}, {length}mean over trainings; {first.source}"
     with progress.unit("agreement"):
         resamples = _FEW_RESAMPLES if len(scores) > _MANY else 1000
         agreement = _agreement(long, oracles, RankCorrelation(n_bootstrap=resamples))

@@ -231,6 +231,9 @@ def test_architectures_without_a_score_are_counted(here, capsys, shipped, data_d
     found = json.loads(out)
     assert code == 0
     assert "4 of them without a score" in found["settings"]["notes"][0]
+    assert found["settings"]["notes"][-2].startswith(
+        "truth: test, 200 epochs, mean over trainings;"
+    )
     assert found["settings"]["notes"][-1] == "intervals: 1,000 resamples of the architectures"
     assert {row["n"] for row in found["agreement"] if row["proxy"] == "mine"} >= {12}
     assert (here / "out" / "agreement.parquet").is_file()
