@@ -138,7 +138,7 @@ def test_an_empty_table_is_shown_in_every_form(form):
 
 def test_files_are_written(tmp_path):
     written = ANSWER.save(tmp_path)
-    assert [path.name for path in written] == ["example.csv", "example.parquet"]
+    assert [path.name for path in written] == ["example.csv", "example.parquet", "croissant.json"]
     pd.testing.assert_frame_equal(pd.read_parquet(written[1]), FRAME)
 
 

@@ -113,7 +113,9 @@ def test_figures_are_written_as_they_are_asked_for(
     look = ("--style", "talk", "--width", "column", "--figures", "svg,pdf")
     run(capsys, "toy-model", "--out", str(tmp_path), *look)
     names = {path.name for path in tmp_path.iterdir() if path.suffix != ".parquet"}
-    assert names == {f"toy_model.{end}" for end in ("svg", "pdf", "csv", "txt")}
+    assert names == {f"toy_model.{end}" for end in ("svg", "pdf", "csv", "txt")} | {
+        "croissant.json"
+    }
     points = float(
         (tmp_path / "toy_model.svg").read_text().partition('width="')[2].partition("pt")[0]
     )

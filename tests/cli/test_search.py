@@ -112,7 +112,9 @@ def test_every_dataset_of_the_real_table(data_dir):
 )
 def test_no_error_is_published_for_another_space(method):
     for order in ("random", "fixed"):
-        settings = SearchSettings(space="mine", order=order, images="cifar10")
+        settings = SearchSettings(
+            space="nasbench-macro", order=order, images="cifar10", batch_size=256
+        )
         found = published_beside(method, "cifar10", settings)
         assert (found.n, found.source) == (0, "")
         assert np.isnan([found.value, found.std]).all()
@@ -120,7 +122,9 @@ def test_no_error_is_published_for_another_space(method):
 
 def test_published_errors_stand_beside_the_settings_that_they_belong_to():
     def published(method, dataset="cifar10", **changed):
-        settings = SearchSettings(**{"images": "cifar10", "training": "paper"} | changed)
+        settings = SearchSettings(
+            **{"images": "cifar10", "training": "paper", "batch_size": 256} | changed
+        )
         return published_beside(method, dataset, settings).value
 
     two, five = table2().set_index("method"), table5().set_index("order")
@@ -165,7 +169,7 @@ def test_the_command_prints_one_json_object(capsys, tmp_path):
 
 
 def test_a_search_in_bfloat16_runs_and_says_so(capsys, tmp_path):
-    rough = ["--precision", "bf16", "--runs", str(tmp_path)]
+    rough = ["--precision", "bf16", "--runs", str(tmp_path), "--quiet"]
     code, out, err = run(capsys, "search", *SMALL, *rough)
     assert (code, err) == (0, "")
     assert "faithful scores in bf16" in out

@@ -212,7 +212,7 @@ def test_results_are_saved_as_tables_and_a_figure(tmp_path, result):
     assert names == {
         "scores.parquet", "decisions.parquet", "correlation.parquet", "architectures.parquet",
         "figure2_right.png", "figure2_right.pdf", "figure2_right.csv",
-        "figure2_right.txt",
+        "figure2_right.txt", "croissant.json",
     }  # fmt: skip
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), result.scores)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "decisions.parquet"), result.decisions)

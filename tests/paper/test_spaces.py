@@ -105,7 +105,8 @@ def test_results_of_ones_own_are_compared(tmp_path: Path) -> None:
     assert any("smoke size (reduced)" in note for note in result.notes())
     assert result.notes()[0] == "computed now"
     names = {path.name for path in result.save(tmp_path)}
-    assert names == {"spaces.parquet", *(f"spaces.{end}" for end in ("png", "pdf", "csv", "txt"))}
+    ends = ("parquet", "png", "pdf", "csv", "txt")
+    assert names == {"croissant.json", *(f"spaces.{end}" for end in ends)}
     with pytest.raises(UserError, match="one result for each space"):
         opscore.compare_spaces([mine, mine])
 

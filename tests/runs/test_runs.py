@@ -185,7 +185,7 @@ def test_results_are_saved_as_tables_and_a_figure(tmp_path):
     names = {path.name for path in result.save(tmp_path)}
     assert names == {
         "scores.parquet", "correlation.parquet", "differences.parquet", "selection.parquet",
-        "tasks.parquet",
+        "tasks.parquet", "croissant.json",
         "figure2_left.png",
         "figure2_left.pdf", "figure2_left.csv", "best_acc.png", "best_acc.pdf", "best_acc.csv",
         "figure2_left.txt", "best_acc.txt", "croissant.json",
