@@ -188,6 +188,6 @@ def test_results_are_saved_as_tables_and_a_figure(tmp_path):
         "tasks.parquet", "croissant.json",
         "figure2_left.png",
         "figure2_left.pdf", "figure2_left.csv", "best_acc.png", "best_acc.pdf", "best_acc.csv",
-        "figure2_left.txt", "best_acc.txt", "croissant.json",
+        "figure2_left.txt", "best_acc.txt",
     }  # fmt: skip
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), result.scores)
