@@ -20,7 +20,7 @@ from opscore.typed import keywords
 def oracle(
     space: Annotated[str, typer.Argument(help="Search space.")] = DEFAULT_SPACE,
     *,
-    asked: Annotated[OracleSettings, Only(flags={"source": ("--source",)})],
+    asked: Annotated[OracleSettings, Only(flags={"source": ("--source", "--oracle-source")})],
     noise: Annotated[
         bool, typer.Option("--noise", help="Also how well the table agrees with itself over seeds.")
     ] = False,

@@ -67,7 +67,8 @@ def evaluate(
     ] = False,
     *,
     oracle: Annotated[
-        OracleSettings, Only("split", "epochs", "source", flags={"source": ("--source",)})
+        OracleSettings,
+        Only("split", "epochs", "source", flags={"source": ("--source", "--oracle-source")}),
     ],
     data_dir: DataDirOption = None,
 ) -> Answer:
