@@ -15,6 +15,10 @@ T = TypeVar("T", bound=str)
 class OpscoreError(Exception):
     """Base of the errors this package raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the line that the command line prints."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UserError(OpscoreError, ValueError):
     """Bad input. The message is one line: what was wrong, what is allowed, what is nearest.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 
@@ -59,3 +61,11 @@ def test_the_notebooks_are_there() -> None:
         "darts",
         "leaderboard",
     } <= names
+
+
+def test_an_error_of_the_users_is_one_line() -> None:
+    shell = InteractiveShell()
+    with capture_output() as shown:
+        shell.run_cell("import opscore\nopscore.get_proxy('nwott')")
+    line = "UserError: unknown proxy 'nwott'; did you mean nwot or ntk?\n"
+    assert shown.stderr + shown.stdout == line
