@@ -106,7 +106,7 @@ def flow(axes: Axes) -> None:
         depth = 0.12 + 0.3 * (last - first)
         arrow(axes, (start, 1.38), (end, 1.38), bend=-2 * depth / (start - end))
         axes.text(
-            (start + end) / 2, 1.58 + depth, told, ha="center", va="center", fontsize=6, color=MUTED
+            (start + end) / 2, 1.18 + depth, told, ha="center", va="center", fontsize=6, color=MUTED
         )
 
 
