@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from opscore.answers import Column, Table
+from opscore.answers.words import one_line
 
 #: Entrants whose pairs are set against each other in a terminal.
 _MATRIX = 6
@@ -129,9 +130,7 @@ _POWER = (
 def _abouts(columns: tuple[Column, ...]) -> str:
     """What columns are, for the line below a table."""
     return "; ".join(
-        f"{' '.join((each.heading or each.name).split())}: {each.about}"
-        for each in columns
-        if each.about
+        f"{one_line(each.heading or each.name)}: {each.about}" for each in columns if each.about
     )
 
 
