@@ -18,9 +18,9 @@ endif
 .PHONY: demo test test-all wheel-check faults lint unit docs docs-check site bench gpu figures figures-check notebooks clean
 
 demo: $(VENV)/.base
-	@echo "A reduced supernet, two seeds: policies that score it, beside bars that look at no network (op-params"
-	@echo "counts parameters). Do not be surprised by a policy below a bar: that is a finding, and more seeds and"
-	@echo "the paper's size move it (docs/measured.md). Some minutes on a slow machine."
+	@echo "One supernet, two seeds: policies that score it, beside bars that look at no network (op-params counts"
+	@echo "parameters). Do not be surprised by a policy below a bar: that is a finding (docs/measured.md)."
+	@echo "Without data the supernet is a small one. Some minutes on a slow machine."
 	$(BIN)/opscore initial \
 	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),random" \
 	  --seeds 0-1 --batch-size 64 --out out/demo
