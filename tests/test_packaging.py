@@ -8,6 +8,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from opscore import __version__
@@ -38,7 +39,6 @@ def setup():
 
 
 def test_the_recipe_asks_for_what_setup_cfg_asks_for(config):
-    yaml = pytest.importorskip("yaml")
     recipe = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8"))
     needs = map(Requirement, config["options"]["install_requires"].split("\n")[1:])
     wanted = [

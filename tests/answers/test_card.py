@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import mlcroissant as croissant
 import pandas as pd
 import pytest
 
 import opscore
 from opscore.answers.card import FILE
 from opscore.cli import main
-
-croissant = pytest.importorskip("mlcroissant")
 
 
 def test_a_card_is_valid_and_leads_to_the_rows(tmp_path):
