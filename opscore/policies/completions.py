@@ -21,7 +21,7 @@ from itertools import islice
 import numpy as np
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
-from opscore.policies.zero_cost import scores_of
+from opscore.policies.zero_cost import ProxyPolicy, scores_of
 from opscore.proxies import Proxy, Score, get_proxy
 from opscore.proxies.score import OK
 from opscore.rng import numpy_generator
@@ -38,21 +38,13 @@ REDUCTIONS: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-class CompletionPolicy(Policy):
+class CompletionPolicy(ProxyPolicy):
     """A proxy's best, mean or median over the completions that have an operation."""
 
-    uses = frozenset({"supernet", "batch", "seed"})
-
     def __init__(self, family: str, proxy: Proxy, context: Context) -> None:
-        self.name = f"{family}({proxy.name})"
-        self.proxy = proxy
-        self.context = context
+        self.family = family
+        super().__init__(proxy, context)
         self._reduce = REDUCTIONS[family]
-
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """As the proxy's."""
-        return self.proxy.higher_is_better
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """One number for each remaining operation, from the same completions for all of them."""

@@ -17,25 +17,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
-from opscore.policies.zero_cost import scores_of
-from opscore.proxies import Proxy, Score, get_proxy
+from opscore.policies.zero_cost import ProxyPolicy, scores_of
+from opscore.proxies import Score, get_proxy
 from opscore.spaces import SearchSpace, State
 
 
-class PairwisePolicy(Policy):
+class PairwisePolicy(ProxyPolicy):
     """A proxy's loss without the operation, less half of its interactions with adjacent ones."""
 
-    uses = frozenset({"supernet", "batch", "seed"})
-
-    def __init__(self, proxy: Proxy, context: Context) -> None:
-        self.name = f"pairwise({proxy.name})"
-        self.proxy = proxy
-        self.context = context
-
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """As the proxy's: what it loses is what the operation is worth."""
-        return self.proxy.higher_is_better
+    family = "pairwise"
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the remaining operations of each edge; a failure of any state is one."""

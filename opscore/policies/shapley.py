@@ -31,8 +31,8 @@ import numpy as np
 from opscore.errors import UserError
 from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
 from opscore.policies.trained import accuracy_of
-from opscore.policies.zero_cost import scores_of
-from opscore.proxies import Proxy, Score, get_proxy
+from opscore.policies.zero_cost import ProxyPolicy, scores_of
+from opscore.proxies import Score, get_proxy
 from opscore.proxies.score import OK
 from opscore.rng import numpy_generator
 from opscore.spaces import State
@@ -53,20 +53,10 @@ Place = tuple[int, int]
 Losses = dict[Place, dict[int, float]]
 
 
-class ShapleyPolicy(Policy):
+class ShapleyPolicy(ProxyPolicy):
     """Mean over orders of what S loses when an operation leaves."""
 
-    uses = frozenset({"supernet", "batch", "seed"})
-
-    def __init__(self, proxy: Proxy, context: Context) -> None:
-        self.name = f"shapley-zc({proxy.name})"
-        self.proxy = proxy
-        self.context = context
-
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """As the proxy's: what it loses is what the operation is worth."""
-        return self.proxy.higher_is_better
+    family = "shapley-zc"
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the remaining operations of each edge; all open edges take part in the orders.

@@ -22,8 +22,12 @@ def scores_of(proxy: Proxy, context: Context, states: Sequence[State]) -> list[S
     return proxy.scores(context.supernet, states, context.batch, context.how, memo=context.memo)
 
 
-class ZeroCostPolicy(Policy):
-    """A proxy's value of one changed state for each operation, on one minibatch."""
+class ProxyPolicy(Policy):
+    """What one zero-cost proxy makes of the supernet on one minibatch.
+
+    Attributes:
+        family: what stands before the proxy in the policy's name.
+    """
 
     uses = frozenset({"supernet", "batch", "seed"})
     family: str
@@ -32,6 +36,15 @@ class ZeroCostPolicy(Policy):
         self.proxy = proxy
         self.context = context
         self.name = f"{self.family}({proxy.name})"
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """As the proxy's; a subclass in which the least marks the best says so."""
+        return self.proxy.higher_is_better
+
+
+class ZeroCostPolicy(ProxyPolicy):
+    """A proxy's value of one changed state for each operation."""
 
     @abstractmethod
     def changed(self, state: State, edge: int, op: int) -> State:
@@ -62,11 +75,6 @@ class DiscretizationPolicy(ZeroCostPolicy):
     """Eq. 6: S(A_t + (e, o))."""
 
     family = "disc-zc"
-
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """As the proxy's."""
-        return self.proxy.higher_is_better
 
     def changed(self, state: State, edge: int, op: int) -> State:
         """A_t + (e, o)."""
