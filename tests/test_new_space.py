@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import run
 
 import opscore
-from opscore.cli import main
 from opscore.experiments import resolve
 from opscore.images import IMAGE_SETS, NoiseImages
 from opscore.oracles import ORACLES, Accuracies
@@ -42,13 +42,6 @@ def ladder(tmp_path, monkeypatch):
         IMAGE_SETS.remove("three")
         for registry in (SPACES, SUPERNETS, ORACLES):
             registry.remove("ladder")
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main([*arguments])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 def test_it_keeps_the_promises_of_a_space():

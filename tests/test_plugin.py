@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import run
 
 import opscore
-from opscore.cli import main
 from opscore.errors import UserError
 from opscore.oracles import ORACLES, Accuracies
 from opscore.policies import POLICIES, Policy
@@ -56,13 +56,6 @@ def here(tmp_path, monkeypatch):
     PROXIES.remove("mine")
     POLICIES.remove("first-listed")
     sys.modules.pop("plugin_file", None)
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main([*arguments])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 def test_an_installed_package_keeps_the_promises_and_works_in_commands(tmp_path):

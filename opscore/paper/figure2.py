@@ -12,6 +12,7 @@ import pandas as pd
 from opscore import schema
 from opscore.analysis import Correlation
 from opscore.answers import Answer, Column, Picture, Table
+from opscore.oracles.references import USUAL
 from opscore.paper.claims import COLUMNS, check_claims, claims_tables
 from opscore.paper.measured import PUBLISHED, Measured, given, sources
 from opscore.published import correlation_matrix, progressive_correlations
@@ -19,10 +20,6 @@ from opscore.spaces import NASBENCH201
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-#: The truths that policies are set against.
-REFERENCES = ("best-acc", "avg-acc")
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +80,7 @@ class Figure2(Answer):
         columns = [
             Column(f"{source}\n{reference}", kind="number", form="+.2f")
             for source in sources
-            for reference in REFERENCES
+            for reference in USUAL
         ]
         agreement = Table(
             "Spearman with the truth at iteration 0, mean over edges and seeds",
@@ -108,7 +105,7 @@ class Figure2(Answer):
 
     def pictures(self) -> list[Picture]:
         """Each policy against both truths, every pair of policies, and the curves of a search."""
-        truths = self.left[self.left["reference"].isin(REFERENCES)]
+        truths = self.left[self.left["reference"].isin(USUAL)]
         return [
             Picture("figure2_left", truths, partial(self._drawn, "agreement_panels", truths)),
             Picture("figure2_matrix", self.left, partial(self._drawn, "matrix_panels", self.left)),

@@ -13,6 +13,7 @@ from opscore import schema
 from opscore._version import __version__
 from opscore.answers import Column, Listing, Picture, Table
 from opscore.data import FILES, require
+from opscore.oracles.references import USUAL
 from opscore.paper import replay
 from opscore.published import (
     other_spaces,
@@ -24,7 +25,6 @@ from opscore.published import table1 as published_table1
 #: Published correlations have three digits, so half a unit of the third is agreement.
 _HALF_DIGIT = 0.000501
 
-_REFERENCES = ("best-acc", "avg-acc")
 _AGREE = Column("agree", kind="status")
 _RECOMPUTED = "recomputed from the authors' raw scores"
 
@@ -35,12 +35,12 @@ def figure2(data_dir: Path | None = None) -> Listing:
 
     tables = replay.replay_figure2(data_dir)
     correlation = tables["correlation"]
-    known = {reference: published_initial(reference) for reference in _REFERENCES}
+    known = {reference: published_initial(reference) for reference in USUAL}
     best = correlation["reference"] == "best-acc"
     rows = correlation[best & correlation["policy"].isin(replay.FIGURE2)]
     rho = correlation.set_index(["policy", "reference"])["rho"]
     wide = rows.drop(columns="rho")
-    for reference in _REFERENCES:
+    for reference in USUAL:
         wide[reference] = [rho.get((name, reference)) for name in rows["policy"]]
         wide[f"{reference} published"] = wide["policy"].map(known[reference])
     statistics = {each.name: each for each in schema.STATISTICS}
@@ -66,7 +66,7 @@ def figure2(data_dir: Path | None = None) -> Listing:
     )
     notes = [replay.DISC_ACC_NOTE, replay.SEEDS_NOTE]
     return Listing(
-        [_compared("Spearman, mean over 6 edges", columns, _agreeing(wide, _REFERENCES))],
+        [_compared("Spearman, mean over 6 edges", columns, _agreeing(wide, USUAL))],
         {**tables, "settings": _settings("figure2", data_dir, [replay.INITIAL_FILE], notes)},
         notes,
         then=["all pairs, and score rows that are not in the figure: --json"],

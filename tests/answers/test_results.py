@@ -7,11 +7,11 @@ import json
 
 import pandas as pd
 import pytest
+from running import run
 
 import opscore
 from opscore.answers import FORMS, render
 from opscore.answers.words import one_line
-from opscore.cli import main
 from opscore.paper.toy_model.result import shipped_toy_model
 
 RESULTS = {
@@ -25,12 +25,6 @@ RESULTS = {
 @pytest.fixture(params=RESULTS)
 def result(request):
     return RESULTS[request.param]()
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    return stopped.value.code, *capsys.readouterr()
 
 
 def test_its_repr_has_the_tables_and_what_they_rest_on(result):

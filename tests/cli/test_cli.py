@@ -3,20 +3,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from running import run
 
 from opscore import __version__, schema
-from opscore.cli import main
 from opscore.errors import UserError
 from opscore.rng import parse_seeds
 
 SMALL = ["--size", "smoke", "--batch-size", "16", "--images", "digits"]
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from running import run
 
 import opscore
 from opscore.answers.text import text_of
-from opscore.cli import main
 from opscore.cli.common import notes_as_lines, parse_lengths, writable
 from opscore.errors import UserError, note
 from opscore.experiments.tables import missing_scores
@@ -25,13 +25,6 @@ SMALL = ["--size", "smoke", "--batch-size", "8", "--images", "digits"]
 @pytest.fixture(autouse=True)
 def _somewhere_else(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 @pytest.mark.parametrize("group", ["data", "replay"])

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from running import run
 
 import opscore
-from opscore.cli import main
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings
 from opscore.published import table2, table5
@@ -20,13 +20,6 @@ BEST = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+"
     "|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 )
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")

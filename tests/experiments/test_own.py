@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from running import run
 from torch import nn
 from torch.nn import functional
 
 import opscore
-from opscore.cli import main
 from opscore.data.records import read_record
 from opscore.errors import UserError
 from opscore.images import load_images
@@ -117,13 +117,6 @@ def here(tmp_path, monkeypatch):
     np.savez("bare.npz", batch_x=images)
     yield tmp_path
     sys.modules.pop("own_nets", None)
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main([*arguments])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 def test_the_command_scores_a_minibatch_from_a_file(here, capsys):

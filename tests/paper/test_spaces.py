@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from running import run
 
 import opscore
 from opscore.analysis import is_bar
 from opscore.analysis.side_by_side import task_panels
-from opscore.cli import main
 from opscore.data.records import read_record
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings, ScoringSettings, resolve
@@ -149,13 +149,6 @@ def test_settings_are_told_apart_where_spaces_differ_in_them() -> None:
     )
     assert "supernets: paper size (a); cpu size (reduced) (b)" in result.notes()
     assert "images: noise; batch 4" in result.notes()
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(stopped.value.code or 0), out, err
 
 
 def test_the_command_prints_every_task_and_json_holds_the_table(

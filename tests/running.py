@@ -1,0 +1,17 @@
+"""Running a command as a user does, in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opscore.cli import main
+
+
+def run(capture: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str, str]:
+    """The exit code of ``opscore ARGUMENTS``, what it printed, and what it said beside that."""
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    captured = capture.readouterr()
+    return stopped.value.code, captured.out, captured.err
