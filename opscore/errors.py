@@ -56,6 +56,12 @@ def note(message: str) -> None:
     warnings.warn(message, Note, stacklevel=3)
 
 
+def in_a_line(error: BaseException) -> str:
+    """An error of somebody else's code on one line: its kind, and what it says if anything."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def whole_number(value: object, what: str, least: int | None = None) -> int:
     """A number as the int it is, whatever type it came in: 1, np.int64(1) and 1.0 are one number.
 

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from opscore.errors import OpscoreError, UserError, note, unknown
+from opscore.errors import OpscoreError, UserError, in_a_line, note, unknown
 
 
 class Family(Protocol):
@@ -139,10 +139,9 @@ class Registry(Generic[T]):
                 entry_point.load()
             except Exception as error:  # whatever another package does, it must not stop this one
                 package = entry_point.dist.name if entry_point.dist else entry_point.value
-                reason = " ".join(str(error).split())
                 note(
                     f"package '{package}': its {self.kind} plug-in '{entry_point.name}' cannot be "
-                    f"loaded and is left out ({type(error).__name__}: {reason})"
+                    f"loaded and is left out ({in_a_line(error)})"
                 )
         self._of_plug_ins |= set(self._entries) - before
 

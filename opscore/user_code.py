@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from opscore.errors import UserError, unknown
+from opscore.errors import UserError, in_a_line, unknown
 
 
 def names_an_object(text: str) -> bool:
@@ -80,5 +80,4 @@ def _failed(what: str, error: BaseException) -> BaseException:
     """The error as one line; what a user of opscore is told already, and Ctrl-C, as they are."""
     if isinstance(error, UserError | KeyboardInterrupt):
         return error
-    reason = " ".join(str(error).split())
-    return UserError(f"{what} cannot be run ({type(error).__name__}: {reason})")
+    return UserError(f"{what} cannot be run ({in_a_line(error)})")

@@ -51,7 +51,7 @@ def read_architectures(
             architecture of the space.
     """
     found = get_space(space)
-    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table), architecture)
+    frame = _read(table, architecture)
     column = _architecture_column(frame, architecture)
     strings = frame[column]
     if is_numeric_dtype(strings):
@@ -82,7 +82,7 @@ def read_scores(
             there twice, or a score is infinite.
     """
     found = get_space(space)
-    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table), architecture)
+    frame = _read(table, architecture)
     column, name = _architecture_column(frame, architecture), _number_column(frame, score, "scores")
     names: list[str] = []
     for row, text in enumerate(texts(column, frame[column])):
@@ -135,8 +135,11 @@ def _name(space: SearchSpace, text: str) -> str:
     return space.format(architecture)
 
 
-def _read(path: Path, architecture: str | None) -> pd.DataFrame:
-    """A table from a file; columns that may be those of architectures as text."""
+def _read(table: Path | str | pd.DataFrame, architecture: str | None) -> pd.DataFrame:
+    """A table, from a file if it is none yet; columns that may be of architectures as text."""
+    if isinstance(table, pd.DataFrame):
+        return table
+    path = Path(table)
     names = _NAMES if architecture is None else (architecture,)
     readers = {
         ".parquet": pd.read_parquet,

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from opscore.errors import UserError
+from opscore.errors import UserError, in_a_line
 
 #: 'missing' is what may be there and is not; 'problem' alone keeps the main job from running.
 Status = Literal["ok", "missing", "warning", "problem"]
@@ -112,8 +112,7 @@ def guarded(area: str, name: str, look: Callable[[], Iterable[Check]]) -> Iterat
     except UserError as error:
         yield Check(area, name, "problem", str(error))
     except Exception as error:  # whatever is broken here is what is looked for
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        yield Check(area, name, "problem", text)
+        yield Check(area, name, "problem", in_a_line(error))
 
 
 def versions() -> Iterator[Check]:

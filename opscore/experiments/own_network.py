@@ -14,7 +14,7 @@ from torch.nn.modules import activation
 from opscore import progress
 from opscore.answers import Answer, Column, Table
 from opscore.engine import coverage
-from opscore.errors import UserError, whole_number
+from opscore.errors import UserError, in_a_line, whole_number
 from opscore.experiments.evaluate import resolve_proxies
 from opscore.experiments.settings import resolve_device
 from opscore.images import Batch, ScaledImages, load_batch, load_images
@@ -175,7 +175,7 @@ def _built(network: nn.Module | Callable[[], nn.Module], seed: int) -> nn.Module
     except UserError:
         raise
     except Exception as error:  # whatever the user's code raises
-        raise UserError(f"{name}() cannot be run ({_line(error)})") from error
+        raise UserError(f"{name}() cannot be run ({in_a_line(error)})") from error
     if not isinstance(found, nn.Module):
         raise UserError(f"{name}() returns a {type(found).__name__}, and no torch.nn.Module")
     return found
@@ -210,7 +210,7 @@ def _check(network: nn.Module, batch: Batch, proxies: Iterable[Proxy]) -> None:
     except Exception as error:  # whatever a forward pass raises
         shape = " x ".join(map(str, batch.images.shape[1:]))
         raise UserError(
-            f"{type(network).__name__} cannot take images of {shape} ({_line(error)})"
+            f"{type(network).__name__} cannot take images of {shape} ({in_a_line(error)})"
         ) from error
 
 
@@ -253,8 +253,3 @@ def _functions(network: nn.Module, batch: Batch) -> list[tuple[str, str]]:
     if found.reason is not None:
         return [("functions", f"not looked for, as it cannot be read: {found.reason}")]
     return [(call.kind, call.place) for call in found.calls if call.kind.strip("_") in _BENDING]
-
-
-def _line(error: Exception) -> str:
-    """An error in a line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

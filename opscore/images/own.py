@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opscore.errors import UserError, whole_number
+from opscore.errors import UserError, in_a_line, whole_number
 from opscore.images.base import PixelImages, check_memory
 from opscore.images.batch_files import LEAST_PIXELS, read_npz
 from opscore.isolation import isolated
@@ -109,7 +109,7 @@ def _read(path: Path, side: int | None) -> Array:
                 found = square.resize((side, side), Image.Resampling.BILINEAR)
             return np.asarray(found)
     except Exception as error:  # a damaged file may raise anything
-        raise UserError(f"{path}: not a readable image ({_first_line(error)})") from None
+        raise UserError(f"{path}: not a readable image ({in_a_line(error)})") from None
 
 
 def _of_npz(name: str, path: Path) -> PixelImages:
@@ -140,7 +140,7 @@ def _of_dataset(name: str) -> PixelImages:
         raise
     except Exception as error:  # whatever the user's code raises
         raise UserError(
-            f"{name} is no Dataset of some length, nor returns one ({_first_line(error)})"
+            f"{name} is no Dataset of some length, nor returns one ({in_a_line(error)})"
         ) from None
     labels: list[Any] = []
     with isolated():
@@ -157,7 +157,7 @@ def _items(name: str, dataset: Any, count: int, labels: list[Any]) -> Iterator[t
             image, label = dataset[place]
         except Exception as error:  # whatever the user's code raises
             raise UserError(
-                f"{where} cannot be read as a pair of image and class ({_first_line(error)})"
+                f"{where} cannot be read as a pair of image and class ({in_a_line(error)})"
             ) from None
         labels.append(label)
         plain = hasattr(image, "convert")  # one of PIL's
@@ -266,9 +266,3 @@ def _range(given: Array) -> str:
 
 def _shape(given: Array) -> str:
     return " x ".join(map(str, given.shape)) or "a single number"
-
-
-def _first_line(error: Exception) -> str:
-    """An error in a line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
