@@ -20,7 +20,7 @@ endif
 demo: $(VENV)/.base
 	@echo "One supernet, two seeds: policies that score it, beside bars that look at no network (op-params counts"
 	@echo "parameters). Do not be surprised by a policy below a bar: that is a finding (docs/measured.md)."
-	@echo "Without data the supernet is a small one. Some minutes on a slow machine."
+	@echo "Without data the images are digits, and the truth is of the same networks trained by others."
 	$(BIN)/opscore initial \
 	  --policies "zc-pt(nwot),zc-pt(synflow),disc-zc(nwot),random" \
 	  --seeds 0-1 --batch-size 64 --out out/demo
