@@ -1,6 +1,8 @@
 """Search by drawing architectures: one at random, or the best of many by a zero-cost proxy.
 
-NASWOT (Mellor et al. 2021): draw n architectures with replacement, score each, keep the best.
+NASWOT (Mellor et al. 2021): draw n architectures with replacement, score each, keep the best. As
+the authors of Zero-Cost-PT run it, the draws take the place of proposals, and validation scores
+them: each is a network of its own with fresh weights.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import pandas as pd
 from opscore import schema
 from opscore.engine import CannotTraceError, tell
 from opscore.errors import UserError
+from opscore.progress import advance, steps
 from opscore.proxies import How, get_proxy
 from opscore.proxies.architectures import nwot_of_architectures
 from opscore.rng import numpy_generator
@@ -31,7 +34,8 @@ from opscore.search.base import (
     SearchOutcome,
     SearchTask,
 )
-from opscore.search.score_record import record_hash, recorded_strengths, uses_record
+from opscore.search.score_record import SPACE, record_hash, recorded_strengths, uses_record
+from opscore.search.validation import score_minibatches, total
 from opscore.settings import SearchSettings
 from opscore.spaces import SearchSpace, State
 
@@ -54,9 +58,9 @@ COUNTED = ("params", "flops")
 class ArchitectureScorer:
     """Strengths of architectures by one proxy, looked up or computed; larger is better.
 
-    nwot is NASWOT's in both cases (scripts/architecture_scores.py) where the dead parts
-    of a space are known; every other proxy, and nwot on other spaces, is measured on the one-hot
-    states of the context's supernet as policies measure it.
+    On the space of the record nwot is NASWOT's, looked up or not (scripts/architecture_scores.py),
+    and every other proxy is measured on one-hot states of the context's supernet. On other spaces
+    each architecture is a candidate on validation's first minibatch.
 
     Attributes:
         scored: strength of every architecture that was asked for; NaN for a failure.
@@ -66,7 +70,7 @@ class ArchitectureScorer:
     def __init__(self, proxy: str, task: SearchTask) -> None:
         self.proxy = get_proxy(proxy)
         self.context = task.context
-        self._pieces = task.pieces
+        self._task = task
         self.scored: dict[State, float] = {}
         self.seconds: dict[State, float] = {}
         self._recorded = uses_record(self.proxy.name, task.settings)
@@ -100,10 +104,12 @@ class ArchitectureScorer:
         known = [a for a in missing if a in self._kept]
         self.scored.update({a: self._kept[a] for a in known})
         todo = [a for a in missing if a not in self._kept]
-        for start in range(0, len(todo), TOGETHER):
-            part = todo[start : start + TOGETHER]
-            self.scored.update(zip(part, self._compute(part), strict=True))
-            self._write()
+        with steps(len(missing), "architectures", len(known)):
+            for start in range(0, len(todo), TOGETHER):
+                part = todo[start : start + TOGETHER]
+                self.scored.update(zip(part, self._compute(part), strict=True))
+                self._write()
+                advance(len(part))
 
     def _compute(self, architectures: Sequence[State]) -> list[float]:
         start = time.perf_counter()
@@ -113,6 +119,10 @@ class ArchitectureScorer:
         return [self.proxy.sign * value if math.isfinite(value) else math.nan for value in values]
 
     def _values(self, architectures: Sequence[State]) -> list[float]:
+        if stand_alone(self._task.settings):
+            asked = [(self.proxy.name, architecture, (0,)) for architecture in architectures]
+            found = total(self.proxy, list(self._task.each(score_minibatches, asked)))
+            return [verdict.score for verdict in found]
         supernet, batch, how = self.context.supernet, self.context.batch, self.context.how
         if self.proxy.name == "nwot":
             try:
@@ -124,7 +134,7 @@ class ArchitectureScorer:
 
     def _read(self) -> dict[State, float]:
         columns = {"architecture": "str", "strength": "float64", TIMES: "float64"}
-        frame = self._pieces.get("scores", columns)
+        frame = self._task.pieces.get("scores", columns)
         if frame is None:
             return {}
         states = [self.context.space.parse(name) for name in frame["architecture"]]
@@ -138,7 +148,7 @@ class ArchitectureScorer:
             "strength": list(self._kept.values()),
             TIMES: [self.seconds[state] for state in self._kept],
         }
-        self._pieces.put("scores", pd.DataFrame(columns))
+        self._task.pieces.put("scores", pd.DataFrame(columns))
 
 
 class ScoredMethod(Method):
@@ -155,13 +165,22 @@ class ScoredMethod(Method):
         key: dict[str, Any] = {"evaluations": settings.evaluations}
         if uses_record(self.proxy.name, settings):
             return key | {"record": record_hash()}
-        return key | {name: getattr(settings, name) for name in COMPUTED}
+        key |= {name: getattr(settings, name) for name in COMPUTED}
+        return key | ({"scored": "alone"} if stand_alone(settings) else {})
 
     def piece_key(self, settings: SearchSettings) -> dict[str, Any]:
         """Scores that were computed do not depend on how many are asked for."""
         key = self.key(settings)
         del key["evaluations"]
         return key
+
+
+def stand_alone(settings: SearchSettings) -> bool:
+    """Whether architectures are scored as networks of their own, not as states of one supernet.
+
+    On the space of the record they are scored as the record's were.
+    """
+    return settings.space != SPACE
 
 
 def reads_record(method: Method, settings: SearchSettings) -> bool:

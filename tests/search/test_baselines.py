@@ -26,6 +26,7 @@ from opscore.search import (
     trained_methods,
 )
 from opscore.search.base import CANDIDATES, TRACE, SearchSettings, SearchTask, find_method
+from opscore.search.validation import candidate_network, parts_of, validation_batch
 from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
 from opscore.supernets import StateNetwork, build_supernet, nasbench201
@@ -113,6 +114,59 @@ def test_live_scores_are_kept_and_found(tmp_path, monkeypatch):
     assert found.cost.seconds > 0
     with pytest.raises(AssertionError, match="scored again"):
         search("naswot(nwot)", replace(SMALL, evaluations=14), folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["naswot(nwot)", "evolution(snip)", "naswot(vote(params,snip))"])
+def test_other_spaces_than_the_records_score_networks_of_their_own(name, tmp_path):
+    """Fresh weights for each network, and validation's first minibatch for all of them."""
+    settings = resolve_search(replace(SMALL, methods=(name,), space="s2", evaluations=5))
+    method = find_method(name)
+    task = SearchTask(settings, ScoringContext(settings, 1), Pieces(tmp_path))
+    found = method.search(task)
+    assert found.cost.forward_passes == len(found.candidates)
+    drawn = [task.context.space.parse(each) for each in found.candidates["architecture"]]
+    batch = validation_batch(task.context, 0)
+    proxies = parts_of(method.proxy)
+    own = [
+        [p.score_network(candidate_network(task.context, a), batch).value for a in drawn]
+        for p in proxies
+    ]
+    wanted = own[0] if len(proxies) == 1 else method.proxy.combine(np.array(own))
+    assert found.candidates["score"].tolist() == pytest.approx(list(wanted), rel=1e-6)
+    assert found.candidates["chosen"].tolist().index(True) == np.argmax(wanted)
+    assert "supernet" not in vars(task.context)
+    assert method.key(settings)["scored"] == "alone"  # runs of before are not taken for these
+    assert "scored" not in method.key(SMALL)
+
+
+def test_a_stopped_search_goes_on_from_the_networks_it_has(tmp_path, monkeypatch):
+    settings = replace(SMALL, methods=("naswot(snip)",), space="s2", evaluations=6)
+    settings = resolve_search(settings)
+    monkeypatch.setattr(sampling, "TOGETHER", 2)
+    scored, original = [], sampling.score_minibatches
+
+    def stopping(context, proxy, architecture, numbers):
+        if len(scored) == 3:
+            raise KeyboardInterrupt
+        scored.append(architecture)
+        return original(context, proxy, architecture, numbers)
+
+    def search_on():
+        task = SearchTask(settings, ScoringContext(settings, 0), Pieces(tmp_path))
+        return find_method("naswot(snip)").search(task)
+
+    monkeypatch.setattr(sampling, "score_minibatches", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        search_on()
+    monkeypatch.setattr(
+        sampling, "score_minibatches", lambda *asked: scored.append(asked[2]) or original(*asked)
+    )
+    found = search_on()
+    # The third was scored, and lost with the fourth; the first two were kept.
+    assert len(scored) - 1 == found.cost.forward_passes == len(set(scored))
+    monkeypatch.undo()
+    again = find_method("naswot(snip)").search(SearchTask(settings, ScoringContext(settings, 0)))
+    pd.testing.assert_frame_equal(found.candidates, again.candidates)
 
 
 def test_a_search_that_reads_the_record_says_with_what_it_was_made():
