@@ -111,8 +111,13 @@ class ZeroCostSearch(Method):
             ),
         )
 
+    def start(self, context: ScoringContext) -> State:
+        """Where every proposal begins: A_0."""
+        return context.space.initial_state()
+
     def _propose(self, task: SearchTask, rule: OrderRule) -> list[Proposal]:
-        asked = [(self.policy, rule, n, task.pieces) for n in range(task.settings.proposals)]
+        start, pieces = self.start(task.context), task.pieces
+        asked = [(self.policy, rule, n, start, pieces) for n in range(task.settings.proposals)]
         share = _share(task.settings)
         found: list[Proposal] = []
         for proposal in task.each(_proposal, asked):
@@ -181,11 +186,16 @@ def _steps_key(settings: SearchSettings) -> dict[str, Any]:
 
 
 def _proposal(
-    context: ScoringContext, policy: str, rule: OrderRule, number: int, pieces: Pieces
+    context: ScoringContext,
+    policy: str,
+    rule: OrderRule,
+    number: int,
+    start: State,
+    pieces: Pieces,
 ) -> Proposal:
-    found = read_proposal(pieces, number, context.space.initial_state())
+    found = read_proposal(pieces, number, start)
     if found is None:
-        found = propose(context, policy, rule, number)
+        found = propose(context, policy, rule, number, start)
         write_proposal(pieces, found)
     return found
 

@@ -57,13 +57,20 @@ class Proposal:
         return f"no operation of edge {last['edge']} has a score: {last['status']}"
 
 
-def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) -> Proposal:
+def propose(
+    context: ScoringContext,
+    policy: str,
+    rule: OrderRule,
+    number: int,
+    start: State | None = None,
+) -> Proposal:
     """Walk from A_0 to an architecture by 'zc-pt(P)' or 'disc-zc(P)', the proposal of this number.
 
-    Supernet and images of the context are left as they are.
+    Supernet and images of the context are left as they are. start: where the walk begins, if not
+    with A_0.
     """
-    start = time.perf_counter()
-    state = context.space.initial_state()
+    begun = time.perf_counter()
+    state = context.space.initial_state() if start is None else start
     # In the authors' program for two kinds of cell all proposals share the first one's alphas.
     shared = len(rule.turns(state)) > 1
     scorer = _EdgeScorer(context, policy, number, alphas=0 if shared else number)
@@ -88,7 +95,7 @@ def propose(context: ScoringContext, policy: str, rule: OrderRule, number: int) 
             state = state.discretize(edge, op)
         step += 1
     found = state if finished else None
-    return Proposal(number, scorer.trace(), found, time.perf_counter() - start)
+    return Proposal(number, scorer.trace(), found, time.perf_counter() - begun)
 
 
 class _EdgeScorer:

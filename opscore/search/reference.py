@@ -8,12 +8,15 @@ from typing import Any
 import torch
 
 from opscore.errors import UserError
+from opscore.experiments import ScoringContext
+from opscore.policies import make_policy
 from opscore.proxies import get_proxy
 from opscore.search.base import METHODS, Cost, Method, MethodFamily, SearchOutcome, SearchTask
+from opscore.search.perturbation import ZeroCostSearch
 from opscore.search.sampling import ArchitectureScorer, ScoredMethod, outcome, strongest
 from opscore.search.score_record import SCORED, SPACE, uses_record
 from opscore.settings import SearchSettings
-from opscore.spaces import SearchSpace
+from opscore.spaces import SearchSpace, State, get_space
 from opscore.supernets import SUPERNETS
 
 
@@ -80,6 +83,40 @@ class MaxParams(Method):
         return sum(parameter.numel() for parameter in network.parameters())
 
 
+class MaxParamsInputs(ZeroCostSearch):
+    """The operation with the most parameters on every edge, inputs by Zero-Cost-PT.
+
+    The authors' max-param: on DARTS sep_conv_5x5 everywhere (their space s6), whose networks all
+    have the most parameters there are, whatever they read.
+    """
+
+    def __init__(self, proxy: str) -> None:
+        super().__init__("max-params-inputs", "zc-pt", proxy)
+
+    def check(self, settings: SearchSettings) -> None:
+        """UserError also where all edges are decided in one stage."""
+        super().check(settings)
+        if len(get_space(settings.space).stages) == 1:
+            raise UserError(
+                f"{self.name} chooses inputs, and a network of {settings.space} has none to "
+                "choose; its largest is what 'max-params' finds"
+            )
+
+    def start(self, context: ScoringContext) -> State:
+        """The first stage is decided by the operations' own parameters.
+
+        Edges with the same operations are decided as the first of them.
+        """
+        state, policy = context.space.initial_state(), make_policy("op-params", context)
+        largest: dict[tuple[str, ...], int | tuple[int, ...]] = {}
+        for edge in state.next_edges:
+            offered = context.space.operations[edge]
+            if offered not in largest:
+                largest[offered] = policy.pick(state, edge, policy.scores(state, [edge])[edge])
+            state = state.discretize(edge, largest[offered])
+        return state
+
+
 class Optimum(Method):
     """The best architecture, by mean accuracy over its trainings.
 
@@ -104,4 +141,13 @@ METHODS.add(
     MethodFamily(Exhaustive, "the best by P of all architectures", check_argument=get_proxy),
 )
 METHODS.add(MaxParams.name, MethodFamily(lambda _: MaxParams(), "the largest network"))
+METHODS.add(
+    "max-params-inputs",
+    MethodFamily(
+        MaxParamsInputs,
+        "the largest operations, inputs by zc-pt(P): the authors' max-param on DARTS",
+        check_argument=get_proxy,
+    ),
+    source="xiang2023",
+)
 METHODS.add(Optimum.name, MethodFamily(lambda _: Optimum(), "the best there is, by the oracle"))
