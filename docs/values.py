@@ -612,6 +612,8 @@ def _command(name: str) -> str:
     fetched = [each for each in COLLECTIONS if name in COLLECTIONS[each].tables]
     if name not in MADE_TABLES:
         how = FILES[name].how
+        if "no download" in how:
+            return "no download: a file of one's own"
         return "comes with opscore" if "comes with" in how else "`data add nasbench_full.tfrecord`"
     return ", ".join(f"`data fetch {each}`" for each in fetched)
 
@@ -1096,18 +1098,43 @@ CHECKED = {
 }
 
 
+def _checked(name: str) -> list[dict[str, Any]]:
+    """The rows of an answer of 'opscore proxies check --json' that was kept."""
+    import json
+
+    text = (RESULTS / f"proxies_check_{name}.json").read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = json.loads(text)["check"]
+    return rows
+
+
+@value
+def check_operations_table() -> str:
+    """Agreement of zc-pt with published scores of operations."""
+    rows = [
+        [
+            f"zc-pt({row['proxy']})",
+            f"`{row['published']}`",
+            fixed(row["within"], 3),
+            f"{fixed(row['within_low'], 3)} to {fixed(row['within_high'], 3)}",
+            fixed(row["spearman"], 3),
+            str(row["n_edges"]),
+            str(row["n"]),
+        ]
+        for row in _checked("darts-operations")
+    ]
+    headings = ["here", "published", "Spearman within edges", "95 % interval"]
+    return table([*headings, "over all", "edges", "operations"], rows)
+
+
 @value
 @needs("transnas-micro")
 @needs("transnas-macro")
 @needs("nasbench201-zen")
 def check_table() -> str:
     """Agreement with published values: the answers of 'opscore proxies check --json', kept."""
-    import json
-
     rows = []
     for name, title in CHECKED.items():
-        text = (RESULTS / f"proxies_check_{name}.json").read_text(encoding="utf-8")
-        for row in json.loads(text)["check"]:
+        for row in _checked(name):
             rows.append(
                 [
                     title,

@@ -27,6 +27,12 @@ _COST_BATCH = 16
 
 SeedOption = Annotated[int, typer.Option(help="Of weights and images.")]
 
+#: Agreement of scores of operations, which are compared within each edge.
+WITHIN = (
+    Column("within", "within edges", "number", ".3f"),
+    Column("within_low", "95 % interval", "number", ".3f", end="within_high"),
+)
+
 #: The settings that values of single networks depend on.
 _EVALUATED = (
     *("space", "size", "meaning", "images", "batch_size", "data_dir"),
@@ -95,7 +101,7 @@ def check(
         typer.Option(help="Dataset or task of the published values.", show_default=False),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=3, help="Architectures; the same ones at every call.")
+        int, typer.Option(min=3, help="Architectures, or edges; the same ones at every call.")
     ] = 20,
     every: Annotated[
         bool,
@@ -112,31 +118,24 @@ def check(
     seed: SeedOption = 0,
     run: StoreOnly,
 ) -> Answer:
-    """Compare values with those that others published for the same architectures.
+    """Compare values with those that others published for the same architectures, or operations.
 
     Networks are scored on CIFAR-10 images, whatever the published values were computed on. Exit
     code 1 when a proxy agrees less than is asked of it: when its whole interval lies below. More
     architectures (--count) make the intervals narrower and the check sharper.
     """
     from opscore.data import FILES
-    from opscore.experiments.evaluate import evaluate_proxies
-    from opscore.paper.proxy_values import compare, compared_proxy, published_values
+    from opscore.paper.proxy_values import published_values
 
     table = published_values(against)
-    published = table.read(count, dataset, settings.data_dir)
-    wanted = table.on(dataset, asked=not every)
-    compared = tuple(row for row in wanted if row.column in published)
-    lacking = [row.column for row in wanted if row.column not in published]
-    values = evaluate_proxies(
-        table.space,
-        published.index.tolist(),
-        [compared_proxy(row.proxy) for row in compared],
-        images="cifar10",
+    rows, lacking = table.check(
+        table.on(dataset, asked=not every),
+        count,
+        dataset,
         seed=seed,
         store=run.store,
         **chosen(settings, "size", "batch_size", "meaning", "device", "data_dir"),
     )
-    rows = compare(values, published, compared)
     about = {
         "size": settings.size,
         "batch_size": settings.batch_size,
@@ -152,6 +151,7 @@ def check(
         Column("proxy"),
         Column("spearman", "Spearman", "number", ".3f"),
         Column("ci_low", "95 % interval", "number", ".3f", end="ci_high"),
+        *(WITHIN if "within" in frame else ()),
         Column("asked", kind="number"),
         Column("agrees", kind="status"),
         Column("n", kind="whole"),

@@ -191,6 +191,7 @@ PROXY_VALUES = (
     "transnas-micro",
     "transnas-macro",
     "darts-proxies",
+    "darts-operations",
 )
 
 

@@ -9,8 +9,15 @@ import pytest
 from opscore.cli import main
 from opscore.data import add
 from opscore.errors import UserError
-from opscore.paper.proxy_values import PUBLISHED_VALUES, compare, published_values
+from opscore.paper.proxy_values import (
+    PUBLISHED_VALUES,
+    PublishedValues,
+    compare,
+    compare_operations,
+    published_values,
+)
 from opscore.proxies import list_proxies
+from opscore.spaces import get_space
 
 ON = published_values("nasbench201-proxies").on()
 COMPARED = [(row.proxy, row.column) for row in ON]
@@ -127,13 +134,81 @@ def test_fewer_than_three_values_are_no_disagreement():
     assert {row["agrees"] for row in rows} == {None}
 
 
-@pytest.mark.parametrize("name", PUBLISHED_VALUES)
+def of_architectures():
+    return [name for name, table in PUBLISHED_VALUES.items() if isinstance(table, PublishedValues)]
+
+
+@pytest.mark.parametrize("name", of_architectures())
 def test_the_same_architectures_are_compared_every_time(data_dir, name):
     table = published_values(name)
     first = table.read(20, data_dir=data_dir)
     assert len(first) == first.index.nunique() == 20
     pd.testing.assert_frame_equal(first, table.read(40, data_dir=data_dir)[:20])
     assert list(first) == [row.column for row in table.on()]
+
+
+OPERATIONS = published_values("darts-operations")
+
+
+def test_published_scores_of_operations_are_those_of_the_file(data_dir):
+    found = OPERATIONS.read(28, data_dir)
+    raw = pd.read_parquet(data_dir / "darts_proxydiff_scores.parquet")
+    edges = get_space("darts").edges
+    names = [edges[edge] for edge in found["edge"]]
+    keys = zip(found["policy"], names, found["op"], found["strength"], strict=True)
+    assert set(keys) == set(zip(raw["proxy"], raw["edge"], raw["op"], raw["score"], strict=True))
+    few = OPERATIONS.read(3, data_dir)
+    assert few["edge"].nunique() == 3
+    assert set(few["edge"]) < set(OPERATIONS.read(5, data_dir)["edge"])
+
+
+def scores_of_operations(policy, seed, change):
+    draw = np.random.default_rng(1)
+    rows = [(edge, op, draw.normal()) for edge in range(6) for op in "abcde"]
+    frame = pd.DataFrame(rows, columns=["edge", "op", "strength"])
+    frame["strength"] = change(frame)
+    return frame.assign(policy=policy, seed=seed, iteration=0, status="ok", seconds=0.5)
+
+
+def test_scores_of_operations_are_compared_within_edges_and_over_all():
+    row = OPERATIONS.on()[0]
+    published = scores_of_operations(row.column, pd.NA, lambda f: f["strength"])
+    published = published.drop(columns="seconds")
+    ours = scores_of_operations("zc-pt(nwot)", 0, lambda f: f["strength"] + 10 * (f["edge"] % 3))
+    ours = ours.astype({"seed": "Int64"})
+    (found,) = compare_operations(ours, published, [row])
+    assert (found["n"], found["n_edges"], found["agrees"]) == (30, 6, True)
+    assert found["within"] == pytest.approx(1)
+    assert found["spearman"] < 0.9
+    failed = ours.assign(status=["out of memory"] + ["ok"] * 29)
+    (found,) = compare_operations(failed, published, [row])
+    assert (found["n"], found["n_excluded"]) == (29, 1)
+    (found,) = compare_operations(ours.assign(strength=-ours["strength"]), published, [row])
+    assert found["within"] == pytest.approx(-1)
+    assert found["agrees"] is False
+
+
+def test_check_runs_on_published_scores_of_operations(capsys, data_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--against", "darts-operations", "--count", "3", "--size", "smoke", "--json"]
+    options += ["--batch-size", "8", "--runs", str(tmp_path / "runs")]
+    code, out = run(capsys, "proxies", "check", *options, "--data-dir", str(data_dir))
+    rows = json.loads(out)["check"]
+    assert code == int(any(row["agrees"] is False for row in rows))
+    assert [(row["proxy"], row["published"]) for row in rows] == [
+        (row.proxy, row.column) for row in OPERATIONS.on(asked=True)
+    ]
+    assert all((row["n"], row["n_edges"]) == (21, 3) for row in rows)
+    again = run(capsys, "proxies", "check", *options, "--data-dir", str(data_dir))
+    assert json.loads(again[1])["check"] == rows, "found in the store, times included"
+    monkeypatch.delenv("OPSCORE_DATA", raising=False)
+    with pytest.raises(SystemExit) as stop:
+        main(["proxies", "check", *options, "--data-dir", str(tmp_path)])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "no darts_proxydiff_scores.parquet in" in said
+    assert "there is no download: put it in the folder" in said
+    assert len(said.strip().splitlines()) == 1
 
 
 def test_failures_are_not_taken_for_values(data_dir):
@@ -148,6 +223,8 @@ def test_failures_are_not_taken_for_values(data_dir):
     ("options", "message"),
     [
         (("--against", "transnas"), "did you mean transnas-micro"),
+        (("--against", "darts-operation"), "did you mean darts-operations"),
+        (("--against", "darts-operations", "--dataset", "svhn"), "cifar10"),
         (("--against", "transnas-micro", "--dataset", "class_scen"), "did you mean class_scene"),
         (("--count", "2"), "--count"),
     ],
