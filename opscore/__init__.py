@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opscore.grids.call import batch
     from opscore.images import load_images
     from opscore.oracles import Oracle, list_oracles, load_oracle
+    from opscore.paper.alphas import alphas
     from opscore.paper.figure2 import figure2
     from opscore.paper.figure4 import figure4
     from opscore.paper.retraining.result import retraining
@@ -56,6 +57,7 @@ _ROOMS = {
     "Oracle": "oracles",
     "RunStore": "runs",
     "State": "spaces",
+    "alphas": "paper.alphas",
     "batch": "grids.call",
     "build": "supernets",
     "build_network": "supernets",
@@ -121,6 +123,7 @@ __all__ = [
     "State",
     "UserError",
     "__version__",
+    "alphas",
     "batch",
     "build",
     "build_network",

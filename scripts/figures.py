@@ -131,6 +131,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "leaderboard": lambda folder: opscore.leaderboard().save(folder),
     "toy_model": lambda folder: shipped_toy_model().save(folder),
     "retraining": retraining,
+    "alphas": lambda folder: opscore.alphas().save(folder),
     "conditions": conditions,
     "search": searches,
     "search/figure4": lambda folder: opscore.figure4().save(folder),

@@ -31,10 +31,13 @@ from opscore.experiments.initial.result import initial
 from opscore.experiments.initial.tasks import truth_scores
 from opscore.experiments.progressive.result import progressive
 from opscore.experiments.settings import truth_of
+from opscore.experiments.trained_supernets import CHECKPOINT, SupernetTraining, trained_supernet
 from opscore.images import load_images, resolve_images
 from opscore.oracles import NO_TRUTH, load_oracles
 from opscore.oracles.references import REFERENCES as BETWEEN
 from opscore.oracles.references import USUAL
+from opscore.paper.alphas import RECORD as ALPHAS
+from opscore.paper.alphas import alphas
 from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.live import describe_searches, live_proposals
 from opscore.paper.measured import PREFIX
@@ -47,12 +50,14 @@ from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 from opscore.progress import shown
 from opscore.published.genotypes import genotypes, space_of
 from opscore.rng import parse_seeds
+from opscore.runs import RunStore
 from opscore.runs.store import provenance
 from opscore.search import ORDERS
 from opscore.search.base import WEIGHTS
 from opscore.search.call import run_search
 from opscore.search.score_record import RECORD
 from opscore.settings import RunSettings, SearchSettings
+from opscore.settings.keywords import CACHE
 from opscore.spaces import get_space
 from opscore.supernets import find_target
 
@@ -79,19 +84,33 @@ class RecordPart:
             :func:`opscore.run_search`.
         note: what the reader of the table must know of it.
         most: run no more than so many of the seeds; None for all.
+        along: score along searches, not A_0 alone.
     """
 
     names: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     most: int | None = None
+    along: bool = True
 
 
 _ZERO_COST = ("zc-pt(nwot)", "disc-zc(nwot)", "zc-pt(synflow)", "disc-zc(synflow)")
 
-#: Scores along searches, by size of supernet.
+#: The supernet of the paper after a tenth of its training; seed 0 alone so far.
+_MEDIUM: dict[str, Any] = {"size": "paper", "training": "medium"}
+
+#: Scores along searches, by size of supernet or by its training.
 _SCORES = {
     "paper": (RecordPart(("avg-acc", *_ZERO_COST)),),
+    "medium": (
+        RecordPart(("avg-acc", "darts", "darts-pt"), _MEDIUM),
+        RecordPart(
+            ("disc-acc",),
+            {**_MEDIUM, "baselines": False},
+            "disc-acc: before any edge is discretized only; a search of its own is 105 retrainings",
+            along=False,
+        ),
+    ),
     "cpu": (
         RecordPart(("avg-acc", "darts", "disc-acc", "darts-pt", *_ZERO_COST)),
         RecordPart(("tenas",), {"batch_size": 64}, "tenas: batch 64, as in the authors' runs"),
@@ -184,40 +203,53 @@ def make_record(name: str, making: RecordSettings, seeds: Sequence[int] = SEEDS)
 _LOCAL = ("data_dir", "cache")
 
 
-def ship(scores: pd.DataFrame, settings: dict[str, Any], **folder: Path) -> Path:
+def ship(name: str, scores: pd.DataFrame, settings: dict[str, Any], **folder: Path) -> Path:
     """Write a score table as a record that :func:`opscore.paper.measured.shipped` finds.
 
     Args:
+        name: of the size, or of the training.
         scores: a score table (schema SCORES) with all iterations.
-        settings: :meth:`ProgressiveResult.record`; what is local to a machine is left out.
+        settings: :meth:`ProgressiveResult.facts`; what is local to a machine is left out.
         **folder: another ``folder`` than the package's own.
     """
     kept = {name: value for name, value in settings.items() if name not in _LOCAL}
-    return write_record(f"{PREFIX}{settings['size']}", scores, kept, **folder)
+    return write_record(f"{PREFIX}{name}", scores, kept, **folder)
 
 
-def _make_scores(size: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    results = []
-    for part in _SCORES[size]:
-        results.append(
-            progressive(
-                part.names,
-                seeds,
-                size=size,
-                store=making.store,
-                jobs=making.jobs,
-                data_dir=making.data_dir,
-                **part.settings,
-            )
+def _make_scores(name: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    results = [
+        (progressive if part.along else initial)(
+            part.names,
+            seeds,
+            store=making.store,
+            jobs=making.jobs,
+            data_dir=making.data_dir,
+            **{"size": name, **part.settings},
         )
+        for part in _SCORES[name]
+    ]
     # The truth is followed in every part, and is the same in all.
     tables = [result.scores for result in results]
-    more = [table[table["policy"] != "best-acc"] for table in tables[1:]]
+    more = [table[~table["policy"].isin(USUAL)] for table in tables[1:]]
     record = results[0].facts()
     record["policies"] = list(dict.fromkeys(p for r in results for p in r.settings.policies))
-    record["notes"] += [part.note for part in _SCORES[size] if part.note]
+    record["notes"] += [part.note for part in _SCORES[name] if part.note]
     scores = pd.concat([tables[0], *more], ignore_index=True)
-    return [ship(scores, record, folder=making.folder)]
+    return [ship(name, scores, record, folder=making.folder)]
+
+
+def _make_training(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
+    """Weights of operations along the trainings behind the record of this training's scores."""
+    store = RunStore(Path(making.store) / CACHE)
+    asked = ScoringSettings(policies=("darts",), seeds=seeds, **_MEDIUM)
+    settings = resolve(replace(asked, cache=store.root, data_dir=making.data_dir))
+    trainings = [SupernetTraining(settings, seed) for seed in seeds]
+    for seed in seeds:
+        trained_supernet(settings, seed)
+    found = alphas([store.path(training.key()) / CHECKPOINT for training in trainings])
+    notes = [f"supernet: {settings.space}, paper size; seeds {', '.join(map(str, seeds))}",
+             settings.profile.describe(), _seen(making)]  # fmt: skip
+    return [write_record(ALPHAS, found.curves, {**found.settings, "notes": notes}, making.folder)]
 
 
 def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
@@ -473,7 +505,8 @@ def _make_conditions(making: RecordSettings, seeds: tuple[int, ...]) -> list[Pat
 
 #: How each record is made; the proposals come with their scores.
 MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
-    **{PREFIX + size: partial(_make_scores, size) for size in _SCORES},
+    **{PREFIX + name: partial(_make_scores, name) for name in _SCORES},
+    ALPHAS: _make_training,
     **{INITIAL + space: partial(_make_initial, space) for space in SPACES_SCORED},
     **{name: partial(_make_searches, name) for name in _SEARCHES},
     "search_proposals": _make_proposals,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -93,6 +96,33 @@ def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: 
         each.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below([left], 3, title="best-acc's ranking of the operations")
     describe(left, "Retraining after one discretization", note)
+    return figure_of(left)
+
+
+@drawn
+def alpha_panels(means: pd.DataFrame, *, note: str = "") -> Figure:
+    """Weights of operations along a training, and their ranks on an edge.
+
+    Args:
+        means: columns epoch, op, weight, rank (1 the largest), mean over edges.
+        note: what the numbers are; the caption.
+    """
+    left, right = axes = panels(2, 3.2)
+    operations = list(dict.fromkeys(means["op"]))
+    for op, (colour, marker) in zip(operations, itertools.cycle(SERIES), strict=False):
+        rows = means[means["op"] == op]
+        told: Any = {"color": colour, "marker": marker, "markevery": max(1, len(rows) // 12)}
+        left.plot(rows["epoch"], rows["weight"], label=op, **told)
+        right.plot(rows["epoch"], rows["rank"], **told)
+    left.set(ylabel="softmax(alpha), mean over edges", title="Weight")
+    right.set(ylabel="rank on an edge, mean (1: the largest)", title="Rank")
+    right.invert_yaxis()
+    for each in axes:
+        each.grid(axis="y")
+        each.set_xlabel("epochs of training")
+        each.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_below([left], 3)
+    describe(left, "What training does to the weights of operations", note)
     return figure_of(left)
 
 

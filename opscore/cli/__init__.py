@@ -34,7 +34,7 @@ from opscore.cli.report import report
 from opscore.cli.search import methods, search
 from opscore.cli.search_tables import figure4, search_cost, table2, table5
 from opscore.cli.spaces import compare_spaces
-from opscore.cli.studies import retraining, toy_model
+from opscore.cli.studies import alphas, retraining, toy_model
 
 #: What users set where they choose themselves how threads that have nothing to do wait.
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -60,6 +60,7 @@ app.command("compare-spaces", cls=LiveCommand, rich_help_panel="Measure")(compar
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Measure")
 app.command(rich_help_panel="Measure")(leaderboard.power)
 app.command(cls=LiveCommand, rich_help_panel="Measure")(retraining)
+app.command(rich_help_panel="Measure")(alphas)
 app.command("toy-model", cls=LiveCommand, rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")
 for _command in (table2, table5, figure4, search_cost):

@@ -1,7 +1,8 @@
-"""``opscore retraining`` and ``opscore toy-model``: the paper's two case studies."""
+"""``opscore retraining``, ``opscore toy-model``, ``opscore alphas``: the case studies."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from opscore.cli.common import LiveOption, parse_lengths
 from opscore.cli.options import Only, Runs
 from opscore.cli.present import answering
 from opscore.settings import Settings
+from opscore.spaces import DEFAULT_SPACE
 
 
 @answering(saves=True, doing="retraining")
@@ -34,6 +36,23 @@ def retraining(
     place = int(edge) if edge.isdigit() else edge
     found: Answer = run_retraining(settings, edge=place, epochs=epochs, **run.calls)
     return found
+
+
+@answering(saves=True)
+def alphas(
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files that trainings of supernets keep after each epoch (supernet.pt in the "
+            "folder of runs); none: the training at paper size that ships."
+        ),
+    ] = None,
+    space: Annotated[str, typer.Option(help="Space of the supernets.")] = DEFAULT_SPACE,
+) -> Answer:
+    """Where training takes the weights of operations, epoch by epoch."""
+    from opscore.paper.alphas import alphas as read_alphas
+
+    return read_alphas(checkpoints or (), space)
 
 
 @answering(saves=True, doing="scoring")

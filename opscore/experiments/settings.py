@@ -152,10 +152,15 @@ def describe_scores(settings: Settings) -> str:
 
 def _resolve_training(settings: Settings, policies: Sequence[str]) -> TrainingProfile | str:
     """The profile, except where none has the name of the size and nothing is trained."""
-    trains = any("trained" in find_family(policy)[0].policy.uses for policy in policies)
+    trains = any(map(is_trained, policies))
     if settings.training == "auto" and settings.size not in PROFILES and not trains:
         return "auto"
     return settings.profile
+
+
+def is_trained(policy: str) -> bool:
+    """Whether a policy scores a trained supernet."""
+    return "trained" in find_family(policy)[0].policy.uses
 
 
 def no_truth(space: str) -> str:

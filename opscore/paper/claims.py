@@ -23,7 +23,7 @@ WEAK = 0.5
 
 COLUMNS = (
     "claim",
-    "size",
+    "source",
     "policy",
     "other",  # the policy that it is compared with; missing for a correlation
     "reference",
@@ -79,7 +79,7 @@ _CLAIMS = (
 )
 
 
-def check_claims(scores: pd.DataFrame, size: str) -> pd.DataFrame:
+def check_claims(scores: pd.DataFrame, source: str) -> pd.DataFrame:
     """Each claim that these scores can speak to, with its number and whether it holds.
 
     A sign is decided when both exact p-values are below 0.05: that of the edges taken alone, and
@@ -92,7 +92,7 @@ def check_claims(scores: pd.DataFrame, size: str) -> pd.DataFrame:
 
     Args:
         scores: a score table (schema SCORES) with best-acc.
-        size: what the column of that name says.
+        source: what the column of that name says: what the scores are called.
 
     Returns:
         A frame with columns :data:`COLUMNS`: first correlations at iteration 0, then zc-pt(nwot)
@@ -100,7 +100,7 @@ def check_claims(scores: pd.DataFrame, size: str) -> pd.DataFrame:
         the signs of edges.
     """
     rows = [*_correlations(scores), *_differences(scores)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(size=size)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(source=source)
 
 
 _NUMBERS = ("ci_low", "ci_high", "p_value", "p_common", "n_edges")
@@ -206,24 +206,23 @@ _ABOUT = (
 
 
 def claims_tables(claims: pd.DataFrame) -> list[Table]:
-    """Every claim at iteration 0, a table for each size.
+    """Every claim at iteration 0, a table for each source.
 
-    claims: what :func:`check_claims` gives, of one or several sizes.
+    claims: what :func:`check_claims` gives, of one or several sources.
     """
     rows = claims[claims["iteration"] == 0]
     rows = rows.assign(
         against=rows["other"].fillna(rows["reference"]),
         p=rows[["p_value", "p_common"]].max(axis=1),
     )
-    sizes = list(dict.fromkeys(map(str, rows["size"])))
+    sources = list(dict.fromkeys(map(str, rows["source"])))
     return [
         Table(
-            f"The paper's claims at iteration 0, {size} size"
-            f"{'' if size == 'paper' else ' (reduced)'}",
+            f"The paper's claims at iteration 0, {source}",
             _SHOWN,
-            rows[rows["size"] == size],
-            caption=_ABOUT if size == sizes[-1] else "",
+            rows[rows["source"] == source],
+            caption=_ABOUT if source == sources[-1] else "",
             look="open",
         )
-        for size in sizes
+        for source in sources
     ]

@@ -27,7 +27,7 @@ class Figure2(Answer):
     """Figure 2: how policies agree with the truth at iteration 0 (left) and later (right).
 
     Attributes:
-        measured: what stands beside the published numbers, one entry for each size.
+        measured: what stands beside the published numbers, one entry for each size and training.
     """
 
     measured: tuple[Measured, ...]
@@ -56,7 +56,7 @@ class Figure2(Answer):
     @cached_property
     def claims(self) -> pd.DataFrame:
         """Whether the paper's claims hold here; see :func:`opscore.paper.claims.check_claims`."""
-        parts = [check_claims(measured.scores, measured.size) for measured in self.measured]
+        parts = [check_claims(measured.scores, measured.label) for measured in self.measured]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
     def against(self, reference: str = "best-acc") -> pd.DataFrame:
@@ -73,7 +73,7 @@ class Figure2(Answer):
         ]
 
     def tables(self) -> list[Table]:
-        """Agreement with the truth by source, then the claims, a table for each size."""
+        """Agreement with the truth by source, then the claims, a table for each."""
         sources = dict.fromkeys(map(str, self.left["source"]))
         left = self.left.pivot_table("rho", "policy", ["source", "reference"], sort=False)
         left.columns = ["\n".join(pair) for pair in left.columns]

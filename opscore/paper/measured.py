@@ -12,7 +12,9 @@ from opscore.data.records import read_record, record_names
 from opscore.errors import UserError
 from opscore.experiments.initial.result import InitialResult, initial
 from opscore.experiments.progressive.result import ProgressiveResult, progressive
+from opscore.experiments.settings import is_trained
 from opscore.settings import RunSettings, ScoringSettings, takes
+from opscore.settings.profiles import profile_name
 
 #: How the names of the shipped score tables begin; the supernet's size follows.
 PREFIX = "progressive_"
@@ -23,7 +25,7 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True)
 class Measured:
-    """Scores of one size of supernet.
+    """Scores of one size of supernet, trained in one way where policies need it trained.
 
     Attributes:
         scores: a score table (schema SCORES); iteration 0 is initial scoring.
@@ -41,10 +43,17 @@ class Measured:
         return str(self.settings["size"])
 
     @property
+    def training(self) -> str:
+        """The profile of what needed a trained supernet; the size's own where nothing did."""
+        trained = any(map(is_trained, self.settings["policies"]))
+        return profile_name(self.settings["training"]) if trained else self.size
+
+    @property
     def label(self) -> str:
-        """What figures call these numbers."""
-        reduced = "" if self.size == "paper" else " (reduced)"
-        return f"measured, {self.size} size{reduced}"
+        """What figures and tables call these numbers."""
+        training = "" if self.training == self.size else f", {self.training} training"
+        reduced = "" if self.size == self.training == "paper" else " (reduced)"
+        return f"measured, {self.size} size{training}{reduced}"
 
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each; where they come from first."""
@@ -67,10 +76,10 @@ def sources(measured: Sequence[Measured]) -> list[str]:
 
 
 def shipped() -> list[Measured]:
-    """The score tables that the package ships, paper size first."""
+    """The score tables that the package ships, the paper's size and training first."""
     names = [name for name in record_names() if name.startswith(PREFIX)]
     found = [Measured(*read_record(name), shipped=True) for name in names]
-    return sorted(found, key=lambda measured: measured.size != "paper")
+    return sorted(found, key=lambda own: (own.size != "paper", own.training != "paper"))
 
 
 @takes(ScoringSettings, "policies", "seeds")

@@ -10,6 +10,7 @@ import pandas as pd
 from opscore.board.scores import CEILINGS, INITIAL, TRUTHS
 from opscore.board.scores import PREFIX as BOARD
 from opscore.data.records import read_record, record_names
+from opscore.paper.alphas import RECORD as ALPHAS
 from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
@@ -49,6 +50,8 @@ _HOLDS = {
     "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
     "progressive_cpu": "scores of every policy along searches, reduced supernet",
     "progressive_paper": "scores of zero-cost policies along searches, paper size",
+    "progressive_medium": "scores of trained policies, paper size after a tenth of its training",
+    ALPHAS: "weights of operations along that training",
     "search": "architectures that search methods find, with error and cost (Table 2)",
     "search_orders": "the same for each edge order (Table 5)",
     "search_proposals": "architectures of a long search's proposals (Figure 4)",

@@ -39,6 +39,7 @@ _PICKS = (
     Column("operations", "operations on edges 0-5"),
     Column("error", "error %", "number"),
     Column("rank", kind="whole"),
+    Column("skip_connections", "skips", "whole"),
 )
 _MEANS = (
     Column("policy"),
@@ -47,6 +48,7 @@ _MEANS = (
     Column("error", "error %", "number", beside="published_error"),
     Column("best_error", "from .. to", "number", end="worst_error"),
     Column("rank", "mean rank", "number", ",.0f", beside="published_rank"),
+    Column("skip_connections", "skips", "number", ".1f"),
 )
 
 
@@ -55,7 +57,7 @@ class Table1(Answer):
     """Table 1: the architecture that each policy picks edge by edge.
 
     Attributes:
-        measured: what stands beside the published numbers, one entry for each size.
+        measured: what stands beside the published numbers, one entry for each size and training.
         data_dir: where the oracle is looked for first.
     """
 
@@ -71,7 +73,8 @@ class Table1(Answer):
     def selections(self) -> pd.DataFrame:
         """One row for each (source, policy, seed, dataset), published rows first.
 
-        Columns source, then those of schema SELECTION; published rows have CIFAR-10 only.
+        Columns source, those of schema SELECTION, and skip_connections (Table A12: how many of an
+        architecture's edges have one); published rows have CIFAR-10 only.
         """
         published = published_table1().merge(table1_choices()[["policy", "architecture"]])
         published["percentile"] = 100 * (1 - published["rank"] / NASBENCH201.size)
@@ -80,15 +83,16 @@ class Table1(Answer):
         for measured in self.measured:
             parts.append(Selection()(measured.scores, self.truth).assign(source=measured.label))
         columns = ["source", "policy", "seed", "architecture", "dataset", "error", "rank"]
-        return pd.concat([part[[*columns, "percentile"]] for part in parts], ignore_index=True)
+        rows = pd.concat([part[[*columns, "percentile"]] for part in parts], ignore_index=True)
+        return rows.assign(skip_connections=rows["architecture"].str.count("skip_connect"))
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row for each (source, policy): mean over seeds on CIFAR-10 beside the published.
 
         Columns source, policy, n_seeds, error, error_std (sample standard deviation), best_error,
-        worst_error, rank (mean), published_error, published_rank; the last two are missing where
-        the settings are not those of the published pick.
+        worst_error, rank and skip_connections (means), published_error, published_rank; the last
+        two are missing where the settings are not those of the published pick.
         """
         rows = self.selections[self.selections["dataset"] == "cifar10"]
         groups = rows[rows["source"] != PUBLISHED].groupby(["source", "policy"], sort=False)
@@ -99,6 +103,7 @@ class Table1(Answer):
             best_error=("error", "min"),
             worst_error=("error", "max"),
             rank=("rank", "mean"),
+            skip_connections=("skip_connections", "mean"),
         ).reset_index()
         settings = {measured.label: measured.settings for measured in self.measured}
         published = [

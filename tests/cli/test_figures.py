@@ -29,9 +29,9 @@ def test_figure2_of_the_shipped_scores(capsys: pytest.CaptureFixture[str], tmp_p
     assert "measured, paper size" in out
     assert (tmp_path / "figure2_left.pdf").is_file()
     claims = pd.read_csv(tmp_path / "claims.csv")
-    # Each claim at iteration 0 is one line, below the size that it was measured at.
-    for size, rows in claims[claims["iteration"] == 0].groupby("size"):
-        below = out.partition(f"claims at iteration 0, {size} size")[2].splitlines()
+    # Each claim at iteration 0 is one line, below the scores that it was tested on.
+    for source, rows in claims[claims["iteration"] == 0].groupby("source"):
+        below = out.partition(f"claims at iteration 0, {source}")[2].splitlines()
         for row in rows.itertuples():
             against = row.other if isinstance(row.other, str) else row.reference
             words = f"{row.claim} {against} {row.expected}".split()

@@ -33,9 +33,17 @@ def test_the_shipped_scores_are_whole() -> None:
     assert found
     for entry in found:
         schema.conform(entry.scores, "scores")
-        assert {"best-acc", "avg-acc", "zc-pt(nwot)"} <= set(entry.scores["policy"])
+        assert {"best-acc", "avg-acc"} <= set(entry.scores["policy"])
         assert set(entry.scores["iteration"]) == set(range(6))
         assert not {"data_dir", "cache"} & entry.settings.keys()
+
+
+def test_scores_of_another_training_have_their_own_name() -> None:
+    settings = {"size": "paper", "training": "medium", "policies": ["best-acc", "zc-pt(nwot)"]}
+    untrained = Measured(pd.DataFrame(), settings, shipped=True)
+    assert untrained.label == "measured, paper size"
+    trained = replace(untrained, settings={**settings, "policies": ["best-acc", "darts"]})
+    assert trained.label == "measured, paper size, medium training (reduced)"
 
 
 def test_left_has_published_and_measured_rows(measured: Measured) -> None:
@@ -139,6 +147,9 @@ def test_table1_picks_the_strongest_operations(measured: Measured, tmp_path: Pat
     assert NASBENCH201.parse(picked) == NASBENCH201.architecture(best)
     summary = result.summary.set_index("policy")
     assert np.isnan(summary.loc["zc-pt(nwot)", "published_rank"])  # of other settings
+    known = result.selections[result.selections["source"] == "published"].set_index("policy")
+    assert known.loc["darts", "skip_connections"] == 6  # the network of skip connections only
+    assert summary.loc["zc-pt(nwot)", "skip_connections"] == best.count("skip_connect")
     paper = {**measured.settings, "size": "paper", "batch_size": 256, "images": "cifar10"}
     as_published = table1([replace(measured, settings=paper)]).summary.set_index("policy")
     assert as_published.loc["zc-pt(nwot)", "published_rank"] == 14

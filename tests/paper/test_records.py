@@ -126,7 +126,7 @@ def test_unknown_records_are_refused(making: RecordSettings) -> None:
 
 def test_a_shipped_record_has_nothing_local(tmp_path: Path) -> None:
     settings = {"size": "smoke", "cache": "/somewhere", "data_dir": "/elsewhere"}
-    path = ship(pd.DataFrame({"policy": ["random"]}), settings, folder=tmp_path)
+    path = ship("smoke", pd.DataFrame({"policy": ["random"]}), settings, folder=tmp_path)
     assert path.name == "progressive_smoke.parquet"
     text = path.with_suffix(".json").read_text()
     assert "/somewhere" not in text

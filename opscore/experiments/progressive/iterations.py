@@ -25,8 +25,9 @@ from opscore.experiments.initial.units import (
     tabulate,
     unit_key,
 )
+from opscore.experiments.settings import is_trained
 from opscore.isolation import own_generators
-from opscore.policies import find_family, make_policy
+from opscore.policies import make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import may_pass
 from opscore.rng import derive_seed, numpy_generator
@@ -63,7 +64,7 @@ class ProgressiveUnit(Run):
     @property
     def trained(self) -> bool:
         """Whether the policy scores a trained supernet."""
-        return "trained" in find_family(self.policy)[0].policy.uses
+        return is_trained(self.policy)
 
     def key(self) -> dict[str, Any]:
         """What the unit's scores depend on, as plain values; its hash names the run."""

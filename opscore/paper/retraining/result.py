@@ -11,6 +11,7 @@ import pandas as pd
 from opscore import progress
 from opscore.answers import Answer, Column, Picture, Table
 from opscore.experiments import ScoringContext, resolve
+from opscore.experiments.settings import describe_size
 from opscore.images import load_images
 from opscore.isolation import isolated
 from opscore.paper.retraining.curves import retraining_curves
@@ -65,12 +66,11 @@ class RetrainingResult(Answer):
     def notes(self) -> list[str]:
         """What the numbers rest on, a line each."""
         settings = self.settings
-        reduced = "" if settings.size == "paper" else " (reduced)"
         images = load_images(settings.images, settings.data_dir).describe()
         seeds = ", ".join(map(str, sorted(set(self.curves["seed"]))))
         return [
             f"edge {get_space(settings.space).edges[self.edge]}; seeds {seeds}",
-            f"supernet: {settings.space}, {settings.size} size{reduced}; images: {images}",
+            f"supernet: {settings.space}, {describe_size(settings.size)}; images: {images}",
             settings.profile.describe(str(int(self.curves["epoch"].max()))),
             f"truth: {ScoringContext(settings, 0).oracle.describe()}",
         ]
