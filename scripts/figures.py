@@ -82,7 +82,7 @@ def retraining(folder: Path) -> None:
     """Curves of retraining, with the agreement at each epoch."""
     curves, facts = read_record("retraining")
     notes = list(facts["notes"])
-    result = RetrainingResult(settings_of(facts), facts["edge"], curves)
+    result = RetrainingResult(settings_of(facts), curves)
     result.__dict__["notes"] = lambda: notes
     result.save(folder)
     result.correlation.to_csv(folder / "retraining_edge0_correlation.csv", index=False)

@@ -70,12 +70,14 @@ def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: 
     """Accuracy after discretizing one edge to each operation, and what its ranking is worth.
 
     Args:
-        curves: columns op, epoch, accuracy (percent), best_acc (percent); one row for each seed.
+        curves: columns seed, edge, op, epoch, accuracy (percent), best_acc (percent); several edges
+            are averaged.
         correlation: columns epoch, rho (mean over seeds), rho_low, rho_high (least and most).
         note: what the numbers are; the caption.
     """
     left, right = axes = panels(2, 3.2)
-    truth = curves.groupby("op", sort=False)["best_acc"].first().sort_values(ascending=False)
+    truth = curves.groupby("op", sort=False)["best_acc"].mean().sort_values(ascending=False)
+    curves = curves.groupby(["op", "seed", "epoch"])["accuracy"].mean().reset_index()
     for place, (op, best) in enumerate(truth.items()):
         colour, marker = SERIES[place % len(SERIES)]
         rows = curves[curves["op"] == op].groupby("epoch")["accuracy"]
@@ -83,13 +85,13 @@ def retraining_panels(curves: pd.DataFrame, correlation: pd.DataFrame, *, note: 
         label = f"{place + 1}. {op} ({best:.2f} %)"
         left.plot(middle.index, middle, color=colour, marker=marker, label=label)
         left.fill_between(middle.index, low, high, color=colour, alpha=0.13, lw=0)
-    left.set(ylabel="supernet accuracy, % (band: all seeds)", title="After discretizing the edge")
+    left.set(ylabel="supernet accuracy, % (band: all seeds)", title="After discretizing an edge")
     left.grid(axis="y")
     epochs, rho = correlation["epoch"], correlation["rho"]
     right.plot(epochs, rho, color=MEASURED, marker="o")
     band = correlation["rho_low"], correlation["rho_high"]
     right.fill_between(epochs, *band, color=MEASURED, alpha=0.13, lw=0)
-    rho_axis(right, "y", "Spearman's rho to best-acc on this edge")
+    rho_axis(right, "y", "Spearman's rho to best-acc on an edge")
     right.set_title("What the ranking is worth (band: all seeds)")
     for each in axes:
         each.set_xlabel("epochs of retraining")

@@ -17,7 +17,9 @@ from opscore.spaces import DEFAULT_SPACE
 
 @answering(saves=True, doing="retraining")
 def retraining(
-    edge: Annotated[str, typer.Option(help="Edge to discretize, by index or name.")] = "0",
+    edge: Annotated[
+        str, typer.Option(help="Edge to discretize: its index, its name, or all.")
+    ] = "0",
     epochs: Annotated[int, typer.Option(help="Epochs of retraining.")] = 20,
     *,
     settings: Annotated[

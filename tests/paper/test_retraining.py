@@ -74,7 +74,7 @@ def test_bad_input_is_refused(settings: ScoringSettings) -> None:
 
 def test_the_result_correlates_by_epoch_and_is_saved(tmp_path: Path) -> None:
     result = retraining(
-        0,
+        "all",
         1,
         [0, 1],
         size="smoke",
@@ -84,8 +84,12 @@ def test_the_result_correlates_by_epoch_and_is_saved(tmp_path: Path) -> None:
         training=QUICK,
     )
     assert list(result.correlation["epoch"]) == [0, 1]
+    assert len(result.by_edge) == 24
     by_seed = result.by_seed
     assert len(by_seed) == 4
+    alone = retraining_curves(result.settings, 3, 1, RunSettings(store=tmp_path / "runs"))
+    own = result.curves[result.curves["edge"] == 3].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, alone)
     mean = by_seed[by_seed["epoch"] == 1]["rho"].mean()
     assert result.correlation["rho"].iloc[1] == pytest.approx(mean, nan_ok=True)
     assert by_seed["spread"].ge(0).all()

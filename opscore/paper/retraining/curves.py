@@ -32,6 +32,9 @@ from opscore.supernets.measure import accuracy, draw_validation
 from opscore.supernets.training import tune
 from opscore.typed import take_types
 
+#: Every edge in turn, where an edge is asked for.
+ALL = "all"
+
 #: One row per (operation, epoch).
 CURVES = {
     "seed": "int64",
@@ -112,7 +115,7 @@ def retraining_curves(
 
     Args:
         settings: resolved settings; an epoch is as long as the profile's epochs of retraining.
-        edge: an edge of A_0, by index or name.
+        edge: an edge of A_0, by index or name; :data:`ALL` for each of them in turn.
         epochs: epochs of retraining.
         run: how it is carried out. A store keeps each operation's training after every epoch and
             its curve when it is finished; a run that was stopped goes on from there.
@@ -126,15 +129,16 @@ def retraining_curves(
     if epochs < 1:
         raise UserError(f"retraining needs 1 epoch or more, got {epochs}")
     space = get_space(settings.space)
-    index = space.edge_index(edge)
-    names = space.operations[index]
-    units = [RetrainingUnit(settings, seed, index, epochs) for seed in settings.seeds]
+    edges = range(len(space.edges)) if edge == ALL else [space.edge_index(edge)]
+    units = [
+        RetrainingUnit(settings, seed, index, epochs) for seed in settings.seeds for index in edges
+    ]
     outcomes = complete(units, run)
-    truth = dict(zip(names, _best_accuracies(settings, index), strict=True))
+    truths = {index: _best_accuracies(settings, index) for index in edges}
     curves = [
-        curve.assign(seed=unit.seed, edge=index, op=name, best_acc=truth[name])
+        curve.assign(seed=unit.seed, edge=unit.edge, op=name, best_acc=best)
         for unit, outcome in zip(units, outcomes, strict=True)
-        for name in names
+        for name, best in truths[unit.edge].items()
         if (curve := outcome.tables.get(name)) is not None
     ]
     return pd.concat(curves, ignore_index=True)[list(CURVES)].astype(CURVES)
@@ -171,7 +175,11 @@ def _retrain(
     return pd.concat([pd.DataFrame([first]), log[columns]], ignore_index=True)
 
 
-def _best_accuracies(settings: Settings, edge: int) -> list[float]:
+def _best_accuracies(settings: Settings, edge: int) -> dict[str, float]:
+    """best-acc of each operation of an edge of A_0, by its name."""
     oracle = ScoringContext(settings, 0).oracle
     start = oracle.space.initial_state()
-    return [oracle.best(start.discretize(edge, op)) for op in start.remaining(edge)]
+    return {
+        start.space.operations[edge][op]: oracle.best(start.discretize(edge, op))
+        for op in start.remaining(edge)
+    }

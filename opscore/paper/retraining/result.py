@@ -25,30 +25,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class RetrainingResult(Answer):
-    """Curves of one edge over seeds, and what their ranking is worth.
+    """Curves of one edge, or of all, over seeds, and what their ranking is worth.
 
     Attributes:
         settings: the settings, with every 'auto' decided.
-        edge: index of the edge.
         curves: a frame with columns :data:`opscore.paper.retraining.curves.CURVES`.
     """
 
     settings: ScoringSettings
-    edge: int
     curves: pd.DataFrame
 
+    @property
+    def edges(self) -> list[int]:
+        """Indices of the edges."""
+        return sorted(set(self.curves["edge"]))
+
     @cached_property
-    def by_seed(self) -> pd.DataFrame:
-        """One row for each (seed, epoch): ``rho`` to best-acc on this edge (missing when all
+    def by_edge(self) -> pd.DataFrame:
+        """One row for each (seed, epoch, edge): ``rho`` to best-acc on the edge (missing when all
         accuracies are equal), and ``spread``, the largest accuracy minus the smallest."""
         from scipy.stats import spearmanr
 
         rows = []
-        for (seed, epoch), group in self.curves.groupby(["seed", "epoch"]):
+        for (seed, epoch, edge), group in self.curves.groupby(["seed", "epoch", "edge"]):
             spread = float(group["accuracy"].max() - group["accuracy"].min())
             rho = spearmanr(group["accuracy"], group["best_acc"]).statistic if spread else None
-            rows.append({"seed": seed, "epoch": epoch, "rho": rho, "spread": spread})
+            rows.append({"seed": seed, "epoch": epoch, "edge": edge, "rho": rho, "spread": spread})
         return pd.DataFrame(rows).astype({"rho": "float64"})
+
+    @cached_property
+    def by_seed(self) -> pd.DataFrame:
+        """The same for each (seed, epoch), mean over edges."""
+        return self.by_edge.groupby(["seed", "epoch"])[["rho", "spread"]].mean().reset_index()
 
     @cached_property
     def correlation(self) -> pd.DataFrame:
@@ -69,7 +77,7 @@ class RetrainingResult(Answer):
         images = load_images(settings.images, settings.data_dir).describe()
         seeds = ", ".join(map(str, sorted(set(self.curves["seed"]))))
         return [
-            f"edge {get_space(settings.space).edges[self.edge]}; seeds {seeds}",
+            f"{self._where}; seeds {seeds}",
             f"supernet: {settings.space}, {describe_size(settings.size)}; images: {images}",
             settings.profile.describe(str(int(self.curves["epoch"].max()))),
             f"truth: {ScoringContext(settings, 0).oracle.describe()}",
@@ -77,12 +85,12 @@ class RetrainingResult(Answer):
 
     def facts(self) -> dict[str, Any]:
         """Settings and provenance as plain values, for JSON."""
-        edge = {"edge": self.edge, "notes": self.notes()}
-        return {**asdict(self.settings), **edge, **provenance()}
+        own = {"edges": self.edges, "notes": self.notes()}
+        return {**asdict(self.settings), **own, **provenance()}
 
     def tables(self) -> list[Table]:
         """Mean accuracy over seeds, a row for each epoch and a column for each operation."""
-        truth = self.curves.groupby("op", sort=False)["best_acc"].first()
+        truth = self.curves.groupby("op", sort=False)["best_acc"].mean()
         means = self.curves.pivot_table("accuracy", "epoch", "op").reset_index()
         operations = [
             Column(str(op), f"{op}\n{best:.2f}", "number", ".1f")
@@ -90,7 +98,7 @@ class RetrainingResult(Answer):
         ]
         return [
             Table(
-                "Supernet accuracy in percent, mean over seeds; best-acc in the heading",
+                f"Supernet accuracy in percent, {self._where}, mean; best-acc in the heading",
                 (
                     Column("epoch", kind="whole"),
                     *operations,
@@ -126,7 +134,13 @@ class RetrainingResult(Answer):
 
     @property
     def _name(self) -> str:
-        return f"retraining_edge{self.edge}"
+        return f"retraining_edge{self.edges[0]}" if len(self.edges) == 1 else "retraining"
+
+    @property
+    def _where(self) -> str:
+        if len(self.edges) > 1:
+            return f"{len(self.edges)} edges, each alone"
+        return f"edge {get_space(self.settings.space).edges[self.edges[0]]}"
 
 
 @takes(
@@ -152,7 +166,7 @@ def retraining(
     What was stopped goes on after its last finished epoch.
 
     Args:
-        edge: an edge of A_0, by index or name.
+        edge: an edge of A_0, by index or name; ``"all"`` for each of them in turn.
         epochs: epochs of retraining, each as long as the training profile's are.
 
     Raises:
@@ -160,4 +174,4 @@ def retraining(
     """
     resolved = resolve(settings)
     curves = retraining_curves(resolved, edge, epochs, run)
-    return RetrainingResult(resolved, int(curves["edge"].iloc[0]), curves)
+    return RetrainingResult(resolved, curves)
