@@ -456,6 +456,14 @@ def alphas(which: str) -> str:
 
 
 @value
+def along_training(column: str, op: str = "skip_connect", epoch: str = "64") -> str:
+    """'weight' or mean 'rank' of an operation, or the 'accuracy', after an epoch at paper size."""
+    rows = opscore.alphas().summary.set_index(["epoch", "op"])
+    number = rows.loc[(int(epoch), op), column]
+    return fixed(number, 1) if column != "weight" else dotted(number)
+
+
+@value
 @needs("published-initial")
 @needs("nasbench201")
 def replay_table() -> str:
