@@ -319,7 +319,7 @@ def trained_table() -> str:
     headings = [
         "policy, iteration 0",
         "published",
-        "paper's supernet, a tenth of its training, one seed, and the claim",
+        "paper's supernet, an eighth of its training, one seed, and the claim",
         "reduced supernet, four seeds",
         "95 % interval, over other edges",
         "p, edges alone",
@@ -461,6 +461,14 @@ def along_training(column: str, op: str = "skip_connect", epoch: str = "64") -> 
     rows = opscore.alphas().summary.set_index(["epoch", "op"])
     number = rows.loc[(int(epoch), op), column]
     return fixed(number, 1) if column != "weight" else dotted(number)
+
+
+@value
+def skips_first_from() -> str:
+    """The epoch of that training from which on skip_connect has the largest weight everywhere."""
+    rows = opscore.alphas().summary
+    below = rows[(rows["op"] == "skip_connect") & (rows["rank"] > 1)]
+    return str(below["epoch"].max() + 1)
 
 
 @value

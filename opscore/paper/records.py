@@ -50,7 +50,7 @@ _HOLDS = {
     "architecture_scores": "nwot, synflow, params, flops of all 15,625 architectures",
     "progressive_cpu": "scores of every policy along searches, reduced supernet",
     "progressive_paper": "scores of zero-cost policies along searches, paper size",
-    "progressive_medium": "scores of trained policies, paper size after a tenth of its training",
+    "progressive_medium": "scores of trained policies, paper size after an eighth of its training",
     ALPHAS: "weights of operations along that training",
     "search": "architectures that search methods find, with error and cost (Table 2)",
     "search_orders": "the same for each edge order (Table 5)",

@@ -115,7 +115,7 @@ PROFILES = {
     "paper": TrainingProfile(
         "paper", epochs=100, steps=None, images=None, validation=None, fast=True
     ),
-    # A tenth of the authors' steps on a fifth of their images: 5,056 steps of the paper's supernet,
+    # An eighth of the authors' steps on a fifth of their images: 5,056 steps of the paper's supernet,
     # some four hours of a core.
     "medium": TrainingProfile(
         "medium",
