@@ -115,8 +115,8 @@ PROFILES = {
     "paper": TrainingProfile(
         "paper", epochs=100, steps=None, images=None, validation=None, fast=True
     ),
-    # An eighth of the authors' steps on a fifth of their images: 5,056 of the paper's supernet, some
-    # four hours of a core.
+    # An eighth of the authors' steps on a fifth of their images: 5,056 of the paper's supernet,
+    # some four hours of a core.
     "medium": TrainingProfile(
         "medium",
         epochs=64,
