@@ -96,8 +96,8 @@ class AlphaCurves(Answer):
         return {"curves": self.curves, "summary": self.summary, "settings": self.settings}
 
     def files(self) -> dict[str, pd.DataFrame]:
-        """The curves, and their means."""
-        return {"alphas.parquet": self.curves, "alphas_summary.csv": self.summary}
+        """The curves; their means come with the picture."""
+        return {"alphas.parquet": self.curves}
 
     def pictures(self) -> list[Picture]:
         """Weights and ranks along the epochs."""
