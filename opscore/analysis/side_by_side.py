@@ -82,7 +82,7 @@ def agreement_panels(frame: pd.DataFrame, *, note: str = "") -> Figure:
             )
         rows_axis(each, policies)
         rho_axis(each, "x", f"Spearman's rho to {reference}")
-    legend_below(axes[:1])
+    legend_below(axes[:1], 2)
     describe(axes[0], "Agreement with the truth before any edge is discretized", note, told=True)
     return figure_of(axes[0])
 
@@ -183,7 +183,7 @@ def table1_strip(frame: pd.DataFrame, *, note: str = "") -> Figure:
                     fontsize=0.85 * look().type_size,
                 )
     rows_axis(axes, policies)
-    legend_below([axes], 3)
+    legend_below([axes], 2)
     describe(axes, "Architectures picked edge by edge", note, told=True)
     return figure_of(axes)
 
