@@ -52,6 +52,7 @@ def test_equal_numbers_are_one_setting(name):
             read(value)
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_a_trial_of_an_oracle_is_one_whatever_its_type():
     plain = opscore.load_oracle("nasbench-macro", seeds=0)
     for value in (np.int64(0), 0.0):

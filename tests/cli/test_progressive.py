@@ -31,6 +31,7 @@ def test_json_has_every_table(tmp_path):
     assert payload["settings"]["oracle_mode"] == "initial"
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_the_report_says_why_nothing_published_stands_beside_a_curve(tmp_path):
     arguments = ["--oracle", "conditional", "--order", "5,4,3,2,1,0", "--out", str(tmp_path / "o")]
     found = run(*arguments, runs=tmp_path / "runs")

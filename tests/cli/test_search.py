@@ -113,6 +113,7 @@ def test_no_error_is_published_for_another_space(method):
         assert np.isnan([found.value, found.std]).all()
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_published_errors_stand_beside_the_settings_that_they_belong_to():
     def published(method, dataset="cifar10", **changed):
         settings = SearchSettings(

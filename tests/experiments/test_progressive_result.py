@@ -164,6 +164,7 @@ def test_a_random_order_is_drawn_for_each_seed():
     assert best["rank"].tolist() == [1, 1]
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_the_curve_stands_beside_the_published_one(result):
     assert result.against_published().published.isna().all()  # of another size and batch
     truth = replace(result.settings.oracle, seeds="max")

@@ -24,7 +24,8 @@ seeds = "0-1"
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid of two spaces, of which one has no truth but in the data folder."""
     path = tmp_path_factory.mktemp("grid") / "small.toml"
     path.write_text(SMALL)
     return path

@@ -22,6 +22,7 @@ def cells(**block):
     return Grid.of({"settings": shared, "grid": [block]}).cells()
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_the_example_has_two_spaces_six_policies_five_seeds():
     found = Grid.of(EXAMPLE).cells()
     measured = {(c.space, c.policy, c.seed) for c in found if c.seed is not None}
@@ -32,6 +33,7 @@ def test_the_example_has_two_spaces_six_policies_five_seeds():
     assert len({c.name for c in found}) == len(found)
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_the_grid_of_the_page_is_one():
     page = (EXAMPLE.parents[1] / "docs" / "batch.md").read_text()
     content = tomllib.loads(page.split("```toml\n")[1].split("```")[0])

@@ -72,6 +72,7 @@ def test_a_bad_argument_is_one_line(argument):
         make_policy(f"residual({argument})", CONTEXT)
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_it_stands_among_the_baselines_where_it_says_something():
     def baselines(space):
         return opscore.initial(

@@ -196,6 +196,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, supernet):
     assert [score.value for score in scores] == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_initial_scoring_says_how_supernets_were_trained():
     small = {"size": "smoke", "batch_size": 16, "images": "digits", "training": PROFILE}
     result = opscore.initial(["darts"], baselines=False, **small)

@@ -18,6 +18,7 @@ def asked(store, capsys, *words):
     return capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_every_question_has_its_answer(tmp_path, capsys):
     small = {"size": "smoke", "batch_size": 4, "images": "digits", "store": tmp_path}
     opscore.initial(["zc-pt(params)"], seeds=(0, 1), **small)
