@@ -26,7 +26,7 @@ GRID = {
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(data_dir, tmp_path_factory):
     """What a grid leaves, the truths' policies beside the others."""
     root = tmp_path_factory.mktemp("open") / "runs"
     assert opscore.batch(GRID, root).ok
