@@ -45,8 +45,8 @@ def alphas(
     checkpoints: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files that trainings of supernets keep after each epoch (supernet.pt in the "
-            "folder of runs); none: the training at paper size that ships."
+            help="Files that trainings of supernets keep after each epoch (supernet.pt below "
+            "supernets in the folder of runs); none: the training at paper size that ships."
         ),
     ] = None,
     space: Annotated[str, typer.Option(help="Space of the supernets.")] = DEFAULT_SPACE,
@@ -54,7 +54,7 @@ def alphas(
     """Where training takes the weights of operations, epoch by epoch."""
     from opscore.paper.alphas import alphas as read_alphas
 
-    return read_alphas(checkpoints or (), space)
+    return read_alphas(checkpoints or None, space)
 
 
 @answering(saves=True, doing="scoring")

@@ -6,7 +6,7 @@ Zela et al. (2020) saw; here is when, if it does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -119,26 +119,30 @@ def _numbers(names: pd.Series, form: str) -> list[Column]:
     return [Column(str(name), kind="number", form=form) for name in dict.fromkeys(names)]
 
 
-def alphas(checkpoints: Sequence[Path | str] = (), space: str = "nasbench201") -> AlphaCurves:
+def alphas(
+    checkpoints: Iterable[Path | str] | None = None, space: str = "nasbench201"
+) -> AlphaCurves:
     """Weights of operations along the epochs of trainings, finished or not.
 
     ::
 
         opscore.alphas()  # the training at paper size that this project made
-        opscore.alphas(Path("runs").glob("supernet-*/supernet.pt"))  # one's own
+        opscore.alphas(Path("runs/supernets").glob("*/supernet.pt"))  # one's own
 
     Args:
-        checkpoints: files that trainings of supernets keep (``supernet.pt`` in the folder of runs);
-            none for the record that the package ships.
+        checkpoints: files that trainings of supernets keep (``supernet.pt``, below ``supernets``
+            in the folder of runs); None for the record that the package ships.
         space: the space of the supernets.
 
     Raises:
-        UserError: a file is not a supernet's training of this space, or two have one seed.
+        UserError: there is no file, one is not a supernet's training of this space, or two have
+            one seed.
     """
-    paths = [Path(path) for path in checkpoints]
-    if not paths:
+    if checkpoints is None:
         return AlphaCurves(*read_record(RECORD))
-    parts = [_read(path, space) for path in paths]
+    parts = [_read(Path(path), space) for path in checkpoints]
+    if not parts:
+        raise UserError("no checkpoint of a training was given; None is the training that ships")
     curves = pd.concat(parts, ignore_index=True)
     seeds = [int(part["seed"].iloc[0]) for part in parts]
     if len(set(seeds)) < len(seeds):

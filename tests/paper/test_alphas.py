@@ -62,6 +62,8 @@ def test_what_is_no_training_of_the_space_is_refused(
         alphas([path], "darts")
     with pytest.raises(UserError, match="one training for each seed"):
         alphas([path, path])
+    with pytest.raises(UserError, match="no checkpoint of a training was given"):
+        alphas(tmp_path.glob("*.pt"))
     with pytest.raises(UserError, match=r"none\.pt"):
         alphas([tmp_path / "none.pt"])
 
