@@ -16,6 +16,7 @@ from opscore.errors import UserError, unknown
 from opscore.experiments import tables
 from opscore.experiments.initial.result import InitialResult
 from opscore.experiments.initial.tasks import task_correlations
+from opscore.experiments.settings import describe_size
 from opscore.oracles.references import USUAL
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SpacesResult(Answer):
             if self.shipped
             else "computed now",
             f"seeds: {_said({name: _seeds(own['seeds']) for name, own in each})}",
-            f"supernets: {_said({name: _size(own['size']) for name, own in each})}",
+            f"supernets: {_said({name: describe_size(own['size']) for name, own in each})}",
         ]
         images = {name: str(own["notes"][0]).removeprefix("images: ") for name, own in each}
         return [*notes, f"images: {_said(images)}"]
@@ -146,10 +147,6 @@ def _shipped() -> SpacesResult:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
-
-
-def _size(size: str) -> str:
-    return f"{size} size{'' if size == 'paper' else ' (reduced)'}"
 
 
 def _said(words: dict[str, str]) -> str:
