@@ -52,7 +52,7 @@ def text_of(answer: Shown, width: int = 120, most: int | None = None) -> str:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Print a table; numbers are not folded, unless they and their headings would not fit."""
+    """Print a table; neither numbers nor words are folded, unless they would not fit."""
     columns, rows = table.shown(), list(table.rows())
     bare, boxed = table.look == "bare", table.look == "boxed"
     made = RichTable(
@@ -63,12 +63,12 @@ def print_table(table: Table, console: Console) -> None:
         collapse_padding=table.look == "open",
         show_header=any(column.heading for column in columns) or not bare,
     )
-    fits = _least_width(table, rows) <= console.width
-    for column in columns:
+    widths = _widths(table, rows, console.width)
+    for place, column in enumerate(columns):
         made.add_column(
             Text(table.heading(column)),
             justify="right" if column.is_number else "left",
-            no_wrap=column.is_number and fits,
+            width=widths[place] if widths else None,
             overflow="fold",
         )
     above: dict[str, str] = {}
@@ -80,14 +80,35 @@ def print_table(table: Table, console: Console) -> None:
     console.print(made)
 
 
-def _least_width(table: Table, rows: list[list[Entry]]) -> int:
-    """Characters that a table needs if texts are folded and numbers are not."""
-    widths = []
-    for place, column in enumerate(table.shown()):
-        lines = [*table.heading(column).splitlines(), *(row[place].text for row in rows)]
-        longest = max(map(len, lines), default=0)
-        widths.append(longest if column.is_number else min(longest, _FOLDED))
-    return sum(widths) + (3 if table.look == "boxed" else 2) * len(widths)
+def _widths(table: Table, rows: list[list[Entry]], width: int) -> list[int]:
+    """Widths at which nothing but texts between words is folded, the widest first.
+
+    Where that does not fit, words are folded too, at :data:`_FOLDED` characters; empty where that
+    does not fit either.
+    """
+    columns = table.shown()
+    heads = [table.heading(column) for column in columns]
+    cells = [
+        [cell for row in rows for cell in (row[n].text, row[n].below)] for n in range(len(heads))
+    ]
+    whole = [_longest([*h.splitlines(), *own]) for h, own in zip(heads, cells, strict=True)]
+    words = [_longest(" ".join([h, *own]).split()) for h, own in zip(heads, cells, strict=True)]
+    between = 3 * len(heads) + 1 if table.look == "boxed" else 2 * len(heads)
+    for folded in (width, _FOLDED):
+        least = [
+            max(word, _longest(own)) if column.is_number else min(word, folded)
+            for column, own, word in zip(columns, cells, words, strict=True)
+        ]
+        for most in range(width, 0, -1):
+            found = [min(all_, max(own, most)) for all_, own in zip(whole, least, strict=True)]
+            if sum(found) + between <= width:
+                return found
+    return []
+
+
+def _longest(lines: list[str]) -> int:
+    """Characters of the longest one."""
+    return max(map(len, lines), default=0)
 
 
 def _text(cell: Entry, column: Column, above: dict[str, str]) -> Text:

@@ -73,21 +73,34 @@ class Figure2(Answer):
         ]
 
     def tables(self) -> list[Table]:
-        """Agreement with the truth by source, then the claims, a table for each."""
-        sources = dict.fromkeys(map(str, self.left["source"]))
-        left = self.left.pivot_table("rho", "policy", ["source", "reference"], sort=False)
-        left.columns = ["\n".join(pair) for pair in left.columns]
-        columns = [
-            Column(f"{source}\n{reference}", kind="number", form="+.2f")
-            for source in sources
+        """Agreement with each truth by source, then along a search, then the claims."""
+        sources = [
+            Column(str(source), kind="number", form="+.2f")
+            for source in dict.fromkeys(self.left["source"])
+        ]
+        agreement = [
+            Table(
+                f"Spearman with {reference} at iteration 0, mean over edges and seeds",
+                (Column("policy"), *sources),
+                self.against(reference).reset_index(),
+            )
             for reference in USUAL
         ]
-        agreement = Table(
-            "Spearman with the truth at iteration 0, mean over edges and seeds",
-            (Column("policy"), *columns),
-            left.reindex(list(dict.fromkeys(self.left["policy"]))).reset_index(),
+        keys = ["policy", "source"]
+        along = self.right.pivot_table("rho", keys, "iteration")
+        along.columns = along.columns.map(str)
+        search = Table(
+            "Spearman with the initial best-acc along a search, by iteration",
+            (
+                Column("policy", once=True),
+                Column("source"),
+                *(Column(name, kind="number", form="+.2f") for name in along.columns),
+            ),
+            along.loc[pd.MultiIndex.from_frame(self.right[keys].drop_duplicates())]
+            .sort_index(level="policy", sort_remaining=False, kind="stable")
+            .reset_index(),
         )
-        return [agreement, *claims_tables(self.claims)]
+        return [*agreement, search, *claims_tables(self.claims)]
 
     def payload(self) -> dict[str, Any]:
         """All tables, and what they rest on."""

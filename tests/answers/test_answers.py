@@ -60,6 +60,14 @@ class Example(Answer):
 ANSWER = Example(FRAME)
 
 
+@dataclass(frozen=True, repr=False)
+class Listed(Example):
+    columns: tuple[Column, ...]
+
+    def tables(self):
+        return [Table("", self.columns, self.frame)]
+
+
 def cells(detail=False):
     return [[cell.line for cell in row] for row in ANSWER.tables()[0].rows(detail=detail)]
 
@@ -89,6 +97,17 @@ def test_repr_is_short():
     assert "40 further rows are not shown" in repr(long)
     assert len(repr(long).splitlines()) < 60
     assert "further rows" not in text_of(long)
+
+
+@pytest.mark.parametrize("width", [44, 60])
+def test_neither_words_nor_numbers_are_folded_where_there_is_room(width):
+    frame = pd.DataFrame({"name": ["zero-cost-pt(nwot)"], "how": ["batch 64, V = 10"], "x": [1.25]})
+    columns = (Column("name"), Column("how"), Column("x", "a heading", "number"))
+    answer = text_of(Listed(frame, columns), width)
+    assert max(map(len, answer.splitlines())) <= width
+    assert "zero-cost-pt(nwot)" in answer
+    assert "1.25" in answer
+    assert ("batch 64, V = 10" in answer) == (width == 60)
 
 
 def test_csv_has_the_numbers_as_they_are():
