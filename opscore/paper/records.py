@@ -53,6 +53,7 @@ _HOLDS = {
     "progressive_medium": "scores of trained policies, paper size after an eighth of its training",
     ALPHAS: "weights of operations along that training",
     "search": "architectures that search methods find, with error and cost (Table 2)",
+    "search_proxies": "the same for more proxies, reduced supernet (Table 2)",
     "search_orders": "the same for each edge order (Table 5)",
     "search_proposals": "architectures of a long search's proposals (Figure 4)",
     "search_scores": "their scores in the validation stage",

@@ -19,7 +19,7 @@ from opscore.analysis import edge_correlations, over_seeds
 from opscore.answers import Answer, Column, Table
 from opscore.data.records import read_record
 from opscore.paper.figure4 import PUBLISHED_DISTINCT, recorded_proposals
-from opscore.paper.searches import with_settings
+from opscore.paper.searches import OF_TABLE2, recorded_searches, with_settings
 from opscore.published import Setting, published_error, published_methods, table2, table5, trained
 from opscore.search import ORDERS
 
@@ -119,8 +119,8 @@ class SearchClaims(Answer):
 def search_claims() -> SearchClaims:
     """Every claim on searches, from the searches that the package ships."""
     rows = [
-        *_better(with_settings(read_record("search")[0])),
-        *_best_order(with_settings(read_record("search_orders")[0])),
+        *_better(with_settings(recorded_searches(*OF_TABLE2)[0])),
+        *_best_order(with_settings(recorded_searches("search_orders")[0])),
         *_ranks_alike(),
         *_distinct(),
         *_of_published_numbers(),

@@ -23,6 +23,9 @@ from opscore.search.base import Cost, find_method
 #: Rows of searches (see :data:`SEARCHES`), and what to say of them.
 Searches = tuple[pd.DataFrame, str]
 
+#: The records that Table 2 is made of.
+OF_TABLE2 = ("search", "search_proxies")
+
 #: What a search's settings say where its method does not depend on them.
 UNUSED = {"order": "", "proposals": 0, "validation": 0, "size": "", "batch_size": 0}
 
@@ -168,7 +171,7 @@ class SearchReport(NamedTable):
             Table(
                 f"{self.name}: test error, %; 95 % interval of the mean over {over}",
                 (
-                    *(self._who(name) for name in self.by),
+                    *(self._who(name, once=name != self.by[-1]) for name in self.by),
                     Column("mean", kind="number"),
                     Column("std", "sd", "number"),
                     Column("ci_low", "interval", "number", end="ci_high"),
@@ -177,13 +180,14 @@ class SearchReport(NamedTable):
                     Column("published", self._heading(), "number", beside="published_std"),
                 ),
                 frame,
+                look="open",
             )
         ]
 
-    def _who(self, name: str) -> Column:
+    def _who(self, name: str, once: bool) -> Column:
         """A column that says what a row is."""
         numbers = pd.api.types.is_numeric_dtype(self.table[name])
-        return Column(name, kind="whole" if numbers else "text", missing="")
+        return Column(name, kind="whole" if numbers else "text", missing="", once=once)
 
     def _heading(self) -> str:
         """'published', with the number of seeds where all have the same."""
@@ -197,11 +201,15 @@ class SearchReport(NamedTable):
         return list(self.drawn)
 
 
-def recorded_searches(name: str) -> tuple[pd.DataFrame, str]:
-    """A record of searches, and what it says of itself."""
-    require(name)
-    rows, settings = read_record(name)
-    return rows, str(settings.get("note", ""))
+def recorded_searches(*names: str) -> Searches:
+    """Records of searches as one frame, and what they say of themselves, each thing once."""
+    tables, notes = [], []
+    for name in names:
+        require(name)
+        rows, settings = read_record(name)
+        tables.append(rows)
+        notes += str(settings.get("note", "")).split("; ")
+    return pd.concat(tables, ignore_index=True), "; ".join(dict.fromkeys(notes))
 
 
 def require(name: str) -> None:

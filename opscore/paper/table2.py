@@ -11,6 +11,7 @@ from opscore.answers import Picture
 from opscore.paper.expected import EXPECTED, recorded_expectations
 from opscore.paper.searches import (
     AS_PUBLISHED,
+    OF_TABLE2,
     Searches,
     SearchReport,
     beside,
@@ -29,7 +30,7 @@ def table2(found: Searches | None = None) -> SearchReport:
 
     found: searches and a note on them; those that the package ships by default.
     """
-    rows, note = found or recorded_searches("search")
+    rows, note = found or recorded_searches(*OF_TABLE2)
     # What is exact belongs to the record's truth; searches made now may have another.
     table = tabulate(rows, None if found else recorded_expectations())
     pictures = []
@@ -41,7 +42,7 @@ def table2(found: Searches | None = None) -> SearchReport:
             return draw.error_bars(own, "method", title=title, note=note)
 
         pictures.append(Picture(f"table2_{dataset}", own, make))
-    return SearchReport("table2", table, note, ("method", "setting", "dataset"), tuple(pictures))
+    return SearchReport("table2", table, note, ("method", "dataset", "setting"), tuple(pictures))
 
 
 def tabulate(rows: pd.DataFrame, expected: pd.DataFrame | None = None) -> pd.DataFrame:

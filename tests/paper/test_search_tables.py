@@ -246,7 +246,9 @@ def run(command, *arguments):
 
 def test_commands_write_tables_and_figures_from_records(rows, tmp_path, monkeypatch):
     folder = tmp_path / "records"
-    records.write_record("search", rows, {"note": "made for a test"}, folder)
+    records.write_record("search", rows, {"note": "images: none; made for a test"}, folder)
+    more = searches("zero-cost-pt(snip)", [7.0, 7.2], size="cpu")
+    records.write_record("search_proxies", more, {"note": "images: none; by others"}, folder)
     orders = searches("zero-cost-pt(nwot)", [6.0, 6.1], order="fixed", perturbations=300)
     records.write_record("search_orders", orders, {}, folder)
     exact = pd.DataFrame([("random", "cifar10", 1, 12.9, 13.0)], columns=list(EXPECTED))
@@ -254,8 +256,10 @@ def test_commands_write_tables_and_figures_from_records(rows, tmp_path, monkeypa
     monkeypatch.setattr(records, "FOLDER", folder)
     found = run(commands.table2, "--out", tmp_path, "--json")
     payload = json.loads(found.stdout)
-    assert payload["settings"]["note"] == "made for a test"
-    assert {row["method"] for row in payload["table2"]} > set(rows["method"])
+    assert payload["settings"]["note"] == "images: none; made for a test; by others"
+    means = {(row["method"], row["setting"]): row["mean"] for row in payload["table2"]}
+    assert {method for method, _ in means} > set(rows["method"])
+    assert means["zero-cost-pt(snip)", "cpu size"] == pytest.approx(7.1)
     for name in ("table2_cifar10.png", "table2_cifar10.csv", "table2.csv", "table2.parquet"):
         assert (tmp_path / name).stat().st_size > 0
     found = run(commands.table5, "--out", tmp_path)
