@@ -474,6 +474,17 @@ def pick_at_medium(policy: str) -> str:
 
 
 @value
+def operations_at_medium(policy: str) -> str:
+    """What it picks there, edge by edge: 'none none none avg_pool_3x3 none none'."""
+    rows = opscore.table1().selections
+    own = rows[rows["source"].str.contains("medium") & (rows["policy"] == policy)]
+    state = NASBENCH201.parse(own["architecture"].iloc[0])
+    return " ".join(
+        NASBENCH201.operations[edge][op] for edge, op in enumerate(state.architecture_indices)
+    )
+
+
+@value
 def skips_first_from() -> str:
     """The epoch of that training from which on skip_connect has the largest weight everywhere."""
     rows = opscore.alphas().summary
@@ -760,7 +771,16 @@ def conditions_table() -> str:
 
 
 _DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+_DATASET_HEADINGS = (
+    "CIFAR-10",
+    "published",
+    "CIFAR-100",
+    "published",
+    "ImageNet16-120",
+    "published",
+)
 _QUICK = "batch 64, V = 10"
+_QUICK_REDUCED = f"cpu size, {_QUICK}"
 
 #: Rows of the table of searches: what the page calls them, method, setting.
 _SEARCH_ROWS = (
@@ -807,10 +827,7 @@ def search_table() -> str:
                 )
             cells += ["" if pd.isna(row["mean"]) else measured, _theirs(row)]
         rows.append(cells)
-    headings = ["method"]
-    for dataset in ("CIFAR-10", "CIFAR-100", "ImageNet16-120"):
-        headings += [dataset, "published"]
-    return table(headings, rows)
+    return table(["method", *_DATASET_HEADINGS], rows)
 
 
 def _exact(row: Any) -> str:
@@ -821,6 +838,25 @@ def _theirs(row: Any) -> str:
     if pd.isna(row["published"]):
         return ""
     return mean_sd({"mean": row["published"], "std": row["published_std"]})
+
+
+@value
+def proxy_searches_table() -> str:
+    """Zero-Cost-PT by each proxy on the reduced supernet, beside Table 2."""
+    from opscore.published import published_methods
+
+    rows = []
+    found = _table2()
+    for method in published_methods():
+        if not method.startswith("zero-cost-pt("):
+            continue
+        cells = [method.removeprefix("zero-cost-pt(").removesuffix(")")]
+        for dataset in _DATASETS:
+            own = found.loc[method].xs(dataset, level="dataset")
+            measured = mean_sd(own.loc[_QUICK_REDUCED]) if _QUICK_REDUCED in own.index else ""
+            cells += [measured, _theirs(own.loc[own["published"].notna()].iloc[0])]
+        rows.append(cells)
+    return table(["proxy", *_DATASET_HEADINGS], rows)
 
 
 @value

@@ -40,6 +40,7 @@ def test_scores_of_all_parts_are_one_table(
     parts = (
         RecordPart(("avg-acc", "zc-pt(params)"), small),
         RecordPart(("zc-pt(l2_norm)",), {**small, "batch_size": 16}, "l2_norm: batch 16"),
+        RecordPart(("disc-zc(params)",), small, initial=True),
     )
     monkeypatch.setitem(records._SCORES, "smoke", parts)
     (path,) = records._make_scores("smoke", making, (0, 1))
@@ -47,8 +48,10 @@ def test_scores_of_all_parts_are_one_table(
     assert path.name == "progressive_smoke.parquet"
     rows = table.groupby(["policy", "seed"], dropna=False).size()
     # 30 + 25 + 20 + 15 + 10 + 5 scores along six edges; the truth is there once.
-    assert set(rows) == {105}
-    assert set(table["policy"]) == {"best-acc", "avg-acc", "zc-pt(params)", "zc-pt(l2_norm)"}
+    assert rows.xs("disc-zc(params)").tolist() == [30, 30]  # of A_0 alone
+    assert set(rows.drop("disc-zc(params)")) == {105}
+    along = {"best-acc", "avg-acc", "zc-pt(params)", "zc-pt(l2_norm)"}
+    assert set(table["policy"]) == {*along, "disc-zc(params)"}
     assert "l2_norm: batch 16" in said
 
 
