@@ -183,8 +183,12 @@ SPACES_SCORED = (*_OF_BOARD, "transnas-macro", "darts")
 _TASKS = ("class_scene", "autoencoder", "class_object", "jigsaw", "normal", "room_layout",
           "segmentsemantic")  # fmt: skip
 
-#: What differs from paper size and the space's batch where one state takes minutes.
-_SMALL_SPACES: dict[str, dict[str, Any]] = {"transnas-macro": {"size": "cpu", "batch_size": 32}}
+#: A size and a batch where one state takes minutes at paper size; a sample as the truth that bars
+#: are set against where there is no other.
+_OF_SPACE: dict[str, dict[str, Any]] = {
+    "transnas-macro": {"size": "cpu", "batch_size": 32},
+    "darts": {"oracle": OracleSettings(source="trained")},
+}
 
 #: Truths of those; no board names them, so there is no sha256 that they are held to.
 _COMPARED = (
@@ -289,7 +293,7 @@ def _make_initial(space: str, making: RecordSettings, seeds: tuple[int, ...]) ->
         store=making.store,
         jobs=making.jobs,
         data_dir=making.data_dir,
-        **_SMALL_SPACES.get(space, {}),
+        **_OF_SPACE.get(space, {}),
     )
     record = {k: v for k, v in result.facts().items() if k not in _LOCAL}
     return [write_record(f"{INITIAL}{space}", result.scores, record, making.folder)]

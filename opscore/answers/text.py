@@ -20,8 +20,8 @@ _STYLES = {
     "no": "red", "corrupted": "red", "problem": "red", "failed": "red", "damaged": "red",
 }  # fmt: skip
 
-#: Characters to which a text is folded before numbers are.
-_FOLDED = 14
+#: Characters that a text keeps before numbers are folded.
+_LEAST = 6
 
 
 def show(answer: Shown, console: Console, most: int | None = None) -> None:
@@ -83,8 +83,7 @@ def print_table(table: Table, console: Console) -> None:
 def _widths(table: Table, rows: list[list[Entry]], width: int) -> list[int]:
     """Widths at which nothing but texts between words is folded, the widest first.
 
-    Where that does not fit, words are folded too, at :data:`_FOLDED` characters; empty where that
-    does not fit either.
+    Where that does not fit, words are folded too; empty where that does not fit either.
     """
     columns = table.shown()
     heads = [table.heading(column) for column in columns]
@@ -94,9 +93,9 @@ def _widths(table: Table, rows: list[list[Entry]], width: int) -> list[int]:
     whole = [_longest([*h.splitlines(), *own]) for h, own in zip(heads, cells, strict=True)]
     words = [_longest(" ".join([h, *own]).split()) for h, own in zip(heads, cells, strict=True)]
     between = 3 * len(heads) + 1 if table.look == "boxed" else 2 * len(heads)
-    for folded in (width, _FOLDED):
+    for kept in (width, _LEAST):
         least = [
-            max(word, _longest(own)) if column.is_number else min(word, folded)
+            max(word, _longest(own)) if column.is_number else min(word, kept)
             for column, own, word in zip(columns, cells, words, strict=True)
         ]
         for most in range(width, 0, -1):

@@ -185,7 +185,7 @@ def board_truths(board: Board) -> dict[tuple[str, str], pd.DataFrame]:
                 f"{truth.sha256[:12]}; the one that ships has {str(known.get('digest'))[:12]}"
             )
         for task in truth.tasks:
-            rows = table[(table["space"] == truth.space) & (table["dataset"] == task)]
+            rows = table[(table["space"] == name_of(truth)) & (table["dataset"] == task)]
             if not set(board.references) <= set(rows["policy"]):
                 raise UserError(f"no truth of {name_of(truth)}, {task}, ships")
             found[truth.space, task] = schema.conform(rows, "scores")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ class SpacesResult(Answer):
 
     Attributes:
         tasks: one row per task, reference and policy; columns
-            :data:`opscore.experiments.initial.tasks.TASKS`.
+            :data:`opscore.experiments.initial.tasks.TASKS`. Of what ships, a space without a table
+            of its own is called by the sample that it is compared with too: 'darts (trained)'.
         settings: of each space, what its scores depend on, as plain values.
         shipped: whether they came with the package.
     """
@@ -137,12 +138,17 @@ def _shipped() -> SpacesResult:
     # The paper's space first, as everywhere.
     order = sorted(scored, key=lambda name: (name != "nasbench201", name))
     found, settings = [], {}
-    for name in order:
-        truth = made["truths"][name]
-        own = (truths["space"] == name) & truths["dataset"].isin(truth["datasets"])
-        found.append(task_correlations(scored[name][0], truths[own]))
-        settings[name] = {**scored[name][1], "truth": truth}
+    for space in order:
+        for name in _truths_of(space, made["truths"]):
+            known = truths[truths["space"] == name].assign(space=space)
+            found.append(task_correlations(scored[space][0], known).assign(space=name))
+            settings[name] = {**scored[space][1], "truth": made["truths"][name]}
     return SpacesResult(pd.concat(found, ignore_index=True), settings, shipped=True)
+
+
+def _truths_of(space: str, truths: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A space's own table of accuracies; the samples of it where it has none."""
+    return [space] if space in truths else [n for n, own in truths.items() if own["space"] == space]
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -73,8 +73,9 @@ def task_correlations(
 ) -> pd.DataFrame:
     """How scores of A_0 (schema SCORES) agree with the truth of every task of the space.
 
-    truths: what :func:`truth_scores` gives, best-acc and avg-acc among its policies; rows of
-    ``scores`` by these policies are left out. asked: see :class:`opscore.analysis.Correlation`.
+    truths: what :func:`truth_scores` gives, best-acc or avg-acc among its policies; rows of
+    ``scores`` by its policies and by these two are left out. asked: see
+    :class:`opscore.analysis.Correlation`.
 
     Returns a frame with columns :data:`TASKS`, without rows where there is no truth.
     """
@@ -82,9 +83,10 @@ def task_correlations(
     tables = []
     for (name, dataset, split), known in truths.groupby(list(_TASK), sort=False):
         space = get_space(str(name))
-        own = initial[~initial["policy"].isin(known["policy"])]
+        own = initial[~initial["policy"].isin([*USUAL, *known["policy"]])]
         rows = pd.concat([schema.conform(known, "scores"), own], ignore_index=True)
         correlation = Correlation(asked=asked, weightless=space.weightless)
-        found = correlation(scores_of_stage(rows, space), references=list(USUAL))
+        references = [reference for reference in USUAL if reference in set(known["policy"])]
+        found = correlation(scores_of_stage(rows, space), references=references)
         tables.append(found.assign(space=str(name), dataset=str(dataset), split=str(split)))
     return schema.table(tables, TASKS)
