@@ -123,7 +123,7 @@ _QUICK = {"batch_size": 64, "validation": 10}
 _REDUCED = {"batch_size": 64, "size": "cpu"}
 
 #: Proxies of Table 2 at a size where four seeds take minutes: at paper size most take an hour of
-#: one core and more. tenas takes eight hours at this size.
+#: one core and more. tenas takes two and a half hours at this size.
 _REDUCED_PROXIES = ("nwot", "synflow", "zen_score", "snip", "grad_norm", "fisher", "grasp")
 
 #: Frames of searches, by record.
