@@ -54,3 +54,15 @@ def test_scores_with_the_depthwise_pool_are_equal_too(
     monkeypatch.setattr(gradient, "average_pool", depthwise_pool)
     fast = get_proxy(name).scores(supernet, states, batch)
     assert [s.value for s in fast] == pytest.approx([s.value for s in plain], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(3, 1, 1), (3, 2, 1), (2, 2, 0), (2, 2, 1), ((3, 5), (1, 2), (0, 2))]
+)
+def test_a_maximum_by_rows_and_columns_is_the_routine_s(sizes: tuple) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 8, 9, generator=draw).contiguous(memory_format=torch.channels_last)
+    pairs = [(size, size) if isinstance(size, int) else size for size in sizes]
+    found = pools.max_pool(x, Pool(*pairs))
+    assert torch.equal(found, nn.functional.max_pool2d(x, *sizes))
+    assert found.is_contiguous(memory_format=torch.channels_last)

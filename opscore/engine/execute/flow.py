@@ -118,9 +118,11 @@ class FlowLayers(Layers):
             return torch.stack((signal.clamp(max=6), derivative * (signal < 6)))
         if step.kind in ("pool", "cat"):
             return super()._atom(step, inputs, own=False)
+        assert step.atom is not None
+        if step.kind == "max_pool":
+            return _max_pool(inputs[0], *step.atom.layer[:3])
         if step.kind != "call":
             raise CannotTraceError(f"no derivative goes through {step.kind}")
-        assert step.atom is not None
         return self._call(step.atom.layer, inputs)
 
     def _call(self, layer: Call, inputs: list[Tensor]) -> Tensor:
@@ -131,7 +133,8 @@ class FlowLayers(Layers):
             if isinstance(module, nn.Linear):
                 return _linear(module, x)
             if isinstance(module, nn.MaxPool2d) and not module.return_indices:
-                return _max_pool(module, x)
+                sizes = module.kernel_size, module.stride, module.padding, module.dilation
+                return _max_pool(x, *sizes, ceil_mode=module.ceil_mode)
             if isinstance(module, _LINEAR_MODULES):
                 return call(layer, inputs, self.modules)
         elif node.target in _LINEAR and layer.per_image and len(inputs) == 1:
@@ -146,11 +149,10 @@ def _linear(module: nn.Linear, pair: Tensor) -> Tensor:
     return found
 
 
-def _max_pool(module: nn.MaxPool2d, pair: Tensor) -> Tensor:
+def _max_pool(pair: Tensor, *sizes: Any, ceil_mode: bool = False) -> Tensor:
     """The derivative goes where the largest signal is."""
-    settings: Any = (module.kernel_size, module.stride, module.padding, module.dilation)
-    options = {"ceil_mode": module.ceil_mode, "return_indices": True}
-    signal, places = functional.max_pool2d(pair[:1], *settings, **options)
+    options = {"ceil_mode": ceil_mode, "return_indices": True}
+    signal, places = functional.max_pool2d(pair[:1], *sizes, **options)
     derivative = pair[1:].flatten(2).gather(2, places.flatten(2)).view_as(signal)
     return torch.cat((signal, derivative))
 

@@ -178,6 +178,7 @@ class Pass:
             "relu": lambda: functional.relu(inputs[0]),
             "relu6": lambda: functional.relu6(inputs[0]),
             "pool": lambda: average_pool(inputs[0], atom.layer),
+            "max_pool": lambda: torch.max_pool2d(inputs[0], *atom.layer[:3]),
             "affine": lambda: self._norm(atom.layer, inputs[0], 1.0),
         }
         return compute[atom.kind]()

@@ -29,7 +29,7 @@ from opscore.supernets.signs import SignKernel
 
 #: Bytes of one activation of the images that go through a segment together. On a CPU a piece and
 #: what is computed from it should stay in a cache, and yet be large beside the cost of a call.
-PIECE_BYTES = {"cpu": 2**22, "cuda": 2**28}
+PIECE_BYTES = {"cpu": 2**23, "cuda": 2**28}
 
 #: Bytes of the largest activation of all states that go side by side, of the whole batch. On a CPU
 #: one state after the other is faster; on a GPU a whole batch of one state is a small problem.
@@ -249,7 +249,7 @@ class _Slices:
 
 
 #: Steps whose output is a tensor of its own.
-_FRESH = frozenset({"sum", "affine", "pool"})
+_FRESH = frozenset({"sum", "affine", "pool", "max_pool"})
 
 
 def _sees_all_images(step: Step) -> bool:

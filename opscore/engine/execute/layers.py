@@ -12,7 +12,7 @@ from torch.nn import functional
 from opscore.engine.algebra.expressions import Atom, Coefficient, of_state
 from opscore.engine.algebra.rules.pooling import Pool
 from opscore.engine.algebra.site import Attribute, BatchSize, Call, Slot
-from opscore.engine.execute.pool import AveragePool
+from opscore.engine.execute.pool import AveragePool, max_pool
 from opscore.engine.schedule.steps import Step, Terms
 from opscore.engine.trace.graph import overwrites
 
@@ -171,14 +171,14 @@ class Layers:
         if atom.kind == "cat":
             return self.concatenate(atom.layer, step, inputs)
         (x,) = inputs
-        if atom.kind == "relu":
-            return x.relu_() if own else x.relu()
-        if atom.kind == "relu6":
-            return x.clamp_(0, 6) if own else x.clamp(0, 6)
-        if atom.kind == "pool":
-            return self.pool(x, atom.layer)
-        assert atom.kind == "affine"
-        return self.affine(x, atom.layer, step.wide)
+        compute = {
+            "relu": lambda: x.relu_() if own else x.relu(),
+            "relu6": lambda: x.clamp_(0, 6) if own else x.clamp(0, 6),
+            "pool": lambda: self.pool(x, atom.layer),
+            "max_pool": lambda: max_pool(x, atom.layer),
+            "affine": lambda: self.affine(x, atom.layer, step.wide),
+        }
+        return compute[atom.kind]()
 
     def pool(self, x: Tensor, settings: Pool) -> Tensor:
         """An average pooling."""

@@ -1,7 +1,12 @@
-"""Average pooling as a depthwise sum and a fixed map, several times faster than the routine."""
+"""Pooling, several times faster than the routines of a CPU.
+
+An average is a depthwise sum and a fixed map, a maximum that of rows, then of columns.
+"""
 
 from __future__ import annotations
 
+import math
+from functools import reduce
 from typing import Any
 
 import torch
@@ -48,6 +53,17 @@ class AveragePool:
         if x.dtype == torch.float64:
             return functional.avg_pool2d(x, kernel, stride, padding, divisor_override=1)
         return functional.conv2d(x, self._ones, None, stride, padding, 1, len(self._ones))
+
+
+def max_pool(x: Tensor, settings: Pool) -> Tensor:
+    """The largest pixel of each window, without a graph: its routine also looks where that is."""
+    kernel, stride, (rows, columns), _ = settings
+    if x.device.type != "cpu":
+        return torch.max_pool2d(x, kernel, stride, (rows, columns))
+    x = functional.pad(x, (columns, columns, rows, rows), value=-math.inf)
+    for dim, size, step in zip((2, 3), kernel, stride, strict=True):
+        x = reduce(torch.maximum, x.unfold(dim, size, step).unbind(-1))
+    return x
 
 
 def average_pool(x: Tensor, settings: Pool) -> Tensor:
