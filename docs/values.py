@@ -1608,20 +1608,25 @@ FOUND = (
 @needs("darts-trained")
 @needs("darts-nb301")
 def expected_table() -> str:
-    """What the regressions expect of published genotypes."""
+    """What the regressions expect of published genotypes, and of cells that were found here."""
     from opscore.published.genotypes import genotypes
 
+    cells = {
+        heading.format(seed): str(genotypes()[name.format(seed)])
+        for heading, name in FOUND
+        for seed in range(4)
+    }
+    own = _darts_searches().query("proposals == 10 and validation == 100")
+    cells |= {f"searched here, seed {row.seed}": row.architecture for row in own.itertuples()}
     rows = []
-    for heading, name in FOUND:
-        for seed in range(4):
-            cell = get_space("darts").parse(str(genotypes()[name.format(seed)]))
-            row = [heading.format(seed)]
-            for source in ("nb301", "trained"):
-                accuracies, _, model = _sample(source)
-                expected = model.predict(cell)
-                better = 100 * float((accuracies > expected).mean())
-                row += [fixed(expected, 2), f"{fixed(better, 1)} %"]
-            rows.append(row)
+    for heading, cell in cells.items():
+        row = [heading]
+        for source in ("nb301", "trained"):
+            accuracies, _, model = _sample(source)
+            expected = model.predict(get_space("darts").parse(cell))
+            better = 100 * float((accuracies > expected).mean())
+            row += [fixed(expected, 2), f"{fixed(better, 1)} %"]
+        rows.append(row)
     headings = [
         "genotype",
         "surrogate: expected",
@@ -1630,6 +1635,18 @@ def expected_table() -> str:
         "sampled cells above",
     ]
     return table(headings, rows)
+
+
+@value
+def searched_table(number: str) -> str:
+    """What was searched here of Table 3 or 4, as its command prints it."""
+    return render(Listing(getattr(opscore, f"table{number}")().tables()[1:], {}), "markdown")
+
+
+@cache
+def _darts_searches() -> pd.DataFrame:
+    own = read_record("search_darts")[0]
+    return own[own["method"] == "zero-cost-pt(nwot)"]
 
 
 @value

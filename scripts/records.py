@@ -24,7 +24,7 @@ from opscore.analysis import HINDSIGHT, agreement_between_trainings
 from opscore.board import BoardTruth, read_board
 from opscore.board.scores import CEILINGS, INITIAL, TRUTHS, name_of
 from opscore.board.scores import PREFIX as BOARD
-from opscore.data.records import FOLDER, write_record
+from opscore.data.records import FOLDER, read_record, write_record
 from opscore.errors import UserError, unknown
 from opscore.experiments import OracleSettings, ScoringContext, ScoringSettings, resolve
 from opscore.experiments.initial.result import initial
@@ -46,6 +46,7 @@ from opscore.paper.retraining.result import retraining
 from opscore.paper.searches import SEARCHES, searches
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
 from opscore.paper.toy_model.result import toy_model
+from opscore.paper.trained_tables import OWN
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 from opscore.progress import shown
 from opscore.published.genotypes import genotypes, space_of
@@ -144,6 +145,17 @@ _SEARCHES = {
     ),
     "search_orders": tuple(
         RecordPart(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
+    ),
+    OWN: (
+        *(
+            RecordPart(("zero-cost-pt(nwot)",), {"space": "darts", "proposals": n, "validation": v})
+            for n, v in ((10, 100), (10, 10), (10, 1), (1, 0))
+        ),
+        RecordPart(("max-params-inputs(nwot)",), {"space": "darts"}),
+        # Twenty minutes of one core each.
+        RecordPart(
+            ("naswot(nwot)", "evolution(nwot)"), {"space": "darts", "evaluations": 2500}, most=1
+        ),
     ),
 }
 
@@ -507,14 +519,15 @@ def _make_retraining(making: RecordSettings, seeds: tuple[int, ...]) -> list[Pat
 
 
 def _make_genotype_sizes(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    """Nothing is drawn, so there are no seeds."""
+    """The authors' genotypes by name, and what searches of our own found, by itself."""
     space, rows = get_space("darts"), []
+    cells = {name: str(own) for name, own in genotypes().items() if space_of(name) == space.name}
+    cells |= {cell: cell for cell in read_record(OWN)[0]["architecture"].unique()}
     for target in ("cifar10", "imagenet"):
         built = find_target(space.name, target)
-        for name, genotype in genotypes().items():
-            if space_of(name) == space.name:
-                size = built.size(space.parse(str(genotype)))
-                rows.append({"name": name, "target": target, **asdict(size)})
+        for name, cell in cells.items():
+            size = built.size(space.parse(cell))
+            rows.append({"name": name, "target": target, **asdict(size)})
     record = {"note": "built as they are trained in the end; no weights", **provenance()}
     return [write_record(GENOTYPE_SIZES, pd.DataFrame(rows), record, making.folder)]
 

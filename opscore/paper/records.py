@@ -13,6 +13,7 @@ from opscore.data.records import read_record, record_names
 from opscore.paper.alphas import RECORD as ALPHAS
 from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
+from opscore.paper.trained_tables import OWN
 from opscore.paper.trained_tables import RECORD as GENOTYPE_SIZES
 
 #: Where searches end by each way to validate.
@@ -61,6 +62,7 @@ _HOLDS = {
     VALIDATIONS: "where searches end by each way to validate, with or without a race",
     TOY_MODEL: "scores of the chains of the toy model",
     "proxies": "initial scores by every proxy, reduced supernet",
-    GENOTYPE_SIZES: "parameters and multiplications of the authors' genotypes (Tables 3, 4, 6)",
+    GENOTYPE_SIZES: "parameters and multiplications of genotypes (Tables 3, 4, 6)",
+    OWN: "cells that searches find on DARTS (Tables 3 and 4)",
     "retraining": "accuracy along retraining after edge 0 is discretized, reduced supernet",
 }

@@ -8,6 +8,7 @@ stands beside it, their parameters and multiplications.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,8 +18,20 @@ from opscore.data.records import read_record
 from opscore.errors import unknown
 from opscore.published import trained
 
-#: Parameters and multiplications of the authors' genotypes, by name and target.
+#: Parameters and multiplications by target, of the authors' genotypes by name, and of cells that
+#: were found here.
 RECORD = "genotype_sizes"
+
+#: Where searches of our own on DARTS ended, and what that took: a frame of searches.
+OWN = "search_darts"
+
+#: What runs here as a row of Table 4.
+_METHODS = {
+    "zero-cost-pt(nwot), random": "zero-cost-pt(nwot)",
+    "max-param-random": "max-params-inputs(nwot)",
+    "NASWOT(2500)": "naswot(nwot)",
+    "Zero-Cost-EVO": "evolution(nwot)",
+}
 
 #: What each table is of, and the target that its networks are built for.
 TITLES = {
@@ -28,11 +41,15 @@ TITLES = {
     7: "MobileNet-like space, ImageNet",
 }
 
-#: What is shown of a table; a column without any value is left out.
-SHOWN = (
+_ROW = (
     Column("method", "method"),
     Column("proposals", "N", "whole"),
     Column("validation", "V", "whole"),
+)
+
+#: What is shown of a table; a column without any value is left out.
+SHOWN = (
+    *_ROW,
     Column("error", "error, %\npublished", "number", beside="error_std"),
     Column("best", "best", "number"),
     Column("top5", "top-5", "number", beside="top5_std"),
@@ -40,6 +57,19 @@ SHOWN = (
     Column("params", "M params\npublished", "number"),
     Column("counted_params", "counted", "number"),
     Column("counted_flops", "M FLOPs\ncounted", "number", form=",.0f"),
+    Column("gpu_days", "GPU-days\npublished", "number", form="g"),
+)
+
+#: What is shown of the rows that were searched here.
+SEARCHED = (
+    *_ROW,
+    Column("own_seeds", "seeds", "whole"),
+    Column("counted_params", "M params\nauthors'", "number"),
+    Column("own_params", "here", "number"),
+    Column("counted_flops", "M FLOPs\nauthors'", "number", form=",.0f"),
+    Column("own_flops", "here", "number", form=",.0f"),
+    Column("own_passes", "networks x\nminibatches", "number", form=",.0f"),
+    Column("own_minutes", "minutes of\none core", "number", form=",.0f"),
     Column("gpu_days", "GPU-days\npublished", "number", form="g"),
 )
 
@@ -58,16 +88,25 @@ class TrainedTable(NamedTable):
         table: one row for each published row: method, proposals and validation (N, V), error (mean,
             percent; top-1 on ImageNet), error_std, best, top5, top5_std, params (millions),
             gpu_days, genotypes (their names, ``{}`` is the seed), counted_params and counted_flops
-            (millions, means over the genotypes), n_genotypes, measured ('not trained').
+            (millions, means over the genotypes), n_genotypes, measured ('not trained'). Tables 3
+            and 4 also have what searches of our own found and took, means over own_seeds:
+            own_params and own_flops (millions), own_minutes and own_passes (networks x
+            minibatches).
     """
 
     number: int
 
     def tables(self) -> list[Table]:
         """See :meth:`Answer.tables`."""
-        title = f"Table {self.number}: {TITLES[self.number]}"
-        filled = [c for c in SHOWN if c.name in self.table and self.table[c.name].notna().any()]
-        return [Table(title, filled, self.table, look="open")]
+        shown = [self._table(f"Table {self.number}: {TITLES[self.number]}", SHOWN, self.table)]
+        if "own_params" in self.table:
+            own = self.table.dropna(subset="own_params")
+            shown.append(self._table(f"Table {self.number}: searched here", SEARCHED, own))
+        return shown
+
+    def _table(self, title: str, columns: Sequence[Column], rows: pd.DataFrame) -> Table:
+        filled = [c for c in columns if c.name in rows and rows[c.name].notna().any()]
+        return Table(title, filled, rows, look="open")
 
 
 def trained_table(number: int) -> TrainedTable:
@@ -76,15 +115,31 @@ def trained_table(number: int) -> TrainedTable:
         raise unknown("table of trained networks", str(number), map(str, TITLES))
     rows = trained(number)
     sizes, _ = read_record(RECORD)
-    own = sizes[sizes["target"] == _TARGETS[number]].set_index("name")
-    counted = [_counted(own, names) for names in rows["genotypes"]]
+    sizes = sizes[sizes["target"] == _TARGETS[number]].set_index("name")
+    counted = [_counted(sizes, names) for names in rows["genotypes"]]
     table = rows.join(pd.DataFrame(counted, index=rows.index)).assign(measured="not trained")
     note = (
         "errors, parameters (M) and GPU-days: published; counted: means over the authors' "
         "genotypes of a row, built here (parameters without the auxiliary head, multiplications "
         "for one image); no network was trained to the end here"
     )
+    if number in (3, 4):
+        own, facts = read_record(OWN)
+        method = rows["method"].replace(_METHODS)
+        asked = [method, rows["proposals"].fillna(0), rows["validation"].fillna(0)]
+        found = _searched(own, sizes).reindex(pd.MultiIndex.from_arrays(asked))
+        table = table.join(found.set_axis(table.index))
+        note += f"; searched here: {facts['note']}"
     return TrainedTable(f"table{number}", table, note, number)
+
+
+def _searched(own: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
+    """Sizes and costs of our searches by method, N and V, means over seeds."""
+    millions = sizes.loc[own["architecture"], ["params", "flops"]].reset_index(drop=True) / 1e6
+    costs = {"minutes": own["seconds"] / 60, "passes": own["forward_passes"]}
+    groups = own.assign(**millions, **costs).groupby(["method", "proposals", "validation"])
+    means = groups[["params", "flops", "minutes", "passes"]].mean().add_prefix("own_")
+    return means.assign(own_seeds=groups["seed"].nunique())
 
 
 def _counted(sizes: pd.DataFrame, names: object) -> dict[str, float]:

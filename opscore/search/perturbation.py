@@ -201,8 +201,10 @@ def _proposal(
 
 
 def _share(settings: SearchSettings) -> float:
-    """The proposals' share of the work: a minibatch of validation is about a twentieth of one."""
-    return 1 / (1 + settings.validation / 20)
+    """The proposals' share of the work: a perturbation takes about a minibatch of validation."""
+    state = get_space(settings.space).initial_state()
+    perturbations = sum(len(state.remaining(edge)) for edge in state.open_edges)
+    return perturbations / (perturbations + settings.validation)
 
 
 def _distinct(proposals: Sequence[Proposal], *, faithful: bool) -> dict[State, int]:

@@ -5,7 +5,15 @@ import pytest
 from opscore.answers import render
 from opscore.data.records import read_record
 from opscore.errors import UserError
-from opscore.paper.trained_tables import RECORD, TITLES, table3, table4, table6, trained_table
+from opscore.paper.trained_tables import (
+    OWN,
+    RECORD,
+    TITLES,
+    table3,
+    table4,
+    table6,
+    trained_table,
+)
 from opscore.published import trained
 from opscore.published.genotypes import genotypes
 from opscore.spaces import get_space
@@ -44,6 +52,18 @@ def test_the_shipped_sizes_are_what_is_counted():
     state = get_space("darts").parse(str(genotypes()["sample_2500_0"]))
     size = find_target("darts", "cifar10").size(state)
     assert (size.params, size.flops) == (row["params"], row["flops"])
+
+
+def test_searches_of_our_own_stand_beside_those_of_table_3():
+    """One set of proposals: with N = 1 the first is taken, and more minibatches cost more."""
+    table = table3().table.set_index(["proposals", "validation"])
+    assert list(table.index) == [(1, 0), (10, 1), (10, 10), (10, 100)]
+    assert table["own_passes"].is_monotonic_increasing
+    assert table.loc[(1, 0), "own_passes"] == 220  # 7 x 28 operations and 2 x (3 + 4 + 5) inputs
+    own, _ = read_record(OWN)
+    row = own[(own["proposals"] == 10) & (own["validation"] == 100)].iloc[0]
+    size = find_target("darts", "cifar10").size(get_space("darts").parse(row["architecture"]))
+    assert size.params / 1e6 == pytest.approx(table.loc[(10, 100), "own_params"])
 
 
 def test_other_tables_are_refused():
