@@ -38,6 +38,7 @@ from opscore.oracles import NO_TRUTH, load_truth
 from opscore.oracles.references import best_reference
 from opscore.policies.residual import RESIDUAL
 from opscore.spaces import NASBENCH201, SPACES, get_space
+from opscore.spaces.darts import Genotype
 
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -795,7 +796,7 @@ _SEARCH_ROWS = (
     ),
     ("naswot(synflow), exact", "naswot(synflow)", ""),
     ("naswot(nwot), exact", "naswot(nwot)", ""),
-    ("te-nas, its own small networks, two seeds", "te-nas", ""),
+    ("te-nas, its own small networks, four seeds", "te-nas", ""),
     ("darts-pt, reduced supernet, four seeds", "darts-pt", "cpu size"),
     ("darts-pt, as published", "darts-pt", "as published"),
     ("the same with fixed alphas, reduced, three seeds", "darts-pt-fixed-alpha", "cpu size"),
@@ -1784,21 +1785,29 @@ def targets_table() -> str:
 
 @value
 def parts_table() -> str:
-    """The authors' genotypes of S1 to S4: what they are made of, and parameters as built here."""
+    """Genotypes of S1 to S4, the authors' and ours: what they are made of, and their parameters."""
     from opscore.published.genotypes import genotypes, space_of
     from opscore.supernets import find_target
 
+    cells = [
+        ("the authors'", space_of(name), *name.split("_")[-2:], str(genotype))
+        for name, genotype in genotypes().items()
+        if space_of(name) != "darts"
+    ]
+    own = read_record("search_parts")[0]
+    cells += [
+        ("here", row.space, "C10", str(row.seed), row.architecture) for row in own.itertuples()
+    ]
+    cells.sort(key=lambda cell: (cell[2], cell[1]))
     rows = []
-    for name, genotype in genotypes().items():
-        if (space := space_of(name)) == "darts":
-            continue
+    for where, space, images, seed, cell in cells:
+        genotype = Genotype.parse(cell)
         pairs = [op for kind in ("normal", "reduce") for op, _ in genotype.pairs(kind)]
-        kinds = [sum(op.startswith(start) for op in pairs) for start in _KINDS_OF_OPERATIONS]
-        *_, images, seed = name.split("_")
-        size = find_target(space, "cifar10").size(get_space(space).parse(str(genotype)))
-        rows.append([f"`{space}`", images, seed, *map(str, kinds), fixed(size.params / 1e6, 2)])
-    headings = ["space", "images", "seed", *_KINDS_OF_OPERATIONS.values(), "million parameters"]
-    return table(headings, rows)
+        kinds = [str(sum(op.startswith(start) for op in pairs)) for start in _KINDS_OF_OPERATIONS]
+        size = find_target(space, "cifar10").size(get_space(space).parse(cell))
+        rows.append([f"`{space}`", images, seed, where, *kinds, fixed(size.params / 1e6, 2)])
+    headings = ["space", "images", "seed", "searched", *_KINDS_OF_OPERATIONS.values()]
+    return table([*headings, "million parameters"], rows)
 
 
 #: How the operations of S1 to S4 begin, and what a table calls them.

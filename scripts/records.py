@@ -134,7 +134,7 @@ _SEARCHES = {
         RecordPart(("evolution(nwot)", "exhaustive(nwot)", "exhaustive(synflow)", "max-params")),
         RecordPart(("regularized-evolution", "optimum")),
         RecordPart(("zero-cost-pt(nwot)", "zero-cost-disc(nwot)"), _QUICK),
-        RecordPart(("te-nas",), most=2),  # a quarter of an hour of one core for each seed
+        RecordPart(("te-nas",)),  # a quarter of an hour of one core for each seed
         RecordPart(("darts", "darts-pt"), _REDUCED),
     ),
     "search_proxies": (
@@ -151,11 +151,17 @@ _SEARCHES = {
             RecordPart(("zero-cost-pt(nwot)",), {"space": "darts", "proposals": n, "validation": v})
             for n, v in ((10, 100), (10, 10), (10, 1), (1, 0))
         ),
-        RecordPart(("max-params-inputs(nwot)",), {"space": "darts"}),
         # Twenty minutes of one core each.
         RecordPart(
             ("naswot(nwot)", "evolution(nwot)"), {"space": "darts", "evaluations": 2500}, most=1
         ),
+    ),
+    "search_parts": tuple(
+        RecordPart(
+            ("zero-cost-pt(nwot)",),
+            {"space": space, "proposals": 1, "validation": 0, "orders": "authors"},
+        )
+        for space in ("s1", "s2", "s3", "s4")
     ),
 }
 
@@ -409,7 +415,10 @@ def _make_searches(name: str, making: RecordSettings, seeds: tuple[int, ...]) ->
             data_dir=making.data_dir,
             **part.settings,
         )
-        parts.append(searches(found.architectures, found.costs, found.settings))
+        own = searches(found.architectures, found.costs, found.settings)
+        if "space" in part.settings:
+            own["space"] = part.settings["space"]
+        parts.append(own)
     note = f"{_seen(making)}; seeds {', '.join(map(str, seeds))}"
     if name == "search":  # sampling from recorded scores costs nothing
         oracles = load_oracles("nasbench201", data_dir=making.data_dir)

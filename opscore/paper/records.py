@@ -63,6 +63,7 @@ _HOLDS = {
     TOY_MODEL: "scores of the chains of the toy model",
     "proxies": "initial scores by every proxy, reduced supernet",
     GENOTYPE_SIZES: "parameters and multiplications of genotypes (Tables 3, 4, 6)",
+    "search_parts": "cells that Zero-Cost-PT finds on S1 to S4",
     OWN: "cells that searches find on DARTS (Tables 3 and 4)",
     "retraining": "accuracy along retraining after edge 0 is discretized, reduced supernet",
 }

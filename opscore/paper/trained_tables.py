@@ -28,7 +28,6 @@ OWN = "search_darts"
 #: What runs here as a row of Table 4.
 _METHODS = {
     "zero-cost-pt(nwot), random": "zero-cost-pt(nwot)",
-    "max-param-random": "max-params-inputs(nwot)",
     "NASWOT(2500)": "naswot(nwot)",
     "Zero-Cost-EVO": "evolution(nwot)",
 }

@@ -60,10 +60,18 @@ def test_searches_of_our_own_stand_beside_those_of_table_3():
     assert list(table.index) == [(1, 0), (10, 1), (10, 10), (10, 100)]
     assert table["own_passes"].is_monotonic_increasing
     assert table.loc[(1, 0), "own_passes"] == 220  # 7 x 28 operations and 2 x (3 + 4 + 5) inputs
+    assert "searched here" in table3().tables()[1].title
+
+
+def test_sizes_of_found_cells_are_what_is_counted():
     own, _ = read_record(OWN)
-    row = own[(own["proposals"] == 10) & (own["validation"] == 100)].iloc[0]
-    size = find_target("darts", "cifar10").size(get_space("darts").parse(row["architecture"]))
-    assert size.params / 1e6 == pytest.approx(table.loc[(10, 100), "own_params"])
+    cells = own.query("method == 'zero-cost-pt(nwot)' and proposals == 1")["architecture"]
+    sizes, _ = read_record(RECORD)
+    known = sizes[sizes["target"] == "cifar10"].set_index("name").loc[cells]
+    size = find_target("darts", "cifar10").size(get_space("darts").parse(cells.iloc[0]))
+    assert (size.params, size.flops) == tuple(known.iloc[0][["params", "flops"]])
+    table = table3().table.set_index(["proposals", "validation"])
+    assert table.loc[(1, 0), "own_params"] == pytest.approx(known["params"].mean() / 1e6)
 
 
 def test_other_tables_are_refused():
