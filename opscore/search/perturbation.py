@@ -90,10 +90,11 @@ class ZeroCostSearch(Method):
                 f"{self.proxy.name} ranks the operations of an edge, and the order "
                 f"'{rule.name}' compares edges; take 'fixed' or 'random'"
             )
-        proposals = self._propose(task, rule)
+        rounds, start = task.settings.validation, self.start(task.context)
+        share = _share(start, rounds)
+        proposals = self._propose(task, rule, start, share)
         counts = _distinct(proposals, faithful=task.settings.meaning == "faithful")
-        rounds = task.settings.validation
-        values, verdicts = self._validate(task, list(counts))
+        values, verdicts = self._validate(task, list(counts), share)
         winner = best(self.proxy, verdicts) if rounds else 0
         if winner is None:
             raise UserError(f"no candidate could be validated: {verdicts[0].status}")
@@ -115,10 +116,11 @@ class ZeroCostSearch(Method):
         """Where every proposal begins: A_0."""
         return context.space.initial_state()
 
-    def _propose(self, task: SearchTask, rule: OrderRule) -> list[Proposal]:
-        start, pieces = self.start(task.context), task.pieces
-        asked = [(self.policy, rule, n, start, pieces) for n in range(task.settings.proposals)]
-        share = _share(task.settings)
+    def _propose(
+        self, task: SearchTask, rule: OrderRule, start: State, share: float
+    ) -> list[Proposal]:
+        numbers = range(task.settings.proposals)
+        asked = [(self.policy, rule, number, start, task.pieces) for number in numbers]
         found: list[Proposal] = []
         for proposal in task.each(_proposal, asked):
             found.append(proposal)
@@ -126,14 +128,12 @@ class ZeroCostSearch(Method):
         return found
 
     def _validate(
-        self, task: SearchTask, candidates: Sequence[State]
+        self, task: SearchTask, candidates: Sequence[State], share: float
     ) -> tuple[list[pd.DataFrame], list[Verdict]]:
         """Each candidate's values and verdict; without validation there are no values."""
         if task.settings.validation == 0:
             return [], [Verdict(float("nan"))] * len(candidates)
-        values, racing = ValidationStage(
-            task, self.proxy, candidates, before=_share(task.settings)
-        ).run()
+        values, racing = ValidationStage(task, self.proxy, candidates, before=share).run()
         verdicts = [
             verdict if place in racing or verdict.status != OK else replace(verdict, status=DROPPED)
             for place, verdict in enumerate(total(self.proxy, values))
@@ -200,11 +200,10 @@ def _proposal(
     return found
 
 
-def _share(settings: SearchSettings) -> float:
+def _share(start: State, rounds: int) -> float:
     """The proposals' share of the work: a perturbation takes about a minibatch of validation."""
-    state = get_space(settings.space).initial_state()
-    perturbations = sum(len(state.remaining(edge)) for edge in state.open_edges)
-    return perturbations / (perturbations + settings.validation)
+    perturbations = sum(len(start.remaining(edge)) for edge in start.open_edges)
+    return perturbations / (perturbations + rounds)
 
 
 def _distinct(proposals: Sequence[Proposal], *, faithful: bool) -> dict[State, int]:

@@ -148,8 +148,8 @@ class Site:
         """The value of a layer's output."""
         return self.builder.layer(kind, layer, inputs, shape_of(self.node))
 
-    def linear(self, kind: str, layer: object) -> Value:
-        """The value of a linear layer without a bias: zeros give zeros."""
+    def zero_preserving(self, kind: str, layer: object) -> Value:
+        """The value of a layer of one input that gives zeros for zeros."""
         value = self.value()
         return self.layer(kind, layer, value) if value else ZERO
 

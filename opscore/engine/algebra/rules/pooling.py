@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from torch import nn
 
-from opscore.engine.algebra.expressions import ZERO
 from opscore.engine.algebra.site import Rule, Site
 
 
@@ -31,16 +30,16 @@ def average_pool(at: Site) -> object:
     pool = at.module(nn.AvgPool2d)
     if pool.ceil_mode or pool.divisor_override:
         return NotImplemented
-    return at.linear("pool", _settings(pool)._replace(count_padding=pool.count_include_pad))
+    settings = _settings(pool)._replace(count_padding=pool.count_include_pad)
+    return at.zero_preserving("pool", settings)
 
 
 def max_pool(at: Site) -> object:
     """The largest pixels; zeros stay zeros, as each window has a pixel that exists."""
     pool = at.module(nn.MaxPool2d)
-    value = at.value()
     if pool.ceil_mode or pool.return_indices or _pair(pool.dilation) != (1, 1):
         return NotImplemented
-    return at.layer("max_pool", _settings(pool), value) if value else ZERO
+    return at.zero_preserving("max_pool", _settings(pool))
 
 
 def _settings(pool: nn.AvgPool2d | nn.MaxPool2d) -> Pool:
