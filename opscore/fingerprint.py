@@ -19,6 +19,7 @@ import functools
 import hashlib
 import json
 import linecache
+import os
 import sys
 import sysconfig
 import textwrap
@@ -35,15 +36,17 @@ from opscore.errors import OpscoreError, note
 #: Version of opscore's own numbers; raised when the same settings come to mean other numbers.
 RESULTS = 1
 
-_PACKAGE = str(Path(__file__).resolve().parent)
+
+def _folders(*names: str | Path) -> tuple[str, ...]:
+    """How the path of a file in one of these folders may begin, links resolved or not."""
+    return tuple(f"{path}{os.sep}" for name in names for path in (Path(name), Path(name).resolve()))
+
+
+_PACKAGE = _folders(Path(__file__).parent)
+_PATHS = sysconfig.get_paths()
 _LIBRARIES = (
     "<frozen ",
-    *(
-        str(path)
-        for name, folder in sysconfig.get_paths().items()
-        if name in {"stdlib", "platstdlib", "purelib", "platlib"}
-        for path in (Path(folder), Path(folder).resolve())
-    ),
+    *_folders(*(_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))),
 )
 #: What a class has without its author's doing.
 _NOT_WRITTEN = frozenset({
@@ -399,7 +402,8 @@ def _by_name(step: dis.Instruction) -> bool:
 def _with_parts(name: str, value: object, parts: set[str]) -> Iterator[tuple[str, object]]:
     """A value; of a module of the user's own those attributes that the function names."""
     yield name, value
-    if isinstance(value, types.ModuleType) and not _file(value).startswith((*_LIBRARIES, _PACKAGE)):
+    others = (*_LIBRARIES, *_PACKAGE)
+    if isinstance(value, types.ModuleType) and not _file(value).startswith(others):
         for part in parts & vars(value).keys():
             yield from _with_parts(f"{name}.{part}", vars(value)[part], parts)
 

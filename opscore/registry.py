@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
-from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -26,10 +25,11 @@ class Family(Protocol):
 T = TypeVar("T")
 F = TypeVar("F", bound=Family)
 
-_PACKAGE = str(Path(__file__).resolve().parent)
-
 _NAME = re.compile(r"([^()]+?)(?:\((.*)\))?")
 
+
+#: This package's name; other packages may be called opscore_something.
+_PACKAGE = __name__.partition(".")[0]
 
 #: Every registry of this process by its kind.
 _REGISTRIES: WeakValueDictionary[str, Registry[Any]] = WeakValueDictionary()
@@ -182,7 +182,7 @@ def _defined_again(first: object, second: object) -> bool:
 def _called_by_package(frame: FrameType | None) -> bool:
     """Whether the nearest module, or caller outside of this package, is this package's own."""
     while frame is not None:
-        own = frame.f_code.co_filename.startswith(_PACKAGE)
+        own = str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
         if not own or frame.f_code.co_name == "<module>":
             return own
         frame = frame.f_back

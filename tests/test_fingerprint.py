@@ -4,12 +4,15 @@ import functools
 import importlib
 import random
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import opscore
 from opscore.errors import Note
 from opscore.fingerprint import _Reader, fingerprint, named_once
+from opscore.registry import Registry
 
 SAMPLE = """
 import dataclasses, enum, functools, math
@@ -211,6 +214,22 @@ def test_cells_of_a_notebook_have_their_source(monkeypatch):
     assert fingerprint(shell.user_ns["mine"]) == first
     shell.run_cell("PARAMS['gain'] = 2")
     assert fingerprint(shell.user_ns["mine"]) != first
+
+
+def test_a_package_whose_name_begins_as_ours_is_somebody_elses():
+    """As opscore_plugin beside opscore: its code counts, and what it registers is from outside."""
+    things = Registry("thing")
+
+    def made(value):
+        file = f"{Path(opscore.__file__).parent}_plugin/own.py"
+        text = f"def own(network, batch):\n    return {value}\nthings.add('own-{value}', own)\n"
+        given = {"__name__": "opscore_plugin.own", "things": things}
+        exec(compile(text, file, "exec"), given)
+        return given["own"]
+
+    with pytest.warns(Note):
+        assert fingerprint(made(1)) != fingerprint(made(2))
+    assert things.is_from_outside("own-1")
 
 
 def test_objects_count_by_what_they_hold():

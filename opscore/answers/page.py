@@ -50,7 +50,7 @@ def page(template: str, title: str, *, package: str = _HERE, **parts: Any) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"rows_of": rows_of, "choices": choices, "csv": _csv}
+    environment.globals |= {"most_rows": MOST_ROWS, "choices": choices, "csv": _csv}
     environment.filters |= {"plain": plain, "one_line": one_line}
     # Both are files of this package. The browser runs this script and no other.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -78,11 +78,6 @@ def pictures_of(answer: Answer) -> list[Markup]:
         return [Markup(each.html("svg")) for each in answer.pictures()]
 
 
-def rows_of(table: Table) -> list[list[Entry]]:
-    """The rows of a table that a page has room for."""
-    return list(table.head(MOST_ROWS).rows(detail=True))
-
-
 def choices(rows: Sequence[Sequence[Entry]], place: int) -> list[str]:
     """The texts that a list offers to choose rows by; none for a column where few are alike."""
     found = sorted({row[place].line for row in rows})
@@ -97,5 +92,5 @@ def plain(text: object, longest: int = 120) -> str:
 
 def _csv(table: Table) -> str:
     """The numbers of a table as an address that a browser downloads."""
-    text = table.head(MOST_ROWS).values().to_csv(index=False, lineterminator="\n")
+    text = table.values().to_csv(index=False, lineterminator="\n")
     return f"data:text/csv;charset=utf-8,{quote(text)}"

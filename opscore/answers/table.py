@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import pandas as pd
 
-from opscore.answers.words import interval_text, is_missing, number, p_text
+from opscore.answers.words import interval_text, is_missing, number
 from opscore.schema import Column
 
 #: Columns of a frame of which nothing is known, by the kind of their values.
@@ -90,7 +90,7 @@ class Table:
         name = column.heading or column.name
         if not column.least or self.frame[column.least].isna().all():
             return name
-        return f"{name}\n≥ {p_text(self.frame[column.least].min())}"
+        return f"{name}\n≥ {number(self.frame[column.least].min(), '.2g')}"
 
     def rows(self, *, detail: bool = False) -> Iterator[list[Entry]]:
         """The cells of each row, one for each column that is shown."""

@@ -26,7 +26,7 @@ from opscore.cli.doctor import doctor
 from opscore.cli.ending import ended
 from opscore.cli.figures import figure2, table1
 from opscore.cli.initial import initial
-from opscore.cli.live import LiveCommand
+from opscore.cli.live import LiveCommand, LiveGroup
 from opscore.cli.own import evaluate, score
 from opscore.cli.progressive import progressive
 from opscore.cli.records import records
@@ -57,9 +57,9 @@ app.command(cls=LiveCommand, rich_help_panel="Measure")(figure2)
 app.command(cls=LiveCommand, rich_help_panel="Measure")(table1)
 app.command(rich_help_panel="Measure")(batch)
 app.command("compare-spaces", cls=LiveCommand, rich_help_panel="Measure")(compare_spaces)
-app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Measure")
+app.add_typer(leaderboard.app, name="leaderboard", cls=LiveGroup, rich_help_panel="Measure")
 app.command(rich_help_panel="Measure")(leaderboard.power)
-app.command(cls=LiveCommand, rich_help_panel="Measure")(retraining)
+app.command(rich_help_panel="Measure")(retraining)
 app.command(rich_help_panel="Measure")(alphas)
 app.command("toy-model", cls=LiveCommand, rich_help_panel="Measure")(toy_model)
 app.add_typer(replay.app, name="replay", rich_help_panel="Measure")

@@ -94,6 +94,6 @@ def _used(runs: Path) -> list[str]:
 
     found: dict[str, None] = {}
     for run in stored_runs(runs):
-        used = run.policy, str(run.key.get("space") or ""), str(run.key.get("images") or "")
+        used = run.policy, run.space, str(run.key.get("images") or "")
         found |= dict.fromkeys(filter(None, used))
     return list(found)

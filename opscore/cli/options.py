@@ -76,7 +76,7 @@ def grouped(command: Callable[..., T]) -> Callable[..., T]:
     hints: dict[str, Any] = get_type_hints(command, include_extras=True)
     groups: dict[str, _Group] = {}
     parameters = []
-    for name, parameter in inspect.signature(command).parameters.items():
+    for name, given in inspect.signature(command).parameters.items():
         kind = getattr(hints[name], "__origin__", hints[name])
         if is_dataclass(kind):
             parts = getattr(hints[name], "__metadata__", ())
@@ -84,10 +84,10 @@ def grouped(command: Callable[..., T]) -> Callable[..., T]:
             groups[name] = _Group(kind, only)
             parameters += groups[name].parameters
         else:
-            parameters.append(_parameter(name, hints[name], parameter.default))
+            parameters.append(parameter(name, hints[name], given.default))
 
     if groups:
-        parameters.append(_parameter("plugin", PluginOption, None))
+        parameters.append(parameter("plugin", PluginOption, None))
 
     @wraps(command)
     def run(**given: Any) -> T:
@@ -96,9 +96,14 @@ def grouped(command: Callable[..., T]) -> Callable[..., T]:
         made_of = {name: group.take(given) for name, group in groups.items()}
         return command(**given, **made_of)
 
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
+    return signed(run, parameters)
+
+
+def signed(command: Callable[..., T], parameters: Sequence[inspect.Parameter]) -> Callable[..., T]:
+    """The command, with these parameters as typer reads them."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
 class _Group:
@@ -124,7 +129,7 @@ class _Group:
             self._parts[name] = called
             flags = only.flags.get(name) or help.flags or (f"--{name.replace('_', '-')}",)
             option = _option(kind, name, _text(defaults[name]), flags)
-            self.parameters.append(_parameter(called, _typed(type_), option))
+            self.parameters.append(parameter(called, _typed(type_), option))
 
     def take(self, given: dict[str, Any]) -> Any:
         """The settings; their values are taken out of those of all options."""
@@ -156,7 +161,8 @@ def _text(default: Any) -> Any:
     return ",".join(map(str, default)) if isinstance(default, tuple) else default
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """An option of a command."""
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
     )

@@ -16,7 +16,7 @@ from opscore.answers import FORMS, Answer, render
 from opscore.answers.look import Look, looking
 from opscore.answers.text import show
 from opscore.cli.common import QuietOption, console, print_written, writable
-from opscore.cli.options import grouped
+from opscore.cli.options import grouped, parameter, signed
 from opscore.errors import UserError, unknown
 from opscore.progress import shown
 
@@ -90,18 +90,7 @@ def answering(
             *([("form", FormOption, "text")] if formats else []),
             ("as_json", JsonOption, False),
         ]
-        parameters = [
-            *own.parameters.values(),
-            *(
-                inspect.Parameter(
-                    name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
-                )
-                for name, kind, default in options
-            ),
-        ]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
-        return run
+        return signed(run, [*own.parameters.values(), *(parameter(*each) for each in options)])
 
     return decorate
 

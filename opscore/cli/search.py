@@ -12,17 +12,20 @@ from opscore.answers import Answer, Column, Listing, Table
 from opscore.cli.common import say_if_no_truth
 from opscore.cli.options import Runs
 from opscore.cli.present import answering
+from opscore.errors import UserError
 from opscore.settings import SearchSettings
 
 
 @answering(saves=True, doing="searching")
 def search(
-    proxy: Annotated[str, typer.Option(help="Proxy S of the search; see 'opscore proxies'.")] = (
-        "nwot"
-    ),
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Proxy S of the search; see 'opscore proxies'. nwot by default."),
+    ] = None,
     policy: Annotated[
-        str, typer.Option(help="Proposals by zc-pt (Zero-Cost-PT) or disc-zc (Zero-Cost-Disc).")
-    ] = "zc-pt",
+        str | None,
+        typer.Option(help="Proposals by zc-pt (Zero-Cost-PT, the default) or disc-zc (-Disc)."),
+    ] = None,
     *,
     settings: SearchSettings,
     run: Runs,
@@ -32,7 +35,10 @@ def search(
     from opscore.search.perturbation import family_of
 
     if settings.methods == SearchSettings().methods:
-        settings = replace(settings, methods=(f"{family_of(policy)}({proxy})",))
+        named = f"{family_of(policy or 'zc-pt')}({proxy or 'nwot'})"
+        settings = replace(settings, methods=(named,))
+    elif proxy or policy:
+        raise UserError("--methods names whole methods; it goes without --proxy and --policy")
     say_if_no_truth(settings)
     found: Answer = run_search(settings, **run.calls)
     return found

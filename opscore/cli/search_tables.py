@@ -116,6 +116,6 @@ def _searches(
 
 def _numbers(text: str) -> list[int]:
     parts = split_names(text)
-    if not parts or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise UserError(f"bad numbers '{text}'; the form is 1,10,100")
     return sorted({int(part) for part in parts})

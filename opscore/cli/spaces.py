@@ -61,7 +61,10 @@ def _truths_of(text: str, data_dir: Path | None) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for part in split_names(text):
         name, _, source = part.partition(":")
-        found[get_space(name.strip()).name] = source.strip() or "auto"
+        space = get_space(name.strip()).name
+        if space in found:
+            raise UserError(f"space '{space}' was asked for twice")
+        found[space] = source.strip() or "auto"
     if not found:
         raise UserError("no space was asked for; for instance --spaces nasbench201,transnas-micro")
     for name, source in found.items():

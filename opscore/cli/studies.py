@@ -35,7 +35,7 @@ def retraining(
     """Discretize one edge of a trained supernet, retrain, and watch each operation's accuracy."""
     from opscore.paper.retraining.result import retraining as run_retraining
 
-    place = int(edge) if edge.isdigit() else edge
+    place = int(edge) if edge.isdecimal() else edge
     found: Answer = run_retraining(settings, edge=place, epochs=epochs, **run.calls)
     return found
 

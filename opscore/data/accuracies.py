@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opscore.data.layout import parse_column
-from opscore.data.tables import DamagedTableError, UnreadableTableError, read_checked
+from opscore.data.tables import UnreadableTableError, read_checked
 from opscore.data.values import numbers, refuse_twins, texts
 from opscore.errors import UserError
 from opscore.spaces import NASBENCH201
@@ -53,8 +53,6 @@ def read_accuracies(path: Path) -> tuple[pd.DataFrame, NDArray[np.intp]]:
         indices = parse_strings(frame[STRINGS])
         for name in columns:
             frame[name] = numbers(name, frame[name])
-    except DamagedTableError:
-        raise
     except UserError as error:
         raise UserError(f"{path} is not a NAS-Bench-201 table: {error}") from None
     return frame, indices

@@ -218,7 +218,7 @@ def _add_folder(folder: Path, data_dir: Path | None, overwrite: bool) -> Added:
             f"'opscore data fetch' downloads; what can be added: {_KINDS}"
         )
     made: dict[str, Added] = {}
-    failed: UserError | None = None
+    failed: list[UserError] = []
     for known, file in found.items():
         _copy(known.name, file, destination(data_dir) / known.path, "")
     for known in found:
@@ -227,12 +227,14 @@ def _add_folder(folder: Path, data_dir: Path | None, overwrite: bool) -> Added:
         try:
             made_now = make_all(known.name, kept, tables, data_dir, overwrite) if tables else []
         except UserError as error:
-            failed = error
+            failed.append(error)
             continue
         made.update((added.kind, added) for added in made_now)
-    if not made and failed is not None:
-        raise failed
-    return _together(f"{len(found)} originals", list(made.values()))
+    if not made:
+        raise failed[0]
+    answer = _together(f"{len(found)} originals", made.values())
+    notes = dict.fromkeys([answer.note, *map(str, failed)])
+    return replace(answer, note="; ".join(filter(None, notes)))
 
 
 def _originals_in(folder: Path) -> Iterator[tuple[DataFile, Path]]:

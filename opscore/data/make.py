@@ -234,10 +234,7 @@ def _with_others(
 
 
 def _made_of(file: DataFile, table: Path) -> set[str] | None:
-    """Hashes of the files that a table was made of; None when it is damaged.
-
-    Its own hash is among them: a copy of it is nothing new.
-    """
+    """Hashes of the files that a table was made of; None when it is damaged."""
     try:
         check(file, table)
     except Corrupted:

@@ -42,7 +42,8 @@ class Event(NamedTuple):
     what: str = ""
 
 
-#: Hears what a computation says. What it raises stops the computation.
+#: Hears what a computation says. What it raises stops a computation of this process; one of
+#: workers goes on unheard.
 Listener = Callable[[Event], object]
 
 

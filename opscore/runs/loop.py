@@ -43,9 +43,9 @@ class Manner(RunSettings):
 
     Attributes:
         threads: of each worker; None shares the cores out evenly.
-        alone: whether each run stands for itself, as in a grid: it is computed in a worker, which
-            may die of it, even if it is the last one; a damaged one is removed and computed again;
-            and its result stays where it was computed and kept.
+        alone: whether each run stands for itself, as in a grid: with several jobs it is computed
+            in a worker, which may die of it, even if it is the last one; a damaged one is removed
+            and computed again; and its result stays where it was computed and kept.
     """
 
     threads: int | None = None

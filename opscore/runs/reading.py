@@ -20,12 +20,12 @@ from opscore import schema
 from opscore.errors import UserError, unknown
 from opscore.fingerprint import canonical
 from opscore.runs.store import (
-    RECORD_FILE,
     STORE_VERSION,
     TIMES,
+    DamagedRunError,
     Outcome,
     RunStore,
-    check_layout,
+    read_record,
     run_folders,
 )
 
@@ -87,6 +87,11 @@ class StoredRun:
         return str(self.key.get("kind") or self.name.rpartition("/")[2].rpartition("-")[0])
 
     @property
+    def space(self) -> str:
+        """The space of architectures; '' for runs that have none."""
+        return str(self.key.get("space") or "")
+
+    @property
     def policy(self) -> str:
         """Policy or search method; '' for runs that have neither."""
         return str(self.key.get("policy") or self.key.get("method") or "")
@@ -119,7 +124,7 @@ class StoredRun:
         return {
             "run": self.name,
             "kind": self.kind,
-            "space": str(self.key.get("space") or ""),
+            "space": self.space,
             "policy": self.policy,
             "seed": pd.NA if seed is None else seed,
             "status": self.status,
@@ -271,8 +276,7 @@ def in_order(runs: Iterable[StoredRun]) -> list[StoredRun]:
 
     def place(run: StoredRun) -> tuple[str, str, str, int, str]:
         seed = run.key.get("seed")
-        space = str(run.key.get("space") or "")
-        return run.kind, space, run.policy, -1 if seed is None else int(seed), run.name
+        return run.kind, run.space, run.policy, -1 if seed is None else int(seed), run.name
 
     return sorted(runs, key=place)
 
@@ -292,19 +296,12 @@ def _folders(root: Path) -> Iterator[Path]:
 def _run(root: Path, folder: Path) -> StoredRun:
     name = folder.relative_to(root).as_posix()
     try:
-        record = json.loads((folder / RECORD_FILE).read_text())
-    except FileNotFoundError:
+        record = read_record(folder)
+    except DamagedRunError as error:
+        return StoredRun(name, folder, "damaged", error=str(error))
+    if record is None:
         pieces = folder.name.rpartition("-")[0].endswith("pieces")
         return StoredRun(name, folder, "pieces" if pieces else "unfinished")
-    except OSError as error:
-        raise UserError(f"run {folder} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        why = f"run {folder} cannot be read ({error})"
-        return StoredRun(name, folder, "damaged", error=why)
-    if not isinstance(record, dict) or not isinstance(record.get("key"), dict):
-        why = f"run {folder} cannot be read (its record has no settings)"
-        return StoredRun(name, folder, "damaged", error=why)
-    check_layout(record, folder)
     if record.get("status", "finished") == "finished":
         return StoredRun(name, folder, "finished", record)
     return StoredRun(name, folder, "failed", record, "; ".join(record.get("failed", [])))
@@ -364,11 +361,11 @@ def pick(runs: Sequence[StoredRun], **wanted: str | None) -> list[StoredRun]:
     for name, value in wanted.items():
         if value is None:
             continue
-        values = {str(run.row()[name]) for run in runs}
+        values = {str(getattr(run, name)) for run in runs}
         if value not in values and name != "status":
             near = difflib.get_close_matches(value, values, n=1)
             there = f"; there: {', '.join(sorted(values))}" if values else ": the store is empty"
             hint = f"; did you mean {near[0]}?" if near else there
             raise UserError(f"no run has the {name} '{value}'{hint}")
-        found = [run for run in found if str(run.row()[name]) == value]
+        found = [run for run in found if getattr(run, name) == value]
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -79,19 +80,19 @@ def work(
         if store is None:
             return _computed(run, Pieces())
         key = key or run.key()
-        pieces = Pieces() if anew else store.pieces(piece_key or key)
-        begun = time.perf_counter()
-        try:
-            outcome = _computed(run, pieces)
-        except UserError:
-            raise
-        except Exception as error:
-            store.keep_error(key, error)
-            raise
-        spent = {"wall_seconds": round(time.perf_counter() - begun, 3)}
-        store.keep(key, outcome, more=spent, replace=anew)
-        run.clean_up(outcome, pieces)
-        return outcome
+        with store.fresh() if anew else nullcontext(store.pieces(piece_key or key)) as pieces:
+            begun = time.perf_counter()
+            try:
+                outcome = _computed(run, pieces)
+            except UserError:
+                raise
+            except Exception as error:
+                store.keep_error(key, error)
+                raise
+            spent = {"wall_seconds": round(time.perf_counter() - begun, 3)}
+            store.keep(key, outcome, more=spent, anew=pieces if anew else None)
+            run.clean_up(outcome, pieces)
+            return outcome
 
 
 def _computed(run: Run, pieces: Pieces) -> Outcome:

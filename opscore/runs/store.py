@@ -18,7 +18,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -70,14 +70,33 @@ def run_folders(root: Path) -> Iterator[Path]:
             yield folder
 
 
-def check_layout(record: Mapping[str, Any], folder: Path) -> None:
-    """UserError for the record of a run whose files are laid out as another version does."""
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The record of a run's folder, finished or failed; None where there is none.
+
+    UserError when it cannot be read, or its files are laid out as another version does;
+    DamagedRunError, which is one, when it is no record.
+    """
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"run {folder} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise DamagedRunError(
+            f"run {folder} cannot be read ({error}); delete it to redo it"
+        ) from None
+    if not isinstance(record, dict) or not isinstance(record.get("key"), dict):
+        raise DamagedRunError(
+            f"run {folder} cannot be read (its record has no settings); delete it to redo it"
+        )
     version = record.get("version", 1)
     if version != STORE_VERSION:
         raise UserError(
             f"run {folder} is of version {version} of the store, and this opscore reads version "
             f"{STORE_VERSION}; take another folder, or the opscore that wrote it"
         )
+    return record
 
 
 @dataclass(frozen=True)
@@ -181,13 +200,9 @@ class RunStore:
         if self.root.is_file():
             raise UserError(f"{self.root} is a file; a run store is a folder")
         for folder in run_folders(self.root):
-            try:
-                record = json.loads((folder / RECORD_FILE).read_text())
-            except (OSError, ValueError):
-                continue
-            if isinstance(record, dict) and "key" in record:
-                check_layout(record, folder)
-                return
+            with suppress(DamagedRunError):
+                if read_record(folder) is not None:
+                    return
 
     def path(self, key: Mapping[str, Any]) -> Path:
         """The folder of this key's run, whether it is there or not."""
@@ -197,26 +212,27 @@ class RunStore:
         """The finished pieces of this key's run."""
         return Pieces(self.path(key))
 
+    @contextmanager
+    def fresh(self) -> Iterator[Pieces]:
+        """An empty folder of pieces for a run that is computed anew; the block's end removes it."""
+        folder = self._unfinished()
+        try:
+            yield Pieces(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _unfinished(self) -> Path:
+        return self.root / f".unfinished-{secrets.token_hex(8)}"
+
     def record(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """The record of a run, finished or failed; None when there is none.
 
         UserError when it cannot be read, or is another run's.
         """
-        path = self.path(key) / RECORD_FILE
-        try:
-            record: dict[str, Any] = json.loads(path.read_text())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise UserError(f"run {path.parent} cannot be read ({error.strerror})") from None
-        except ValueError as error:
-            raise DamagedRunError(
-                f"run {path.parent} cannot be read ({error}); delete it to redo it"
-            ) from None
-        if isinstance(record, dict) and "key" in record:
-            check_layout(record, path.parent)
-        if not isinstance(record, dict) or record.get("key") != json.loads(canonical(key)):
-            raise UserError(f"run {path.parent} holds other settings than its name says; delete it")
+        folder = self.path(key)
+        record = read_record(folder)
+        if record is not None and record["key"] != json.loads(canonical(key)):
+            raise UserError(f"run {folder} holds other settings than its name says; delete it")
         return record
 
     def outcome(self, key: Mapping[str, Any]) -> Outcome | None:
@@ -252,7 +268,7 @@ class RunStore:
         outcome: Outcome,
         *,
         more: Mapping[str, Any] | None = None,
-        replace: bool = False,
+        anew: Pieces | None = None,
     ) -> Path:
         """Write what a run gave; returns its folder.
 
@@ -262,20 +278,27 @@ class RunStore:
             key: of the run.
             outcome: what it gave.
             more: further entries of the record.
-            replace: put it in the place of an earlier result.
+            anew: :meth:`fresh` pieces that it was made with: its files are taken from there, and
+                all of it takes the place of an earlier result.
         """
         folder = self.path(key)
         if outcome.failed:
             self._keep_failure(key, {"failed": list(outcome.failed)})
             return folder
-        temporary = self.root / f".unfinished-{secrets.token_hex(8)}"
+        temporary = self._unfinished()
+        temporary.mkdir(parents=True)
         try:
             files, times = {}, {}
             for name, frame in outcome.tables.items():
                 table, times[name] = _without_times(frame)
                 path = write_checked(temporary / f"{name}.parquet", table)
                 files[path.name] = file_hash(path)
-            files |= {name: file_hash(folder / name) for name in outcome.files}
+            for name in outcome.files:
+                path = (anew or Pieces(folder)).path(name)
+                assert path is not None
+                if anew is not None:
+                    path = path.replace(temporary / name)
+                files[name] = file_hash(path)
             record = {
                 "version": STORE_VERSION,
                 "status": "finished",
@@ -287,7 +310,7 @@ class RunStore:
                 **provenance(),
             }
             self._write_record(temporary, record)
-            if replace:
+            if anew is not None:
                 self._replace(temporary, folder)
             else:
                 self._move_in(temporary, folder, key)
@@ -302,8 +325,9 @@ class RunStore:
 
     def _keep_failure(self, key: Mapping[str, Any], what: Mapping[str, Any]) -> None:
         with self.lock(key):
-            if self.outcome(key) is not None:
-                return  # another process has finished it
+            with suppress(DamagedRunError):
+                if self.outcome(key) is not None:
+                    return  # another process has finished it
             record = {
                 "version": STORE_VERSION,
                 "status": "failed",

@@ -52,7 +52,8 @@ def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merge
     """Take over into ``target`` what ``source`` has and it lacks; ``source`` stays as it is.
 
     Finished runs are checked before they are copied, and written whole or not at all, so that a
-    merge that was stopped goes on. A finished run takes the place of a failed or unfinished one.
+    merge that was stopped goes on. A finished run takes the place of one that is failed,
+    unfinished or damaged.
 
     UserError when there is no source, or the target cannot be written.
     """
@@ -69,16 +70,16 @@ def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merge
         other = others.get(run.name)
         if run.status == "damaged":
             done.damaged.append(run.name)
-        elif other is not None and other.status == "finished":
-            same = run.status != "finished" or _same(run, other)
-            (done.there if same else done.differing).append(run.name)
         elif other is not None and run.status != "finished":
             done.there.append(run.name)
-        elif _is_whole(run):
+        elif not _is_whole(run):
+            done.damaged.append(run.name)
+        elif other is not None and other.status == "finished" and _is_whole(other):
+            same = exported(run).equals(exported(other))  # times do not count
+            (done.there if same else done.differing).append(run.name)
+        else:
             _take(run, root)
             done.copied.append(run.name)
-        else:
-            done.damaged.append(run.name)
     return done
 
 
@@ -90,14 +91,6 @@ def _is_whole(run: StoredRun) -> bool:
     except UserError:
         return False
     return True
-
-
-def _same(run: StoredRun, other: StoredRun) -> bool:
-    """Whether two finished runs gave the same; times do not count."""
-    try:
-        return exported(run).equals(exported(other))
-    except UserError:
-        return False
 
 
 def _take(run: StoredRun, root: Path) -> None:
@@ -154,7 +147,7 @@ def clean(
 
 
 def _holds_others(folder: Path) -> bool:
-    """Whether other runs lie in a run's folder, which are never removed with it."""
+    """Whether other runs lie in a run's folder; then it goes only when it is named."""
     return any(path.parent != folder for path in folder.rglob(RECORD_FILE))
 
 

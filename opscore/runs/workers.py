@@ -39,10 +39,8 @@ LIMIT = "OMP_NUM_THREADS"
 
 
 def available_cores() -> int:
-    """Cores that this process may run on, which on a shared machine are fewer than it has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, by affinity and by a container's share."""
+    return int(joblib.cpu_count())
 
 
 def total_memory() -> int | None:

@@ -31,24 +31,24 @@ NO_TRUTH = "none"
 
 def _reduction(given: Any) -> Any:
     """How trainings are reduced, from a text: the index of one where it is a number."""
-    return int(given) if isinstance(given, str) and given.isdigit() else given
+    return int(given) if isinstance(given, str) and given.isdecimal() else given
 
 
 def _edges(given: Any) -> Any:
     """An order from a text: its name, or edges by index or name with commas between them."""
     if not isinstance(given, str) or "," not in given:
         return given
-    return tuple(int(name) if name.isdigit() else name for name in split_names(given))
+    return tuple(int(name) if name.isdecimal() else name for name in split_names(given))
 
 
 def _epochs(given: Any) -> Any:
     """Epochs from a text: one number, or one for each policy that is named."""
     if not isinstance(given, str):
         return given
-    if given.strip().isdigit():
+    if given.strip().isdecimal():
         return int(given)
     parts = [part.rpartition("=") for part in given.split(",")]
-    if not all(policy.strip() and number.strip().isdigit() for policy, _, number in parts):
+    if not all(policy.strip() and number.strip().isdecimal() for policy, _, number in parts):
         raise UserError(f"bad epochs '{given}'; the form is 5 or disc-acc=25,darts-pt=5")
     return {policy.strip(): int(number) for policy, _, number in parts}
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 
 from opscore.answers import FORMS, Answer, Column, Table, render
 from opscore.answers.formats import html_of
+from opscore.answers.page import MOST_ROWS, write_page
 from opscore.answers.text import text_of
 from opscore.answers.words import p_text
 from opscore.errors import UserError
@@ -82,6 +85,21 @@ def test_cells_are_written_as_their_columns_say():
 def test_a_heading_has_the_least_value():
     table = ANSWER.tables()[0]
     assert [table.heading(column) for column in table.shown()][-1] == "p\n≥ 0.01"
+
+
+def test_a_least_value_below_what_a_p_value_shows_is_a_number():
+    frame = FRAME.assign(p_least=2.8e-7)
+    table = Table("", COLUMNS, frame)
+    assert [table.heading(column) for column in table.shown()][-1] == "p\n≥ 2.8e-07"
+
+
+def test_a_page_says_what_it_leaves_out_and_its_download_has_all(tmp_path):
+    long = pd.concat([FRAME] * (MOST_ROWS // 2 + 3), ignore_index=True)
+    text = write_page(Example(long), tmp_path / "page.html", "long").read_text()
+    assert text.count("<tr") == MOST_ROWS + 1
+    assert "6 further rows are not shown" in text
+    (download,) = re.findall(r'href="data:text/csv;charset=utf-8,([^"]*)"', text)
+    assert len(unquote(download).splitlines()) == len(long) + 1
 
 
 def test_text_shows_notes_tables_and_captions():

@@ -66,7 +66,7 @@ def test_memory_that_ran_out_is_exit_code_1_and_no_finished_run(capsys, command,
     [
         *("table2 --seeds 99", "figure2 --policies zzz", "toy-model --lengths 7"),
         *("table5 --size smoke", "table1 --seeds 0", "figure4 --batch-size 8"),
-        "compare-spaces --spaces zzz",
+        *("compare-spaces --spaces zzz", "leaderboard --batch-size 7"),
     ],
 )
 def test_settings_that_the_record_cannot_follow_are_refused(capsys, command):

@@ -178,6 +178,7 @@ def test_a_search_in_bfloat16_runs_and_says_so(capsys, tmp_path):
         (["--methods", " "], "no search method was asked for"),
         (["-N", "0"], "proposals is 1 or more"),
         (["--policy", "darts"], "not 'darts'"),
+        (["--methods", "random", "--proxy", "synflow"], "goes without --proxy and --policy"),
         (["--precision", "bf16", "--proxy", "snip"], "proxy 'snip' has no fast path in bf16"),
         (["--precision", "bf17"], "did you mean bf16"),
     ],

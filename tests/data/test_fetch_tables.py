@@ -23,7 +23,7 @@ from opscore.data import (
     require,
     verify,
 )
-from opscore.data.tables import read_checked
+from opscore.data.tables import read_checked, write_checked
 from opscore.errors import UserError
 from opscore.oracles import load_oracle
 
@@ -215,6 +215,16 @@ def test_a_folder_of_originals_is_added_at_once(capsys, cache, originals):
     assert len(read_checked(require("published-nb1shot1"))) == 840
     with pytest.raises(UserError, match="has none of the files"):
         add(cache / "published")
+
+
+def test_a_table_of_a_folder_that_cannot_be_made_is_named(tmp_path, cache, originals):
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for name in ("nas-bench-macro_cifar10.json", "zc_nasbench201.json"):
+        shutil.copyfile(originals / name, folder / name)
+    other = add(originals / "nas-bench-macro_cifar10.json").path
+    write_checked(other, read_checked(other))  # made of nobody knows what
+    assert "use --overwrite" in add(folder).note
 
 
 def test_a_changed_original_is_not_taken_for_it(tmp_path, cache, originals):

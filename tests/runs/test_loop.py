@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import pandas as pd
@@ -65,6 +65,28 @@ def test_each_word_for_finished_runs(tmp_path):
     ]
     assert values(complete([good, bad], RunSettings(store=store.root, finished="always"))) == [2, 3]
     assert values(complete([good, bad], RunSettings(store=store.root))) == [2, 3]
+
+
+@dataclass(frozen=True)
+class Trained(Counted):
+    """A run with a checkpoint among its results."""
+
+    def compute(self, pieces):
+        outcome = super().compute(pieces)
+        path = pieces.path("network.pt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"weights {len(self.told)}")
+        return replace(outcome, files=("network.pt",))
+
+
+def test_files_of_a_run_made_anew_take_the_place_of_the_old_ones(tmp_path):
+    run = Trained("net")
+    for word, number in (("only-missing", 1), ("always", 2), ("only-missing", 2)):
+        outcomes = complete([run], RunSettings(store=tmp_path, finished=word))
+        assert values(outcomes) == [number]
+        kept = RunStore(tmp_path).path(run.key())
+        assert (kept / "network.pt").read_text() == f"weights {number}"
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [kept]
 
 
 def test_what_fails_is_tried_again_as_often_as_asked(tmp_path):

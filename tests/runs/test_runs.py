@@ -17,7 +17,8 @@ from opscore.errors import UserError
 from opscore.experiments import resolve
 from opscore.proxies import PROXIES, register_proxy
 from opscore.runs import RunStore
-from opscore.runs.store import Outcome, run_name
+from opscore.runs.reading import stored_runs
+from opscore.runs.store import DamagedRunError, Outcome, run_name
 
 SMALL = {"size": "smoke", "batch_size": 16, "images": "digits"}
 initial = partial(opscore.initial, baselines=False)
@@ -123,6 +124,18 @@ def test_store_writes_whole_runs_and_says_what_it_cannot_read(tmp_path):
     (folder / "scores.parquet").write_bytes(b"broken")
     with pytest.raises(UserError, match="cannot be read"):
         store.outcome(key)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"key": 1}', "{"])
+def test_what_is_no_record_is_a_damaged_run(tmp_path, text):
+    key = {"kind": "test"}
+    store = RunStore(tmp_path)
+    store.keep_error(key, ValueError("x"))
+    (store.path(key) / "run.json").write_text(text)
+    store.check()
+    with pytest.raises(DamagedRunError, match="cannot be read"):
+        store.record(key)
+    assert [run.status for run in stored_runs(tmp_path)] == ["damaged"]
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path):

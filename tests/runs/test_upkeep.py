@@ -70,6 +70,17 @@ def test_what_is_damaged_is_not_taken_over(tmp_path):
     assert [run.status for run in stored_runs(tmp_path / "b", check=True)] == ["finished"]
 
 
+def test_what_is_damaged_in_the_target_is_mended_from_the_source(tmp_path):
+    for name, cut in (("table", "scores.parquet"), ("record", RECORD_FILE)):
+        keep(tmp_path / "good", 0)
+        store = keep(tmp_path / name, 0)
+        path = store.path(key(0)) / cut
+        path.write_bytes(path.read_bytes()[:-9])
+        assert merge(tmp_path / name, tmp_path / "good").damaged == [store.path(key(0)).name]
+        assert merge(tmp_path / "good", tmp_path / name).copied == [store.path(key(0)).name]
+        assert store.outcome(key(0)) is not None
+
+
 def test_a_store_is_not_merged_with_itself(tmp_path):
     keep(tmp_path, 0)
     with pytest.raises(UserError, match="the store itself"):
