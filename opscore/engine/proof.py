@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
@@ -42,11 +42,13 @@ IMAGES, PIECE = 5, 2
 #: Relative difference that is rounding, by the precision of the proof.
 ROUNDING = {torch.float64: 1e-6, torch.float32: 1e-3}
 
+_NO_VALUE = "has no value by its plain modules on a few images"
+
 #: Verdicts that are remembered, the latest ones.
 KEPT = 4096
 
-#: What a network is asked for, such as tables of weights.
-Asked = TypeVar("Asked")
+#: What a network is asked for: tables of weights.
+Asked = TypeVar("Asked", Tensor, list[Tensor])
 #: (network, what it is asked for, minibatch) -> values, NaN where there is none.
 Way = Callable[[Any, Asked, Batch], list[float]]
 
@@ -91,7 +93,8 @@ def check_prove(when: str) -> Prove:
 def doubt(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:
     """Why the fast way is not to be taken; None where it has proved itself, or ships.
 
-    asked: some of what the network will be asked for.
+    asked: some of what the network will be asked for, so that between them everything that the
+    engine does for its states is done. CannotTraceError where there is no fast way for any of it.
     """
     setting = _setting.get()
     if setting == "never" or ships(network):
@@ -131,12 +134,16 @@ def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked
         if any(map(math.isfinite, right)):
             break
     else:
-        return "has no value by its plain modules on a few images"
+        return _NO_VALUE
     try:
         with pieces_of(PIECE):
             found = claim.fast(fast, asked, few)
-    except CannotTraceError:  # there is no fast way, and nothing to prove
-        return _unreadable(fast, few)
+    except CannotTraceError:
+        if (reason := _unreadable(fast, few)) is not None:
+            return reason
+        if len(asked) == 1:
+            raise
+        return _one_by_one(network, asked, batch, claim)
     except Exception as error:
         return f"cannot be computed the fast way ({type(error).__name__}: {error})"
     for value, wanted in zip(found, right, strict=True):
@@ -144,6 +151,18 @@ def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked
             where = first_difference(fast, few)
             return f"gives {value:.6g} the fast way where its modules give {wanted:.6g}; {where}"
     return None
+
+
+def _one_by_one(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:
+    """The same for what is asked one by one; what there is no fast way for proves nothing."""
+    found: list[str | None] = []
+    for place in range(len(asked)):
+        with suppress(CannotTraceError):
+            found.append(_compared(network, asked[place : place + 1], batch, claim))
+    if not found:
+        raise CannotTraceError("there is no fast way for any of its states")
+    reasons = [reason for reason in found if reason != _NO_VALUE]
+    return next(filter(None, reasons), None) if reasons else _NO_VALUE
 
 
 def _unreadable(network: nn.Module, batch: Batch) -> str | None:

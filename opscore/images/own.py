@@ -244,7 +244,7 @@ def _labels(
 
 
 def _pixels(name: str, given: Array) -> tuple[Array, bool]:
-    """Pixels of 0 to 255, uint8 or fractions; or others, and whether they are normalised."""
+    """Pixels of 0 to 255, or normalised ones, and whether they are that: some are negative then."""
     if given.dtype == np.uint8:
         return given, False
     if given.dtype.kind == "f":
@@ -252,8 +252,10 @@ def _pixels(name: str, given: Array) -> tuple[Array, bool]:
         if not finite.all():
             raise UserError(f"{name}: pixels are not finite (first in image {finite.argmin()})")
         low, high = float(given.min()), float(given.max())
-        pixels = low >= 0 and 1 < high <= 255  # normalised ones have negative values
-        return given.astype(np.float32) * (1 if pixels else 255), low < 0 or high > 255
+        if low >= 0 and high > 255:
+            raise UserError(f"{name}: pixels are 0 to 255, or fractions, not {low:g} to {high:g}")
+        pixels = low >= 0 and high > 1
+        return given.astype(np.float32) * (1 if pixels else 255), low < 0
     if given.dtype.kind in "iu" and given.min() >= 0 and given.max() <= 255:
         return given.astype(np.uint8), False
     raise UserError(f"{name}: pixels are 0 to 255, or fractions, not {_range(given)}")

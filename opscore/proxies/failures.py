@@ -23,6 +23,7 @@ from opscore.proxies.score import Score
 _NO_NUMBER = re.compile(
     r"math (domain|range) error|expected a (positive|nonnegative|noninteger) (input|argument)"
     r"|\b(nans?|infs?|infinity|infinite|singular|not positive definite|converge[ds]?)\b"
+    r"|more than 1 value per channel"
     r"|can't allocate memory|not enough memory|out of memory",
     re.IGNORECASE,
 )

@@ -5,7 +5,7 @@ layer's output for all samples. A sample's weight gradient follows from its own 
 gradient d of the layer:
 
     linear: d a^T        convolution: sum over positions of d (patches of a)^T
-    batch norm weight: sum over positions of d (a - mean) / sqrt(var + eps)
+    batch norm weight: sum over positions of d times the normalised a
 
 That is one backward pass and a small product per layer, instead of one backward pass per sample.
 """
@@ -13,15 +13,18 @@ That is one backward pass and a small product per layer, instead of one backward
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from opscore.proxies.common import check_graph, gradients, logits_of
 from opscore.supernets.counting import hooked
 
-Layer = nn.Conv2d | nn.Linear | nn.BatchNorm2d
+Layer = nn.Conv2d | nn.Linear | _BatchNorm
 
 
 def per_sample_gradients(
@@ -47,7 +50,11 @@ def per_sample_gradients(
         if not output.requires_grad:
             output.requires_grad_()
         weight = module._parameters.get("weight", module)
-        calls.setdefault(weight, []).append((module, inputs[0].detach(), output))  # type: ignore[arg-type]
+        seen = inputs[0].detach()
+        if isinstance(module, _BatchNorm):  # with the statistics of this call
+            statistics = module.running_mean, module.running_var
+            seen = functional.batch_norm(seen, *statistics, eps=module.eps)
+        calls.setdefault(weight, []).append((module, seen, output))  # type: ignore[arg-type]
         return output.clone()
 
     counted = [m for m in network.modules() if _counts(m, batch_norm)]
@@ -76,23 +83,36 @@ def check_apart(network: nn.Module, images: Tensor) -> None:
 def freeze_batch_statistics(network: nn.Module, images: Tensor) -> None:
     """Put batch norm in eval mode with the statistics of these images, in place.
 
-    The output for these images is that of train mode, but samples no longer meet in it.
+    The output for these images is that of train mode, but samples no longer meet in it. A batch
+    norm that runs several times in a pass has the statistics of each, in turn: hooks that stay on
+    the network see to it.
     """
+    noted: dict[_BatchNorm, list[tuple[Tensor, Tensor]]] = {
+        module: [] for module in network.modules() if isinstance(module, _BatchNorm)
+    }
 
-    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(module, nn.BatchNorm2d)
-        variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+    def note(module: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+        others = [place for place in range(inputs[0].ndim) if place != 1]
+        variance, mean = torch.var_mean(inputs[0], dim=others, correction=0)
         module.running_mean, module.running_var = mean, variance
-        module.eval()
+        noted[module].append((mean, variance))
 
     network.eval()
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    with torch.no_grad(), hooked([norm.register_forward_pre_hook(note) for norm in norms]):
+    with torch.no_grad(), hooked([norm.register_forward_pre_hook(note) for norm in noted]):
         network(images)
+    for norm, calls in noted.items():
+        if len(calls) > 1:
+            norm.register_forward_pre_hook(partial(_set_next, cycle(calls)))
+
+
+def _set_next(
+    statistics: Iterator[tuple[Tensor, Tensor]], module: _BatchNorm, inputs: tuple[Tensor, ...]
+) -> None:
+    module.running_mean, module.running_var = next(statistics)
 
 
 def _counts(module: nn.Module, batch_norm: bool) -> bool:
-    if isinstance(module, nn.BatchNorm2d):
+    if isinstance(module, _BatchNorm):
         return batch_norm and module.weight is not None
     return isinstance(module, nn.Conv2d | nn.Linear)
 
@@ -101,13 +121,8 @@ def _weight_gradient(layer: Layer, seen: Tensor, gradient: Tensor) -> Tensor:
     """[N, size of the weight] from a layer's input and the gradient of its output."""
     if isinstance(layer, nn.Linear):
         return torch.einsum("n...o,n...i->noi", gradient, seen).flatten(1)
-    if isinstance(layer, nn.BatchNorm2d):
-        mean, variance = layer.running_mean, layer.running_var
-        assert mean is not None
-        assert variance is not None
-        scale = (variance + layer.eps).rsqrt()
-        sums, products = gradient.sum(dim=(2, 3)), (gradient * seen).sum(dim=(2, 3))
-        return (products - sums * mean) * scale
+    if isinstance(layer, _BatchNorm):
+        return torch.einsum("nc...->nc", gradient * seen)
     return _convolution_gradient(layer, seen, gradient)
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from opscore.engine import synaptic_flows
 from opscore.images import Batch
@@ -85,5 +86,5 @@ def bypass_batch_norm(network: nn.Module) -> None:
     """Make every batch norm of a network the identity, in place."""
     for module in network.modules():
         for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
+            if isinstance(child, _BatchNorm):
                 setattr(module, name, nn.Identity())

@@ -12,7 +12,14 @@ from pkgutil import iter_modules
 from torch import nn
 
 from opscore.errors import UserError
-from opscore.images import ImageSet, PixelImages, ScaledImages, load_batch, load_images
+from opscore.images import (
+    ImageSet,
+    NoiseImages,
+    PixelImages,
+    ScaledImages,
+    load_batch,
+    load_images,
+)
 from opscore.isolation import isolated, seed_generators
 from opscore.rng import derive_seed, torch_generator
 from opscore.settings import Survivors
@@ -137,7 +144,11 @@ def images_for(
     in pixels instead of the networks' own.
     """
     images, side = load_images(name, data_dir), SUPERNETS[space].side(size, image_size)
-    own = images.pixels.shape[1:3] if isinstance(images, PixelImages) else (IMAGE_SIDE, IMAGE_SIDE)
+    own: tuple[int, ...] = ()  # of a set of somebody else's, which says nothing of its size
+    if isinstance(images, PixelImages):
+        own = images.pixels.shape[1:3]
+    elif isinstance(images, NoiseImages):
+        own = (IMAGE_SIDE, IMAGE_SIDE)
     return images if own == (side, side) else ScaledImages(images, side)
 
 

@@ -60,8 +60,8 @@ def network_size(network: nn.Module, image_side: int = 32, in_channels: int = 3)
     Counted on a copy in eval mode; nothing is computed where the network is on the device 'meta'.
     """
     named = list(network.named_parameters())
-    device = named[0][1].device if named else torch.device("cpu")
-    images = torch.zeros(1, in_channels, image_side, image_side, device=device)
+    like = named[0][1] if named else torch.zeros(())
+    images = like.new_zeros(1, in_channels, image_side, image_side)
     flops = multiplications(copy_network(network).eval(), images)
     extra = sum(p.numel() for name, p in named if AUXILIARY in name.split("."))
     return NetworkSize(sum(p.numel() for _, p in named) - extra, extra, flops)

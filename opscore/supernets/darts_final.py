@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from opscore.errors import UserError
 from opscore.spaces import DARTS_SPACES, State
 from opscore.supernets.base import conv_bn
 from opscore.supernets.darts import IMAGE_SIDES, SIZES, Cell, DARTSNetwork, DARTSSupernet
@@ -57,9 +58,22 @@ class AuxiliaryHead(nn.Sequential):
             nn.Conv2d(first, second, 2, bias=False),
             *norm,
             nn.ReLU(inplace=True),
-            nn.Flatten(),
+            # One value where the image has the usual size; the place of the classifier stays.
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
             nn.Linear(second, n_classes),
         )
+        #: Side of the features of the usual images, of which 2 x 2 are left by the pooling.
+        self.least = 7 if imagenet else 8
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [N, classes]; UserError for features that are too small for it."""
+        if min(x.shape[2:]) < self.least:
+            raise UserError(
+                f"the auxiliary head needs features of {self.least} x {self.least}, not "
+                f"{x.shape[2]} x {x.shape[3]}; take larger images, or a recipe with auxiliary=0"
+            )
+        logits: Tensor = super().forward(x)
+        return logits
 
 
 class DARTSFinalNetwork(DARTSNetwork):

@@ -7,9 +7,37 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from opscore.engine import activation_kernels
 from opscore.engine.execute import layers
 from opscore.engine.execute.pool import AveragePool
+from opscore.proxies.nwot import activation_kernel, is_relu
 from opscore.supernets import signs
+
+
+class Viewed(nn.Module):
+    """A rectifier of a value of which a view is still read."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.d, self.e, self.relu = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU()
+        self.again = nn.ReLU()
+
+    def forward(self, x):
+        x = self.norm(self.conv(x))
+        view = x[:, :, ::2, ::2]
+        beside = self.relu(self.e(view))
+        return view + self.d(self.again(x))[:, :, ::2, ::2] + beside
+
+
+def test_what_is_viewed_is_not_rectified_in_place():
+    torch.manual_seed(0)
+    network, last = Viewed().eval(), nn.ReLU()
+    whole = nn.Sequential(network, last, nn.Flatten())
+    images = torch.randn(6, 3, 8, 8)
+    none = torch.zeros(1, 0, 0)
+    ((_, found),) = activation_kernels(whole, none, images, run_removed=False)
+    torch.testing.assert_close(found, activation_kernel(whole, images, is_relu))
 
 
 def kernel_by_definition(codes):

@@ -173,3 +173,86 @@ def test_a_network_of_its_own_is_proved_as_well() -> None:
     with pytest.warns(opscore.errors.Note, match="first at 'tanh'"):
         score = nwot.score_network(network, batch())
     assert score.value == nwot.score_network(network, batch(), How(fast=False)).value
+
+
+class Forgetful(Own):
+    """That removed operations run, for hooks to see, is not handed on to the choice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        (row,) = operation_rows(weights)
+        return self.head(self.a(self.relu(self.stem(images)), row).mean((2, 3)))
+
+
+class Normalised(Choice):
+    """A choice whose weights add up to one."""
+
+    def forward(self, x: Tensor, weights: Tensor, run_removed: bool = False) -> Tensor:
+        return super().forward(x, [weight / sum(weights) for weight in weights], run_removed)
+
+
+def normalised() -> Supernet:
+    network = Own()
+    network.a = Normalised({int(index): each for index, each in network.a.items()})
+    return network
+
+
+@pytest.mark.parametrize(
+    ("proxy", "make", "first"),
+    [
+        ("nwot", Forgetful, [A0]),
+        ("grad_norm", normalised, [SPACE.architecture([op]) for op in range(3)]),
+    ],
+)
+def test_what_is_proved_for_some_states_holds_for_all(proxy, make, first) -> None:
+    torch.manual_seed(0)
+    network = make()
+    with keeping_notes():
+        get_proxy(proxy).scores(network, first, batch())
+        found = values(proxy, network)
+    assert found == pytest.approx(values(proxy, network, fast=False), 1e-5, nan_ok=True)
+
+
+NONE = SearchSpace("with none", ("a",), (("none", "conv"),))
+
+
+class Zeros(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 0.0
+
+
+class WithNone(Supernet):
+    """A half of it has no operation: nothing arrives, and no derivative can be taken."""
+
+    def __init__(self) -> None:
+        super().__init__(NONE)
+        self.a = Choice(
+            {0: Zeros(), 1: nn.Conv2d(3, 3, 3, padding=1, bias=False)}, removed="absent"
+        )
+        self.head = nn.Linear(3, 10, bias=False)
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        (row,) = operation_rows(weights)
+        return self.head(self.a(images, row, run_removed).mean((2, 3)))
+
+
+def test_a_state_without_a_fast_way_does_not_end_the_proof() -> None:
+    network, states = WithNone(), [NONE.initial_state()]
+    with keeping_notes() as notes:
+        (fast,) = get_proxy("snip").scores(network, states, batch())
+    (plain,) = get_proxy("snip").scores(network, states, batch(), How(fast=False))
+    assert (fast.value, notes) == (pytest.approx(plain.value, 1e-5), [])
+    assert list(proof._verdicts.values()) == [None]
+
+
+def test_hooks_of_the_backward_pass_count() -> None:
+    network = build_supernet(size="smoke")
+    network.stem[1].register_full_backward_hook(lambda module, before, after: (before[0] * 0.5,))
+    assert not ships(network)
+    states = [network.space.initial_state()]
+    snip = get_proxy("snip")
+    fast, plain = (snip.scores(network, states, batch(), How(fast=fast)) for fast in (True, False))
+    assert fast[0].value == pytest.approx(plain[0].value, 1e-5)

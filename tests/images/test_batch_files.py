@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +53,18 @@ def test_what_is_not_of_the_layout_is_one_line(tmp_path, arrays, message):
     with pytest.raises(UserError, match=message) as caught:
         opscore.initial("zc-pt(snip)", size="smoke", images="noise", batch_file=path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", [b"{'descr': '<f4', 'shape': (8", b"{'a\n"])
+def test_a_damaged_header_is_one_line(tmp_path, header):
+    """NumPy's reader and Python's tokenizer each raise something of their own."""
+    path = tmp_path / "batch.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "batch_x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+        )
+    with pytest.raises(UserError, match="not a readable npz file"):
+        load_batch(path)
 
 
 @pytest.mark.parametrize("content", ["empty", "cut off", "npy", "text"])

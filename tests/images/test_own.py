@@ -157,6 +157,7 @@ def test_every_kind_of_command_takes_them(tmp_path, monkeypatch, capsys):
             "pixels are not finite (first in image 0)",
         ),
         ({"images": PIXELS.astype(int) * 9, "labels": LABELS}, "pixels are 0 to 255"),
+        ({"images": PIXELS * 4.0, "labels": LABELS}, "pixels are 0 to 255, or fractions, not"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(tmp_path, arrays, said):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from opscore.errors import Note, UserError
 from opscore.images import Batch, NoiseImages
@@ -57,6 +58,37 @@ def test_failures_of_any_library_are_statuses(scored, function, reason):
     assert math.isnan(found.value)
     assert reason in found.status
     assert "\n" not in found.status
+
+
+def overflowing(scale, dtype):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()]
+    layers += [layer for _ in range(4) for layer in (nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())]
+    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * 32 * 32, 10))
+    for weight in network.parameters():
+        weight.data.mul_(scale)
+    return network.to(dtype)
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(1e9, torch.float32), (30, torch.float16)])
+def test_what_overflows_inside_has_no_score_either_way(batch, scale, dtype):
+    network, images = overflowing(scale, dtype), batch.images.to(dtype)
+    own = Batch(images, batch.labels, batch.source)
+    fast = get_proxy("nwot").score_network(network, own)
+    plain = get_proxy("nwot").score_network(network, own, How(fast=False))
+    assert fast.status == plain.status
+    assert "not finite" in fast.status
+    assert get_proxy("nwot").score_network(overflowing(1, dtype), own).status == "ok"
+
+
+def test_one_value_for_each_channel_is_a_status_either_way():
+    one = NoiseImages().minibatch(1, 0, "test")
+    supernet = build_supernet("transnas-micro", "smoke")
+    for fast in (True, False):
+        (score,) = get_proxy("grad_norm").scores(
+            supernet, [supernet.space.initial_state()], one, How(fast=fast)
+        )
+        assert "more than 1 value per channel" in score.status
 
 
 def test_mistakes_are_no_failures(scored):

@@ -85,6 +85,38 @@ def test_frozen_statistics_give_the_outputs_of_train_mode():
     torch.testing.assert_close(network(images), expected)
 
 
+class Twice(nn.Module):
+    """Norms of both kinds, one of which runs twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+        self.flat, self.head = nn.BatchNorm1d(3), nn.Linear(3, 4)
+
+    def forward(self, x):
+        x = self.norm(self.conv(self.norm(x).relu()))
+        return self.head(self.flat(x.square().mean((2, 3))))
+
+
+@pytest.mark.parametrize("kind", ["twice", "macro"])
+def test_a_norm_that_runs_several_times_has_the_statistics_of_each(kind):
+    torch.manual_seed(0)
+    if kind == "twice":
+        network, side = Twice().double(), 12
+    else:
+        supernet, side = build_supernet("transnas-macro", "smoke").double(), 64
+        state = supernet.space.initial_state()
+        network = StateNetwork(supernet, supernet.weights(state), run_removed=True)
+    images = torch.randn(6, 3, side, side, dtype=torch.float64)
+    expected = copy.deepcopy(network).train()(images)
+    freeze_batch_statistics(network, images)
+    for _ in range(2):
+        torch.testing.assert_close(network(images), expected)
+    expected = loop_kernel(network, images)
+    found = separate_kernel(network, images)
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8 * float(expected.max()))
+
+
 def test_per_sample_gradients_of_all_kinds_of_layers():
     torch_draw = torch.Generator().manual_seed(0)
     with torch.random.fork_rng():

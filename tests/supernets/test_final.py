@@ -138,6 +138,14 @@ def test_the_auxiliary_head_and_drop_path_act_in_training_only():
     assert network.outputs(x, auxiliary=True)[1].shape == (4, 10)
 
 
+def test_the_auxiliary_head_takes_features_of_any_size_that_it_can_pool():
+    head = AuxiliaryHead(16, 10, imagenet=False)
+    for side in (8, 9, 16):
+        assert head(torch.zeros(2, 16, side, side)).shape == (2, 10)
+    with pytest.raises(UserError, match="features of 8 x 8, not 7 x 7"):
+        head(torch.zeros(2, 16, 7, 7))
+
+
 def test_drop_path_keeps_the_mean():
     layer = DropPath().train()
     layer.probability = 0.25

@@ -9,6 +9,7 @@ channels, with grouped convolutions; on a CPU one after the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -127,6 +128,8 @@ class KernelPass:
         ):
             self.layers.states = len(group)
             images.run(schedule, steps)
+            if not math.isfinite(images.peak):
+                raise ArithmeticError("values in the network are not finite")
             for state, own in enumerate(group):
                 kernel = SignKernel(len(self.images), self.images.device)
                 for atom, times in counted.times.items():
@@ -171,6 +174,12 @@ class _Slices:
         self.budget = budget
         self.kernels: dict[Step, list[Tensor]] = {}
         self._known: dict[Step, list[Tensor]] = {}
+        self._peak = images.new_zeros(())
+
+    @property
+    def peak(self) -> float:
+        """The largest value on the way from segment to segment; not finite if one was not."""
+        return float(self._peak)
 
     def run(self, schedule: Schedule, wanted: Sequence[Step]) -> None:
         """Compute a schedule's steps; what no later schedule reads is let go."""
@@ -201,6 +210,9 @@ class _Slices:
                     self._note(codes, step, x, start)
                 if step in outputs:
                     outputs[step].append(x)
+                if step in outputs or step == segment.steps[-1]:
+                    low, high = torch.aminmax(x)
+                    self._peak = torch.stack([self._peak, -low, high]).amax()
                 for source in step.inputs:
                     if segment.last[source] == place:
                         env.pop(source, None)
@@ -224,7 +236,8 @@ class _Slices:
             return piece.new_zeros(len(piece), *step.shape)
         inputs = [env[source] for source in step.inputs]
         first = step.inputs[0]
-        read_again = segment.last[first] != place or first in outputs or first in segment.sources
+        read_again = segment.last[first] != place or first in segment.viewed
+        read_again = read_again or first in outputs or first in segment.sources
         return self.layers.run(step, inputs, own=first.kind in _FRESH and not read_again)
 
     def _note(self, codes: dict[Step, Tensor], step: Step, x: Tensor, start: int) -> None:

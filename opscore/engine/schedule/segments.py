@@ -39,6 +39,11 @@ class Segment:
         """The place of the last step that reads each."""
         return last_uses(self.steps)
 
+    @cached_property
+    def viewed(self) -> set[Step]:
+        """What others may be views of: what is computed of them may share their memory."""
+        return {source for step in self.steps if step.kind == "call" for source in step.inputs}
+
 
 @dataclass
 class Schedule:

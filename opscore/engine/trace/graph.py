@@ -121,8 +121,9 @@ def mix(
 
 
 def hooked(module: nn.Module) -> bool:
-    """Whether something is called before or after a module."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+    """Whether something is called before or after a module, or its backward pass."""
+    forward = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
+    return bool(forward or module._backward_hooks or module._backward_pre_hooks)
 
 
 def modules_of(network: nn.Module) -> dict[str, nn.Module]:
@@ -197,8 +198,9 @@ class _Tracer(fx.Tracer):
         self._module: nn.Module | None = None
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        if isinstance(m, Choice | WeightedSum) and hooked(m):
-            raise CannotTraceError(f"a {type(m).__name__} has hooks")
+        for kind in (Choice, WeightedSum):
+            if isinstance(m, kind) and (hooked(m) or type(m).forward is not kind.forward):
+                raise CannotTraceError(f"a {type(m).__name__} has hooks, or a forward of its own")
         if isinstance(m, Choice):
             return self._choice(m, *args, **kwargs)
         if isinstance(m, WeightedSum):
