@@ -128,7 +128,7 @@ class KernelPass:
         ):
             self.layers.states = len(group)
             images.run(schedule, steps)
-            if not math.isfinite(images.peak):
+            if not images.finite:
                 raise ArithmeticError("values in the network are not finite")
             for state, own in enumerate(group):
                 kernel = SignKernel(len(self.images), self.images.device)
@@ -174,12 +174,13 @@ class _Slices:
         self.budget = budget
         self.kernels: dict[Step, list[Tensor]] = {}
         self._known: dict[Step, list[Tensor]] = {}
-        self._peak = images.new_zeros(())
+        wide = torch.promote_types(images.dtype, torch.float32)
+        self._total = torch.zeros((), dtype=wide, device=images.device)
 
     @property
-    def peak(self) -> float:
-        """The largest value on the way from segment to segment; not finite if one was not."""
-        return float(self._peak)
+    def finite(self) -> bool:
+        """Whether all values were, on the way from segment to segment."""
+        return math.isfinite(self._total)
 
     def run(self, schedule: Schedule, wanted: Sequence[Step]) -> None:
         """Compute a schedule's steps; what no later schedule reads is let go."""
@@ -211,8 +212,7 @@ class _Slices:
                 if step in outputs:
                     outputs[step].append(x)
                 if step in outputs or step == segment.steps[-1]:
-                    low, high = torch.aminmax(x)
-                    self._peak = torch.stack([self._peak, -low, high]).amax()
+                    self._total += x.sum(dtype=self._total.dtype)
                 for source in step.inputs:
                     if segment.last[source] == place:
                         env.pop(source, None)
