@@ -247,6 +247,7 @@ def as_names(given: Any) -> Any:
     names = tuple(names)
     if not all(isinstance(name, str) for name in names):
         return names
+    names = tuple(name.strip() for name in names)
     spelled = [name.replace(" ", "") for name in names]
     first = dict(reversed([*zip(spelled, names, strict=True)]))
     found = tuple(first[name] for name in dict.fromkeys(spelled))

@@ -253,7 +253,7 @@ def test_a_version_names_a_policy_or_method_whatever_its_code_is():
     def named(policy, method, version):
         POLICIES.remove("mine")
         METHODS.remove("mine")
-        POLICIES.add("mine", PolicyFamily(lambda c, a: policy(c.seed), policy, "", version=version))
+        POLICIES.add("mine", PolicyFamily(lambda c, a: policy(c), policy, "", version=version))
         METHODS.add("mine", MethodFamily(lambda argument: method(), "", version=version))
         return policy_key("mine"), search_key(find_method("mine"), SearchSettings(), 0)
 

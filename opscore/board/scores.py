@@ -78,9 +78,8 @@ def shipped_scores(board: Board) -> dict[str, SpaceScores]:
                 for part in record.get("parts", [record]):
                     own = Made(part["size"], part["batch_size"], part["images"])
                     made |= dict.fromkeys(part["policies"], own)
-        scores = pd.concat(tables, ignore_index=True).drop_duplicates(
-            ["policy", "seed", "edge", "op"]
-        )
+        every = pd.concat(tables or [schema.table([], schema.SCORES)], ignore_index=True)
+        scores = every.drop_duplicates(["policy", "seed", "edge", "op"])
         found[space] = entered(board, space, scores, made)
     return found
 

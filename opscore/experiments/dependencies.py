@@ -37,7 +37,7 @@ def made_with(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         names += ["precision", "survivors"]
     if "batch" in uses:
         drawn = settings.get("batch_file") is None
-        names += ["batch_size", "images"] if drawn else ["batch_file"]
+        names += ["images", "batch_size" if drawn else "batch_file"]
     if "trained" in uses:
         names += ["training", "images"]
     made = {name: settings[name] for name in names if name in settings}
@@ -89,11 +89,14 @@ def precision_key(settings: Settings) -> dict[str, str]:
 
 
 def batch_key(settings: Settings) -> dict[str, Any]:
-    """A drawn minibatch by its images and size, one from a file by the file's hash."""
+    """A drawn minibatch by its images and size, one from a file by the file's hash.
+
+    With a file too the networks have as many outputs as the images have classes.
+    """
+    images = image_key(settings.images, settings.data_dir)
     if settings.batch_file is not None:
-        return {"batch_file": file_hash(settings.batch_file)}
-    drawn = image_key(settings.images, settings.data_dir)
-    return {**drawn, "batch_size": settings.batch_size, **image_size_key(settings)}
+        return {**images, "batch_file": file_hash(settings.batch_file)}
+    return {**images, "batch_size": settings.batch_size, **image_size_key(settings)}
 
 
 def training_key(settings: Settings) -> dict[str, Any]:

@@ -154,11 +154,11 @@ class ProxyValues(Run):
         """Each architecture is built once, and scored by the proxies that have not scored it."""
         settings, images = self.settings, image_set(self.settings)
         batch = images.minibatch(settings.minibatch, self.seed, "evaluate").to(settings.device)
-        values = {proxy.name: _Values(proxy, pieces) for proxy in self.proxies}
+        values = {proxy.name: KeptValues(proxy, pieces) for proxy in self.proxies}
         names = {state.space.format(state): state for state in self.architectures}
         try:
             for name, state in reporting.each(list(names.items()), "architectures"):
-                missing = [proxy for proxy in self.proxies if name not in values[proxy.name].rows]
+                missing = [proxy for proxy in self.proxies if name not in values[proxy.name]]
                 if missing:
                     network = build_network(
                         state, settings.size, seed=self.seed, n_classes=images.n_classes
@@ -173,7 +173,7 @@ class ProxyValues(Run):
         table = schema.table(rows, COLUMNS)
         return Outcome({"values": table}, failed=tuple(filter(may_pass, table["status"])))
 
-    def _row(self, name: str, proxy: Proxy, values: _Values) -> dict[str, Any]:
+    def _row(self, name: str, proxy: Proxy, values: KeptValues) -> dict[str, Any]:
         row = values.rows[name]
         return {
             **{name: getattr(self.settings, name) for name in _NAMED},
@@ -184,8 +184,8 @@ class ProxyValues(Run):
         }
 
 
-class _Values:
-    """The values of one proxy, found in its piece and added to it.
+class KeptValues:
+    """The values of one proxy by architecture, found in its piece and added to it.
 
     Attributes:
         rows: by architecture, with columns :data:`_PIECE`.
@@ -198,6 +198,14 @@ class _Values:
         rows: list[Any] = [] if found is None else found.to_dict(orient="records")
         self.rows: dict[str, dict[str, Any]] = {row["architecture"]: row for row in rows}
         self._saved, self._saved_at = len(rows), time.monotonic()
+
+    def __contains__(self, architecture: str) -> bool:
+        return architecture in self.rows
+
+    def score(self, architecture: str) -> Score:
+        """The score of one that is there."""
+        row = self.rows[architecture]
+        return Score(row["value"], row["status"], row["seconds"])
 
     def add(self, architecture: str, score: Score) -> None:
         """Take in a score, be it a failure."""
@@ -232,13 +240,16 @@ def resolve_proxies(proxies: str | Proxy | Sequence[str | Proxy]) -> list[Proxy]
         proxies = [proxies]
     elif isinstance(proxies, str):
         proxies = split_names(proxies)
-    found = [get_proxy(proxy) if isinstance(proxy, str) else proxy for proxy in proxies]
-    if not found:
+    asked = [get_proxy(proxy) if isinstance(proxy, str) else proxy for proxy in proxies]
+    if not asked:
         raise UserError("no proxy was asked for; see 'opscore proxies'")
-    for proxy in found:
+    found: dict[str, Proxy] = {}
+    for proxy in asked:
         if proxy.grouped:
             raise UserError(f"'{proxy.name}' ranks candidates; it has no value for one network")
-    return found
+        if found.setdefault(proxy.name, proxy) != proxy:
+            raise UserError(f"two proxies are called '{proxy.name}'; give a variant another name")
+    return list(found.values())
 
 
 def proxy_correlations(
@@ -288,7 +299,7 @@ def _accuracies(
     """Accuracy by the names in ``values``; NaN, with a note, where it is not known."""
     names = values["architecture"].unique().tolist()
     if isinstance(accuracy, Oracle):
-        return pd.Series({name: accuracy.accuracy(name) for name in names})
+        accuracy = {name: accuracy.accuracy(name) for name in names if accuracy.knows(name)}
     if isinstance(accuracy, pd.DataFrame):
         if accuracy.shape[1] != 1:
             raise UserError(

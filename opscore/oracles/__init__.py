@@ -139,7 +139,7 @@ def load_oracles(
         if key[1:] == (split, epochs):
             oracle = accuracies.oracle(this, key, "mean", allow_partial=True)
             if allow_partial or not oracle.n_missing:
-                found[key[0]] = accuracies.oracle(this, key, "mean", allow_partial=allow_partial)
+                found[key[0]] = oracle
     if not found:
         raise UserError(
             f"no {split} accuracies of all architectures at {epochs} epochs in {accuracies.source}"

@@ -1,22 +1,8 @@
 """Operation-scoring policies f(A_t, e, o): one short file for each family, one registry."""
 
-from opscore.policies import (
-    baselines,
-    by_cell,
-    completions,
-    integrated,
-    log_rank,
-    main_residual,
-    oracle,
-    pairwise,
-    random,
-    residual,
-    shapley,
-    taylor,
-    tenas,
-    trained,
-    zero_cost,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from opscore.policies.base import (
     POLICIES,
     Context,
@@ -27,6 +13,9 @@ from opscore.policies.base import (
     make_policy,
     register_policy,
 )
+
+for _file in iter_modules(__path__):  # each registers its policies
+    import_module(f"{__name__}.{_file.name}")
 
 
 def list_policies() -> list[str]:
@@ -40,23 +29,8 @@ __all__ = [
     "EdgeScores",
     "Policy",
     "PolicyFamily",
-    "baselines",
-    "by_cell",
-    "completions",
     "find_family",
-    "integrated",
     "list_policies",
-    "log_rank",
-    "main_residual",
     "make_policy",
-    "oracle",
-    "pairwise",
-    "random",
     "register_policy",
-    "residual",
-    "shapley",
-    "taylor",
-    "tenas",
-    "trained",
-    "zero_cost",
 ]

@@ -89,12 +89,13 @@ class Policy(ABC):
     """A scoring function f(A_t, e, o) and the direction that wins.
 
     Attributes:
-        name: as the paper names it, argument included.
+        name: as it was asked for, argument included; :func:`make_policy` sets it.
         higher_is_better: whether the largest score marks the operation to keep, or the smallest.
     """
 
     #: Which parts of the context the scores depend on: of 'oracle', 'supernet', 'batch',
-    #: 'trained' (a trained supernet), 'seed'.
+    #: 'trained' (a trained supernet), 'seed'; and 'draws', if it draws from the seed more than the
+    #: supernet and the minibatch, so that other seeds have other scores even where both are given.
     uses: ClassVar[frozenset[str]] = frozenset()
 
     #: Whether scores are counts, which are the same in every precision.
@@ -182,7 +183,9 @@ def register_policy(
     *,
     summary: str,
     check_argument: Callable[[str], object] | None = None,
+    argument: str = "PROXY",
     version: str | None = None,
+    source: str = "",
 ) -> Callable[[P], P]:
     """Register a class as a policy, or as a family of them.
 
@@ -200,9 +203,10 @@ def register_policy(
 
     The class is called with a :class:`Context`, and with the text between the parentheses of its
     name as well where ``check_argument`` says what may stand there, such as
-    :func:`opscore.get_proxy`. The others are fields of :class:`PolicyFamily`. UserError for a class
-    that lacks a method.
+    :func:`opscore.get_proxy`. The others are fields of :class:`PolicyFamily`, and ``source`` is
+    what it is cited for. UserError for a class that lacks a method.
     """
+    what = argument
 
     def decorate(policy: P) -> P:
         if lacking := getattr(policy, "__abstractmethods__", None):
@@ -210,11 +214,10 @@ def register_policy(
 
         def build(context: Context, argument: str) -> Policy:
             make: Callable[..., Policy] = policy
-            made = make(context, argument) if argument else make(context)
-            made.name = f"{name}({argument})" if argument else name
-            return made
+            return make(context, argument) if argument else make(context)
 
-        POLICIES.add(name, PolicyFamily(build, policy, summary, check_argument, version=version))
+        family = PolicyFamily(build, policy, summary, check_argument, what, version)
+        POLICIES.add(name, family, source=source)
         return policy
 
     return decorate
@@ -231,4 +234,6 @@ def find_family(name: str) -> tuple[PolicyFamily, str]:
 def make_policy(name: str, context: Context) -> Policy:
     """The policy of this name over a context; UserError for a bad name."""
     family, argument = find_family(name)
-    return family.build(context, argument)
+    policy = family.build(context, argument)
+    policy.name = name.strip()
+    return policy

@@ -9,7 +9,6 @@ What a policy adds to them is what it knows beyond a preference for some operati
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -70,13 +69,11 @@ class OperationSize(Policy):
     higher_is_better = True
 
     def __init__(self, counted: str, context: Context) -> None:
-        self.name = f"op-{counted}"
         self._proxy = get_proxy(counted)
         self._context = context
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Parameters or multiplications of each remaining operation, the larger the better."""
-        start = time.perf_counter()
         asked = [(edge, op) for edge in edges for op in state.remaining(edge)]
         states = [state, *(state.perturb(edge, op) for edge, op in asked)]
         whole, *without = self._proxy.scores(
@@ -86,10 +83,9 @@ class OperationSize(Policy):
             How(self._context.how.meaning),
             memo=self._context.memo,
         )
-        seconds = (time.perf_counter() - start) / max(len(asked), 1)
         result: EdgeScores = {edge: [] for edge in edges}
         for (edge, _), less in zip(asked, without, strict=True):
-            result[edge].append(Score.of(whole.value - less.value, seconds))
+            result[edge].append(Score.together(whole.value - less.value, [whole, less]))
         return result
 
 

@@ -23,7 +23,7 @@ from opscore.analysis.matches import ranks_to_one
 from opscore.errors import UserError
 from opscore.policies.base import Context, EdgeScores, Policy
 from opscore.proxies import Proxy, Score, get_proxy
-from opscore.proxies.score import OK
+from opscore.proxies.score import OK, passing_failure
 from opscore.registry import split_names
 from opscore.spaces import State
 from opscore.supernets.cells import CellByCell, cells_of
@@ -38,15 +38,15 @@ class CellPolicy(Policy):
     uses = frozenset({"supernet", "batch", "seed"})
     higher_is_better = True
 
-    def __init__(self, argument: str, context: Context) -> None:
-        self.name = f"zc-pt({argument})"
+    def __init__(self, context: Context, argument: str) -> None:
         self.proxy = parse(argument)[0]
         self.context = context
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the remaining operations of each edge, with their standard errors.
 
-        A cell in which a proxy fails is left out; an operation without any cell is a failure.
+        A cell in which a proxy fails is left out; an operation without any cell is a failure, and
+        so is one with a failure that may pass.
         """
         context, how = self.context, self.context.how
         supernet = context.supernet
@@ -78,18 +78,24 @@ class CellPolicy(Policy):
         by_cell = [
             ranks_to_one([sign * score.value for score in cell]) for cell in zip(*rows, strict=True)
         ]
-        told = [ranks for ranks in by_cell if len(set(ranks)) > 1] or by_cell
+        told = [ranks for ranks in by_cell if _differ(ranks)] or by_cell
         return [
             mean_of(ranks, row) for ranks, row in zip(zip(*told, strict=True), rows, strict=True)
         ]
+
+
+def _differ(ranks: Sequence[float]) -> bool:
+    return len({rank for rank in ranks if not math.isnan(rank)}) > 1
 
 
 def mean_of(values: Sequence[float], parts: Sequence[Score]) -> Score:
     """The mean of what is a number, with its standard error; else the failure of the parts."""
     seconds = sum(score.seconds for score in parts)
     known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return Score(math.nan, next(s.status for s in parts if s.status != OK), seconds)
+    passing = passing_failure(parts)
+    if passing is not None or not known:
+        why = passing or next(s.status for s in parts if s.status != OK)
+        return Score(math.nan, why, seconds)
     error = np.std(known, ddof=1) / math.sqrt(len(known)) if len(known) > 1 else math.nan
     return Score(float(np.mean(known)), OK, seconds, float(error))
 

@@ -20,10 +20,10 @@ from itertools import islice
 
 import numpy as np
 
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import POLICIES, Context, EdgeScores, PolicyFamily
 from opscore.policies.zero_cost import ProxyPolicy, scores_of
-from opscore.proxies import Proxy, Score, get_proxy
-from opscore.proxies.score import OK
+from opscore.proxies import Score, get_proxy
+from opscore.proxies.score import OK, passing_failure
 from opscore.rng import numpy_generator
 from opscore.spaces import State
 
@@ -41,9 +41,10 @@ REDUCTIONS: dict[str, Callable[[Sequence[float]], float]] = {
 class CompletionPolicy(ProxyPolicy):
     """A proxy's best, mean or median over the completions that have an operation."""
 
-    def __init__(self, family: str, proxy: Proxy, context: Context) -> None:
-        self.family = family
-        super().__init__(proxy, context)
+    uses = frozenset({*ProxyPolicy.uses, "draws"})
+
+    def __init__(self, family: str, context: Context, proxy: str) -> None:
+        super().__init__(context, proxy)
         self._reduce = REDUCTIONS[family]
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
@@ -60,14 +61,18 @@ class CompletionPolicy(ProxyPolicy):
         }
 
     def _reduced(self, scores: list[Score]) -> Score:
-        """Failed completions are left out; all of them failed, or none drawn, is a failure."""
+        """Failed completions are left out; all of them failed, or none drawn, is a failure.
+
+        So is one that failed for a reason that may pass.
+        """
         known = [score.value for score in scores if score.status == OK]
         seconds = sum(score.seconds for score in scores)
-        if known:
+        passing = passing_failure(scores)
+        if known and passing is None:
             best = self._reduce if self.higher_is_better else _turned(self._reduce)
             return Score.of(best(known), seconds)
         why = scores[0].status if scores else f"none of {SAMPLES} completions drawn has it"
-        return Score(math.nan, why, seconds)
+        return Score(math.nan, passing or why, seconds)
 
 
 def drawn_completions(state: State, seed: int) -> list[State]:
@@ -95,15 +100,11 @@ def _turned(reduce: Callable[[Sequence[float]], float]) -> Callable[[Sequence[fl
     return lambda values: -reduce([-value for value in values])
 
 
-def _build(family: str, context: Context, argument: str) -> Policy:
-    return CompletionPolicy(family, get_proxy(argument), context)
-
-
 for _family, _what in (("best-zc", "best"), ("avg-zc", "mean"), ("median-zc", "median")):
     POLICIES.add(
         _family,
         PolicyFamily(
-            partial(_build, _family),
+            partial(CompletionPolicy, _family),
             CompletionPolicy,
             f"{_what} of a zero-cost proxy over the completions of the discretized model",
             check_argument=get_proxy,

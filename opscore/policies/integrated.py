@@ -48,9 +48,7 @@ def attributions(name: str, context: Context, state: State) -> Tensor:
 
 def _build(context: Context, argument: str) -> Policy:
     higher = get_proxy(argument).higher_is_better
-    return OnePassPolicy(
-        f"ig({argument})", higher, lambda state: attributions(argument, context, state)
-    )
+    return OnePassPolicy(higher, lambda state: attributions(argument, context, state))
 
 
 POLICIES.add(

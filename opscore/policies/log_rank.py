@@ -15,21 +15,39 @@ import numpy as np
 
 from opscore.analysis.matches import average_ranks
 from opscore.errors import UserError
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import Context, EdgeScores, Policy, register_policy
 from opscore.policies.zero_cost import PerturbationPolicy
 from opscore.proxies import Score, get_proxy
 from opscore.spaces import State
 
 
+def proxies(argument: str) -> list[str]:
+    """The proxies of 'P,Q,...'; UserError for fewer than two, or an unknown one."""
+    names = [name.strip() for name in argument.split(",")]
+    if len(names) < 2:
+        raise UserError(
+            f"log-rank takes two proxies or more, as in 'log-rank(nwot,synflow)'; got '{argument}'"
+        )
+    for name in names:
+        get_proxy(name)
+    return names
+
+
+@register_policy(
+    "log-rank",
+    summary="sum over proxies of the logarithm of zc-pt's rank (AZ-NAS's rule, for operations)",
+    check_argument=proxies,
+    argument="P,Q,...",
+    source="lee2024",
+)
 class LogRank(Policy):
     """The sum over proxies of the logarithm of zc-pt's rank."""
 
     uses = frozenset({"supernet", "batch", "seed"})
     higher_is_better = True
 
-    def __init__(self, argument: str, context: Context) -> None:
-        self.name = f"log-rank({argument})"
-        self._parts = [PerturbationPolicy(get_proxy(name), context) for name in proxies(argument)]
+    def __init__(self, context: Context, argument: str) -> None:
+        self._parts = [PerturbationPolicy(context, name) for name in proxies(argument)]
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """A score for each remaining operation; one that a proxy cannot score has none."""
@@ -57,32 +75,3 @@ def summed(strengths: Sequence[Sequence[float]]) -> list[float]:
         ranks = np.array([average_ranks(row[known]) for row in table])
         found[known] = np.log(ranks / known.sum()).sum(axis=0)
     return found.tolist()
-
-
-def proxies(argument: str) -> list[str]:
-    """The proxies of 'P,Q,...'; UserError for fewer than two, or an unknown one."""
-    names = [name.strip() for name in argument.split(",")]
-    if len(names) < 2:
-        raise UserError(
-            f"log-rank takes two proxies or more, as in 'log-rank(nwot,synflow)'; got '{argument}'"
-        )
-    for name in names:
-        get_proxy(name)
-    return names
-
-
-def _build(context: Context, argument: str) -> Policy:
-    return LogRank(argument, context)
-
-
-POLICIES.add(
-    "log-rank",
-    PolicyFamily(
-        _build,
-        LogRank,
-        "sum over proxies of the logarithm of zc-pt's rank (AZ-NAS's rule, for operations)",
-        check_argument=proxies,
-        argument="P,Q,...",
-    ),
-    source="lee2024",
-)

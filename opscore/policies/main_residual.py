@@ -18,7 +18,7 @@ import numpy as np
 
 from opscore.analysis.matches import ranks_to_one
 from opscore.errors import UserError
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import Context, EdgeScores, Policy, register_policy
 from opscore.policies.zero_cost import PerturbationPolicy
 from opscore.proxies import Score, get_proxy
 from opscore.spaces import State
@@ -30,17 +30,36 @@ Strengths = dict[int, list[float]]
 _FORM = re.compile(r"(?P<main>.+)\)\+(?P<weight>\d*\.?\d+)\*residual\((?P<residual>.+)")
 
 
+def parse(argument: str) -> tuple[str, float, str]:
+    """P, c and Q of 'P)+c*residual(Q'; UserError for anything else."""
+    match = _FORM.fullmatch(argument)
+    if match is None:
+        raise UserError(
+            f"the form is main(P)+c*residual(Q), as in 'main(synflow)+0.5*residual(nwot)'; "
+            f"got 'main({argument})'"
+        )
+    for proxy in (match["main"], match["residual"]):
+        get_proxy(proxy)
+    return match["main"], float(match["weight"]), match["residual"]
+
+
+@register_policy(
+    "main",
+    summary="main(P)+c*residual(Q): preferences of P, and Q's deviations from its own on single "
+    "edges",
+    check_argument=parse,
+    argument="P)+c*residual(Q",
+)
 class MainResidual(Policy):
     """Preferences of one proxy, and another's deviations from its own on single edges."""
 
     uses = frozenset({"supernet", "batch", "seed"})
     higher_is_better = True
 
-    def __init__(self, argument: str, context: Context) -> None:
+    def __init__(self, context: Context, argument: str) -> None:
         main, self.weight, residual = parse(argument)
-        self.name = f"main({argument})"
-        self._main = PerturbationPolicy(get_proxy(main), context)
-        self._residual = PerturbationPolicy(get_proxy(residual), context)
+        self._main = PerturbationPolicy(context, main)
+        self._residual = PerturbationPolicy(context, residual)
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the edges, by the ranks of all open edges; a failure of either proxy is one."""
@@ -88,19 +107,6 @@ def combined(
     }
 
 
-def parse(argument: str) -> tuple[str, float, str]:
-    """P, c and Q of 'P)+c*residual(Q'; UserError for anything else."""
-    match = _FORM.fullmatch(argument)
-    if match is None:
-        raise UserError(
-            f"the form is main(P)+c*residual(Q), as in 'main(synflow)+0.5*residual(nwot)'; "
-            f"got 'main({argument})'"
-        )
-    for proxy in (match["main"], match["residual"]):
-        get_proxy(proxy)
-    return match["main"], float(match["weight"]), match["residual"]
-
-
 def _strengths(policy: Policy, scores: EdgeScores) -> Strengths:
     return {edge: [policy.strength(score) for score in row] for edge, row in scores.items()}
 
@@ -114,19 +120,3 @@ def _means(names: Mapping[int, Sequence[str]], ranks: Strengths) -> dict[str, fl
                 by_name[name].append(rank)
     means = {name: float(np.mean(values)) for name, values in by_name.items()}
     return defaultdict(lambda: math.nan, means)
-
-
-def _build(context: Context, argument: str) -> Policy:
-    return MainResidual(argument, context)
-
-
-POLICIES.add(
-    "main",
-    PolicyFamily(
-        _build,
-        MainResidual,
-        "main(P)+c*residual(Q): preferences of P, and Q's deviations from its own on single edges",
-        check_argument=parse,
-        argument="P)+c*residual(Q",
-    ),
-)

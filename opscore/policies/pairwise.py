@@ -16,16 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import EdgeScores, register_policy
 from opscore.policies.zero_cost import ProxyPolicy, scores_of
 from opscore.proxies import Score, get_proxy
 from opscore.spaces import SearchSpace, State
 
 
+@register_policy(
+    "pairwise",
+    summary="what a zero-cost proxy loses with the operation, interactions of adjacent ones shared",
+    check_argument=get_proxy,
+)
 class PairwisePolicy(ProxyPolicy):
     """A proxy's loss without the operation, less half of its interactions with adjacent ones."""
-
-    family = "pairwise"
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the remaining operations of each edge; a failure of any state is one."""
@@ -71,18 +74,3 @@ def _ends(space: SearchSpace, edge: int) -> set[tuple[str, str]]:
     if "->" in arrow:
         return {(kind, node) for node in arrow.split("->")}
     return {("stage", str(space.stage_of(edge)))}
-
-
-def _build(context: Context, argument: str) -> Policy:
-    return PairwisePolicy(get_proxy(argument), context)
-
-
-POLICIES.add(
-    "pairwise",
-    PolicyFamily(
-        _build,
-        PairwisePolicy,
-        "what a zero-cost proxy loses with the operation, interactions of adjacent ones shared",
-        check_argument=get_proxy,
-    ),
-)

@@ -29,11 +29,11 @@ from itertools import pairwise
 import numpy as np
 
 from opscore.errors import UserError
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import Context, EdgeScores, Policy, register_policy
 from opscore.policies.trained import accuracy_of
 from opscore.policies.zero_cost import ProxyPolicy, scores_of
 from opscore.proxies import Score, get_proxy
-from opscore.proxies.score import OK
+from opscore.proxies.score import OK, may_pass
 from opscore.rng import numpy_generator
 from opscore.spaces import State
 
@@ -53,16 +53,32 @@ Place = tuple[int, int]
 Losses = dict[Place, dict[int, float]]
 
 
+def reduction_of(argument: str) -> str:
+    """What 'reduce=mean' or 'reduce=mean-std' says; UserError for anything else."""
+    name, _, reduction = argument.partition("=")
+    if name != "reduce" or reduction not in REDUCTIONS:
+        known = " or ".join(f"'shapley-acc(reduce={each})'" for each in REDUCTIONS)
+        raise UserError(f"the form is {known}; got 'shapley-acc({argument})'")
+    return reduction
+
+
+@register_policy(
+    "shapley-zc",
+    summary="what a zero-cost proxy loses with the operation, mean over "
+    f"{ORDERS} orders of removal",
+    check_argument=get_proxy,
+    source="xiao2022",
+)
 class ShapleyPolicy(ProxyPolicy):
     """Mean over orders of what S loses when an operation leaves."""
 
-    family = "shapley-zc"
+    uses = frozenset({*ProxyPolicy.uses, "draws"})
 
     def scores(self, state: State, edges: Sequence[int]) -> EdgeScores:
         """Scores of the remaining operations of each edge; all open edges take part in the orders.
 
         Where a proxy fails on one of the states of an order, that step is left out; an operation
-        without any step is a failure.
+        without any step is a failure, and so is one with a failure that may pass.
         """
         paths = [path(state, order) for order in antithetic_orders(state, self.context.seed)]
         states = list(dict.fromkeys(each for steps in paths for each, _ in steps))
@@ -72,22 +88,30 @@ class ShapleyPolicy(ProxyPolicy):
         failed: dict[Place, str] = {}
         for order, one in enumerate(paths):
             for (before, _), (after, left) in pairwise(one):
-                bad = next((known[s] for s in (before, after) if known[s].status != OK), None)
-                if bad is None:
-                    losses[left][order] = known[before].value - known[after].value
-                else:
-                    failed[left] = bad.status
+                step = Score.together(
+                    known[before].value - known[after].value, [known[before], known[after]]
+                )
+                if step.status == OK:
+                    losses[left][order] = step.value
+                elif not may_pass(failed.get(left, OK)):
+                    failed[left] = step.status
         return _scores(state, edges, losses, sum(score.seconds for score in found), failed)
 
 
+@register_policy(
+    "shapley-acc",
+    summary=f"what a trained supernet's accuracy loses with the operation, over {ORDERS} orders",
+    check_argument=reduction_of,
+    argument="reduce=mean|mean-std",
+    source="xiao2022",
+)
 class ShapleyAccuracyPolicy(Policy):
     """Mean over orders of what the trained supernet's accuracy loses when an operation leaves."""
 
-    uses = frozenset({"trained", "seed"})
+    uses = frozenset({"trained", "seed", "draws"})
     higher_is_better = True
 
-    def __init__(self, argument: str, context: Context) -> None:
-        self.name = f"shapley-acc({argument})"
+    def __init__(self, context: Context, argument: str) -> None:
         self.reduction = reduction_of(argument)
         self.context = context
 
@@ -122,8 +146,8 @@ def _scores(
 
     def score(place: Place) -> Score:
         own = losses.get(place, {})
-        if not own:
-            why = (failed or {}).get(place, "it left in none of the orders")
+        why = (failed or {}).get(place, "it left in none of the orders")
+        if not own or may_pass(why):
             return Score(math.nan, why, each)
         values = list(own.values())
         if reduction == "mean-std":
@@ -140,15 +164,6 @@ def standard_error(losses: Mapping[int, float]) -> float:
         pairs[order // 2].append(value)
     means = [np.mean(values) for values in pairs.values()]
     return float(np.std(means, ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else math.nan
-
-
-def reduction_of(argument: str) -> str:
-    """What 'reduce=mean' or 'reduce=mean-std' says; UserError for anything else."""
-    name, _, reduction = argument.partition("=")
-    if name != "reduce" or reduction not in REDUCTIONS:
-        known = " or ".join(f"'shapley-acc(reduce={each})'" for each in REDUCTIONS)
-        raise UserError(f"the form is {known}; got 'shapley-acc({argument})'")
-    return reduction
 
 
 def antithetic_orders(state: State, seed: int) -> list[list[Place]]:
@@ -170,36 +185,3 @@ def path(state: State, order: Sequence[Place]) -> list[tuple[State, Place]]:
         if len(before.remaining(edge)) > state.space.keeps[edge]:
             found.append((before.perturb(edge, op), (edge, op)))
     return found
-
-
-def _build(context: Context, argument: str) -> Policy:
-    return ShapleyPolicy(get_proxy(argument), context)
-
-
-POLICIES.add(
-    "shapley-zc",
-    PolicyFamily(
-        _build,
-        ShapleyPolicy,
-        f"what a zero-cost proxy loses with the operation, mean over {ORDERS} orders of removal",
-        check_argument=get_proxy,
-    ),
-    source="xiao2022",
-)
-
-
-def _build_accuracy(context: Context, argument: str) -> Policy:
-    return ShapleyAccuracyPolicy(argument, context)
-
-
-POLICIES.add(
-    "shapley-acc",
-    PolicyFamily(
-        _build_accuracy,
-        ShapleyAccuracyPolicy,
-        f"what a trained supernet's accuracy loses with the operation, over {ORDERS} orders",
-        check_argument=reduction_of,
-        argument="reduce=mean|mean-std",
-    ),
-    source="xiao2022",
-)

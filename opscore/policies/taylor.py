@@ -31,8 +31,7 @@ class OnePassPolicy(Policy):
 
     uses = frozenset({"supernet", "batch", "seed"})
 
-    def __init__(self, name: str, higher_is_better: bool, table: Callable[[State], Tensor]) -> None:
-        self.name = name
+    def __init__(self, higher_is_better: bool, table: Callable[[State], Tensor]) -> None:
         self.higher_is_better = higher_is_better
         self._table = table
 
@@ -64,7 +63,7 @@ def _add_estimate(family: str, estimate: Estimate, *, turned: bool, summary: str
             return estimate(*value_and_slopes(argument, context.supernet, state, context.batch))
 
         higher = get_proxy(argument).higher_is_better
-        return OnePassPolicy(f"{family}({argument})", higher != turned, table)
+        return OnePassPolicy(higher != turned, table)
 
     POLICIES.add(family, PolicyFamily(build, OnePassPolicy, summary, check_differentiable))
 
@@ -74,7 +73,7 @@ def _build_sensitivity(context: Context, argument: str) -> Policy:
         found = operation_sensitivities(context.supernet, state, context.batch)
         return torch.as_tensor(found, dtype=torch.float64)
 
-    return OnePassPolicy("sensitivity", True, table)
+    return OnePassPolicy(True, table)
 
 
 _add_estimate(

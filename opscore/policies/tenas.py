@@ -19,16 +19,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import Context, EdgeScores, Policy, register_policy
 from opscore.proxies import Score, get_proxy
 from opscore.spaces import State
 
 
+@register_policy(
+    "tenas",
+    summary="NTK condition number and linear regions, ranked together",
+    source="chen2021",
+)
 class TENASPolicy(Policy):
     """The sum of two ranks; smaller marks the operation to keep."""
 
-    name = "tenas"
-    uses = frozenset({"supernet", "batch", "seed"})
+    uses = frozenset({"supernet", "batch", "seed", "draws"})
     higher_is_better = False
 
     def __init__(self, context: Context) -> None:
@@ -72,14 +76,3 @@ def rank_sums(conditions: Sequence[float], regions: Sequence[float]) -> list[flo
     kept = table[:, usable]
     sums[usable] = kept.shape[1] - np.floor(rankdata(kept[0])) + rankdata(kept[1])
     return [float(value) for value in sums]
-
-
-def _build(context: Context, argument: str) -> Policy:
-    return TENASPolicy(context)
-
-
-POLICIES.add(
-    TENASPolicy.name,
-    PolicyFamily(_build, TENASPolicy, "NTK condition number and linear regions, ranked together"),
-    source="chen2021",
-)

@@ -16,7 +16,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
 
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import Context, EdgeScores, Policy, register_policy
 from opscore.progress import each
 from opscore.proxies import Score
 from opscore.spaces import State
@@ -28,10 +28,8 @@ class TrainedPolicy(Policy):
     """A number measured on a trained supernet for each operation."""
 
     uses = frozenset({"trained", "seed"})
-    family: str
 
     def __init__(self, context: Context) -> None:
-        self.name = self.family
         self.context = context
 
     @abstractmethod
@@ -64,10 +62,14 @@ def accuracy_of(context: Context, supernet: Supernet, state: State) -> float:
     )
 
 
+@register_policy(
+    "darts",
+    summary="Eq. 3: the architecture parameters of a trained supernet",
+    source="liu2019",
+)
 class DARTSPolicy(TrainedPolicy):
     """Eq. 3: the operation's share in the mixture that training arrived at."""
 
-    family = "darts"
     higher_is_better = True
 
     def measure(self, state: State, edge: int, op: int) -> float:
@@ -75,13 +77,17 @@ class DARTSPolicy(TrainedPolicy):
         return float(self.context.trained_supernet.theta()[edge, op])
 
 
+@register_policy(
+    "disc-acc",
+    summary="Eq. 4: supernet accuracy with the edge discretized, after retraining",
+    source="wang2021",
+)
 class DiscretizationAccuracyPolicy(TrainedPolicy):
     """Eq. 4: accuracy once the edge has this operation only, after k epochs of retraining.
 
     Every operation starts from the same trained weights and alphas and sees the same batches.
     """
 
-    family = "disc-acc"
     higher_is_better = True
 
     def measure(self, state: State, edge: int, op: int) -> float:
@@ -92,28 +98,16 @@ class DiscretizationAccuracyPolicy(TrainedPolicy):
         return accuracy_of(self.context, supernet, changed)
 
 
+@register_policy(
+    "darts-pt",
+    summary="Eq. 5: supernet accuracy with the operation removed",
+    source="wang2021",
+)
 class PerturbationAccuracyPolicy(TrainedPolicy):
     """Eq. 5: accuracy without the operation; the one whose removal hurts most is kept."""
 
-    family = "darts-pt"
     higher_is_better = False
 
     def measure(self, state: State, edge: int, op: int) -> float:
         """Percent accuracy with the operation's weight zero."""
         return accuracy_of(self.context, self.context.trained_supernet, state.perturb(edge, op))
-
-
-def _add(policy: type[TrainedPolicy], summary: str, source: str) -> None:
-    def build(context: Context, argument: str) -> Policy:
-        return policy(context)
-
-    POLICIES.add(policy.family, PolicyFamily(build, policy, summary), source=source)
-
-
-_add(DARTSPolicy, "Eq. 3: the architecture parameters of a trained supernet", "liu2019")
-_add(
-    DiscretizationAccuracyPolicy,
-    "Eq. 4: supernet accuracy with the edge discretized, after retraining",
-    "wang2021",
-)
-_add(PerturbationAccuracyPolicy, "Eq. 5: supernet accuracy with the operation removed", "wang2021")

@@ -11,7 +11,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from opscore.policies.base import POLICIES, Context, EdgeScores, Policy, PolicyFamily
+from opscore.policies.base import (
+    POLICIES,
+    Context,
+    EdgeScores,
+    Policy,
+    PolicyFamily,
+    register_policy,
+)
 from opscore.policies.by_cell import CellPolicy, parse
 from opscore.proxies import Proxy, Score, get_proxy
 from opscore.spaces import State
@@ -23,19 +30,13 @@ def scores_of(proxy: Proxy, context: Context, states: Sequence[State]) -> list[S
 
 
 class ProxyPolicy(Policy):
-    """What one zero-cost proxy makes of the supernet on one minibatch.
-
-    Attributes:
-        family: what stands before the proxy in the policy's name.
-    """
+    """What one zero-cost proxy makes of the supernet on one minibatch."""
 
     uses = frozenset({"supernet", "batch", "seed"})
-    family: str
 
-    def __init__(self, proxy: Proxy, context: Context) -> None:
-        self.proxy = proxy
+    def __init__(self, context: Context, proxy: str) -> None:
+        self.proxy = get_proxy(proxy)
         self.context = context
-        self.name = f"{self.family}({proxy.name})"
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
@@ -71,10 +72,14 @@ class ZeroCostPolicy(ProxyPolicy):
         return result
 
 
+@register_policy(
+    "disc-zc",
+    summary="Eq. 6: a zero-cost proxy of the model with the edge discretized",
+    check_argument=get_proxy,
+    source="xiang2023",
+)
 class DiscretizationPolicy(ZeroCostPolicy):
     """Eq. 6: S(A_t + (e, o))."""
-
-    family = "disc-zc"
 
     def changed(self, state: State, edge: int, op: int) -> State:
         """A_t + (e, o)."""
@@ -83,8 +88,6 @@ class DiscretizationPolicy(ZeroCostPolicy):
 
 class PerturbationPolicy(ZeroCostPolicy):
     """Eq. 7: S(A_t - (e, o)); the operation whose removal hurts the proxy most is kept."""
-
-    family = "zc-pt"
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
@@ -96,27 +99,13 @@ class PerturbationPolicy(ZeroCostPolicy):
         return state.perturb(edge, op)
 
 
-def _discretization(context: Context, argument: str) -> Policy:
-    return DiscretizationPolicy(get_proxy(argument), context)
-
-
 def _perturbation(context: Context, argument: str) -> Policy:
     proxy, by_cell = parse(argument)
-    return CellPolicy(argument, context) if by_cell else PerturbationPolicy(proxy, context)
+    return CellPolicy(context, argument) if by_cell else PerturbationPolicy(context, proxy.name)
 
 
 POLICIES.add(
-    DiscretizationPolicy.family,
-    PolicyFamily(
-        _discretization,
-        DiscretizationPolicy,
-        "Eq. 6: a zero-cost proxy of the model with the edge discretized",
-        check_argument=get_proxy,
-    ),
-    source="xiang2023",
-)
-POLICIES.add(
-    PerturbationPolicy.family,
+    "zc-pt",
     PolicyFamily(
         _perturbation,
         PerturbationPolicy,

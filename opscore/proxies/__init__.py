@@ -1,30 +1,10 @@
 """Zero-cost proxies S: one short file each, found through one registry."""
 
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 from opscore.errors import UserError
-from opscore.proxies import (  # noqa: F401 - each registers its proxy
-    epe_nas,
-    fisher,
-    flops,
-    grad_norm,
-    gradsign,
-    grasp,
-    jacob_cov,
-    l2_norm,
-    linear_regions,
-    log_synflow,
-    meco,
-    ntk,
-    nwot,
-    params,
-    plain,
-    snip,
-    swap,
-    synflow,
-    zen_score,
-    zico,
-)
 from opscore.proxies.base import PROXIES, Proxy, register_proxy, unregister_proxy
 from opscore.proxies.combine import ALIASES, COMBINATIONS, Combination, parse_combination
 from opscore.proxies.engines import ENGINES, Engine
@@ -33,6 +13,9 @@ from opscore.proxies.memo import Memo
 from opscore.proxies.score import Score, failed_now, may_pass
 from opscore.proxies.sensitivity import operation_sensitivities
 from opscore.settings import Meaning, Precision
+
+for _file in iter_modules(__path__):  # each registers its proxy
+    import_module(f"{__name__}.{_file.name}")
 
 
 def list_proxies() -> list[str]:

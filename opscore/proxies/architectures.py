@@ -101,13 +101,13 @@ def _noise(supernet: Supernet, shape: Sequence[int]) -> Batch:
     return Batch(images.to(supernet.alphas), torch.zeros(5, dtype=torch.int64), "noise")
 
 
-def _read_logits(supernet: Supernet, tables: Sequence[torch.Tensor], batch: Batch) -> list[float]:
+def _read_logits(supernet: Supernet, tables: list[torch.Tensor], batch: Batch) -> list[float]:
     found = Forms(supernet, batch.images.shape[1:]).logits(tables, batch.images)
     return list(found.flatten().tolist())
 
 
 @torch.no_grad()
-def _plain_logits(supernet: Supernet, tables: Sequence[torch.Tensor], batch: Batch) -> list[float]:
+def _plain_logits(supernet: Supernet, tables: list[torch.Tensor], batch: Batch) -> list[float]:
     found = [supernet(batch.images, table.to(batch.images)) for table in tables]
     return list(torch.stack(found).flatten().tolist())
 

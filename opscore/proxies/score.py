@@ -20,6 +20,11 @@ def may_pass(status: str) -> bool:
     return status != OK and any(words in status for words in _OF_THE_MOMENT)
 
 
+def passing_failure(scores: Iterable[Score]) -> str | None:
+    """The first failure that may pass: what is made of the other scores alone is no result."""
+    return next((score.status for score in scores if may_pass(score.status)), None)
+
+
 def failed_now(statuses: Iterable[str]) -> str | None:
     """A line where scores failed for a reason that may pass; None where none did."""
     every = list(statuses)

@@ -294,11 +294,9 @@ class RunStore:
                 path = write_checked(temporary / f"{name}.parquet", table)
                 files[path.name] = file_hash(path)
             for name in outcome.files:
-                path = (anew or Pieces(folder)).path(name)
-                assert path is not None
-                if anew is not None:
-                    path = path.replace(temporary / name)
-                files[name] = file_hash(path)
+                made = (anew or Pieces(folder)).path(name)
+                assert made is not None
+                files[name] = file_hash(made if anew is None else made.replace(temporary / name))
             record = {
                 "version": STORE_VERSION,
                 "status": "finished",

@@ -88,9 +88,9 @@ class ProxyEvolution(ScoredMethod):
         """UserError when no architecture could be scored, or the proxy only ranks candidates."""
         if self.proxy.grouped:
             raise UserError(f"{self.proxy.name} ranks candidates; evolution needs a value of each")
-        scorer = ArchitectureScorer(self.proxy.name, task)
-        evolve(scorer, task)
-        return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
+        with ArchitectureScorer(self.proxy.name, task) as scorer:
+            evolve(scorer, task)
+        return scorer.outcome(self.name)
 
 
 class AccuracyEvolution(Method):
@@ -103,6 +103,7 @@ class AccuracyEvolution(Method):
         asked: dict[State, float] = {}
 
         def fitness(architectures: Sequence[State]) -> list[float]:
+            architectures = [a.space.canonical(a) for a in architectures]
             for architecture in architectures:
                 if architecture not in asked:
                     asked[architecture] = task.context.oracle.accuracy(architecture)

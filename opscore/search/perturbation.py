@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from opscore import schema
+from opscore.engine import proving
 from opscore.errors import UserError, whole_number
 from opscore.experiments import ScoringContext
+from opscore.isolation import isolated
 from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
 from opscore.proxies.score import OK
@@ -141,6 +143,7 @@ class ZeroCostSearch(Method):
         return values, verdicts
 
 
+@isolated()
 def zero_cost_pt(
     proxy: str = "nwot",
     *,
@@ -175,7 +178,8 @@ def zero_cost_pt(
     method, (seed,) = find_method(name), resolved.seeds
     key = piece_key(method, resolved, seed)
     pieces = Pieces() if store is None else RunStore(store).pieces(key)
-    return method.search(SearchTask.of(resolved, seed, pieces, jobs))
+    with proving(resolved.prove):
+        return method.search(SearchTask.of(resolved, seed, pieces, jobs))
 
 
 def _steps_key(settings: SearchSettings) -> dict[str, Any]:

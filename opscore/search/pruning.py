@@ -24,10 +24,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from opscore.errors import UserError
+from opscore.errors import OpscoreError, UserError
 from opscore.experiments import ScoringContext
+from opscore.experiments.settings import place
 from opscore.progress import reach, steps
-from opscore.proxies import How, get_proxy
+from opscore.proxies import How, failed_now, get_proxy
 from opscore.proxies.linear_regions import count_regions
 from opscore.rng import torch_generator
 from opscore.runs.store import Pieces
@@ -149,6 +150,8 @@ class _Measure:
         weights = [supernet.weights(state, survivors="renormalized") for state in states]
         how = How(context.how.meaning)
         scores = get_proxy("ntk").scores_under(supernet, weights, batch, how)
+        if (reason := failed_now(score.status for score in scores)) is not None:
+            raise OpscoreError(f"{TENAS.name}: {reason}")
         return [score.value if score.status == "ok" else math.inf for score in scores]
 
     def _regions(self, states: Sequence[State], number: int, draw: int) -> list[float]:
@@ -183,7 +186,7 @@ class _Measure:
         for module in supernet.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 kaiming_normal(module.weight, mode, generator)
-        return supernet.to(context.settings.device)
+        return place(context.settings, supernet)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from opscore.policies import make_policy
 from opscore.proxies import get_proxy
 from opscore.search.base import METHODS, Cost, Method, MethodFamily, SearchOutcome, SearchTask
 from opscore.search.perturbation import ZeroCostSearch
-from opscore.search.sampling import ArchitectureScorer, ScoredMethod, outcome, strongest
+from opscore.search.sampling import ArchitectureScorer, ScoredMethod, outcome
 from opscore.search.score_record import SCORED, SPACE, uses_record
 from opscore.settings import SearchSettings
 from opscore.spaces import SearchSpace, State, get_space
@@ -44,7 +44,7 @@ class Exhaustive(ScoredMethod):
             )
         scorer = ArchitectureScorer(self.proxy.name, task)
         scorer(list(task.context.space.initial_state().completions()))
-        return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
+        return scorer.outcome(self.name)
 
 
 class MaxParams(Method):
@@ -133,7 +133,7 @@ class Optimum(Method):
         oracle = task.context.oracle
         best = dict(oracle.top(10))
         chosen = next(iter(best))
-        return outcome(best, chosen, Cost(queries=oracle.space.size - oracle.n_missing))
+        return outcome(best, chosen, Cost(queries=oracle.n_places))
 
 
 METHODS.add(

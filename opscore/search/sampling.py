@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,13 @@ import pandas as pd
 from opscore import schema
 from opscore.engine import CannotTraceError, tell
 from opscore.errors import UserError
+from opscore.experiments.evaluate import KeptValues
 from opscore.progress import advance, steps
-from opscore.proxies import How, get_proxy
+from opscore.proxies import How, Score, get_proxy, may_pass
 from opscore.proxies.architectures import nwot_of_architectures
+from opscore.proxies.score import OK
 from opscore.rng import numpy_generator
-from opscore.runs.store import TIMES
+from opscore.runs.store import Pieces
 from opscore.search.base import (
     CANDIDATES,
     METHODS,
@@ -60,10 +63,12 @@ class ArchitectureScorer:
 
     On the space of the record nwot is NASWOT's, looked up or not (scripts/architecture_scores.py),
     and every other proxy is measured on one-hot states of the context's supernet. On other spaces
-    each architecture is a candidate on validation's first minibatch.
+    each architecture is a candidate on validation's first minibatch. What is computed is kept while
+    the block of a scorer lasts, and when it ends.
 
     Attributes:
         scored: strength of every architecture that was asked for; NaN for a failure.
+        failed: the reasons of failures that may pass.
         seconds: wall time that each of them took when it was computed; none where it is looked up.
     """
 
@@ -72,16 +77,27 @@ class ArchitectureScorer:
         self.context = task.context
         self._task = task
         self.scored: dict[State, float] = {}
+        self.failed: dict[State, str] = {}
         self.seconds: dict[State, float] = {}
         self._recorded = uses_record(self.proxy.name, task.settings)
-        self._kept = {} if self._recorded else self._read()
+        self._kept = KeptValues(self.proxy, Pieces() if self._recorded else task.pieces)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.save()
+
+    def outcome(self, method: str) -> SearchOutcome:
+        """The strongest of all that were scored; UserError when none could be."""
+        chosen = strongest(self.scored, method)
+        return outcome(self.scored, chosen, self.cost, self.failed)
 
     @property
     def cost(self) -> Cost:
         """Each different architecture is one network on one minibatch, looked up or not."""
         passes = 0 if self.proxy.name in COUNTED else len(self.scored)
-        seconds = math.fsum(self.seconds.get(state, 0.0) for state in self.scored)
-        return Cost(forward_passes=passes, seconds=seconds)
+        return Cost(forward_passes=passes, seconds=math.fsum(self.seconds.values()))
 
     def __call__(self, architectures: Sequence[State]) -> list[float]:
         """A strength for each architecture; equal ones are scored once."""
@@ -91,64 +107,55 @@ class ArchitectureScorer:
             self.scored.update({a: self._table[a.architecture_indices] for a in missing})
         elif self.proxy.grouped:
             # A combination ranks what it is given against each other: all of it, at once.
-            self.scored.update(zip(missing, self._compute(missing), strict=True))
+            self._take(missing, self._compute(missing))
         else:
-            self._compute_and_keep(missing)
+            self._find_or_compute({self.context.space.format(a): a for a in missing})
         return [self.scored[architecture] for architecture in architectures]
 
     @cached_property
     def _table(self) -> Mapping[tuple[int, ...], float]:
         return recorded_strengths(self.proxy.name, self.context.seed)
 
-    def _compute_and_keep(self, missing: Sequence[State]) -> None:
-        known = [a for a in missing if a in self._kept]
-        self.scored.update({a: self._kept[a] for a in known})
-        todo = [a for a in missing if a not in self._kept]
+    def _find_or_compute(self, missing: Mapping[str, State]) -> None:
+        known = [name for name in missing if name in self._kept]
+        self._take([missing[name] for name in known], map(self._kept.score, known))
+        todo = [name for name in missing if name not in self._kept]
         with steps(len(missing), "architectures", len(known)):
             for start in range(0, len(todo), TOGETHER):
-                part = todo[start : start + TOGETHER]
-                self.scored.update(zip(part, self._compute(part), strict=True))
-                self._write()
+                names = todo[start : start + TOGETHER]
+                part = [missing[name] for name in names]
+                scores = self._compute(part)
+                for name, score in zip(names, scores, strict=True):
+                    self._kept.add(name, score)
+                self._take(part, scores)
                 advance(len(part))
 
-    def _compute(self, architectures: Sequence[State]) -> list[float]:
-        start = time.perf_counter()
-        values = self._values(architectures)
-        each = (time.perf_counter() - start) / max(len(architectures), 1)
-        self.seconds |= dict.fromkeys(architectures, each)
-        return [self.proxy.sign * value if math.isfinite(value) else math.nan for value in values]
+    def _take(self, architectures: Sequence[State], scores: Iterable[Score]) -> None:
+        for state, score in zip(architectures, scores, strict=True):
+            self.scored[state] = self.proxy.sign * score.value
+            self.seconds[state] = 0.0 if math.isnan(score.seconds) else score.seconds
+            if may_pass(score.status):
+                self.failed[state] = score.status
 
-    def _values(self, architectures: Sequence[State]) -> list[float]:
+    def _compute(self, architectures: Sequence[State]) -> list[Score]:
+        start = time.perf_counter()
+        scores = self._scores(architectures)
+        each = (time.perf_counter() - start) / max(len(architectures), 1)
+        return [replace(Score.of(s.value) if s.status == OK else s, seconds=each) for s in scores]
+
+    def _scores(self, architectures: Sequence[State]) -> list[Score]:
         if stand_alone(self._task.settings):
             asked = [(self.proxy.name, architecture, (0,)) for architecture in architectures]
             found = total(self.proxy, list(self._task.each(score_minibatches, asked)))
-            return [verdict.score for verdict in found]
+            return [Score(verdict.score, verdict.status) for verdict in found]
         supernet, batch, how = self.context.supernet, self.context.batch, self.context.how
         if self.proxy.name == "nwot":
             try:
-                return nwot_of_architectures(supernet, architectures, batch.images)
+                values = nwot_of_architectures(supernet, architectures, batch.images)
+                return [Score(value) for value in values]
             except CannotTraceError as error:
                 tell(supernet, "forms", f"cannot be scored as many networks at once: {error}")
-        scores = self.proxy.scores(supernet, architectures, batch, How(how.meaning))
-        return [score.value for score in scores]
-
-    def _read(self) -> dict[State, float]:
-        columns = {"architecture": "str", "strength": "float64", TIMES: "float64"}
-        frame = self._task.pieces.get("scores", columns)
-        if frame is None:
-            return {}
-        states = [self.context.space.parse(name) for name in frame["architecture"]]
-        self.seconds = dict(zip(states, frame[TIMES].fillna(0.0), strict=True))
-        return dict(zip(states, frame["strength"], strict=True))
-
-    def _write(self) -> None:
-        self._kept |= self.scored
-        columns = {
-            "architecture": [self.context.space.format(state) for state in self._kept],
-            "strength": list(self._kept.values()),
-            TIMES: [self.seconds[state] for state in self._kept],
-        }
-        self._task.pieces.put("scores", pd.DataFrame(columns))
+        return self.proxy.scores(supernet, architectures, batch, How(how.meaning))
 
 
 class ScoredMethod(Method):
@@ -209,10 +216,11 @@ class BestOfSample(ScoredMethod):
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """UserError when no architecture could be scored."""
-        scorer = ArchitectureScorer(self.proxy.name, task)
         draw = numpy_generator(task.seed, "search", "naswot")
-        scorer(draw_architectures(task.context.space, task.settings.evaluations, draw))
-        return outcome(scorer.scored, strongest(scorer.scored, self.name), scorer.cost)
+        drawn = draw_architectures(task.context.space, task.settings.evaluations, draw)
+        with ArchitectureScorer(self.proxy.name, task) as scorer:
+            scorer(drawn)
+        return scorer.outcome(self.name)
 
 
 def draw_architectures(space: SearchSpace, count: int, draw: np.random.Generator) -> list[State]:
@@ -234,11 +242,18 @@ def strongest(strengths: Mapping[State, float], name: str) -> State:
     return max(usable, key=lambda state: usable[state])
 
 
-def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> SearchOutcome:
+def outcome(
+    strengths: Mapping[State, float],
+    chosen: State,
+    cost: Cost,
+    failed: Mapping[State, str] | None = None,
+) -> SearchOutcome:
     """The result of a method without decisions on edges.
 
-    The candidates are the :data:`KEPT` strongest, the chosen one first.
+    The candidates are the :data:`KEPT` strongest, the chosen one first, and those that failed for a
+    reason that may pass, which is their status.
     """
+    reasons = failed or {}
 
     def place(state: State) -> tuple[bool, bool, float]:
         return state != chosen, math.isnan(strengths[state]), -strengths[state]
@@ -248,11 +263,11 @@ def outcome(strengths: Mapping[State, float], chosen: State, cost: Cost) -> Sear
             "architecture": state.space.format(state),
             "proposals": 1,
             "score": strengths[state],
-            "status": "ok" if not math.isnan(strengths[state]) else NOT_SCORED,
+            "status": reasons.get(state, NOT_SCORED) if math.isnan(strengths[state]) else OK,
             "chosen": state == chosen,
             "minibatches": pd.NA,
         }
-        for state in sorted(strengths, key=place)[:KEPT]
+        for state in dict.fromkeys([*sorted(strengths, key=place)[:KEPT], *reasons])
     ]
     return SearchOutcome(chosen, schema.table(rows, CANDIDATES), schema.table([], TRACE), cost)
 

@@ -309,7 +309,7 @@ def _pairs(tree: ast.expr) -> tuple[Pair, ...]:
         nested = all(isinstance(node, list) and isinstance(node[0], list | tuple) for node in value)
         pairs = [pair for node in value for pair in node] if nested else value
         return tuple((str(op), int(source)) for op, source in pairs)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         raise UserError(
             f"a cell of a genotype lists (operation, node), not '{_short(ast.unparse(tree))}'"
         ) from None
@@ -322,7 +322,7 @@ def _concat(tree: ast.expr) -> tuple[int, ...]:
             first, end = (int(ast.literal_eval(argument)) for argument in tree.args)
             return tuple(range(max(first, 0), min(end, len(NODES) + 2)))
         return tuple(int(node) for node in ast.literal_eval(tree))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         raise UserError(
             f"what a cell puts side by side is range(2, 6), not '{_short(ast.unparse(tree))}'"
         ) from None

@@ -72,7 +72,7 @@ class AuxiliaryHead(nn.Sequential):
                 f"the auxiliary head needs features of {self.least} x {self.least}, not "
                 f"{x.shape[2]} x {x.shape[3]}; take larger images, or a recipe with auxiliary=0"
             )
-        logits: Tensor = super().forward(x)
+        logits: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return logits
 
 

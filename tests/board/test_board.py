@@ -19,11 +19,12 @@ from opscore.board.advice import advice
 from opscore.board.cells import CELLS, EDGES, _picks
 from opscore.board.cost import passes
 from opscore.board.power import components, power
-from opscore.board.scores import board_truths, derived
+from opscore.board.scores import board_truths, derived, shipped_scores
 from opscore.cli import main
 from opscore.errors import UserError
 from opscore.experiments import OracleSettings
-from opscore.spaces import NASBENCH201
+from opscore.policies.completions import drawn_completions
+from opscore.spaces import NASBENCH201, get_space
 
 CONV_FIRST = "residual(nor_conv_3x3>nor_conv_1x1>skip_connect>none>avg_pool_3x3)"
 
@@ -203,6 +204,12 @@ def test_sums_of_stored_scores_are_what_their_policy_gives(policy: str) -> None:
     pd.testing.assert_frame_equal(derived(scores, policy)[columns], own[columns])
 
 
+def test_a_space_without_shipped_scores_has_none() -> None:
+    other = BoardTruth("nb1shot1-3", ("cifar10",), "", "other")
+    board = replace(read_board(), truths=(other,))
+    assert shipped_scores(board)["nb1shot1-3"].scores.empty
+
+
 def test_costs_are_counted() -> None:
     assert passes("zc-pt(nwot)", NASBENCH201) == (30, False)
     assert passes("zc-pt(snip)", NASBENCH201) == (30, True)
@@ -213,6 +220,10 @@ def test_costs_are_counted() -> None:
     assert passes("zc-pt(nwot, by=cell)", NASBENCH201) == (None, False)
     assert passes("main(synflow)+0.5*residual(nwot)", NASBENCH201) == (60, True)
     assert passes("residual(params)", NASBENCH201) == (0, False)
+    for name in ("nasbench201", "nb1shot1-1", "nb1shot1-2"):  # no network, or the same one, twice
+        space = get_space(name)
+        states = drawn_completions(space.initial_state(), 0)
+        assert passes("best-zc(nwot)", space)[0] == len(set(states)) < 500
 
 
 def small_board(path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import kendalltau, spearmanr
 
 from opscore.analysis.rank_correlation import RankCorrelation
-from opscore.errors import UserError
+from opscore.errors import Note, UserError
 from opscore.experiments.evaluate import (
     COLUMNS,
     evaluate_proxies,
@@ -255,6 +255,34 @@ def test_an_oracle_serves_as_accuracy():
     values = pd.DataFrame({"architecture": names, "proxy": "p", "strength": truth})
     row = proxy_correlations(values, oracle, top=()).iloc[0]
     assert row["spearman"] == pytest.approx(1)
+
+
+def test_architectures_that_an_oracle_lacks_are_left_out():
+    accuracies = np.random.default_rng(0).uniform(10, 95, (5,) * 6)
+    accuracies[0] = np.nan
+    oracle = Oracle(
+        NASBENCH201,
+        accuracies[..., None],
+        "cifar10",
+        "test",
+        200,
+        "mean",
+        "a part of a table",
+        allow_partial=True,
+    )
+    names = [NASBENCH201.format(NASBENCH201.architecture([op, 1, 2, 3, 4, op])) for op in range(5)]
+    values = pd.DataFrame({"architecture": names, "proxy": "p", "strength": range(5)})
+    with pytest.warns(Note, match="1 of 5 architectures have no accuracy"):
+        (count,) = proxy_correlations(values, oracle, top=())["n"]
+    assert count == 4
+
+
+def test_two_proxies_of_one_name_are_refused():
+    params = get_proxy("params")
+    other = params.variant(function=lambda network, batch: 1.0)
+    with pytest.raises(UserError, match="two proxies are called 'params'"):
+        evaluate(ARCHITECTURES[:1], [params, other])
+    assert len(evaluate(ARCHITECTURES[:1], [params, "params"])) == 1
 
 
 def test_too_few_architectures_have_no_correlation():

@@ -17,6 +17,7 @@ from opscore.experiments import (
 )
 from opscore.experiments.progressive.iterations import resolve_order, score_step
 from opscore.policies import make_policy
+from opscore.proxies import register_proxy, unregister_proxy
 from opscore.settings.profiles import TrainingProfile
 from opscore.spaces import NASBENCH201
 from opscore.supernets.training import Trainer
@@ -142,6 +143,25 @@ def test_a_second_minibatch_decides_in_the_faithful_meaning_only(meaning):
 
     seeds = range(6) if meaning == "faithful" else range(2)
     assert any(disagree(seed) for seed in seeds) == (meaning == "faithful")
+
+
+def test_memory_that_ran_out_for_a_decision_is_no_result(tmp_path):
+    calls = []
+
+    @register_proxy("short", higher_is_better=True, source="this test")
+    def short(network, batch):
+        calls.append(batch.images.sum().item())
+        if calls.count(calls[-1]) == 1 and len(set(calls)) == 2:
+            raise MemoryError  # the first of those that decide
+        return float(len(calls))
+
+    try:
+        steps = follow(unit_of("zc-pt(short)"), tmp_path)
+    finally:
+        unregister_proxy("short")
+    assert (steps[0].scores["status"] == "ok").all()
+    assert [bool(step.failed) for step in steps] == [True, *[False] * 5]
+    assert not list(tmp_path.glob("iteration-*"))
 
 
 def test_retraining_between_decisions_moves_the_alphas():

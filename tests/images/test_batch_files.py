@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ import torch
 
 import opscore
 from opscore.errors import UserError
+from opscore.experiments import ScoringSettings, resolve
+from opscore.experiments.dependencies import batch_key
+from opscore.experiments.initial.units import seeds_of
 from opscore.images import load_batch
 
 X = np.random.default_rng(0).standard_normal((8, 3, 32, 32)).astype("float32")
@@ -53,6 +57,23 @@ def test_what_is_not_of_the_layout_is_one_line(tmp_path, arrays, message):
     with pytest.raises(UserError, match=message) as caught:
         opscore.initial("zc-pt(snip)", size="smoke", images="noise", batch_file=path)
     assert "\n" not in str(caught.value)
+
+
+def test_runs_of_other_images_are_others_with_a_file_too(tmp_path):
+    """They say how many classes the networks have; seeds still make a difference to what draws."""
+    path = tmp_path / "batch.npz"
+    np.savez(path, batch_x=X, batch_y=Y)
+    keys = []
+    for images in ("noise", "digits"):
+        settings = resolve(
+            ScoringSettings(policies=("zc-pt(nwot)",), batch_file=path, size="smoke", images=images)
+        )
+        keys.append(batch_key(settings))
+    assert keys[0] != keys[1]
+    given = replace(settings, checkpoint=path, seeds=(0, 1))
+    assert seeds_of("zc-pt(nwot)", given) == (None,)
+    for policy in ("shapley-zc(nwot)", "avg-zc(nwot)", "tenas"):
+        assert seeds_of(policy, given) == (0, 1)
 
 
 @pytest.mark.parametrize("header", [b"{'descr': '<f4', 'shape': (8", b"{'a\n"])

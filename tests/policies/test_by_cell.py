@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from opscore.experiments import ScoringContext, ScoringSettings
 from opscore.experiments.initial.units import score_table
 from opscore.policies import make_policy
-from opscore.proxies import How, get_proxy, register_proxy, unregister_proxy
+from opscore.proxies import How, Score, get_proxy, register_proxy, unregister_proxy
 from opscore.spaces import NASBENCH201
 from opscore.supernets.cells import CellByCell, cells_of
 from tests.cases import batch_of, new_supernet, weights_of
@@ -48,6 +50,23 @@ def test_ranks_of_cells_are_averaged():
         assert score.error == pytest.approx(np.std([op / 4, 1 - op / 4], ddof=1) / np.sqrt(2))
     assert {(score.value, score.error) for score in found[5]} == {(0.5, 0.0)}
     assert make_policy(NAME, CONTEXT).higher_is_better
+
+
+def test_a_cell_that_tells_no_two_operations_apart_is_left_out():
+    policy = make_policy("zc-pt(params, by=cell)", CONTEXT)
+    lacking = Score(math.nan, "not finite (nan)")
+
+    def ranked(*cells):
+        rows = [
+            [lacking if math.isnan(v) else Score(-v) for v in row]
+            for row in zip(*cells, strict=True)
+        ]
+        return [score.value for score in policy._together(rows)]
+
+    told = [0.0, 1.0, 2.0]
+    assert ranked(told) == [0, 0.5, 1]
+    assert ranked(told, [1.0, 1.0, math.nan]) == [0, 0.5, 1]
+    assert ranked(told, [math.nan, 1.0, math.nan]) == [0, 0.5, 1]
 
 
 @pytest.mark.usefixtures("here")

@@ -11,7 +11,7 @@ from opscore.errors import UserError
 from opscore.experiments.dependencies import policy_key
 from opscore.policies import completions, make_policy, shapley
 from opscore.policies.pairwise import next_to
-from opscore.proxies import proxies_in, register_proxy, unregister_proxy
+from opscore.proxies import may_pass, proxies_in, register_proxy, unregister_proxy
 from opscore.spaces import NASBENCH201, get_space
 from opscore.supernets import StateNetwork
 from tests.policies.test_policies import CONTEXT
@@ -200,3 +200,23 @@ def test_the_code_of_both_proxies_names_the_results():
     assert [proxy.name for proxy in proxies_in("worth)+0.5*residual(nwot")] == ["worth", "nwot"]
     assert set(policy_key("main(nwot)+0.5*residual(worth)")["proxy_code"]) == {"worth"}
     assert proxies_in("nor_conv_3x3>none") == ()
+
+
+@pytest.mark.parametrize("name", ["shapley-zc(short)", "avg-zc(short)", "zc-pt(short, by=cell)"])
+def test_memory_that_ran_out_for_a_part_is_no_mean_of_the_others(name):
+    """What is made of the other parts would be kept as the result."""
+    calls = []
+
+    @register_proxy("short", higher_is_better=True, source="this test")
+    def short(network, batch):
+        calls.append(1)
+        if len(calls) == 3:
+            raise MemoryError
+        return float(len(calls))
+
+    try:
+        scores = make_policy(name, CONTEXT).scores(OPEN, (0, 1))
+    finally:
+        unregister_proxy("short")
+    statuses = [score.status for edge in scores.values() for score in edge]
+    assert any(may_pass(status) for status in statuses)

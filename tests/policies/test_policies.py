@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import opscore
 from opscore.errors import UserError
 from opscore.images import load_images
 from opscore.oracles import Oracle
@@ -176,6 +177,13 @@ def test_lists_of_names_split_at_outer_commas():
         with pytest.raises(UserError, match="nothing stands before a comma"):
             split_names(text)
     assert split_names("zc-pt(vote(a,b)),best-acc") == ["zc-pt(vote(a,b))", "best-acc"]
+
+
+def test_a_policy_is_called_as_it_was_asked_for():
+    name = "zc-pt(vote(params, flops))"
+    result = opscore.initial([f" {name}"], size="smoke", batch_size=4, images="noise", seeds=(0,))
+    assert name in set(result.scores["policy"])
+    assert result.tables()
 
 
 def test_the_registered_families():

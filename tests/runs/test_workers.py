@@ -63,7 +63,7 @@ def logit_spread(network, batch):
 class Mine(RandomPolicy):
     name = "mine"
 
-POLICIES.add("mine", PolicyFamily(lambda context, argument: Mine(context.seed), Mine, "mine"))
+POLICIES.add("mine", PolicyFamily(lambda context, argument: Mine(context), Mine, "mine"))
 IMAGE_SETS.add("my-noise", lambda data_dir: NoiseImages("my-noise"))
 
 if __name__ == "__main__":

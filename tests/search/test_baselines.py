@@ -11,9 +11,11 @@ import pytest
 import torch
 from hearing import heard, steps_done
 
+import opscore
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.oracles import Oracle
+from opscore.proxies import may_pass, register_proxy, unregister_proxy
 from opscore.rng import numpy_generator, torch_generator
 from opscore.runs.store import Pieces
 from opscore.search import (
@@ -137,6 +139,33 @@ def test_other_spaces_than_the_records_score_networks_of_their_own(name, tmp_pat
     assert "supernet" not in vars(task.context)
     assert method.key(settings)["scored"] == "alone"  # runs of before are not taken for these
     assert "scored" not in method.key(SMALL)
+
+
+@pytest.mark.parametrize("space", ["nasbench201", "s2"])
+def test_memory_that_ran_out_is_no_result_of_a_search(space, tmp_path):
+    calls = []
+
+    @register_proxy("short", higher_is_better=True, source="this test")
+    def short(network, batch):
+        calls.append(1)
+        if len(calls) == 2:
+            raise MemoryError
+        return float(len(calls))
+
+    settings = {"space": space, "size": "smoke", "batch_size": 4, "images": "digits"}
+    try:
+        results = [
+            opscore.run_search(["naswot(short)"], evaluations=15, store=tmp_path, **settings)
+            for _ in range(3)
+        ]
+    finally:
+        unregister_proxy("short")
+    statuses = [set(result.candidates["status"]) for result in results]
+    assert [any(map(may_pass, found)) for found in statuses] == [True, False, False]
+    drawn = len(calls) - 1
+    assert drawn <= 15, "all but one were found again, and no third search was made"
+    if space == "s2":
+        assert results[1].costs["forward_passes"].item() == drawn
 
 
 def test_a_stopped_search_goes_on_from_the_networks_it_has(tmp_path, monkeypatch):
@@ -400,3 +429,16 @@ def test_one_cell_is_the_supernets_cell():
     expected = supernet.cells[0](images, [[0.0, 0.0, 0.0, 1.0, 0.0]] * 6, False)
     assert torch.equal(cell(images), expected)
     assert StateNetwork(supernet, weights).supernet is supernet
+
+
+def test_costs_count_networks_that_differ():
+    """An architecture that stands for others is one network, and a sample is what was queried."""
+    settings = resolve_search(SearchSettings(space="nasbench-macro", evaluations=300))
+    task = SearchTask(settings, ScoringContext(settings, 0))
+    found = find_method("regularized-evolution").search(task)
+    space = task.context.space
+    states = [space.parse(name) for name in found.candidates["architecture"]]
+    assert states == [space.canonical(state) for state in states]
+    assert len(set(states)) == len(states)
+    best = find_method("optimum").search(task)
+    assert best.cost.queries == task.context.oracle.n_places < space.size

@@ -122,6 +122,13 @@ def test_pairs_may_stand_in_a_list_for_each_node():
     assert str(Genotype.parse(nested)) == GOOD
 
 
+@pytest.mark.parametrize("cell", ["[[]]", "[('none', 1e999)]"])
+def test_a_cell_of_another_form_is_one_line(cell):
+    text = f"Genotype(normal={cell}, normal_concat=[2], reduce={cell}, reduce_concat=[2])"
+    with pytest.raises(UserError, match="a cell of a genotype lists"):
+        Genotype.parse(text)
+
+
 def test_operations_of_another_space_are_refused():
     with pytest.raises(UserError, match="s1 has no sep_conv_3x3 on edge 0->2 of the normal cell"):
         S1.parse(GOOD)

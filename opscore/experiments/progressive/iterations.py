@@ -80,7 +80,7 @@ class ProgressiveUnit(Run):
         """All iterations, a table each: the scores, with the decision in two columns."""
         with proving(self.settings.prove):
             steps = follow(self, pieces)
-        failed = [s for step in steps for s in step.scores["status"] if may_pass(s)]
+        failed = [reason for step in steps for reason in step.failed]
         return Outcome(
             {_step_name(step.iteration): _frame(step) for step in steps}, failed=tuple(failed)
         )
@@ -106,6 +106,7 @@ class Iteration:
         edge: the edge that is discretized.
         op: the operation that it keeps, or the operations.
         scores: of all open edges of A_t (schema SCORES).
+        failed: why some of these, or of those that decided, are missing, for reasons that may pass.
     """
 
     iteration: int
@@ -113,6 +114,7 @@ class Iteration:
     edge: int
     op: int | tuple[int, ...]
     scores: pd.DataFrame
+    failed: tuple[str, ...] = ()
 
     @property
     def op_names(self) -> list[str]:
@@ -195,7 +197,7 @@ def follow(unit: ProgressiveUnit, folder: Pieces | Path | None = None) -> list[I
             if unit.trained:
                 context.__dict__["trained_supernet"] = supernet.at_state(steps)
             step = score_step(unit, context, iteration, state)
-            if step.scores["status"].map(may_pass).any():
+            if step.failed:
                 pieces = Pieces()  # it is no result, and what follows depends on it
             pieces.put(name, _frame(step))
         steps.append(step)
@@ -220,13 +222,15 @@ def score_step(
     with own_generators(derive_seed(unit.seed or 0, "progressive", unit.policy, iteration)):
         scores = scores_of(policy, state)
         if isinstance(policy, ZeroCostPolicy) and unit.settings.meaning == "faithful":
-            again = make_policy(unit.policy, drawn.redrawn("decision", iteration))
-            op = again.choose(state, edge)
+            policy = make_policy(unit.policy, drawn.redrawn("decision", iteration))
+            decided = policy.scores(state, [edge])[edge]
         else:
-            op = policy.pick(state, edge, scores[edge])
-    return Iteration(
-        iteration, state, edge, op, tabulate(policy, state, scores, unit.seed, iteration)
-    )
+            decided = scores[edge]
+        op = policy.pick(state, edge, decided)
+    table = tabulate(policy, state, scores, unit.seed, iteration)
+    statuses = [*table["status"], *(score.status for score in decided)]
+    failed = tuple(dict.fromkeys(filter(may_pass, statuses)))
+    return Iteration(iteration, state, edge, op, table, failed)
 
 
 class _TunedSupernet:
