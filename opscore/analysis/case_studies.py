@@ -49,6 +49,8 @@ def toy_panels(measured: pd.DataFrame, published: pd.DataFrame, *, note: str = "
         right.plot(rows["length"], rows["rank_skip_connect"], **kept)
     for policy in policies:
         rows = published[published["policy"] == policy]
+        if rows.empty:
+            continue
         kept = {"color": colours[policy], "ls": "none", "marker": "D", "mfc": "white"}
         left.plot(rows["length"], rows["rho"], label=f"{policy}, published, 1 seed", **kept)
         right.plot(rows["length"], rows["rank_skip_connect"], **kept)

@@ -33,7 +33,13 @@ from numpy.typing import NDArray
 
 from opscore import schema
 from opscore.analysis.exact import count_orders, drawn_orders, every_order
-from opscore.analysis.matches import Match, Strengths, average_ranks, without_noise
+from opscore.analysis.matches import (
+    Match,
+    Strengths,
+    average_ranks,
+    by_iteration,
+    without_noise,
+)
 from opscore.analysis.relabelling import edges_together
 from opscore.rng import numpy_generator
 
@@ -81,8 +87,8 @@ def edge_specific_agreement(
             if policy == strengths.check(reference):
                 continue
             matches = strengths.matches(policy, reference, reference_iteration)
-            for iteration, group in itertools.groupby(matches, key=lambda match: match.iteration):
-                agreement, p_value, seeds, edges = agreement_of(list(group))
+            for iteration, group in by_iteration(matches).items():
+                agreement, p_value, seeds, edges = agreement_of(group)
                 rows.append((policy, reference, iteration, agreement, p_value, seeds, edges))
     return schema.table(rows, _COLUMNS)
 

@@ -183,7 +183,8 @@ def correlation_lines(
         raise UserError(f"the table has no correlation with '{reference}'")
     names = [str(name) for name in dict.fromkeys(rows["policy"])]
     apart = ax is None and len(names) > _TOGETHER
-    title, note = f"Agreement with {reference} along a search", f"{_count(rows)}; {note}"
+    title = f"Agreement with {reference} along a search"
+    note = "; ".join(filter(None, (_count(rows), note)))
     if apart:
         axes = panels(len(names), 1.45, across=4, sharex=True, sharey=True)
     else:

@@ -17,8 +17,8 @@ an interval without width would say that nothing else can happen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -178,6 +178,8 @@ def over_seeds(
     """Mean, deviation and interval of one value per seed, shape (seeds,); NaN where one is NaN."""
     each = np.asarray(values, dtype=np.float64)
     low, high = seed_interval(each, confidence=confidence, bounds=bounds)
+    if np.isnan(each).any():
+        low = high = math.nan
     std = float(each.std(ddof=1)) if len(each) > 1 else math.nan
     return OverSeeds(float(each.mean()), std, low, high, len(each))
 
@@ -243,19 +245,10 @@ def _all_draws(n: int) -> tuple[NDArray[np.int64], Array]:
     """How often each draw has each of n things, [draws, n], and the draws' probabilities."""
     from scipy.special import gammaln
 
-    counts = np.array(list(_compositions(n, n)), dtype=np.int64)
+    drawn = np.array(list(combinations_with_replacement(range(n), n)))
+    counts = (drawn[:, :, None] == np.arange(n)).sum(axis=1, dtype=np.int64)[::-1]
     logarithms = gammaln(n + 1) - gammaln(counts + 1).sum(axis=1) - n * math.log(n)
     return counts, np.exp(logarithms)
-
-
-def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
-    """All ways to write a total as a sum of so many counts, in order."""
-    if parts == 1:
-        yield (total,)
-        return
-    for first in range(total + 1):
-        for rest in _compositions(total - first, parts - 1):
-            yield (first, *rest)
 
 
 def _quantile(values: Array, probabilities: Array, share: float) -> float:

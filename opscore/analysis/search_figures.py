@@ -121,7 +121,9 @@ def error_cost(rows: pd.DataFrame, *, title: str, note: str = "") -> Axes:
             )
         _write_names(axes, own, ends)
     left.set(xlim=(-0.4, 3.2), xticks=[0], xticklabels=["no network"], ylabel="test error, %")
-    right.set(xscale="log", xlim=(0.75 * seen[seen > 0].min(), 60 * seen.max()))
+    right.set(xscale="log")
+    if seen.any():
+        right.set(xlim=(0.75 * seen[seen > 0].min(), 60 * seen.max()))
     right.set_xlabel("minibatches that networks saw, to be scored or trained")
     legend_below([left, right])
     describe(left, title, f"bars: 95 % interval of the mean, as far as the frame; {note}")
@@ -139,6 +141,8 @@ def _kind(row: Mapping[Any, float]) -> tuple[str, str, str]:
 
 def _write_names(axes: Axes, rows: pd.DataFrame, ends: tuple[float, float]) -> None:
     """The name of each mark to its right, moved up or down where names would overlap."""
+    if rows.empty:
+        return
     size = 0.9 * look().type_size
     height = np.log(ends[1] / ends[0])
     gap = height * 1.25 * size / (72 * 3.4 * look().scale)

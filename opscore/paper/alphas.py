@@ -6,7 +6,7 @@ Zela et al. (2020) saw; here is when, if it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,9 +145,10 @@ def alphas(
         raise UserError("no checkpoint of a training was given; None is the training that ships")
     curves = pd.concat(parts, ignore_index=True)
     seeds = [int(part["seed"].iloc[0]) for part in parts]
+    listed = ", ".join(map(str, seeds))
     if len(set(seeds)) < len(seeds):
-        raise UserError(f"one training for each seed, please: these are of {_listed(seeds)}")
-    notes = [f"{space}; trainings of seed {_listed(seeds)}, {len(set(curves['epoch']))} epochs"]
+        raise UserError(f"one training for each seed, please: these are of {listed}")
+    notes = [f"{space}; trainings of seed {listed}, {len(set(curves['epoch']))} epochs"]
     return AlphaCurves(curves, {"space": space, "notes": notes, **provenance()})
 
 
@@ -175,7 +176,3 @@ def _read(path: Path, space: str) -> pd.DataFrame:
     if not rows:
         raise UserError(f"{path}: no epoch of this training is finished yet")
     return pd.DataFrame(rows)[list(CURVES)].astype(CURVES)
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))

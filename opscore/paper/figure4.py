@@ -5,7 +5,7 @@ One search with many proposals holds those with fewer: its first N, and each fur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from opscore.answers import Picture
 from opscore.data.records import read_record
-from opscore.errors import UserError
+from opscore.errors import UserError, whole_number
 from opscore.oracles import load_truth
 from opscore.paper.searches import SearchReport, require, summarise
 from opscore.spaces import NASBENCH201
@@ -42,8 +42,10 @@ def figure4(
         counts: the Ns.
         data_dir: where the truth is looked for first.
 
-    UserError when there are fewer proposals than the smallest N.
+    UserError when there are fewer proposals than the smallest N, or that is below one.
     """
+    for count in counts:
+        whole_number(count, "N", 1)
     proposals, scores, note = found or recorded_proposals()
     truth = load_truth(data_dir=data_dir)
     oracle = truth.tables["cifar10"]
@@ -71,21 +73,19 @@ def recorded_proposals() -> tuple[pd.DataFrame, pd.DataFrame, str]:
     return proposals, read_record("search_scores")[0], str(settings.get("note", ""))
 
 
-def proposals_of(trace: pd.DataFrame, key: Iterable[str] = ("seed",)) -> pd.DataFrame:
+def proposals_of(trace: pd.DataFrame) -> pd.DataFrame:
     """Which architecture every proposal ended on, from the decisions of a trace.
 
-    Returns the columns of ``key``, proposal, architecture; proposals that did not decide every
-    edge are left out.
+    Returns seed, proposal, architecture; proposals that did not decide every edge are left out.
     """
-    by = [*key, "proposal"]
     rows = []
-    for place, group in trace[trace["decided"]].groupby(by, sort=False):
+    for place, group in trace[trace["decided"]].groupby(["seed", "proposal"], sort=False):
         operations = dict(zip(group["edge"].tolist(), group["op"].tolist(), strict=True))
         if len(operations) == len(NASBENCH201.edges):
             choices = [operations[edge] for edge in range(len(operations))]
             name = NASBENCH201.format(NASBENCH201.architecture(choices))
-            rows.append({**dict(zip(by, place, strict=True)), "architecture": name})
-    return pd.DataFrame(rows, columns=[*by, "architecture"])
+            rows.append((*place, name))
+    return pd.DataFrame(rows, columns=["seed", "proposal", "architecture"])
 
 
 def figure4_points(
@@ -131,13 +131,15 @@ def ablation(
 
     Args:
         proposals: seed, proposal, architecture.
-        scores: seed, validation, architecture, score; V = 0 takes a block's first proposal.
+        scores: seed, validation, architecture, score (none wins no block); V = 0 takes a block's
+            first proposal.
         accuracy: percent by architecture.
         counts: the Ns.
 
     Returns one row per (seed, N, V, block): architecture, accuracy, error, distinct.
     """
-    by_place = scores.set_index(["seed", "validation", "architecture"])["score"].to_dict()
+    places = ["seed", "validation", "architecture"]
+    by_place = scores.dropna(subset="score").set_index(places)["score"].to_dict()
     rounds = sorted({0, *scores["validation"].tolist()})
     rows = []
     for seed, own in proposals.sort_values("proposal").groupby("seed"):

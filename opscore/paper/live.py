@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from opscore.experiments import resolve
 from opscore.paper.figure4 import proposals_of
 from opscore.paper.searches import SEARCHES, searches
-from opscore.progress import label, outline
-from opscore.search import find_method
+from opscore.progress import outline
+from opscore.proxies.score import OK
+from opscore.published import differences
+from opscore.search.call import run_search, search_units
+from opscore.search.result import made_by
 from opscore.settings import RunSettings, SearchSettings
-
-if TYPE_CHECKING:
-    from opscore.search.result import SearchResult
 
 
 def describe_searches(settings: SearchSettings) -> str:
@@ -32,12 +31,14 @@ def describe_searches(settings: SearchSettings) -> str:
 def live_searches(
     settings: SearchSettings, run: RunSettings, orders: Sequence[str]
 ) -> pd.DataFrame:
-    """A frame of these searches in each of these orders."""
+    """A frame of these searches in each of these orders, and how their settings differ."""
     parts = []
-    with outline(_labels(settings) * len(orders)):
+    with outline([unit.label for unit in search_units(settings)] * len(orders)):
         for order in orders:
-            found = _search(settings, run, order=order)
-            parts.append(searches(found.architectures, found.costs, found.settings))
+            found = run_search(settings, **run.calls, order=order)
+            own = searches(found.architectures, found.costs, found.settings)
+            how = {m: differences(m, made_by(m, found.settings)) for m in own["method"].unique()}
+            parts.append(own.assign(setting=[", ".join(how[method]) for method in own["method"]]))
     return pd.concat(parts, ignore_index=True).astype(SEARCHES)
 
 
@@ -46,30 +47,16 @@ def live_proposals(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Proposals of one long search of each seed, and their candidates' scores for every V.
 
-    Returns (seed, proposal, architecture) and (seed, validation, architecture, score).
+    Returns (seed, proposal, architecture) and (seed, validation, architecture, score) of the
+    candidates that have a score and left no race.
     """
     parts, proposals = [], pd.DataFrame()
-    with outline(_labels(settings) * len(rounds)):
+    with outline([unit.label for unit in search_units(settings)] * len(rounds)):
         for validation in rounds:
-            found = _search(settings, run, validation=validation)
+            found = run_search(settings, **run.calls, validation=validation)
             if proposals.empty:
                 proposals = proposals_of(found.trace)
-            parts.append(found.candidates.assign(validation=validation))
+            own = found.candidates[found.candidates["status"] == OK]
+            parts.append(own.assign(validation=validation))
     scores = pd.concat(parts, ignore_index=True)
     return proposals, scores[["seed", "validation", "architecture", "score"]]
-
-
-def _search(settings: SearchSettings, run: RunSettings, **changed: object) -> SearchResult:
-    from opscore.search.call import run_search
-
-    found: SearchResult = run_search(settings, **run.calls, **changed)
-    return found
-
-
-def _labels(settings: SearchSettings) -> list[str]:
-    """What progress calls the searches with one order and V."""
-    return [
-        label(method, seed)
-        for method in settings.methods
-        for seed in (settings.seeds if find_method(method).seeded else (None,))
-    ]

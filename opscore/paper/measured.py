@@ -19,6 +19,9 @@ from opscore.settings.profiles import profile_name
 #: How the names of the shipped score tables begin; the supernet's size follows.
 PREFIX = "progressive_"
 
+#: Images of the paper's minibatches, which no label names.
+PAPER_BATCH = 256
+
 #: What the paper's rows are called beside measured ones.
 PUBLISHED = "published"
 
@@ -52,6 +55,8 @@ class Measured:
     def label(self) -> str:
         """What figures and tables call these numbers."""
         training = "" if self.training == self.size else f", {self.training} training"
+        batch = self.settings.get("batch_size", PAPER_BATCH)
+        training += "" if batch == PAPER_BATCH else f", batch {batch}"
         reduced = "" if self.size == self.training == "paper" else " (reduced)"
         return f"measured, {self.size} size{training}{reduced}"
 
@@ -104,4 +109,8 @@ def given(measured: Sequence[Measured] | None) -> tuple[Measured, ...]:
     found = tuple(shipped() if measured is None else measured)
     if not found:
         raise UserError("there are no measured scores; compute some with --live")
+    labels = [one.label for one in found]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UserError(f"several of these are '{label}'; give one of them at a time")
     return found

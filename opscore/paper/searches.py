@@ -84,12 +84,17 @@ AS_PUBLISHED = "as published"
 
 
 def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
-    """A frame of searches with a column ``setting``; see :func:`setting`."""
+    """A frame of searches with a column ``setting``; see :func:`setting`.
+
+    Searches that are made now have it already, of all their settings.
+    """
+    if "setting" in rows:
+        return rows
     return rows.assign(setting=[setting(row) for row in rows.to_dict("records")])
 
 
-def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> pd.DataFrame:
-    """Mean, sample standard deviation, best and a 95 % t interval of the mean over seeds.
+def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Mean, sample deviation, best and a 95 % t interval of the mean of the error over seeds.
 
     Returns one row per group: the columns of ``by``, mean, std, best, ci_low, ci_high, n_seeds.
     With one seed there is no deviation; with fewer than three, or where all seeds end on the same
@@ -97,8 +102,8 @@ def summarise(rows: pd.DataFrame, by: Sequence[str], column: str = "error") -> p
     """
     found = []
     for key, group in rows.groupby(list(by), sort=False, dropna=False):
-        numbers = over_seeds(group[column], bounds=ERROR_BOUNDS)._asdict()
-        best = {"best": group[column].min()}
+        numbers = over_seeds(group["error"], bounds=ERROR_BOUNDS)._asdict()
+        best = {"best": group["error"].min()}
         found.append({**dict(zip(by, key, strict=True)), **numbers, **best})
     names = [*by, "mean", "std", "best", "ci_low", "ci_high", "n_seeds"]
     return pd.DataFrame(found, columns=names)

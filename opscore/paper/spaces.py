@@ -70,7 +70,7 @@ class SpacesResult(Answer):
             "computed by this project, shipped with the package"
             if self.shipped
             else "computed now",
-            f"seeds: {_said({name: _seeds(own['seeds']) for name, own in each})}",
+            f"seeds: {_said({name: ', '.join(map(str, own['seeds'])) for name, own in each})}",
             f"supernets: {_said({name: describe_size(own['size']) for name, own in each})}",
         ]
         images = {name: str(own["notes"][0]).removeprefix("images: ") for name, own in each}
@@ -149,10 +149,6 @@ def _shipped() -> SpacesResult:
 def _truths_of(space: str, truths: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A space's own table of accuracies; the samples of it where it has none."""
     return [space] if space in truths else [n for n, own in truths.items() if own["space"] == space]
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))
 
 
 def _said(words: dict[str, str]) -> str:

@@ -32,7 +32,7 @@ _METHODS = {
     "Zero-Cost-EVO": "evolution(nwot)",
 }
 
-#: What each table is of, and the target that its networks are built for.
+#: What each table is of.
 TITLES = {
     3: "DARTS space, CIFAR-10: proposals N and minibatches of validation V",
     4: "DARTS space, CIFAR-10",
@@ -104,8 +104,7 @@ class TrainedTable(NamedTable):
         return shown
 
     def _table(self, title: str, columns: Sequence[Column], rows: pd.DataFrame) -> Table:
-        filled = [c for c in columns if c.name in rows and rows[c.name].notna().any()]
-        return Table(title, filled, rows, look="open")
+        return Table(title, columns, rows, look="open").without_empty()
 
 
 def trained_table(number: int) -> TrainedTable:

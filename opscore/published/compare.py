@@ -13,7 +13,6 @@ from opscore.published.paper import (
     elsewhere,
     other_correlations,
     published_progressive,
-    stated_correlations,
 )
 from opscore.published.rule import Made, differences
 
@@ -72,11 +71,8 @@ def published_initial(
     Returns:
         Nothing for a reference, a setting or a policy of which nothing was published.
     """
-    if setting == PAPER:
-        frame = pd.concat([correlation_matrix(), other_correlations()])
-    else:
-        frame = elsewhere(setting, "initial")
-    rows = frame[frame["reference"] == reference]
+    rows = published_correlations(setting)
+    rows = rows[(rows["reference"] == reference) & (rows["iteration"] == 0)]
     return {
         policy: float(rho)
         for policy, rho in zip(rows["policy"].astype(str), rows["rho"], strict=True)
@@ -88,20 +84,17 @@ def published_correlations(setting: Setting = PAPER) -> pd.DataFrame:
     """Every published correlation of a setting, one row per (policy, reference, iteration).
 
     Iteration 0 is a study of initial scores (on NAS-Bench-201 Figure 2, left: one batch per edge);
-    later ones are means over four seeds (Figure 2, right).
+    later ones are those of Figure 2, right: means over four seeds, but for synflow's of one.
 
     Returns:
         A frame with columns policy, reference, iteration, rho, n_seeds, source; without rows for a
         setting of which nothing was published.
     """
+    if setting == PAPER:  # of one run
+        initial = pd.concat([correlation_matrix(), other_correlations()])
+        initial = initial.assign(iteration=0, n_seeds=1)
+    else:
+        initial = elsewhere(setting, "initial")
     later = published_progressive(setting)
-    later = later.loc[later["iteration"] > 0, _PUBLISHED]
-    if setting != PAPER:
-        return pd.concat([elsewhere(setting, "initial")[_PUBLISHED], later], ignore_index=True)
-    # Of one run, as those that the text states at iteration 0; later ones are means of four.
-    initial = pd.concat([correlation_matrix(), other_correlations()])
-    stated = stated_correlations()
-    stated["n_seeds"] = stated["iteration"].gt(0).map({True: 4, False: 1})
-    parts = [initial.assign(iteration=0, n_seeds=1), later, stated]
-    frame = pd.concat([part[_PUBLISHED] for part in parts])
-    return frame.drop_duplicates(_PUBLISHED[:3], ignore_index=True)
+    later = later[later["iteration"] > 0]
+    return pd.concat([initial[_PUBLISHED], later[_PUBLISHED]], ignore_index=True)

@@ -52,7 +52,7 @@ def _told(values: Iterable[Any]) -> str:
 
 
 def _counts(runs: list[StoredRun]) -> str:
-    found = pd.Series([f"{run.kind or 'run'}s {run.status}" for run in runs], dtype=object)
+    found = pd.Series([f"{run.kind or 'run'} {run.status}" for run in runs], dtype=object)
     return ", ".join(f"{count} {name}" for name, count in found.value_counts().items()) or "nothing"
 
 

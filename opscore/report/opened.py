@@ -16,6 +16,7 @@ from opscore.report.answers import KINDS, answer_of
 from opscore.runs.reading import stored_runs
 from opscore.runs.store import RunStore
 from opscore.runs.studies import NONE_HERE, Study, studies
+from opscore.typed import made
 
 #: Settings that do not tell two studies apart.
 _BESIDE = ("policies", "methods", "seeds", "data_dir", "device", "prove")
@@ -51,7 +52,9 @@ class OpenedStore:
         return self._answer("search", settings)
 
     def _answer(self, kind: str, asked: Mapping[str, Any]) -> Answer:
-        study = self._one(kind, json.loads(json.dumps(asked, default=str)))
+        given = made(KINDS[kind].settings, asked).facts()
+        plain = json.loads(json.dumps(given, default=str))
+        study = self._one(kind, {name: plain[name] for name in asked})
         finished = {run.name: run for run in stored_runs(self.store) if run.status == "finished"}
         runs = {label: finished[name] for label, name in study.runs.items() if name in finished}
         lines: list[str] = []
@@ -67,7 +70,7 @@ class OpenedStore:
     def _one(self, kind: str, asked: Mapping[str, Any]) -> Study:
         """The one study that is meant; UserError that says how to tell those apart that fit."""
         own = [study for study in self.studies if study.kind == kind]
-        fit = [s for s in own if all(s.settings.get(name) == asked[name] for name in asked)]
+        fit = [s for s in own if all(_agree(s.settings.get(name), asked[name]) for name in asked)]
         if len(fit) == 1:
             return fit[0]
         if not own:
@@ -101,6 +104,13 @@ def open_store(
     stored_runs(store)
     kept = store if isinstance(store, RunStore) else RunStore(store)
     return OpenedStore(kept, None if data_dir is None else Path(data_dir))
+
+
+def _agree(kept: object, asked: object) -> bool:
+    """Whether a setting is the one that was asked for; of a truth what is left open fits all."""
+    if isinstance(kept, Mapping) and isinstance(asked, Mapping):
+        return all(kept.get(name) == value for name, value in asked.items() if value is not None)
+    return kept == asked
 
 
 def _differing(found: Sequence[Study]) -> dict[str, list[str]]:

@@ -167,6 +167,9 @@ def report(store: RunStore | Path | str, *, data_dir: Path | str | None = None) 
         _tables_of(kind, [run for run in others if run.kind == kind])
         for kind in dict.fromkeys(run.kind for run in others)
     ]
+    if len(shown) > _MOST_STUDIES:
+        further = f"{len(shown) - _MOST_STUDIES} further studies are shown by their runs alone."
+        sections.append(Section("further", "Further studies", [further]))
     loose = sum(run.kind in KINDS and name not in asked for name, run in results.items())
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Report(store.root, runs, sections, loose, now)

@@ -400,10 +400,15 @@ def published_beside(method: str, dataset: str, settings: SearchSettings) -> Pub
     """The paper's mean error of a method with these settings, as :mod:`opscore.published` rules."""
     if method.partition("(")[0] not in METHODS:  # a store may have methods of other packages
         return NOTHING
-    made = {**find_method(method).key(settings), "order": settings.order}
-    if "training" in made:
-        made["training"] = profile_name(made["training"])
     split = settings.oracle.split or PAPER.split
     retrained = settings.space == PAPER.space and truth_of(settings).retrained
     setting = Setting(settings.space, dataset, split, retrained)
-    return published_error(method, setting, made)
+    return published_error(method, setting, made_by(method, settings))
+
+
+def made_by(method: str, settings: SearchSettings) -> dict[str, Any]:
+    """The settings that a method's result depends on, as :mod:`opscore.published` compares them."""
+    made = {**find_method(method).key(settings), "order": settings.order}
+    if "training" in made:
+        made["training"] = profile_name(made["training"])
+    return made

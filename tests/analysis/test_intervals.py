@@ -12,6 +12,7 @@ from opscore.analysis.intervals import (
     edge_interval,
     edge_weights,
     mean_over_edges,
+    over_seeds,
     seed_interval,
 )
 
@@ -114,6 +115,12 @@ def test_an_edge_that_nobody_scored_is_no_edge():
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [1.0, NAN, 2.0]])
 def test_fewer_than_three_seeds_have_no_interval(values):
     assert np.isnan(seed_interval(values)).all()
+
+
+def test_a_seed_that_is_missing_leaves_no_number():
+    found = over_seeds([1.0, np.nan, 2.0, 3.0, 4.0])
+    assert np.isnan([found.mean, found.std, found.ci_low, found.ci_high]).all()
+    assert found.n_seeds == 5
 
 
 def test_means_over_seeds_have_students_interval():

@@ -55,7 +55,7 @@ def test_left_has_published_and_measured_rows(measured: Measured) -> None:
     expected = Correlation()(initial)
     own = left[left["source"] == measured.label]
     assert own["rho"].tolist() == expected["rho"].tolist()
-    assert measured.label == "measured, smoke size (reduced)"
+    assert measured.label == "measured, smoke size, batch 16 (reduced)"
 
 
 def test_right_compares_with_the_initial_truth(measured: Measured) -> None:
@@ -162,6 +162,13 @@ def test_published_choices_are_those_of_the_authors_scores(data_dir: Path) -> No
     for policy, architecture in table1_choices()[["policy", "architecture"]].to_numpy():
         name = "tenas (tie by hand)" if policy == "tenas" else policy
         assert replayed.loc[name, "architecture"] == architecture
+
+
+def test_two_of_one_label_are_not_averaged(measured: Measured) -> None:
+    smaller = replace(measured, settings={**measured.settings, "batch_size": 8})
+    assert figure2([measured, smaller]).left["source"].nunique() == 3
+    with pytest.raises(UserError, match="several of these are 'measured,"):
+        table1([measured, measured])
 
 
 def test_nothing_measured_is_refused() -> None:

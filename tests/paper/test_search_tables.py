@@ -20,11 +20,19 @@ from opscore.oracles import Oracle
 from opscore.paper import table2, table5
 from opscore.paper.expected import EXPECTATIONS, EXPECTED
 from opscore.paper.figure4 import ablation, ablation_table, figure4_points, proposals_of
-from opscore.paper.search_cost import error_against_cost
-from opscore.paper.searches import AS_PUBLISHED, SEARCHES, recorded_searches
+from opscore.paper.live import live_searches
+from opscore.paper.search_cost import error_against_cost, search_cost
+from opscore.paper.searches import (
+    AS_PUBLISHED,
+    SEARCHES,
+    beside,
+    recorded_searches,
+    with_settings,
+)
 from opscore.rng import numpy_generator
 from opscore.search.base import Cost
 from opscore.search.sampling import draw_architectures
+from opscore.settings import RunSettings, SearchSettings
 from opscore.spaces import NASBENCH201
 
 
@@ -287,3 +295,35 @@ def test_a_missing_record_and_bad_numbers_are_said(tmp_path, monkeypatch):
         recorded_searches("search")
     with pytest.raises(UserError, match="bad numbers"):
         commands._numbers("1,x")
+
+
+def test_searches_made_now_stand_beside_what_was_published_of_their_settings_alone():
+    """All settings count, as in a result of run_search: images, meaning, training, ..."""
+    small = SearchSettings(methods=("random", "optimum"), size="smoke", seeds=(0,))
+    usual = live_searches(small, RunSettings(), ["random"])
+    assert set(with_settings(usual)["setting"]) == {""}, "they depend on no setting"
+    asked = {"size": "smoke", "batch_size": 4, "evaluations": 3, "images": "noise", "seeds": (0,)}
+    naswot = SearchSettings(methods=("naswot(params)",), **asked)
+    told = with_settings(live_searches(naswot, RunSettings(), ["random"]))["setting"].iloc[0]
+    for word in ("smoke", "noise", "3 evaluations"):
+        assert word in told
+    assert beside(with_settings(usual).drop_duplicates(["method", "dataset"]))["published"].any()
+
+
+@pytest.mark.parametrize("method", ["zero-cost-pt(nwot)", "random"])
+def test_a_figure_of_one_kind_of_method_is_drawn(method):
+    cost = {"forward_passes": 1300} if "nwot" in method else {}
+    report = search_cost((searches(method, [6.0, 6.5, 7.0], **cost), "made for a test"))
+    assert report.pictures()[0].draw() is not None
+
+
+def test_a_candidate_without_a_score_wins_no_block():
+    proposals = pd.DataFrame({"seed": 0, "proposal": [0, 1], "architecture": ["good", "failed"]})
+    scores = proposals.assign(validation=1, score=[5.0, np.nan]).drop(columns="proposal")
+    found = ablation(proposals, scores, {"good": 90.0, "failed": 10.0}, [2])
+    assert found[found["V"] == 1]["error"].tolist() == [10.0]
+
+
+def test_numbers_of_proposals_begin_at_one():
+    with pytest.raises(UserError, match="N"):
+        opscore.figure4(counts=(0,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,19 @@ def _by_hand(strengths: dict[str, list[list[float]]]) -> pd.DataFrame:
         for op, value in zip(OPERATIONS, values, strict=True)
     ]
     return pd.DataFrame(rows).assign(length=1, meaning="clean")
+
+
+def test_published_numbers_are_of_cifar10_and_64_images() -> None:
+    shipped = shipped_toy_model()
+    assert shipped.against_published()["published_rho"].notna().any()
+    for name, other in (("images", "noise"), ("batch_size", 8)):
+        found = replace(shipped, settings={**shipped.settings, name: other})
+        assert found.against_published()["published_rho"].isna().all()
+        assert "published" not in str(found.figure().axes[0].get_legend_handles_labels())
+
+
+def test_an_edge_without_scores_has_no_strongest_operation() -> None:
+    scores = shipped_toy_model().scores
+    lacking = scores["policy"].str.startswith("zc-pt") & (scores["edge"] == 0)
+    scores = scores.assign(strength=scores["strength"].mask(lacking))
+    assert summarize_toy(scores)["skips"].notna().all()

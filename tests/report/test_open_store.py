@@ -12,6 +12,7 @@ import pytest
 import opscore
 from opscore.cli import main
 from opscore.errors import Note, UserError
+from opscore.experiments import OracleSettings
 from opscore.runs import RunStore
 from opscore.runs.reading import stored_runs
 
@@ -63,6 +64,18 @@ def test_which_answer_is_meant_has_to_be_clear(store, tmp_path):
         opened.progressive()
     with pytest.raises(UserError, match="there is no run store at"):
         opscore.open_store(tmp_path / "nowhere")
+
+
+def test_settings_are_given_as_the_calls_take_them(tmp_path):
+    settings = GRID["settings"] | {"seeds": [0], "baselines": False}
+    for dataset in ("cifar10", "cifar100"):
+        oracle = OracleSettings(dataset=dataset)
+        opscore.initial(["random"], oracle=oracle, store=tmp_path, **settings)
+    opened = opscore.open_store(tmp_path)
+    for given in (OracleSettings(dataset="cifar100"), {"dataset": "cifar100"}):
+        assert opened.initial(oracle=given).settings.oracle.dataset == "cifar100"
+    with pytest.raises(UserError, match="unknown setting 'sise'; did you mean size"):
+        opened.initial(sise="smoke")
 
 
 def test_a_store_of_an_older_version_is_told_how_it_is_shown(store, tmp_path, capsys):

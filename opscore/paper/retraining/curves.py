@@ -134,11 +134,12 @@ def retraining_curves(
         RetrainingUnit(settings, seed, index, epochs) for seed in settings.seeds for index in edges
     ]
     outcomes = complete(units, run)
-    truths = {index: _best_accuracies(settings, index) for index in edges}
+    table = ScoringContext(settings, 0).oracle.table()
+    best = table.set_index(["edge", "op"])["best"].to_dict()
     curves = [
-        curve.assign(seed=unit.seed, edge=unit.edge, op=name, best_acc=best)
+        curve.assign(seed=unit.seed, edge=unit.edge, op=name, best_acc=best[unit.edge, name])
         for unit, outcome in zip(units, outcomes, strict=True)
-        for name, best in truths[unit.edge].items()
+        for name in space.operations[unit.edge]
         if (curve := outcome.tables.get(name)) is not None
     ]
     return pd.concat(curves, ignore_index=True)[list(CURVES)].astype(CURVES)
@@ -173,13 +174,3 @@ def _retrain(
     first = {"epoch": 0, "accuracy": before, "train_loss": float("nan"), "seconds": 0.0}
     columns = list(first)
     return pd.concat([pd.DataFrame([first]), log[columns]], ignore_index=True)
-
-
-def _best_accuracies(settings: Settings, edge: int) -> dict[str, float]:
-    """best-acc of each operation of an edge of A_0, by its name."""
-    oracle = ScoringContext(settings, 0).oracle
-    start = oracle.space.initial_state()
-    return {
-        start.space.operations[edge][op]: oracle.best(start.discretize(edge, op))
-        for op in start.remaining(edge)
-    }

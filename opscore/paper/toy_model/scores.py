@@ -222,8 +222,8 @@ def _ranks(own: pd.DataFrame) -> dict[str, float]:
 
 def _skips(own: pd.DataFrame) -> int:
     """Number of (seed, edge) on which the skip connection is the strongest."""
-    first = own.loc[own.groupby(["seed", "edge"])["strength"].idxmax(), "op"]
-    return int((first == "skip_connect").sum())
+    places = own.groupby(["seed", "edge"])["strength"].rank(ascending=False, method="first")
+    return int((own.loc[places == 1, "op"] == "skip_connect").sum())
 
 
 def _truth_table(best: NDArray[np.float64], seed: int) -> pd.DataFrame:
