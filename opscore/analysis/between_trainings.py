@@ -8,11 +8,12 @@ noisier than the whole, and has a number of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from opscore import schema
 from opscore.analysis.edge_specific import agreement_of
@@ -76,27 +77,37 @@ def agreement_between_trainings(
     generator = numpy_generator(seed, "agreement between trainings")
     found = [
         {"reference": reference.name, **_agreement(*halves, reference)}
-        for halves in (_halves(oracle, generator) for _ in range(N_DRAWS))
+        for halves in (_halves(oracle, drawn) for drawn in _draws(oracle.trials, generator))
         if not np.isnan(halves[0].trials).all()
         for reference in references
     ]
     if not found:
         return schema.table([], _COLUMNS)
-    rows = pd.DataFrame(found).groupby("reference", sort=False, as_index=False)
-    means = rows[["rho", "edge_specific"]].mean().assign(n_draws=N_DRAWS)
+    by_reference = pd.DataFrame(found).groupby("reference", sort=False, as_index=False)
+    means = by_reference[["rho", "edge_specific"]].mean().assign(n_draws=N_DRAWS)
     return means[list(_COLUMNS)].astype(_COLUMNS)
 
 
-def _halves(oracle: Oracle, generator: np.random.Generator) -> tuple[Oracle, Oracle]:
-    """The same truth from one training of each architecture, and from another.
+def _draws(
+    trials: NDArray[np.float64], generator: np.random.Generator
+) -> Iterator[NDArray[np.float64]]:
+    """:data:`N_DRAWS` times a random number for each training.
 
     Entries with the same trainings are the same network, and have the same draw.
     """
+    flat = np.nan_to_num(trials.reshape(-1, trials.shape[-1]), nan=-np.inf)
+    rows, network = np.unique(flat, axis=0, return_inverse=True)
+    for _ in range(N_DRAWS):
+        yield generator.random(rows.shape)[network].reshape(trials.shape)
+
+
+def _halves(oracle: Oracle, drawn: NDArray[np.float64]) -> tuple[Oracle, Oracle]:
+    """The same truth from one training of each architecture, and from another.
+
+    drawn: a number for each training; the two with the least are taken.
+    """
     trials = oracle.trials
     known = ~np.isnan(trials)
-    flat = trials.reshape(-1, trials.shape[-1])
-    rows, network = np.unique(np.nan_to_num(flat, nan=-np.inf), axis=0, return_inverse=True)
-    drawn = generator.random(rows.shape)[network].reshape(trials.shape)
     order = np.argsort(np.where(known, drawn, 2.0), axis=-1)
     two = np.take_along_axis(trials, order[..., :2], axis=-1)
     two = np.where(known.sum(axis=-1, keepdims=True) < 2, np.nan, two)

@@ -84,7 +84,13 @@ class TENAS(Method):
         start = time.perf_counter()
         state = without_none(task.context.space.initial_state())
         keeps = state.space.keeps
-        rounds = max(len(state.remaining(edge)) - keeps[edge] for edge in state.open_edges)
+        sizes = {edge: len(state.remaining(edge)) for edge in state.open_edges}
+        rounds = max(size - keeps[edge] for edge, size in sizes.items())
+        # States of each round: the whole, and one for each operation of each open edge.
+        states = [
+            1 + sum(size - done for edge, size in sizes.items() if size - done > keeps[edge])
+            for done in range(rounds)
+        ]
         passes, traces = 0, []
         images = min(self.settings.images, task.settings.minibatch)
         measure = _Measure(self.settings, task.context, images)
@@ -99,7 +105,7 @@ class TENAS(Method):
             pruned = prune(state, pairs, sums)
             traces.append(_trace(number, state, pruned, pairs, sums))
             state = pruned
-            reach((number + 1) / rounds, f"round {number + 1}")
+            reach(sum(states[: number + 1]) / sum(states), f"round {number + 1}")
         perturbations = sum(len(trace) for trace in traces)
         cost = Cost(perturbations, passes, seconds=time.perf_counter() - start)
         found = outcome({state: math.nan}, state, cost)

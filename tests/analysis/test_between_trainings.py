@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from opscore.analysis import agreement_between_trainings
-from opscore.analysis.between_trainings import _halves
+from opscore.analysis.between_trainings import _draws, _halves
 from opscore.oracles import Oracle, load_oracle
 from opscore.rng import numpy_generator
 from opscore.spaces import SearchSpace
@@ -46,5 +46,5 @@ def test_nothing_to_compare_with_one_training():
 def test_entries_with_the_same_trainings_are_one_network():
     """Two networks in 27 entries: each draw sees one training of either, and not both."""
     trials = np.where(np.arange(27).reshape(3, 3, 3)[..., None] % 2 == 0, [1.0, 2.0], [4.0, 3.0])
-    one, other = _halves(oracle(trials), numpy_generator(0, "test"))
+    one, other = _halves(oracle(trials), next(_draws(trials, numpy_generator(0, "test"))))
     assert len(np.unique(one.trials)) == len(np.unique(other.trials)) == 2

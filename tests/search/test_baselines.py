@@ -362,7 +362,12 @@ def te_nas():
 
 
 def test_te_nas_prunes_one_operation_of_every_edge_a_round(tmp_path):
-    found = te_nas().search(SearchTask(SMALL, context(), Pieces(tmp_path)))
+    with heard() as events:
+        found = te_nas().search(SearchTask(SMALL, context(), Pieces(tmp_path)))
+    shares = {event.where: event.share for event in events if event.where.startswith("round")}
+    assert list(shares.values()) == pytest.approx(
+        [25 / 57, 44 / 57, 1]
+    )  # by the states of each round
     assert 0 not in found.architecture.architecture_indices  # 'none' was never there
     assert found.trace.groupby("step").size().tolist() == [24, 18, 12]
     assert found.cost.forward_passes == (25 + 19 + 13) * 2
