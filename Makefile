@@ -34,11 +34,11 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
 
 # Also every proxy, policy and method on every space: some minutes more.
 test-all: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m ""
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal -m ""
 
 # The wheel in fresh environments of three Pythons, with a home that cannot be written to: minutes.
 wheel-check:
@@ -101,4 +101,4 @@ $(VENV)/.site: $(SETUP)
 	touch $(VENV)/.base $@
 
 clean:
-	rm -rf $(VENV) out runs
+	rm -rf $(VENV) build out

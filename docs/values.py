@@ -1787,25 +1787,25 @@ def targets_table() -> str:
 def parts_table() -> str:
     """Genotypes of S1 to S4, the authors' and ours: what they are made of, and their parameters."""
     from opscore.published.genotypes import genotypes, space_of
-    from opscore.supernets import find_target
 
     cells = [
-        ("the authors'", space_of(name), *name.split("_")[-2:], str(genotype))
+        ("the authors'", space_of(name), *name.split("_")[-2:], str(genotype), name)
         for name, genotype in genotypes().items()
         if space_of(name) != "darts"
     ]
     own = read_record("search_parts")[0]
     cells += [
-        ("here", row.space, "C10", str(row.seed), row.architecture) for row in own.itertuples()
+        ("here", row.space, "C10", str(row.seed), row.architecture, row.architecture)
+        for row in own.itertuples()
     ]
     cells.sort(key=lambda cell: (cell[2], cell[1]))
     rows = []
-    for where, space, images, seed, cell in cells:
+    for where, space, images, seed, cell, name in cells:
         genotype = Genotype.parse(cell)
         pairs = [op for kind in ("normal", "reduce") for op, _ in genotype.pairs(kind)]
         kinds = [str(sum(op.startswith(start) for op in pairs)) for start in _KINDS_OF_OPERATIONS]
-        size = find_target(space, "cifar10").size(get_space(space).parse(cell))
-        rows.append([f"`{space}`", images, seed, where, *kinds, fixed(size.params / 1e6, 2)])
+        size = _genotype_size(name, "cifar10")
+        rows.append([f"`{space}`", images, seed, where, *kinds, fixed(size["params"] / 1e6, 2)])
     headings = ["space", "images", "seed", "searched", *_KINDS_OF_OPERATIONS.values()]
     return table([*headings, "million parameters"], rows)
 
@@ -1837,7 +1837,7 @@ def published_sizes_table() -> str:
     rows = []
     for number, row, target, published, names in PUBLISHED_SIZES:
         sizes = [_genotype_size(names.format(seed), target) for seed in range(4)]
-        params = [size.params / 1e6 for size in sizes]
+        params = [size["params"] / 1e6 for size in sizes]
         mean = sum(params) / len(params)
         rows.append(
             [
@@ -1847,7 +1847,7 @@ def published_sizes_table() -> str:
                 bold(fixed(mean, 2)),
                 " / ".join(fixed(each, 2) for each in params),
                 "" if math.isnan(published) else f"{100 * (mean / published - 1):+.1f} %",
-                fixed(sum(size.flops for size in sizes) / len(sizes) / 1e6, 0),
+                fixed(sum(size["flops"] for size in sizes) / len(sizes) / 1e6, 0),
             ]
         )
     headings = [
@@ -1862,14 +1862,14 @@ def published_sizes_table() -> str:
     return table(headings, rows)
 
 
-@cache
-def _genotype_size(name: str, target: str) -> Any:
-    from opscore.published.genotypes import genotypes
-    from opscore.spaces import get_space
-    from opscore.supernets import find_target
+def _genotype_size(name: str, target: str) -> pd.Series[Any]:
+    """Parameters and multiplications of a genotype's network, from the record."""
+    return _genotype_sizes().loc[(name, target)]
 
-    state = get_space("darts").parse(str(genotypes()[name]))
-    return find_target("darts", target).size(state)
+
+@cache
+def _genotype_sizes() -> pd.DataFrame:
+    return read_record("genotype_sizes")[0].set_index(["name", "target"])
 
 
 # --- the board

@@ -49,20 +49,6 @@ def test_a_notebook_runs_in_a_fresh_kernel(
     assert all(cell.execution_count for cell in code)
 
 
-def test_the_notebooks_are_there() -> None:
-    names = {path.stem for path in FOLDER.glob("*.ipynb")}
-    assert {
-        "figure2",
-        "table1",
-        "api_tour",
-        "toy_model",
-        "spaces",
-        "search",
-        "darts",
-        "leaderboard",
-    } <= names
-
-
 def test_an_error_of_the_users_is_one_line() -> None:
     shell = InteractiveShell()
     with capture_output() as shown:

@@ -57,7 +57,7 @@ opscore.oracles.load_oracle(source="anb").table()
 absent("torch", "matplotlib", "scipy")
 for name in opscore.__all__:
     getattr(opscore, name)
-absent("matplotlib", "seaborn", "sklearn", "scipy", "jinja2", "requests", "distributed")
+absent("matplotlib", "seaborn", "sklearn", "scipy", "jinja2", "requests")
 """
 
 

@@ -15,9 +15,7 @@ from opscore.errors import UserError
 from opscore.registry import split_names
 from opscore.settings import ScoringSettings, Settings
 
-app = typer.Typer(
-    help="Every policy on every truth, next to the bars; 'submit' and 'check' enter the board."
-)
+app = typer.Typer(help="Policies and bars on the truths of a board; 'submit' and 'check' enter it.")
 
 BoardOption = Annotated[
     str, typer.Option("--board", help="Version of a board that ships, or a TOML file.")

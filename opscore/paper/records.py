@@ -5,6 +5,9 @@ How records are made is in ``scripts/records.py``, beside the package and not in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from opscore.board.scores import CEILINGS, INITIAL, TRUTHS
@@ -28,7 +31,7 @@ def describe_records() -> pd.DataFrame:
         rows.append(
             {
                 "record": name,
-                "holds": _holds(name),
+                "holds": _holds(name, settings),
                 "rows": len(table),
                 "date": str(settings.get("date", ""))[:10],
                 "rests on": "; ".join(settings.get("notes", [])) or settings.get("note", ""),
@@ -37,9 +40,9 @@ def describe_records() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _holds(name: str) -> str:
+def _holds(name: str, settings: Mapping[str, Any]) -> str:
     if name.startswith(INITIAL):
-        return f"initial scores on {name.removeprefix(INITIAL)}, paper size"
+        return f"initial scores on {name.removeprefix(INITIAL)}, {settings['size']} size"
     if name.startswith(BOARD):
         return f"initial scores on {name.removeprefix(BOARD)} by more entrants of the board"
     return _HOLDS.get(name, "")

@@ -11,7 +11,7 @@ from opscore.answers.card import FILE
 from opscore.cli import main
 
 
-def test_a_card_is_valid_and_leads_to_the_rows(tmp_path):
+def test_a_card_is_valid_and_leads_to_the_rows_and_finds_a_change(tmp_path):
     result = opscore.initial(["zc-pt(params)"], [0], size="smoke", images="digits", batch_size=8)
     assert tmp_path / FILE in result.save(tmp_path)
     found = croissant.Dataset(jsonld=tmp_path / FILE)
@@ -22,12 +22,6 @@ def test_a_card_is_valid_and_leads_to_the_rows(tmp_path):
     assert [name.removeprefix("scores/") for name in rows] == list(scores)
     assert rows["scores/score"].tolist() == pytest.approx(scores["score"].tolist())
     assert rows["scores/op"].iloc[0].decode() == scores["op"].iloc[0]
-
-
-def test_a_table_that_was_changed_is_found(tmp_path):
-    result = opscore.initial(["best-acc"], size="smoke")
-    result.save(tmp_path)
-    scores = pd.read_parquet(tmp_path / "scores.parquet")
     scores.assign(score=0.0).to_parquet(tmp_path / "scores.parquet", index=False)
     with pytest.raises(croissant.GenerationError, match=r"Download\(scores"):
         list(croissant.Dataset(jsonld=tmp_path / FILE).records("scores"))

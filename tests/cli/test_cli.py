@@ -116,7 +116,7 @@ def test_version(capsys):
     assert (code, out.strip()) == (0, __version__)
 
 
-@pytest.mark.exhaustive  # of the engine, make test has them
+@pytest.mark.exhaustive  # a third of them is in tests/proxies/test_engine.py
 def test_the_authors_golden_scores(capsys, data_dir):
     golden = str(data_dir / "golden" / "nasbench201_seed0.npz")
     code, out, _ = run(capsys, "initial", "--checkpoint", golden, "--batch", golden, "--json")

@@ -6,10 +6,10 @@ import pytest
 
 #: Values that take most of the time of all: 'make test-all' and 'make docs-check' have them.
 SLOW = (
-    *("proxy-and-accuracy", "published-sizes-table", "spaces-table", "truths-table"),
-    *("development-table", "held-out-pair", "held-out-table", "robustness-table", "half"),
+    *("proxy-and-accuracy", "spaces-table", "truths-table"),
+    *("development-table", "held-out-pair", "held-out-table", "robustness-table"),
     *("references-table", "samples-table", "trained-table", "parameters"),
-    *("between-trainings", "surrogate-and-trained", "wins"),
+    "between-trainings",
 )
 
 #: How those of the board begin, which bootstraps: they are late too, together.

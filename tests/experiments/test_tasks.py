@@ -96,7 +96,7 @@ def test_records_of_every_space_are_scores(data_dir, tmp_path: Path, monkeypatch
     asked = []
 
     def small(policies, seeds, **settings):
-        asked.append((policies, settings["space"], settings["batch_size"]))
+        asked.append((policies, settings["space"], settings.get("batch_size")))
         settings |= SMALL
         return opscore.initial(["zc-pt(params)"], seeds, **settings)
 
@@ -106,7 +106,7 @@ def test_records_of_every_space_are_scores(data_dir, tmp_path: Path, monkeypatch
         made = [path.name for path in make_record(f"initial_{space}", making, (0,))]
         assert made == [f"initial_{space}.parquet"]
         assert str(data_dir) not in (tmp_path / "made" / f"initial_{space}.json").read_text()
-    assert [batch for _, _, batch in asked] == [256, 256, 128, 128, 256]
+    assert {space: batch for _, space, batch in asked if batch} == {"transnas-macro": 32}
     assert asked[0][0] == (
         "zc-pt(nwot)",
         "disc-zc(nwot)",

@@ -165,7 +165,9 @@ def test_settings_are_told_apart_where_spaces_differ_in_them() -> None:
 def test_the_command_prints_every_task_and_json_holds_the_table(
     shipped: SpacesResult,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("opscore.paper.spaces._shipped", lambda: shipped)
     code, out, _ = run(capsys, "compare-spaces")
     assert code == 0
     assert "room_layout" in out

@@ -8,8 +8,9 @@ from scipy.stats import rankdata, spearmanr
 
 import opscore
 from opscore.errors import UserError
+from opscore.experiments.initial.result import baselines_of
 from opscore.policies import make_policy
-from opscore.spaces import NASBENCH201
+from opscore.spaces import NASBENCH201, get_space
 from tests.policies.test_policies import CONTEXT
 
 INITIAL = NASBENCH201.initial_state()
@@ -86,5 +87,7 @@ def test_sizes_order_as_a_perturbation_of_their_proxy():
 def test_baselines_stand_beside_what_was_asked_for():
     result = opscore.initial("random", size="smoke", batch_size=4, images="noise")
     assert {"best-fixed-order", "op-params", "op-flops"} <= set(result.against()["policy"])
+    assert "residual(params)" in baselines_of(NASBENCH201)
+    assert "residual(params)" not in baselines_of(get_space("nasbench-macro"))  # it says nothing
     bare = opscore.initial("random", size="smoke", baselines=False)
     assert set(bare.against()["policy"]) == {"random", "avg-acc"}

@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import opscore
-from opscore.analysis import Correlation, edge_specific_agreement
 from opscore.errors import UserError
 from opscore.policies import make_policy
 from opscore.spaces import NASBENCH201, NASBENCH_MACRO
@@ -44,20 +42,6 @@ def test_without_skip_it_is_the_order():
     assert rows("residual", state) == rows("op-params", state)
 
 
-@pytest.mark.parametrize(
-    ("name", "rho", "beyond"), [("residual(params)", 0.82, 0.61), (f"residual({ORDER})", 0.85, 0.7)]
-)
-def test_agreement_with_best_acc_on_nasbench201(data_dir, name, rho, beyond):
-    """Two computations by independent code; trainings reduced by their maximum."""
-    result = opscore.initial(
-        [name], size="smoke", batch_size=2, images="digits", data_dir=data_dir, baselines=False
-    )
-    found = Correlation()(result.scores, ["best-acc"]).set_index("policy")
-    assert found.loc[name, "rho"] == pytest.approx(rho, abs=0.005)
-    edges = edge_specific_agreement(result.scores, ["best-acc"]).set_index("policy")
-    assert edges.loc[name, "agreement"] == pytest.approx(beyond, abs=0.005)
-
-
 def test_a_space_without_such_an_edge_is_said():
     context = replace(CONTEXT, space=NASBENCH_MACRO)
     with pytest.warns(match="in space 'nasbench-macro' no edge alone joins a cell's input"):
@@ -70,14 +54,3 @@ def test_a_space_without_such_an_edge_is_said():
 def test_a_bad_argument_is_one_line(argument):
     with pytest.raises(UserError, match=r"residual takes params or flops|two different operations"):
         make_policy(f"residual({argument})", CONTEXT)
-
-
-@pytest.mark.usefixtures("data_dir")
-def test_it_stands_among_the_baselines_where_it_says_something():
-    def baselines(space):
-        return opscore.initial(
-            ["random"], space=space, size="smoke", batch_size=2, images="digits"
-        ).settings.policies
-
-    assert "residual(params)" in baselines("nasbench201")
-    assert "residual(params)" not in baselines("nasbench-macro")
