@@ -532,7 +532,8 @@ def _make_genotype_sizes(making: RecordSettings, seeds: tuple[int, ...]) -> list
     cells = {name: (space_of(name), str(own)) for name, own in genotypes().items()}
     for record_name in (OWN, "search_parts"):
         found = read_record(record_name)[0]
-        cells |= {row.architecture: (row.space, row.architecture) for row in found.itertuples()}
+        spaces, names = found["space"].astype(str), found["architecture"].astype(str)
+        cells |= {cell: (space, cell) for space, cell in zip(spaces, names, strict=True)}
     rows = []
     for name, (space, cell) in cells.items():
         for target in ("cifar10", "imagenet") if space == "darts" else ("cifar10",):

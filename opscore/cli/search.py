@@ -18,6 +18,7 @@ from opscore.settings import SearchSettings
 
 @answering(saves=True, doing="searching")
 def search(
+    context: typer.Context,
     proxy: Annotated[
         str | None,
         typer.Option(help="Proxy S of the search; see 'opscore proxies'. nwot by default."),
@@ -34,7 +35,8 @@ def search(
     from opscore.search.call import run_search
     from opscore.search.perturbation import family_of
 
-    if settings.methods == SearchSettings().methods:
+    source = context.get_parameter_source("methods")
+    if source is None or source.name != "COMMANDLINE":
         named = f"{family_of(policy or 'zc-pt')}({proxy or 'nwot'})"
         settings = replace(settings, methods=(named,))
     elif proxy or policy:

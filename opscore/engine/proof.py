@@ -53,7 +53,7 @@ Asked = TypeVar("Asked", Tensor, list[Tensor])
 Way = Callable[[Any, Asked, Batch], list[float]]
 
 _setting: ContextVar[Prove] = ContextVar("prove", default="first")
-_verdicts: OrderedDict[Hashable, str | None] = OrderedDict()
+_verdicts: OrderedDict[Hashable, str | CannotTraceError | None] = OrderedDict()
 _told: set[str] = set()
 
 
@@ -64,7 +64,7 @@ class Claim(Generic[Asked]):
     Attributes:
         key: what the claim depends on beside network and minibatch.
         fast, plain: the two ways; each is given a copy of the network. CannotTraceError of the
-            fast one says that there is none for this network.
+            fast one says that there is none for what is asked.
     """
 
     key: Hashable
@@ -108,11 +108,17 @@ def doubt(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -
         reading(network, images.shape[1:]),
     )
     if setting == "always" or key not in _verdicts:
-        _verdicts[key] = _compared(network, asked, batch, claim)
+        try:
+            _verdicts[key] = _compared(network, asked, batch, claim)
+        except CannotTraceError as error:
+            _verdicts[key] = error
     _verdicts.move_to_end(key)
     while len(_verdicts) > KEPT:
         _verdicts.popitem(last=False)
-    return _verdicts[key]
+    found = _verdicts[key]
+    if isinstance(found, CannotTraceError):
+        raise CannotTraceError(str(found))
+    return found
 
 
 def tell(network: nn.Module, name: str, reason: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from opscore.data.files import file_hash
 from opscore.fingerprint import RESULTS, fingerprint
-from opscore.images import image_content
+from opscore.images import image_content, load_images
 from opscore.oracles import Oracle
 from opscore.policies import POLICIES, find_family
 from opscore.proxies import MEANINGS, PROXIES, Proxy, proxies_in
@@ -22,6 +22,9 @@ from opscore.settings import Settings
 from opscore.settings.profiles import profile_name
 from opscore.spaces import SPACES, get_space
 from opscore.supernets import network_version
+
+#: Classes of CIFAR-10, and outputs of networks that nobody says otherwise of.
+CIFAR_CLASSES = 10
 
 
 def made_with(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def made_with(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         names += ["precision", "survivors"]
     if "batch" in uses:
         drawn = settings.get("batch_file") is None
-        names += ["images", "batch_size" if drawn else "batch_file"]
+        names += ["batch_size", "images"] if drawn else ["batch_file"]
     if "trained" in uses:
         names += ["training", "images"]
     made = {name: settings[name] for name in names if name in settings}
@@ -91,12 +94,15 @@ def precision_key(settings: Settings) -> dict[str, str]:
 def batch_key(settings: Settings) -> dict[str, Any]:
     """A drawn minibatch by its images and size, one from a file by the file's hash.
 
-    With a file too the networks have as many outputs as the images have classes.
+    With a file networks still have as many outputs as the images have classes; ten, as CIFAR-10
+    has, are named by nothing, so that older runs are found.
     """
-    images = image_key(settings.images, settings.data_dir)
     if settings.batch_file is not None:
-        return {**images, "batch_file": file_hash(settings.batch_file)}
-    return {**images, "batch_size": settings.batch_size, **image_size_key(settings)}
+        classes = load_images(settings.images, settings.data_dir).n_classes
+        named = {} if classes == CIFAR_CLASSES else {"n_classes": classes}
+        return {"batch_file": file_hash(settings.batch_file), **named}
+    drawn = image_key(settings.images, settings.data_dir)
+    return {**drawn, "batch_size": settings.batch_size, **image_size_key(settings)}
 
 
 def training_key(settings: Settings) -> dict[str, Any]:
@@ -138,6 +144,15 @@ def survivors_key(settings: Settings, argument: str) -> dict[str, Any]:
     weights = {one.name: str(one.weighs(settings.meaning)) for one in proxies_in(argument)}
     other = {name: weight for name, weight in weights.items() if weight != "theta"}
     return {"proxy_weights": other} if other else {}
+
+
+def ntk_key(settings: Settings, name: str, argument: str) -> dict[str, Any]:
+    """The version of clean ntk, for what has it; nothing elsewhere, so that older runs are found.
+
+    name: of a policy or method, without its argument.
+    """
+    has = name in {"tenas", "te-nas"} or "ntk" in {one.name for one in proxies_in(argument)}
+    return {"clean_ntk": 2} if has and settings.meaning == "clean" else {}
 
 
 def proxy_code(proxy: Proxy) -> str | None:

@@ -295,7 +295,7 @@ class ScaledImages:
         scaled = functional.interpolate(
             batch.images, size=(self.side, self.side), mode="bilinear", align_corners=False
         )
-        return Batch(scaled, batch.labels, batch.source)
+        return replace(batch, images=scaled)
 
     def patches(self, count: int, seed: int, *purpose: str | int) -> Batch:
         """The original's patches; they have a size of their own and are not scaled."""
@@ -307,7 +307,7 @@ class ScaledImages:
         return ScaledImages(first, self.side), ScaledImages(second, self.side)
 
     def describe(self) -> str:
-        """One line: what these images are, and that they were scaled."""
+        """One line: what these images are, and the size that they are scaled to."""
         return f"{self.original.describe()}, scaled to {self.side} x {self.side}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
@@ -94,8 +95,8 @@ class Policy(ABC):
     """
 
     #: Which parts of the context the scores depend on: of 'oracle', 'supernet', 'batch',
-    #: 'trained' (a trained supernet), 'seed'; and 'draws', if it draws from the seed more than the
-    #: supernet and the minibatch, so that other seeds have other scores even where both are given.
+    #: 'trained' (a trained supernet), 'seed', 'patches' (of the images); and 'draws', if it draws
+    #: from the seed itself, so that seeds differ even where all of these are given.
     uses: ClassVar[frozenset[str]] = frozenset()
 
     #: Whether scores are counts, which are the same in every precision.
@@ -206,17 +207,16 @@ def register_policy(
     :func:`opscore.get_proxy`. The others are fields of :class:`PolicyFamily`, and ``source`` is
     what it is cited for. UserError for a class that lacks a method.
     """
-    what = argument
 
     def decorate(policy: P) -> P:
         if lacking := getattr(policy, "__abstractmethods__", None):
             raise UserError(f"policy '{name}' defines no {', no '.join(sorted(lacking))}()")
 
-        def build(context: Context, argument: str) -> Policy:
+        def build(context: Context, given: str) -> Policy:
             make: Callable[..., Policy] = policy
-            return make(context, argument) if argument else make(context)
+            return make(context, given) if given else make(context)
 
-        family = PolicyFamily(build, policy, summary, check_argument, what, version)
+        family = PolicyFamily(build, policy, summary, check_argument, argument, version)
         POLICIES.add(name, family, source=source)
         return policy
 
@@ -235,5 +235,6 @@ def make_policy(name: str, context: Context) -> Policy:
     """The policy of this name over a context; UserError for a bad name."""
     family, argument = find_family(name)
     policy = family.build(context, argument)
-    policy.name = name.strip()
+    with suppress(AttributeError):  # one whose name cannot be set keeps its own
+        policy.name = name.strip()
     return policy

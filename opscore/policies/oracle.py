@@ -25,7 +25,6 @@ class ReferencePolicy(Policy):
     higher_is_better = True
 
     def __init__(self, reference: Reference, oracle: Oracle) -> None:
-        self.name = reference.name
         self.oracle = oracle
         self._reference = reference
 

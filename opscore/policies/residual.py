@@ -36,7 +36,6 @@ class Residual(Policy):
     higher_is_better = True
 
     def __init__(self, name: str, order: Policy, space: SearchSpace) -> None:
-        self.name = name
         self._order = order
         self._edges = space.residual_edges if space.identity else ()
         if not self._edges:

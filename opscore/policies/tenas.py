@@ -32,7 +32,7 @@ from opscore.spaces import State
 class TENASPolicy(Policy):
     """The sum of two ranks; smaller marks the operation to keep."""
 
-    uses = frozenset({"supernet", "batch", "seed", "draws"})
+    uses = frozenset({"supernet", "batch", "seed", "patches"})
     higher_is_better = False
 
     def __init__(self, context: Context) -> None:

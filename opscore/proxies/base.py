@@ -338,8 +338,8 @@ def unregister_proxy(name: str) -> None:
 def _some(network: nn.Module, weights: Tensor) -> Tensor:
     """What a proof asks for: the whole supernet, two halves of it, and the fewest operations.
 
-    A half has every other operation of each edge, so that between them each is removed once, and
-    edges with two and more stay open.
+    A half has every other operation of each edge, so that between them each is removed once; an
+    edge of which it would have none stays whole.
     """
     if not isinstance(network, Supernet):
         return weights

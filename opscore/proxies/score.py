@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from opscore.errors import OpscoreError
+
 OK = "ok"
 
 #: What the status of a failure says that may pass: the same may succeed the next time.
@@ -23,6 +25,13 @@ def may_pass(status: str) -> bool:
 def passing_failure(scores: Iterable[Score]) -> str | None:
     """The first failure that may pass: what is made of the other scores alone is no result."""
     return next((score.status for score in scores if may_pass(score.status)), None)
+
+
+def refuse_passing(what: str, statuses: Iterable[str]) -> None:
+    """OpscoreError, so that it is tried again, where one of these failures may pass."""
+    reason = next(filter(may_pass, statuses), None)
+    if reason is not None:
+        raise OpscoreError(f"{what}: {reason}")
 
 
 def failed_now(statuses: Iterable[str]) -> str | None:

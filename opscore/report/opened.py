@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from opscore.report.answers import KINDS, answer_of
 from opscore.runs.reading import stored_runs
 from opscore.runs.store import RunStore
 from opscore.runs.studies import NONE_HERE, Study, studies
+from opscore.settings import OracleSettings
 from opscore.typed import made
 
 #: Settings that do not tell two studies apart.
@@ -52,9 +53,14 @@ class OpenedStore:
         return self._answer("search", settings)
 
     def _answer(self, kind: str, asked: Mapping[str, Any]) -> Answer:
-        given = made(KINDS[kind].settings, asked).facts()
-        plain = json.loads(json.dumps(given, default=str))
-        study = self._one(kind, {name: plain[name] for name in asked})
+        facts = made(KINDS[kind].settings, asked).facts()
+        plain = json.loads(json.dumps(facts, default=str))
+        wanted = {name: plain[name] for name in asked}
+        if (truth := asked.get("oracle")) is not None:
+            # Calls keep the truth that they found; what is left open here fits all.
+            given = truth if isinstance(truth, Mapping) else _not_usual(truth)
+            wanted["oracle"] = {name: plain["oracle"][name] for name in given}
+        study = self._one(kind, wanted)
         finished = {run.name: run for run in stored_runs(self.store) if run.status == "finished"}
         runs = {label: finished[name] for label, name in study.runs.items() if name in finished}
         lines: list[str] = []
@@ -70,7 +76,7 @@ class OpenedStore:
     def _one(self, kind: str, asked: Mapping[str, Any]) -> Study:
         """The one study that is meant; UserError that says how to tell those apart that fit."""
         own = [study for study in self.studies if study.kind == kind]
-        fit = [s for s in own if all(_agree(s.settings.get(name), asked[name]) for name in asked)]
+        fit = [s for s in own if _fits(s.settings, asked)]
         if len(fit) == 1:
             return fit[0]
         if not own:
@@ -106,11 +112,19 @@ def open_store(
     return OpenedStore(kept, None if data_dir is None else Path(data_dir))
 
 
-def _agree(kept: object, asked: object) -> bool:
-    """Whether a setting is the one that was asked for; of a truth what is left open fits all."""
-    if isinstance(kept, Mapping) and isinstance(asked, Mapping):
-        return all(kept.get(name) == value for name, value in asked.items() if value is not None)
-    return kept == asked
+def _not_usual(truth: OracleSettings) -> list[str]:
+    usual = asdict(OracleSettings())
+    return [name for name, value in asdict(truth).items() if value != usual[name]]
+
+
+def _fits(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether settings are those that were asked for; of the truth those parts that are named."""
+    return all(
+        kept.get("oracle", {}).items() >= value.items()
+        if name == "oracle"
+        else kept.get(name) == value
+        for name, value in asked.items()
+    )
 
 
 def _differing(found: Sequence[Study]) -> dict[str, list[str]]:

@@ -214,10 +214,11 @@ class RunStore:
 
     @contextmanager
     def fresh(self) -> Iterator[Pieces]:
-        """An empty folder of pieces for a run that is computed anew; the block's end removes it."""
+        """A folder for the pieces of a run that is computed anew; the block's end removes it."""
         folder = self._unfinished()
         try:
-            yield Pieces(folder)
+            with held(folder / ".lock"):  # it may take hours, and is nobody's leftover meanwhile
+                yield Pieces(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -397,6 +398,17 @@ def held(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process that still runs holds this lock."""
+    if not path.is_file():
+        return False
+    try:
+        FileLock(path).acquire(timeout=0).lock.release()
+    except Timeout:
+        return True
+    return False
 
 
 def provenance() -> dict[str, Any]:

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from opscore.data.files import file_hash, writable_folder
 from opscore.errors import UserError
 from opscore.runs.reading import (
     StoredRun,
     exported,
     find_run,
-    outcome_of,
     stored_runs,
 )
-from opscore.runs.store import RECORD_FILE, RunStore
+from opscore.runs.store import RECORD_FILE, RunStore, is_held
 from opscore.runs.studies import join, studies
 
 #: What :func:`clean` removes unless it is told otherwise: runs that are computed again anyway.
@@ -72,25 +73,22 @@ def merge(source: RunStore | Path | str, target: RunStore | Path | str) -> Merge
             done.damaged.append(run.name)
         elif other is not None and run.status != "finished":
             done.there.append(run.name)
-        elif not _is_whole(run):
+        elif (own := _rows(run)) is None:
             done.damaged.append(run.name)
-        elif other is not None and other.status == "finished" and _is_whole(other):
-            same = exported(run).equals(exported(other))  # times do not count
-            (done.there if same else done.differing).append(run.name)
-        else:
+        elif other is None or other.status != "finished" or (theirs := _rows(other)) is None:
             _take(run, root)
             done.copied.append(run.name)
+        else:
+            (done.there if own.equals(theirs) else done.differing).append(run.name)
     return done
 
 
-def _is_whole(run: StoredRun) -> bool:
-    if run.status != "finished":
-        return True
+def _rows(run: StoredRun) -> pd.DataFrame | None:
+    """What a run gave, without times; None where it is damaged."""
     try:
-        outcome_of(run)
+        return exported(run)
     except UserError:
-        return False
-    return True
+        return None
 
 
 def _take(run: StoredRun, root: Path) -> None:
@@ -141,7 +139,8 @@ def clean(
     for shelf in {root, *(run.folder.parent for run in chosen)}:
         for pattern in _LEFTOVERS:
             for left in shelf.glob(pattern):
-                if time.time() - left.stat().st_mtime > _STALE:
+                stale = time.time() - left.stat().st_mtime > _STALE
+                if stale and not is_held(left / ".lock"):
                     shutil.rmtree(left, ignore_errors=True)
     return chosen
 

@@ -11,6 +11,7 @@ from opscore.experiments.dependencies import (
     image_key,
     image_size_key,
     named_key,
+    ntk_key,
     oracle_key,
     precision_key,
     survivors_key,
@@ -62,7 +63,7 @@ def _key(
     if "dtype" in key:
         key |= precision_key(settings)
     if "meaning" in key:
-        key |= survivors_key(settings, argument)
+        key |= survivors_key(settings, argument) | ntk_key(settings, name, argument)
     if "device" in key:
         key["device"] = arithmetic_key(settings)["device"]
     if "training" in used:

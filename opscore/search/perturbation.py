@@ -17,7 +17,7 @@ from opscore.experiments import ScoringContext
 from opscore.isolation import isolated
 from opscore.progress import reach, steps
 from opscore.proxies import get_proxy
-from opscore.proxies.score import OK
+from opscore.proxies.score import OK, refuse_passing
 from opscore.runs.store import Pieces, RunStore
 from opscore.search.base import (
     CANDIDATES,
@@ -99,6 +99,7 @@ class ZeroCostSearch(Method):
         values, verdicts = self._validate(task, list(counts), share)
         winner = best(self.proxy, verdicts) if rounds else 0
         if winner is None:
+            refuse_passing(self.name, (verdict.status for verdict in verdicts))
             raise UserError(f"no candidate could be validated: {verdicts[0].status}")
         perturbations = sum(len(proposal.trace) for proposal in proposals)
         parts = len(parts_of(self.proxy))
@@ -223,6 +224,7 @@ def _distinct(proposals: Sequence[Proposal], *, faithful: bool) -> dict[State, i
             form = space.canonical(space.written(ended) if faithful else ended)
             counts[form] = counts.get(form, 0) + 1
     if not counts:
+        refuse_passing("no proposal reached an architecture", (p.status for p in proposals))
         raise UserError(f"no proposal reached an architecture: {proposals[0].status}")
     return counts
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,12 +25,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from opscore.errors import OpscoreError, UserError
+from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.experiments.settings import place
 from opscore.progress import reach, steps
-from opscore.proxies import How, failed_now, get_proxy
+from opscore.proxies import How, get_proxy
 from opscore.proxies.linear_regions import count_regions
+from opscore.proxies.score import refuse_passing
 from opscore.rng import torch_generator
 from opscore.runs.store import Pieces
 from opscore.search.base import (
@@ -42,6 +44,7 @@ from opscore.search.base import (
     SearchTask,
 )
 from opscore.search.sampling import outcome
+from opscore.settings import SearchSettings
 from opscore.spaces import State
 from opscore.supernets import SUPERNETS, Family, Size, StateNetwork, Supernet, build_supernet
 from opscore.supernets.measure import one_thread
@@ -77,6 +80,11 @@ class TENAS(Method):
 
     def __init__(self, settings: TENASSettings | None = None) -> None:
         self.settings = settings or TENASSettings()
+
+    def key(self, settings: SearchSettings) -> dict[str, Any]:
+        """Networks in another precision than float32 once computed in it all the same."""
+        key = super().key(settings)
+        return key if settings.dtype == "float32" else {**key, "steps": 2}
 
     @steps(1)
     def search(self, task: SearchTask) -> SearchOutcome:
@@ -156,8 +164,7 @@ class _Measure:
         weights = [supernet.weights(state, survivors="renormalized") for state in states]
         how = How(context.how.meaning)
         scores = get_proxy("ntk").scores_under(supernet, weights, batch, how)
-        if (reason := failed_now(score.status for score in scores)) is not None:
-            raise OpscoreError(f"{TENAS.name}: {reason}")
+        refuse_passing(TENAS.name, (score.status for score in scores))
         return [score.value if score.status == "ok" else math.inf for score in scores]
 
     def _regions(self, states: Sequence[State], number: int, draw: int) -> list[float]:

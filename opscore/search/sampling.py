@@ -24,7 +24,7 @@ from opscore.experiments.evaluate import KeptValues
 from opscore.progress import advance, steps
 from opscore.proxies import How, Score, get_proxy, may_pass
 from opscore.proxies.architectures import nwot_of_architectures
-from opscore.proxies.score import OK
+from opscore.proxies.score import OK, refuse_passing
 from opscore.rng import numpy_generator
 from opscore.runs.store import Pieces
 from opscore.search.base import (
@@ -89,7 +89,12 @@ class ArchitectureScorer:
         self._kept.save()
 
     def outcome(self, method: str) -> SearchOutcome:
-        """The strongest of all that were scored; UserError when none could be."""
+        """The strongest of all that were scored; UserError when none could be.
+
+        OpscoreError where that is for a reason that may pass.
+        """
+        if all(map(math.isnan, self.scored.values())):
+            refuse_passing(method, self.failed.values())
         chosen = strongest(self.scored, method)
         return outcome(self.scored, chosen, self.cost, self.failed)
 

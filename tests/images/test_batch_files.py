@@ -14,7 +14,7 @@ import opscore
 from opscore.errors import UserError
 from opscore.experiments import ScoringSettings, resolve
 from opscore.experiments.dependencies import batch_key
-from opscore.experiments.initial.units import seeds_of
+from opscore.experiments.initial.units import seeds_of, unit_key
 from opscore.images import load_batch
 
 X = np.random.default_rng(0).standard_normal((8, 3, 32, 32)).astype("float32")
@@ -62,14 +62,17 @@ def test_what_is_not_of_the_layout_is_one_line(tmp_path, arrays, message):
 def test_runs_of_other_images_are_others_with_a_file_too(tmp_path):
     """They say how many classes the networks have; seeds still make a difference to what draws."""
     path = tmp_path / "batch.npz"
-    np.savez(path, batch_x=X, batch_y=Y)
-    keys = []
-    for images in ("noise", "digits"):
+    np.savez(path, batch_x=X)
+    np.savez(tmp_path / "own.npz", images=np.zeros((4, 8, 8, 3), np.uint8), labels=[0, 1, 2, 0])
+    keys, patches = [], []
+    for images in ("noise", "digits", str(tmp_path / "own.npz")):
         settings = resolve(
             ScoringSettings(policies=("zc-pt(nwot)",), batch_file=path, size="smoke", images=images)
         )
         keys.append(batch_key(settings))
-    assert keys[0] != keys[1]
+        patches.append(unit_key("initial", settings, "tenas", 0))
+    assert keys[0] == keys[1] != keys[2], "the networks have ten outputs, and three"
+    assert patches[0] != patches[1], "tenas looks at patches of the images"
     given = replace(settings, checkpoint=path, seeds=(0, 1))
     assert seeds_of("zc-pt(nwot)", given) == (None,)
     for policy in ("shapley-zc(nwot)", "avg-zc(nwot)", "tenas"):

@@ -106,6 +106,15 @@ def test_cleaning_removes_what_is_spoiled_and_leaves_what_is_finished(tmp_path):
     assert table_of(stored_runs(tmp_path)).empty
 
 
+def test_what_a_running_process_makes_anew_is_no_leftover(tmp_path):
+    with RunStore(tmp_path).fresh() as pieces:
+        pieces.put("part", pd.DataFrame({"x": [1]}))
+        os.utime(pieces.folder, (0, 0))
+        clean(tmp_path)
+        assert pieces.get("part") is not None
+    assert not pieces.folder.exists()
+
+
 def test_stores_in_a_store_are_never_cleaned_away(tmp_path):
     """As examples/slurm.sh lays them out: shards with stores of their own, beside runs."""
     keep(tmp_path, 0)

@@ -168,6 +168,27 @@ def test_memory_that_ran_out_is_no_result_of_a_search(space, tmp_path):
         assert results[1].costs["forward_passes"].item() == drawn
 
 
+@pytest.mark.parametrize(
+    ("method", "failing"), [("naswot(short)", 40), ("zero-cost-pt(short)", 12)]
+)
+def test_where_all_ran_out_of_memory_it_is_tried_again(method, failing):
+    calls = []
+
+    @register_proxy("short", higher_is_better=True, source="this test")
+    def short(network, batch):
+        calls.append(1)
+        if len(calls) <= failing:
+            raise MemoryError
+        return float(len(calls))
+
+    small = {"size": "smoke", "batch_size": 4, "images": "digits", "proposals": 1, "validation": 1}
+    try:
+        found = opscore.run_search([method], evaluations=30, retries=5, **small)
+    finally:
+        unregister_proxy("short")
+    assert found.candidates["status"].eq("ok").all()
+
+
 def test_a_stopped_search_goes_on_from_the_networks_it_has(tmp_path, monkeypatch):
     settings = replace(SMALL, methods=("naswot(snip)",), space="s2", evaluations=6)
     settings = resolve_search(settings)

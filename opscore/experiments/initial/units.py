@@ -14,7 +14,9 @@ from opscore.engine import proving, training_network
 from opscore.errors import UserError
 from opscore.experiments.dependencies import (
     batch_key,
+    image_key,
     network_key,
+    ntk_key,
     oracle_key,
     policy_key,
     precision_key,
@@ -92,9 +94,13 @@ def unit_key(kind: str, settings: Settings, policy: str, seed: int | None) -> di
     if uses & {"supernet", "trained"}:
         key |= {**network_key(settings), "meaning": settings.meaning}
     if "supernet" in uses:
-        key |= precision_key(settings) | survivors_key(settings, find_family(policy)[1])
+        name, argument = policy.partition("(")[0].strip(), find_family(policy)[1]
+        key |= precision_key(settings) | survivors_key(settings, argument)
+        key |= ntk_key(settings, name, argument)
     if "batch" in uses:
         key |= batch_key(settings)
+    if "patches" in uses:
+        key |= image_key(settings.images, settings.data_dir)
     if "trained" in uses:
         key |= training_key(settings)
     return key

@@ -30,6 +30,7 @@ from opscore.isolation import own_generators
 from opscore.policies import make_policy
 from opscore.policies.zero_cost import ZeroCostPolicy
 from opscore.proxies import may_pass
+from opscore.proxies.score import OK, refuse_passing
 from opscore.rng import derive_seed, numpy_generator
 from opscore.runs.run import Run
 from opscore.runs.store import Outcome, Pieces
@@ -226,6 +227,8 @@ def score_step(
             decided = policy.scores(state, [edge])[edge]
         else:
             decided = scores[edge]
+        if sum(score.status == OK for score in decided) < state.space.keeps[edge]:
+            refuse_passing(policy.name, (score.status for score in decided))
         op = policy.pick(state, edge, decided)
     table = tabulate(policy, state, scores, unit.seed, iteration)
     statuses = [*table["status"], *(score.status for score in decided)]
