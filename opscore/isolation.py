@@ -23,7 +23,8 @@ def isolated() -> Iterator[None]:
     Inside, the default type is float32 and the default device the CPU, gradients are recorded
     (``no_grad``, ``inference_mode`` and ``set_grad_enabled`` of the caller do not count), there is
     no autocast, and floating-point errors are warnings. A GPU multiplies float32 as float32 (no
-    TF32) and convolves by algorithms that give the same sums each time. What draws from the global
+    TF32) and convolves by algorithms that give the same sums each time. Attention calls its layers.
+    What draws from the global
     random generators draws from seeded ones (:func:`own_generators`). Blocks inside it may of
     course set their own.
     """
@@ -48,6 +49,9 @@ def isolated() -> Iterator[None]:
             if getattr(switches, name) != value:
                 stack.callback(setattr, switches, name, getattr(switches, name))
                 setattr(switches, name, value)
+        if torch.backends.mha.get_fastpath_enabled():  # it calls no layer that hooks could see
+            stack.callback(torch.backends.mha.set_fastpath_enabled, True)
+            torch.backends.mha.set_fastpath_enabled(False)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         # NumPy's own settings: tell of what went wrong, but go on.

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from opscore.engine.algebra.expressions import Value
 from opscore.engine.algebra.networks import Networks
@@ -99,6 +100,8 @@ def doubt(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -
     setting = _setting.get()
     if setting == "never" or ships(network):
         return None
+    if any(t.is_complex() for t in (*network.parameters(), *network.buffers())):
+        return "has complex numbers"
     images = batch.images
     key = (
         claim.key,
@@ -131,8 +134,9 @@ def tell(network: nn.Module, name: str, reason: str) -> None:
 
 
 def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:
+    own = _as_trained(network)
     for few, dtype in _settings(batch):
-        plain, fast = copy_network(network).to(dtype), copy_network(network).to(dtype)
+        plain, fast = copy_network(own).to(dtype), copy_network(own).to(dtype)
         try:
             right = claim.plain(plain, asked, few)
         except Exception:  # too few images, or a layer of one precision
@@ -157,6 +161,28 @@ def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked
             where = first_difference(fast, few)
             return f"gives {value:.6g} the fast way where its modules give {wanted:.6g}; {where}"
     return None
+
+
+@torch.no_grad()
+def _as_trained(network: nn.Module) -> nn.Module:
+    """A copy with other weights and statistics, so that no two ways agree by accident.
+
+    Fresh batch norms are nearly the identity, and some layers begin with zeros.
+    """
+    own, draw = copy_network(network), torch.Generator().manual_seed(0)
+
+    def noise(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=draw).to(like)
+
+    for module in own.modules():
+        if isinstance(module, _BatchNorm) and module.running_var is not None:
+            assert module.running_mean is not None
+            module.running_mean += 0.1 * noise(module.running_mean)
+            module.running_var *= (0.1 * noise(module.running_var)).exp()
+    for weight in own.parameters():
+        if weight.is_floating_point() and weight.numel():
+            weight.add_(noise(weight), alpha=0.1 * float(weight.abs().mean() or 1.0))
+    return own
 
 
 def _one_by_one(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:

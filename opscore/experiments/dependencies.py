@@ -51,11 +51,16 @@ def made_with(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+#: Version of the numbers of networks of a user's own; raised when they come to be others.
+OWN_NETWORKS = 2
+
+
 def start_key(kind: str, space: str) -> dict[str, Any]:
     """The part of every key: what is computed, in which space, and the version of our numbers."""
     key: dict[str, Any] = {"kind": kind, "results": RESULTS, "space": space}
     if SPACES.is_from_outside(space):
         key["space_content"] = fingerprint(get_space(space))
+        key["own_networks"] = OWN_NETWORKS
     return key
 
 

@@ -178,7 +178,16 @@ class Proxy:
     def scores_under(
         self, supernet: Supernet, weights: Sequence[Tensor], batch: Batch, how: How = FAITHFUL
     ) -> list[Score]:
-        """A score for each table of operation weights [edges, operations]."""
+        """A score for each table of operation weights [edges, operations].
+
+        UserError for a table of another shape than the supernet's.
+        """
+        for table in weights:
+            if table.shape[-2:] != supernet.alphas.shape:
+                raise UserError(
+                    f"weights of operations are a table {[*supernet.alphas.shape]}, not "
+                    f"{[*table.shape]}"
+                )
         if not len(weights):
             return []
         with progress.steps(len(weights), "states"):
@@ -274,15 +283,17 @@ class Proxy:
         self, engine: Engine, network: nn.Module, weights: Tensor, batch: Batch, how: How
     ) -> Placed:
         """The score of each that differs: of a value that, of a network the function's."""
-        own, seed, function = batch.own(), self._seed(batch), self._function(how.meaning)
+        seed, function = self._seed(batch), self._function(how.meaning)
         seed_generators(seed)
-        for positions, one in engine(network, weights, own, how):
+        before = [(buffer, buffer._version) for buffer in network.buffers()]
+        for positions, one in engine(network, weights, batch.own(), how):
             if isinstance(one, nn.Module):
                 one.training = self.mode == "train"
                 seed_generators(seed)
+                own = batch.own()  # a forward pass may write into its images
                 yield positions, attempt(self.name, partial(function, one, own), self.undefined)
-                # A function that takes gradients of the images leaves none to the next one.
-                own.images.requires_grad_(False).grad = None
+                if engine is ENGINES["unaltered"] and not _untouched(before, network):
+                    raise CannotTraceError("its forward pass changes what its states share")
             else:
                 yield positions, Score.of(number(self.name, one), undefined=self.undefined)
 
@@ -348,6 +359,15 @@ def _some(network: nn.Module, weights: Tensor) -> Tensor:
     halves = [whole * odd, whole * (1 - odd)]
     kept = [torch.where((half != 0).any(1, keepdim=True), half, whole) for half in halves]
     return torch.stack([whole, *kept, weights[int((weights != 0).sum((1, 2)).argmin())]])
+
+
+def _untouched(before: Sequence[tuple[Tensor, int]], network: nn.Module) -> bool:
+    """Whether the buffers of a network are those of before, and nobody wrote into them."""
+    now = list(network.buffers())
+    return len(now) == len(before) and all(
+        buffer is kept and buffer._version == version
+        for buffer, (kept, version) in zip(now, before, strict=True)
+    )
 
 
 def _in_order(placed: Placed, network: nn.Module, count: int) -> list[Score]:

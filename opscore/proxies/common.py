@@ -100,6 +100,19 @@ def run(network: nn.Module, images: Tensor) -> None:
         finite(output, "the network's output")
 
 
+def by_image(x: Tensor, count: int, module: nn.Module) -> Tensor:
+    """[N, units] of what a module sees of N images: rows are images, or parts of them in turn.
+
+    UserError where they cannot be.
+    """
+    if x.ndim == 0 or len(x) % count:
+        raise UserError(
+            f"a {type(module).__name__} sees a tensor of shape {[*x.shape]} for {count} images; "
+            "images have to come first"
+        )
+    return x.reshape(count, -1)
+
+
 def loss(network: nn.Module, batch: Batch) -> Tensor:
     """L: the mean softmax cross-entropy of a minibatch; ArithmeticError if it is not finite."""
     logits = logits_of(network, batch.images)
@@ -171,19 +184,29 @@ def channel_effects(network: nn.Module, batch: Batch) -> list[tuple[Layer, Tenso
 
     a is the layer's output; a linear layer has no positions.
     """
-    outputs: list[tuple[Layer, Tensor]] = []
-
-    def keep(module: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        outputs.append((module, output))
-
-    with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
-        value = loss(network, batch)
+    outputs, value = _outputs_and_loss(network, batch, copied=False)
+    if any(output._version for _, output in outputs):  # something after a layer wrote into it
+        outputs, value = _outputs_and_loss(network, batch, copied=True)
     found = gradients(value, [output for _, output in outputs])
     products = [output.detach() * g for (_, output), g in zip(outputs, found, strict=True)]
     return [
         (layer, each.flatten(2).sum(dim=2) if each.ndim > 2 else each)
         for (layer, _), each in zip(outputs, products, strict=True)
     ]
+
+
+def _outputs_and_loss(
+    network: nn.Module, batch: Batch, *, copied: bool
+) -> tuple[list[tuple[Layer, Tensor]], Tensor]:
+    """What the counted layers give, and L; copied: the network goes on with copies of that."""
+    outputs: list[tuple[Layer, Tensor]] = []
+
+    def keep(module: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        outputs.append((module, output))
+        return output.clone() if copied else None
+
+    with hooked([layer.register_forward_hook(keep) for layer in counted_layers(network)]):
+        return outputs, loss(network, batch)
 
 
 #: Where :func:`input_jacobian` is zero in train mode.
@@ -201,7 +224,7 @@ def input_jacobian(network: nn.Module, batch: Batch) -> Tensor:
     the last step before the average over the image: it fixes the sum of what it returns.
     """
     images = batch.images.detach().clone().requires_grad_()
-    logits = logits_of(network, images)
+    logits = logits_of(network, images.clone())  # which it may write into
     check_graph(logits)
     (jacobian,) = torch.autograd.grad(logits.sum(), images)
     rounding = 1000 * torch.finfo(logits.dtype).eps * logits.detach().abs().max()

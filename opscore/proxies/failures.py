@@ -104,8 +104,15 @@ def unfit(network: nn.Module, batch: Batch) -> str | None:
             raise UserError(f"the network has no weights yet: '{name}' is {why}")
     if all_finite(tensor for _, tensor in named):
         return None
-    name = next(name for name, tensor in named if not all_finite([tensor]))
-    return f"not finite: '{name}' of the network"
+    masks = {name for name, tensor in network.named_buffers() if _is_mask(tensor)}
+    bad = (name for name, tensor in named if name not in masks and not all_finite([tensor]))
+    first = next(bad, None)
+    return None if first is None else f"not finite: '{first}' of the network"
+
+
+def _is_mask(buffer: Tensor) -> bool:
+    """Whether a buffer's values are zero or minus infinity, as those are that attention adds."""
+    return buffer.is_floating_point() and bool(((buffer == 0) | (buffer == -math.inf)).all())
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:

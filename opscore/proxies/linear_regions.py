@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import draw_of, run, skip_removed
+from opscore.proxies.common import by_image, draw_of, run, skip_removed
+from opscore.proxies.failures import is_failure
 from opscore.proxies.nwot import is_relu
 from opscore.supernets.counting import hooked
 
@@ -39,7 +40,14 @@ _TOGETHER = 1000
 def linear_regions(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     skip_removed(network)
-    return float(count_regions(network, thin_crops(batch, SAMPLES, CROP)))
+    crops = thin_crops(batch, SAMPLES, CROP)
+    try:
+        return float(count_regions(network, crops))
+    except RuntimeError as error:
+        if is_failure(error):
+            raise
+        why = str(error).strip().splitlines()[0]
+        raise ArithmeticError(f"crops of {CROP} x {CROP} do not go through it ({why})") from None
 
 
 def thin_crops(batch: Batch, count: int, size: int) -> Tensor:
@@ -69,7 +77,8 @@ def activation_codes(network: nn.Module, inputs: Tensor) -> NDArray[np.uint8]:
     bits: list[NDArray[np.uint8]] = []
 
     def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        bits.append(np.packbits((given[0].flatten(1) > 0).cpu().numpy(), axis=1))
+        signs = by_image(given[0], len(inputs), module) > 0
+        bits.append(np.packbits(signs.cpu().numpy(), axis=1))
 
     with hooked([m.register_forward_pre_hook(note) for m in network.modules() if is_relu(m)]):
         run(network, inputs)

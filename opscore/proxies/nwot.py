@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from opscore.engine import activation_kernels
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import run
+from opscore.proxies.common import by_image, run
 from opscore.proxies.how import How
 from opscore.supernets.counting import hooked
 
@@ -59,7 +59,7 @@ def activation_kernel(
     kernel = torch.zeros(len(images), len(images), dtype=torch.float64, device=images.device)
 
     def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        active = (inputs[0].flatten(1) > 0).float()
+        active = (by_image(inputs[0], len(images), module) > 0).float()
         idle = 1 - active
         # Single precision is exact here: a product is a count below 2^24.
         kernel.add_(active @ active.T).add_(idle @ idle.T)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import run, skip_removed
+from opscore.proxies.common import by_image, run, skip_removed
 from opscore.proxies.nwot import is_relu
 from opscore.supernets.counting import hooked
 
@@ -31,7 +31,7 @@ def swap(network: nn.Module, batch: Batch) -> float:
     found: list[NDArray[np.void]] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        signs = (inputs[0].flatten(1) > 0).cpu().numpy()
+        signs = (by_image(inputs[0], len(batch), module) > 0).cpu().numpy()
         found.append(distinct_columns(signs))
 
     skip_removed(network)

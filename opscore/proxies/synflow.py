@@ -85,6 +85,6 @@ def flow_gradients(
 def bypass_batch_norm(network: nn.Module) -> None:
     """Make every batch norm of a network the identity, in place."""
     for module in network.modules():
-        for name, child in module.named_children():
+        for name, child in [*module._modules.items()]:  # one that stands twice, twice
             if isinstance(child, _BatchNorm):
                 setattr(module, name, nn.Identity())

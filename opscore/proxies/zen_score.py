@@ -7,8 +7,8 @@ better. Needs no data: the minibatch gives the shape of x, and its images the se
 
 All convolution and linear weights are drawn from N(0, 1), batch norm gets weight 1 and bias 0.
 F is the last feature map, before global pooling: the last output of a module that has four
-dimensions (the logits when there is none). The norm adds over channels and positions and is
-averaged over the batch.
+dimensions and no adaptive pooling to one place before it (the logits when there is none). The norm
+adds over channels and positions and is averaged over the batch.
 sigma^2 are the running variances after the two forward passes, as released, so a moving average
 that began at one. Batch norms of removed operations do not run and do not count. Train mode.
 The paper averages 32 draws; this is one, as in NASLib.
@@ -45,7 +45,8 @@ def zen_score(network: nn.Module, batch: Batch) -> float:
     skip_removed(network)
     gaussian_weights(network, draw)
     first, noise = (normal_like(batch.images, draw) for _ in range(2))
-    change = last_features(network, first) - last_features(network, first + MIXUP * noise)
+    moved = first + MIXUP * noise  # before a forward pass that may write into its images
+    change = last_features(network, first) - last_features(network, moved)
     reaction = float(change.abs().flatten(1).sum(dim=1).mean())
     variances = [
         float(module.running_var.mean())
@@ -69,12 +70,18 @@ def gaussian_weights(network: nn.Module, draw: torch.Generator) -> None:
 
 
 def last_features(network: nn.Module, images: Tensor) -> Tensor:
-    """The last output with four dimensions of a forward pass; the logits when there is none."""
+    """The last features of a forward pass, [N, C, H, W]; the logits when there are none."""
     features: list[Tensor] = []
+    pooled = False
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        nonlocal pooled
         if isinstance(output, Tensor) and output.ndim == 4:
-            features[:] = [output]
+            whole = output.shape[2:].numel() == 1
+            # A gate pools too, but larger features follow it.
+            pooled = whole and (pooled or isinstance(module, nn.AdaptiveAvgPool2d))
+            if not pooled:
+                features[:] = [output]
 
     # Containers too: the last features may be a sum that a cell makes, and no layer's own output.
     with hooked([module.register_forward_hook(keep) for module in network.modules()]):

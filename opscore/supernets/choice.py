@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
-from opscore.errors import one_of
+from opscore.errors import UserError, one_of
 
 #: What a removed candidate does in the faithful meaning, where hooks can see it.
 #: 'zeros': it runs on a zeroed input, and a :class:`Wrapper` sees its input as it is (the authors'
@@ -82,8 +82,8 @@ class Choice(nn.ModuleDict):
     """The candidate operations of one edge, keyed by operation index.
 
     Args:
-        candidates: the operations by their index in the space; a stand-alone network has one of
-            them, or none where the edge is not kept.
+        candidates: the operations by their index in the space, in that order; a supernet has all
+            of them, a stand-alone network one, or none where the edge is not kept.
         removed: what a removed candidate does where ``run_removed`` is asked for.
         stride: how much coarser the output is than the input; the width stays as it is. Needed
             only where all candidates can be removed.
@@ -101,6 +101,8 @@ class Choice(nn.ModuleDict):
         vanishes: bool = False,
     ) -> None:
         super().__init__({str(index): module for index, module in candidates.items()})
+        if list(candidates) != sorted(candidates):
+            raise UserError(f"the operations of a choice come by their index, not {[*candidates]}")
         self.removed: Removed = one_of("kind of removed operation", removed, get_args(Removed))
         self.stride = stride
         self.vanishes = vanishes
@@ -113,6 +115,8 @@ class Choice(nn.ModuleDict):
         play no part.
         """
         row = _numbers(weights, len(self))
+        if len(row) > len(self):
+            self.check_whole()
         total: Tensor | None = None
         for candidate, weight in zip(self.values(), row, strict=False):
             if isinstance(weight, Tensor) or weight != 0:
@@ -122,6 +126,18 @@ class Choice(nn.ModuleDict):
             elif run_removed:
                 self._run_removed(candidate, x)
         return self.nothing(x) if total is None and not self.vanishes else total
+
+    def check_whole(self) -> None:
+        """UserError where an operation lacks whose index is below that of another.
+
+        Weights of a supernet go by their place.
+        """
+        if [*self] != [str(place) for place in range(len(self))]:
+            raise UserError(
+                f"a choice of a supernet has an operation for each index from 0, not "
+                f"{', '.join(self)}; one that has no layer, such as 'none', is a module that "
+                "returns zeros"
+            )
 
     def nothing(self, x: Tensor) -> Tensor:
         """Zeros of the output's shape that still depend on x for autograd."""

@@ -45,7 +45,7 @@ def multiplications(network: nn.Module, images: Tensor) -> int:
         nonlocal total
         weight = module.weight
         assert isinstance(weight, Tensor)
-        total += output[0].numel() * weight[0].numel()
+        total += output.numel() * weight[0].numel()  # its rows may be parts of the image
 
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     with torch.no_grad(), hooked(layer.register_forward_hook(count) for layer in layers):

@@ -243,6 +243,26 @@ def test_a_state_without_a_fast_way_does_not_end_the_proof() -> None:
         get_proxy("snip").scores(WithNone(), [NONE.initial_state()], batch())
 
 
+class Beginning(Own):
+    """A part that begins with a factor of zero, as some blocks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images: Tensor, weights: Tensor, *, run_removed: bool = False) -> Tensor:
+        (row,) = operation_rows(weights)
+        x = self.stem(images)
+        x = x + self.gamma * x.tanh()
+        return self.head(self.a(x, row, run_removed).mean((2, 3)))
+
+
+@pytest.mark.usefixtures("wrong")
+def test_a_proof_looks_at_other_weights_than_those_of_a_fresh_network() -> None:
+    with pytest.warns(opscore.errors.Note, match="first at"):
+        values("snip", Beginning())
+
+
 def test_that_there_is_no_fast_way_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     proofs = []
     compared = proof._compared

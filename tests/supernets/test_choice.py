@@ -33,6 +33,16 @@ def inputs_of_rectifiers(choice: Choice, x: torch.Tensor, weights: list[float]) 
     return seen
 
 
+def test_operations_of_a_supernet_come_by_their_index():
+    """Weights go by place: 'none' without a layer would be scored as the operation after it."""
+    with pytest.raises(UserError, match="come by their index"):
+        Choice({2: nn.Identity(), 1: nn.ReLU()})
+    lacking = Choice({1: nn.Identity(), 2: nn.ReLU()})
+    with pytest.raises(UserError, match="an operation for each index from 0, not 1, 2"):
+        lacking(torch.zeros(1, 2), (0.0, 1.0, 0.0))
+    assert lacking(torch.ones(1), (1.0, 1.0)) == 2  # of a stand-alone network
+
+
 def test_the_weighted_sum_of_what_remains() -> None:
     x = torch.randn(2, 3, 4, 4)
     choice = Choice({0: nn.Identity(), 1: nn.ReLU(), 2: nn.AvgPool2d(3, 1, 1)})

@@ -233,7 +233,7 @@ class Layers:
             if own is not None and own.dtype != dtype:
                 inputs = [x.to(own.dtype) for x in inputs]
         found = call(layer, inputs, self.modules)
-        return found.to(dtype)
+        return found if found.is_complex() else found.to(dtype)
 
 
 def call(layer: Call, inputs: Sequence[Tensor], modules: Mapping[str, nn.Module]) -> Tensor:

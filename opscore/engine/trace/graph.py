@@ -248,6 +248,7 @@ class _Tracer(fx.Tracer):
             return self._mix(None, terms) if terms else m.nothing(x)
         if self._candidate is not None:
             raise CannotTraceError("a choice within a candidate of another")
+        m.check_whole()
         terms = []
         for place, candidate in enumerate(m.values()):
             first = len(self.rectifiers)
