@@ -9,9 +9,9 @@ import pytest
 from opscore.cli import main
 
 
-def run(capture: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str, str]:
+def run(capture: pytest.CaptureFixture[str], *arguments: object) -> tuple[Any, str, str]:
     """The exit code of ``opscore ARGUMENTS``, what it printed, and what it said beside that."""
     with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
+        main([*map(str, arguments)])
     captured = capture.readouterr()
     return stopped.value.code, captured.out, captured.err

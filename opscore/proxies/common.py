@@ -116,12 +116,15 @@ def by_image(x: Tensor, count: int, module: nn.Module) -> Tensor:
 def loss(network: nn.Module, batch: Batch) -> Tensor:
     """L: the mean softmax cross-entropy of a minibatch; ArithmeticError if it is not finite."""
     logits = logits_of(network, batch.images)
-    check_labels(logits, batch.labels)
-    return finite(functional.cross_entropy(logits, batch.labels), "the loss")
+    labels = checked_labels(logits, batch.labels)
+    return finite(functional.cross_entropy(logits, labels), "the loss")
 
 
-def check_labels(logits: Tensor, labels: Tensor) -> None:
-    """UserError where logits are not [N, classes], or labels are not classes of theirs."""
+def checked_labels(logits: Tensor, labels: Tensor) -> Tensor:
+    """Labels as the loss takes them, int64.
+
+    UserError where logits are not [N, classes], or labels are not classes of theirs.
+    """
     if logits.ndim != 2 or len(logits) != len(labels):
         raise UserError(
             f"a loss needs logits [images, classes] for {len(labels)} images, "
@@ -132,6 +135,7 @@ def check_labels(logits: Tensor, labels: Tensor) -> None:
         raise UserError(
             f"the labels are {least} to {most}, and the network has {logits.shape[1]} classes"
         )
+    return labels.long()
 
 
 def finite(value: Tensor, what: str) -> Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
-from opscore.proxies.common import check_labels, finite
+from opscore.proxies.common import checked_labels, finite
 from opscore.proxies.per_sample import per_sample_gradients
 
 
@@ -32,8 +32,8 @@ def gradsign(network: nn.Module, batch: Batch) -> float:
 
     def losses(logits: Tensor) -> Tensor:
         logits = finite(logits, "the network's output")
-        check_labels(logits, batch.labels)
-        return functional.cross_entropy(logits, batch.labels, reduction="none")
+        labels = checked_labels(logits, batch.labels)
+        return functional.cross_entropy(logits, labels, reduction="none")
 
     layers = per_sample_gradients(network, batch.images, losses, batch_norm=False)
     return sum(float(rows.sign().sum(dim=0).abs().sum()) for rows in layers)

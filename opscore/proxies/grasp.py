@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
@@ -33,7 +34,10 @@ from opscore.proxies.common import counted_weights, gradients, loss
 def grasp(network: nn.Module, batch: Batch) -> float:
     """S of a network."""
     weights = counted_weights(network)
-    first = gradients(loss(network, batch), weights, create_graph=True)
+    if not weights:
+        raise ArithmeticError("the network has no convolution or linear layer")
+    with sdpa_kernel(SDPBackend.MATH):  # the other ways to attend have no second derivative
+        first = gradients(loss(network, batch), weights, create_graph=True)
     product = torch.stack([(g.detach() * g).sum() for g in first]).sum()
     if not product.requires_grad:  # a gradient that depends on no weight: the Hessian is zero
         return 0.0

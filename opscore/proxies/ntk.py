@@ -44,6 +44,8 @@ def coupled_kernel(network: nn.Module, images: Tensor) -> Tensor:
     """K, float64 [N, N], from one backward pass for each sample."""
     named = network.named_parameters()
     weights = [parameter for name, parameter in named if "weight" in name]
+    if not weights:
+        raise ArithmeticError("no parameter of the network is called a weight")
     outputs = sum_of_logits(logits_of(network, images))
     check_graph(outputs)
     size = sum(weight.numel() for weight in weights)

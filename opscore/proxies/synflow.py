@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from opscore.engine import synaptic_flows
+from opscore.errors import UserError
 from opscore.images import Batch
 from opscore.proxies.base import register_proxy
 from opscore.proxies.common import counted_weights, gradients, logits_of
@@ -78,7 +79,15 @@ def flow_gradients(
         for parameter in network.parameters():
             parameter.copy_(parameter.abs())  # also of complex numbers
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
-    flow = logits_of(network, ones).sum()
+    try:
+        flow = logits_of(network, ones).sum()
+    except RuntimeError as error:
+        if "Double" not in str(error):
+            raise
+        raise UserError(
+            "synflow is computed in double precision, and the forward pass makes tensors of single "
+            f"precision: make them like its inputs ({str(error).splitlines()[0]})"
+        ) from None
     return list(zip(weights, gradients(flow, weights, create_graph=create_graph), strict=True))
 
 

@@ -6,8 +6,8 @@ import json
 
 import pandas as pd
 import pytest
+import running
 
-from opscore.cli import main
 from opscore.runs.store import Outcome, RunStore
 
 
@@ -27,10 +27,7 @@ def key(seed):
 
 
 def run(capfd, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(["runs", *arguments])
-    captured = capfd.readouterr()
-    return stopped.value.code, captured.out, captured.err
+    return running.run(capfd, "runs", *arguments)
 
 
 def test_list(capfd):

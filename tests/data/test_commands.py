@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import partial
 
 import pytest
+import running
 
-from opscore.cli import main
 from opscore.data import FILES, DataFile, file_hash
 
 
 @pytest.fixture
 def run(capsys):
-    def run_(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main(["data", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return run_
+    return partial(running.run, capsys, "data")
 
 
 @pytest.fixture

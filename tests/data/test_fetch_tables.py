@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from running import run
 
-from opscore.cli import main
 from opscore.data import (
     COLLECTIONS,
     FILES,
@@ -74,13 +74,6 @@ def mirror(originals, server):
             content = path.read_bytes()
             server.pages[f"/{path.relative_to(originals).as_posix()}"] = (content, len(content))
     return server.url
-
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main([*map(str, arguments)])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 def assert_equal(found, expected):

@@ -9,8 +9,8 @@ from collections import namedtuple
 from importlib import metadata
 
 import pytest
+import running
 
-from opscore.cli import main
 from opscore.doctor import can_run, golden_checks, golden_scores, table_of
 from opscore.doctor.checks import (
     TOO_LITTLE,
@@ -37,10 +37,7 @@ def _somewhere_else(tmp_path, monkeypatch):
 
 
 def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(["doctor", *arguments])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
+    return running.run(capsys, "doctor", *arguments)
 
 
 def named(checks):

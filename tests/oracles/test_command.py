@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+import running
 
 from opscore import schema
-from opscore.cli import main
 
 
 @pytest.fixture
 def run(capsys):
-    def run_(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main(["oracle", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return run_
+    return partial(running.run, capsys, "oracle")
 
 
 def test_json_has_the_contracted_fields(run):

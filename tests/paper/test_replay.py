@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import running
 
 from opscore import published, schema
 from opscore.analysis import edge_correlations
@@ -175,11 +176,9 @@ def test_table_1_on_the_datasets_that_there_are(fresh, data_dir):
 
 
 def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(["replay", *arguments])
-    captured = capsys.readouterr()
-    assert (stopped.value.code, captured.err) == (0, "")
-    return captured.out
+    code, out, err = running.run(capsys, "replay", *arguments)
+    assert (code, err) == (0, "")
+    return out
 
 
 @pytest.mark.parametrize(

@@ -275,3 +275,39 @@ def test_a_table_of_another_shape_is_one_line():
     network = build_supernet("nasbench201", "smoke")
     with pytest.raises(UserError, match=r"a table \[6, 5\], not \[6, 4\]"):
         get_proxy("params").scores_under(network, [torch.ones(6, 4)], batch_of(4, 32))
+
+
+def test_grasp_differentiates_attention_twice():
+    assert math.isfinite(value("grasp", made(Attention)))
+
+
+def test_labels_of_any_whole_type_are_labels():
+    network, batch = made(Net), batch_of()
+    small = Batch(batch.images, batch.labels.to(torch.int32), "own")
+    for proxy in ("snip", "gradsign"):
+        assert value(proxy, network, batch=small) == value(proxy, network, batch=batch)
+
+
+def test_tensors_of_single_precision_within_are_one_line():
+    kernel = torch.ones(8, 3, 3, 3)
+
+    class Constant(Net):
+        def forward(self, x):
+            return self.head(self.middle(functional.conv2d(x, kernel)).mean((2, 3)))
+
+    with pytest.raises(UserError, match="make them like its inputs"):
+        value("synflow", made(Constant))
+
+
+@pytest.mark.parametrize("proxy", ["ntk", "grasp"])
+def test_a_network_without_weights_is_a_status(proxy):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return self.scale * x.mean((2, 3))
+
+    status = get_proxy(proxy).score_network(Scaled(), batch_of(classes=3)).status
+    assert status.startswith("ArithmeticError: ")
