@@ -184,6 +184,19 @@ def test_with_a_truth_it_has_errors_ranks_and_correlations(capsys, ladder):
     assert "mine accuracy" in out
 
 
+def test_another_choice_of_rows_is_another_truth(ladder, tmp_path):
+    given, found = ladder.load_accuracies("auto", None), []
+    space = SPACES["ladder"]
+    whole = np.zeros(space.choice_counts, dtype=bool)
+    for rows in (None, np.arange(whole.size).reshape(whole.shape) % 2 == 0):
+        ORACLES.remove("ladder")
+        table = Accuracies(dict(given), "made up", None, default=next(iter(given)), rows=rows)
+        ORACLES.add("ladder", lambda source, data_dir, table=table: table)
+        result = opscore.initial(["avg-acc"], space="ladder", store=tmp_path / "runs")
+        found.append(result.scores.query("policy == 'avg-acc'")["score"].tolist())
+    assert found[0] != found[1]
+
+
 def test_a_partial_truth_says_what_it_covers(capsys, ladder):
     def partial(source, data_dir):
         whole = ladder.load_accuracies(source, data_dir)

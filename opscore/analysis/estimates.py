@@ -19,7 +19,7 @@ from opscore import schema
 from opscore.analysis.intervals import mean_of_known, over_seeds
 from opscore.answers import Column, Table
 from opscore.answers.words import number
-from opscore.errors import UserError
+from opscore.errors import UserError, note
 from opscore.oracles.base import Array
 from opscore.oracles.sampled import Presence, presence
 from opscore.rng import numpy_generator
@@ -256,8 +256,10 @@ def fit_additive(
 
 
 def _values_and_presence(space: SearchSpace, accuracies: Accuracies) -> tuple[Array, Presence]:
-    """Accuracies, and which operations each architecture's network has."""
-    pairs = list(accuracies.items())
+    """Accuracies, and which operations each architecture's network has; those without are out."""
+    pairs = [(name, accuracy) for name, accuracy in accuracies.items() if not pd.isna(accuracy)]
+    if len(pairs) < len(accuracies):
+        note(f"{len(accuracies) - len(pairs)} architectures without an accuracy are left out")
     values = np.array([float(accuracy) for _, accuracy in pairs])
     return values, presence(space, [space.parse(str(name)) for name, _ in pairs])
 

@@ -59,7 +59,7 @@ def read_architectures(
             f"the architectures in '{column}' are numbers, of which leading zeros are lost; read "
             "that column as text (pandas: dtype=str)"
         )
-    name = _number_column(frame, accuracy, "accuracies")
+    name = _number_column(frame, accuracy, "accuracies", column)
     numbers = checked(name, frame[name])
     known = [None if pd.isna(n) else str(text) for text, n in zip(strings, numbers, strict=True)]
     means = mean_by_architecture(found, known, numbers.to_frame("accuracy"))
@@ -83,7 +83,8 @@ def read_scores(
     """
     found = get_space(space)
     frame = _read(table, architecture)
-    column, name = _architecture_column(frame, architecture), _number_column(frame, score, "scores")
+    column = _architecture_column(frame, architecture)
+    name = _number_column(frame, score, "scores", column)
     names: list[str] = []
     for row, text in enumerate(texts(column, frame[column])):
         try:
@@ -138,7 +139,7 @@ def _name(space: SearchSpace, text: str) -> str:
 def _read(table: Path | str | pd.DataFrame, architecture: str | None) -> pd.DataFrame:
     """A table, from a file if it is none yet; columns that may be of architectures as text."""
     if isinstance(table, pd.DataFrame):
-        return table
+        return table.rename(columns=str)
     path = Path(table)
     names = _NAMES if architecture is None else (architecture,)
     readers = {
@@ -170,12 +171,19 @@ def _architecture_column(frame: pd.DataFrame, asked: str | None) -> str:
     return usual[0]
 
 
-def _number_column(frame: pd.DataFrame, asked: str | None, what: str) -> str:
-    numeric = [str(name) for name in frame.columns if is_numeric_dtype(frame[name])]
+def _number_column(frame: pd.DataFrame, asked: str | None, what: str, strings: str) -> str:
+    """The column of numbers: the one asked for, or the only one beside that of architectures.
+
+    One that is text because of a single value counts too; that value is named when it is read.
+    """
+    others = [name for name in map(str, frame.columns) if name != strings]
+    numeric = [name for name in others if is_numeric_dtype(frame[name])]
     if asked is not None:
-        if asked not in numeric:
-            raise unknown("column of numbers", asked, numeric)
+        if asked not in others:
+            raise unknown("column of numbers", asked, numeric or others)
         return asked
+    if not numeric and len(others) == 1:
+        return others[0]
     if len(numeric) != 1:
         raise UserError(
             f"which column has the {what}? The columns of numbers are "

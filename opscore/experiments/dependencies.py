@@ -15,7 +15,7 @@ from typing import Any
 from opscore.data.files import file_hash
 from opscore.fingerprint import RESULTS, fingerprint
 from opscore.images import image_content, load_images
-from opscore.oracles import Oracle
+from opscore.oracles import Oracle, is_from_outside
 from opscore.policies import POLICIES, find_family
 from opscore.proxies import MEANINGS, PROXIES, Proxy, proxies_in
 from opscore.settings import Settings
@@ -118,8 +118,14 @@ def training_key(settings: Settings) -> dict[str, Any]:
 
 
 def oracle_key(oracle: Oracle) -> dict[str, Any]:
-    """The accuracies themselves, and how trainings are reduced."""
-    return {"oracle": {"accuracies": oracle.content, "seeds": oracle.seeds}}
+    """The accuracies themselves, and how trainings are reduced.
+
+    Of a truth of somebody else's also which entries are rows: those that ship keep theirs.
+    """
+    key = {"accuracies": oracle.content, "seeds": oracle.seeds}
+    if oracle.rows is not None and is_from_outside(oracle.space.name):
+        key["rows"] = fingerprint(oracle.rows)
+    return {"oracle": key}
 
 
 def policy_key(name: str) -> dict[str, Any]:

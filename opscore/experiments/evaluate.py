@@ -306,7 +306,11 @@ def _accuracies(
                 f"accuracies are one column by architecture; this frame has {accuracy.shape[1]}"
             )
         accuracy = {str(name): float(value) for name, value in accuracy.iloc[:, 0].items()}
-    given = {_plain_name(values, name): float(value) for name, value in accuracy.items()}
+    pairs = [(_plain_name(values, name), float(value)) for name, value in accuracy.items()]
+    listed = pd.Series([value for _, value in pairs], index=[name for name, _ in pairs])
+    if listed.index.has_duplicates:
+        note("architectures that stand there more than once have the mean of their accuracies")
+    given = listed.groupby(level=0, sort=False).mean().to_dict()
     missing = [name for name in names if name not in given]
     if len(missing) == len(names):
         raise UserError(

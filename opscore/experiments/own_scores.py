@@ -120,8 +120,12 @@ def evaluate_scores(
     beside = _beside(space, scores.index)
     own = f"{scores.name} (yours)" if scores.name in beside else str(scores.name)
     columns = {own: scores if higher_is_better else -scores, **beside}
-    long = pd.DataFrame(columns, index=scores.index).rename_axis("architecture").reset_index()
-    long = long.melt("architecture", var_name="proxy", value_name="strength").assign(space=space)
+    names = scores.index
+    parts = [
+        pd.DataFrame({"architecture": names, "proxy": name, "strength": each.reindex(names).array})
+        for name, each in columns.items()
+    ]
+    long = pd.concat(parts, ignore_index=True).assign(space=space)
     first = next(iter(oracles.values()))
     length = "" if first.epochs is None else f"{first.epochs} epochs, "
     truth = f"{first.split}, {length}mean over trainings; {first.source}"

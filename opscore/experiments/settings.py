@@ -199,6 +199,8 @@ def _check_brought(policies: Sequence[str], settings: Settings) -> None:
         )
     if batch_file is None:
         return
+    if settings.image_size is not None:
+        raise UserError(f"the images of {batch_file} have a size of their own, which stays")
     if supernet is None:
         n_classes = images_for(space, settings.images, settings.data_dir).n_classes
         supernet = build_supernet(space, settings.size, n_classes=n_classes)

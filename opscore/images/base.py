@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,9 +142,9 @@ class PixelImages:
     n_classes: int
     description: str
 
-    @cached_property
+    @property
     def content(self) -> str:
-        """A hash of all pixels and labels, and of how minibatches are made of them."""
+        """A hash of all pixels and labels as they are now, and of how minibatches are made."""
         parts = (self.pixels, self.labels, self.mean, self.std, self.pool, self.n_classes)
         return fingerprint(parts)
 

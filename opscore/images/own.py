@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opscore.errors import UserError, in_a_line, whole_number
+from opscore.fingerprint import fingerprint
 from opscore.images.base import PixelImages, check_memory
 from opscore.images.batch_files import LEAST_PIXELS, read_npz
 from opscore.isolation import isolated
@@ -60,11 +61,30 @@ def load_own(name: str) -> PixelImages:
 
 
 def _stamp(name: str, path: Path) -> Any:
-    """What changes when a file, or one of a folder's, is modified, or an object made anew."""
+    """What changes when a file, or one of a folder's, is modified, or what an object holds."""
     if names_an_object(name):
-        return id(find_object(name))
-    files = sorted(path.rglob("*")) if path.is_dir() else [path] * path.is_file()
+        return fingerprint(find_object(name))
+    files = [path] * path.is_file()
+    if path.is_dir():
+        files = [file for _, own in _by_class(path) for file in own]
     return tuple((str(each), (at := each.stat()).st_mtime_ns, at.st_size) for each in files)
+
+
+def _by_class(path: Path) -> list[tuple[Path, list[Path]]]:
+    """The folders of classes, and the images in each; what begins with a dot is left out."""
+    folders = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
+    return [
+        (
+            folder,
+            sorted(
+                each
+                for each in folder.rglob("*")
+                if each.suffix.lower() in _ENDINGS
+                and not any(part[0] == "." for part in each.relative_to(folder).parts)
+            ),
+        )
+        for folder in folders
+    ]
 
 
 @lru_cache(maxsize=2)
@@ -80,12 +100,11 @@ def _load(name: str, stamp: Any) -> PixelImages:
 
 
 def _of_folder(name: str, path: Path, side: int | None) -> PixelImages:
-    classes = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
+    classes = _by_class(path)
     if not classes:
         raise UserError(f"{name}: a folder of images has a folder for each class, and it has none")
     files, labels = [], []
-    for label, folder in enumerate(classes):
-        own = sorted(each for each in folder.rglob("*") if each.suffix.lower() in _ENDINGS)
+    for label, (folder, own) in enumerate(classes):
         if not own:
             kinds = ", ".join(sorted(_ENDINGS))
             raise UserError(f"{folder}: there is no image of this class ({kinds})")
@@ -101,6 +120,8 @@ def _read(path: Path, side: int | None) -> Array:
 
     try:
         with Image.open(path) as image:
+            if image.mode[0] in "IF":  # to make bytes of them would cut off what is above 255
+                raise UserError(f"{path}: pixels are 0 to 255, and its are of mode {image.mode}")
             found = image.convert("RGB")
             if side is not None:
                 edge, (width, height) = min(found.size), found.size
@@ -108,6 +129,8 @@ def _read(path: Path, side: int | None) -> Array:
                 square = found.crop((left, top, left + edge, top + edge))
                 found = square.resize((side, side), Image.Resampling.BILINEAR)
             return np.asarray(found)
+    except UserError:
+        raise
     except Exception as error:  # a damaged file may raise anything
         raise UserError(f"{path}: not a readable image ({in_a_line(error)})") from None
 
@@ -127,6 +150,8 @@ def _of_npz(name: str, path: Path) -> PixelImages:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise UserError(f"{name}: 'labels' is a class for each image, [N], not {_shape(labels)}")
+    if classes is not None and classes.ndim != 1:
+        raise UserError(f"{name}: 'classes' are the names of the classes, not {_shape(classes)}")
     return _made(name, pixels, labels.tolist(), None if classes is None else len(classes))
 
 
@@ -197,6 +222,8 @@ def _channels_last(name: str, given: Array, first: int) -> Array:
 
 def _made(name: str, pixels: Array, labels: Sequence[Any], n_classes: int | None) -> PixelImages:
     count, height, width, _ = pixels.shape
+    if not count:
+        raise UserError(f"{name} has no images")
     if min(height, width) < LEAST_PIXELS:
         raise UserError(
             f"{name}: images have {LEAST_PIXELS} x {LEAST_PIXELS} pixels or more, not "

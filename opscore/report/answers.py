@@ -59,6 +59,10 @@ KINDS = {
 }
 
 
+#: Parts of a run's key that say what files held.
+_FILES = ("image_content", "batch_file", "checkpoint")
+
+
 def answer_of(
     study: Study, runs: Mapping[str, StoredRun], data_dir: Path | None, notes: list[str]
 ) -> Answer | None:
@@ -97,15 +101,24 @@ def answer_of(
 def _made_alike(runs: Mapping[str, StoredRun], notes: list[str]) -> dict[str, StoredRun]:
     """The runs of each policy that are like those of its last call in all but the seed.
 
-    Others were made by other code of the same name, or another version of this package.
+    Others were made by other code of the same name, or another version of this package; or on files
+    that have other content than those of the same name have in the last call of all.
     """
+    files: dict[str, Any] = {}
+    for run in runs.values():
+        files |= {name: run.key[name] for name in _FILES if run.key.get(name) is not None}
     like = {label: {**run.key, "seed": None} for label, run in runs.items()}
     last = {run.policy: like[label] for label, run in runs.items()}
-    found = {label: run for label, run in runs.items() if like[label] == last[run.policy]}
+    found = {
+        label: run
+        for label, run in runs.items()
+        if like[label] == last[run.policy]
+        and all(run.key.get(name) in (None, content) for name, content in files.items())
+    }
     if others := [label for label in runs if label not in found]:
         notes.append(
-            f"{', '.join(others)}: left out, made by other code or on other data than the policy's "
-            "later seeds; the same call with all seeds computes them anew."
+            f"{', '.join(others)}: left out, made by other code or on other data than later runs; "
+            "the same call with all seeds computes them anew."
         )
     return found
 

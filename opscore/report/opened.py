@@ -20,7 +20,8 @@ from opscore.settings import OracleSettings
 from opscore.typed import made
 
 #: Settings that do not tell two studies apart.
-_BESIDE = ("policies", "methods", "seeds", "data_dir", "device", "prove")
+_SEVERAL = ("policies", "methods", "seeds")
+_BESIDE = (*_SEVERAL, "data_dir", "device", "prove")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,10 @@ class OpenedStore:
             raise UserError(f"{self.store.root} has no {kind} runs that can be shown; {what}")
         apart = [f"{name} ({', '.join(each)})" for name, each in _differing(fit or own).items()]
         which = f"{len(fit)} kinds of {kind} runs fit" if fit else f"no {kind} runs fit"
+        if not fit and not apart:
+            wrong = [f"{n} is {own[0].settings.get(n)}" for n in asked
+                     if _differs(own[0].settings, n, asked[n])]  # fmt: skip
+            raise UserError(f"{which}: {'; '.join(wrong)}")
         raise UserError(f"{which}; they are told apart by {'; '.join(apart) or 'nothing'}")
 
 
@@ -118,13 +123,20 @@ def _not_usual(truth: OracleSettings) -> list[str]:
 
 
 def _fits(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether settings are those that were asked for; of the truth those parts that are named."""
-    return all(
-        kept.get("oracle", {}).items() >= value.items()
-        if name == "oracle"
-        else kept.get(name) == value
-        for name, value in asked.items()
-    )
+    """Whether settings are those that were asked for.
+
+    Of the truth those parts that are named; of policies, methods and seeds those that there are.
+    """
+    return not any(_differs(kept, name, value) for name, value in asked.items())
+
+
+def _differs(kept: Mapping[str, Any], name: str, value: Any) -> bool:
+    there = kept.get(name)
+    if name == "oracle":
+        return not (there or {}).items() >= value.items()
+    if name in _SEVERAL:
+        return not set(value) <= set(there or ())
+    return name not in _BESIDE and value not in (there, "auto")
 
 
 def _differing(found: Sequence[Study]) -> dict[str, list[str]]:

@@ -210,6 +210,8 @@ def _beside(path: Path, content: Mapping[str, Any], place: str) -> dict[str, Any
         )
     inside = content[place]
     for name in sorted(beside.keys() & inside.keys()):
+        if isinstance(beside[name], Tensor):
+            continue  # what somebody puts beside a network's own is what is meant
         # A training's own checkpoint tells the alphas of every epoch; the last are the network's.
         if not _last_equals(beside.pop(name), inside[name]):
             raise UserError(f"{path}: '{name}' is in '{place}' and beside it")

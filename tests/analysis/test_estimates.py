@@ -15,7 +15,7 @@ from opscore.analysis import (
     operation_estimates,
 )
 from opscore.analysis.estimates import ESTIMATES
-from opscore.errors import UserError
+from opscore.errors import Note, UserError
 from opscore.spaces import get_space
 
 
@@ -50,6 +50,15 @@ def test_means_and_standard_errors_by_hand():
     own = [accuracy for name, accuracy in accuracies.items() if "none" in name]
     assert anywhere.loc["none", "n"] == len(own), "once, however many edges have it"
     assert anywhere.loc["none", "estimate"] == pytest.approx(np.mean(own))
+
+
+def test_an_architecture_without_an_accuracy_counts_nowhere():
+    accuracies = some("nasbench201", 40)
+    first = next(iter(accuracies))
+    rest = {name: value for name, value in accuracies.items() if name != first}
+    with pytest.warns(Note, match="1 architectures without an accuracy are left out"):
+        found = operation_estimates("nasbench201", {**accuracies, first: math.nan})
+    pd.testing.assert_frame_equal(found, operation_estimates("nasbench201", rest))
 
 
 def test_an_edge_that_no_node_keeps_has_no_operation():

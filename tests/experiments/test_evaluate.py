@@ -222,6 +222,15 @@ def test_correlations_are_scipys_and_count_what_is_left_out():
     assert math.isnan(table.loc["params", "all"]["partial"])
 
 
+def test_accuracies_of_an_architecture_that_stands_there_twice_are_averaged():
+    values = frame({"p": [1.0, 2.0, 3.0, 4.0]})
+    names = ["a0", "a0", "a1", "a2", "a3"]
+    accuracy = pd.Series([90.0, 10.0, 60.0, 70.0, 80.0], index=names)
+    with pytest.warns(Note, match="the mean of their accuracies"):
+        found = proxy_correlations(values, accuracy, top=())
+    assert found["spearman"].item() == pytest.approx(1)
+
+
 def test_the_partial_correlation_takes_size_out():
     draw = np.random.default_rng(1)
     size = np.arange(200.0)

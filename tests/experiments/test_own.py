@@ -200,6 +200,13 @@ def test_other_spaces_count_parameters_and_multiplications(data_dir, monkeypatch
         (lambda t: t.rename(columns={"architecture": "net"}), "", "which column has the archit"),
         (lambda t: t, "--score param", "unknown column of numbers 'param'; did you mean params?"),
         (lambda t: t, "", "which column has the scores? The columns of numbers are params, nwot"),
+        (
+            lambda t: t.assign(nwot=["failed", *t["nwot"].astype(str)[1:]])[
+                ["architecture", "nwot"]
+            ],
+            "",
+            "nwot of row 0 is 'failed'",
+        ),
         (lambda t: t.assign(params=np.inf), "--score params", "params of row 0 is 'inf'"),
         (lambda t: t, "--space darts --score params", "no table of accuracies"),
     ],
@@ -213,6 +220,15 @@ def test_what_is_wrong_with_a_table_is_one_line(
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["strength", 0])
+def test_a_column_of_scores_may_have_any_name(shipped, data_dir, monkeypatch, name):
+    monkeypatch.setenv("OPSCORE_DATA", str(data_dir))
+    table = shipped[["architecture"]].assign(**{"x": shipped["nwot"]}).rename(columns={"x": name})
+    found = opscore.evaluate_scores("nasbench201", table)
+    rows = found.agreement.set_index(["proxy", "task", "subset"])["spearman"]
+    assert rows[str(name), "cifar10", "all"] == pytest.approx(rows["nwot", "cifar10", "all"])
 
 
 def test_architectures_without_a_score_are_counted(here, capsys, shipped, data_dir, monkeypatch):

@@ -59,6 +59,13 @@ def test_what_is_not_of_the_layout_is_one_line(tmp_path, arrays, message):
     assert "\n" not in str(caught.value)
 
 
+def test_images_from_a_file_keep_their_size(tmp_path):
+    np.savez(tmp_path / "batch.npz", batch_x=X)
+    asked = {"batch_file": tmp_path / "batch.npz", "size": "smoke", "image_size": 16}
+    with pytest.raises(UserError, match="have a size of their own, which stays"):
+        opscore.initial(["zc-pt(nwot)"], images="noise", **asked)
+
+
 def test_runs_of_other_images_are_others_with_a_file_too(tmp_path):
     """They say how many classes the networks have; seeds still make a difference to what draws."""
     path = tmp_path / "batch.npz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 import opscore
 from opscore.cli import main
 from opscore.errors import UserError
-from opscore.images import image_content, load_images
+from opscore.images import IMAGE_SETS, image_content, load_images
 from opscore.supernets import images_for
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
@@ -158,6 +159,8 @@ def test_every_kind_of_command_takes_them(tmp_path, monkeypatch, capsys):
         ),
         ({"images": PIXELS.astype(int) * 9, "labels": LABELS}, "pixels are 0 to 255"),
         ({"images": PIXELS * 4.0, "labels": LABELS}, "pixels are 0 to 255, or fractions, not"),
+        ({"images": PIXELS, "labels": LABELS, "classes": np.array(3)}, "the names of the classes"),
+        ({"images": PIXELS[:0], "labels": LABELS[:0]}, "has no images"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(tmp_path, arrays, said):
@@ -203,3 +206,56 @@ def test_what_is_wrong_with_a_dataset_is_one_line(tmp_path, monkeypatch, body, s
     assert said in str(raised.value)
     with pytest.raises(UserError, match="unknown module 'own_dat'; did you mean own_data"):
         load_images("own_dat:dataset")
+
+
+def test_images_are_named_by_what_they_are_now(tmp_path, monkeypatch):
+    """Of a registered set, a list, a function that reads a global, a folder behind a link."""
+    body = """
+        import numpy as np
+
+        images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+        pairs = [[image, place % 2] for place, image in enumerate(images)]
+        first = [0]
+
+        def dataset():
+            return [[image, (place + first[0]) % 2] for place, image in enumerate(images)]
+    """
+    write_dataset(tmp_path, body, monkeypatch)
+    names = ("own_data:pairs", "own_data:dataset", "mine", "linked")
+    whole = load_images("own_data:pairs")
+    module = sys.modules["own_data"]
+    own = replace(whole, pixels=module.images.copy())
+    IMAGE_SETS.add("mine", lambda data_dir: own)
+    write_folder(tmp_path / "real")
+    (tmp_path / "linked").mkdir()
+    for label in range(3):
+        (tmp_path / "linked" / f"{label}").symlink_to(tmp_path / "real" / f"class{label}")
+    try:
+        before = {name: image_content(name) for name in names}
+        assert before == {name: image_content(name) for name in names}
+        module.pairs[0][1] = 1
+        module.first[0] = 1
+        own.pixels[:] = 255 - own.pixels
+        write_folder(tmp_path / "real", 255 - PIXELS)
+        after = {name: image_content(name) for name in names}
+    finally:
+        IMAGE_SETS.remove("mine")
+    assert not before.items() & after.items()
+
+
+def test_what_begins_with_a_dot_is_no_image(tmp_path):
+    write_folder(tmp_path / "photos")
+    content = image_content(str(tmp_path / "photos"))
+    (tmp_path / "photos" / "class0" / "._00.png").write_bytes(b"left behind")
+    (tmp_path / "photos" / "class0" / ".checkpoints").mkdir()
+    Image.fromarray(PIXELS[0]).save(tmp_path / "photos" / "class0" / ".checkpoints" / "0.png")
+    assert image_content(str(tmp_path / "photos")) == content
+
+
+def test_images_of_sixteen_bits_are_refused(tmp_path):
+    for label in range(2):
+        (tmp_path / f"c{label}").mkdir()
+        wide = np.full((16, 16), 1000 + label, np.uint16)
+        Image.fromarray(wide).save(tmp_path / f"c{label}" / "0.png")
+    with pytest.raises(UserError, match="pixels are 0 to 255, and its are of mode I"):
+        load_images(str(tmp_path))

@@ -6,6 +6,7 @@ import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -76,6 +77,28 @@ def test_settings_are_given_as_the_calls_take_them(tmp_path):
         assert opened.initial(oracle=given).settings.oracle.dataset == "cifar100"
     with pytest.raises(UserError, match="unknown setting 'sise'; did you mean size"):
         opened.initial(sise="smoke")
+
+
+def test_what_was_asked_of_a_call_finds_it(store):
+    opened = opscore.open_store(store)
+    found = opened.initial(space="nasbench201", policies=["random"], seeds=[0], device="auto")
+    assert set(found.scores["seed"].dropna()) == {0, 1}, "all that is finished"
+    with pytest.raises(UserError, match=r"no initial runs fit; they are told apart by space"):
+        opened.initial(seeds=[7])
+    with pytest.raises(UserError, match="no search runs fit: seeds is"):
+        opened.search(seeds=[7])
+
+
+def test_policies_that_saw_other_data_are_not_set_beside_each_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = {"images": "own.npz", "store": "runs", "size": "smoke", "batch_size": 4}
+    for turn, policy in enumerate(("zc-pt(l2_norm)", "zc-pt(params)")):
+        pixels = np.random.default_rng(turn).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+        np.savez("own.npz", images=pixels, labels=[0, 1] * 3)
+        opscore.initial([policy], [0], baselines=False, **asked)
+    with pytest.warns(Note, match=r"zc-pt\(l2_norm\).* left out"):
+        found = opscore.open_store("runs").initial()
+    assert "zc-pt(l2_norm)" not in set(found.scores["policy"])
 
 
 def test_a_store_of_an_older_version_is_told_how_it_is_shown(store, tmp_path, capsys):

@@ -174,6 +174,13 @@ def test_what_is_not_understood_is_named(tmp_path, supernet, change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_alphas_beside_a_state_dictionary_that_has_some_are_what_is_meant(tmp_path):
+    """As docs/data.md saves one: the supernet's own state has its alphas already."""
+    network = build_supernet(size="smoke")
+    torch.save({"state_dict": network.state_dict(), "alphas": ALPHAS}, tmp_path / "net.pt")
+    assert torch.equal(load_checkpoint(tmp_path / "net.pt").alphas, ALPHAS)
+
+
 def test_policies_that_rank_alphas_need_them(tmp_path, supernet):
     torch.save(weights_of(supernet), tmp_path / "net.pt")
     with pytest.raises(UserError, match="policy 'darts' ranks the alphas"):
