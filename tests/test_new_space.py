@@ -190,7 +190,8 @@ def test_another_choice_of_rows_is_another_truth(ladder, tmp_path):
     whole = np.zeros(space.choice_counts, dtype=bool)
     for rows in (None, np.arange(whole.size).reshape(whole.shape) % 2 == 0):
         ORACLES.remove("ladder")
-        table = Accuracies(dict(given), "made up", None, default=next(iter(given)), rows=rows)
+        (key,) = given
+        table = Accuracies({key: given[key]}, "made up", None, default=key, rows=rows)
         ORACLES.add("ladder", lambda source, data_dir, table=table: table)
         result = opscore.initial(["avg-acc"], space="ladder", store=tmp_path / "runs")
         found.append(result.scores.query("policy == 'avg-acc'")["score"].tolist())
