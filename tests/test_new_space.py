@@ -191,7 +191,7 @@ def test_another_choice_of_rows_is_another_truth(ladder, tmp_path):
     for rows in (None, np.arange(whole.size).reshape(whole.shape) % 2 == 0):
         ORACLES.remove("ladder")
         (key,) = given
-        table = Accuracies({key: given[key]}, "made up", None, default=key, rows=rows)
+        table = Accuracies({key: given.arrays[key]}, "made up", None, default=key, rows=rows)
         ORACLES.add("ladder", lambda source, data_dir, table=table: table)
         result = opscore.initial(["avg-acc"], space="ladder", store=tmp_path / "runs")
         found.append(result.scores.query("policy == 'avg-acc'")["score"].tolist())
