@@ -24,9 +24,8 @@ def isolated() -> Iterator[None]:
     (``no_grad``, ``inference_mode`` and ``set_grad_enabled`` of the caller do not count), there is
     no autocast, and floating-point errors are warnings. A GPU multiplies float32 as float32 (no
     TF32) and convolves by algorithms that give the same sums each time. Attention calls its layers.
-    What draws from the global
-    random generators draws from seeded ones (:func:`own_generators`). Blocks inside it may of
-    course set their own.
+    What draws from the global random generators draws from seeded ones (:func:`own_generators`).
+    Blocks inside it may of course set their own.
     """
     import torch
 

@@ -112,9 +112,9 @@ def doubt(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -
     )
     if setting == "always" or key not in _verdicts:
         try:
-            _verdicts[key] = _compared(network, asked, batch, claim)
-        except CannotTraceError as error:
-            _verdicts[key] = error
+            _verdicts[key] = _compared(_as_trained(network), asked, batch, claim)
+        except CannotTraceError as error:  # whose traceback holds the networks
+            _verdicts[key] = CannotTraceError(str(error))
     _verdicts.move_to_end(key)
     while len(_verdicts) > KEPT:
         _verdicts.popitem(last=False)
@@ -134,9 +134,8 @@ def tell(network: nn.Module, name: str, reason: str) -> None:
 
 
 def _compared(network: nn.Module, asked: Asked, batch: Batch, claim: Claim[Asked]) -> str | None:
-    own = _as_trained(network)
     for few, dtype in _settings(batch):
-        plain, fast = copy_network(own).to(dtype), copy_network(own).to(dtype)
+        plain, fast = copy_network(network).to(dtype), copy_network(network).to(dtype)
         try:
             right = claim.plain(plain, asked, few)
         except Exception:  # too few images, or a layer of one precision

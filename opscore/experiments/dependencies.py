@@ -158,12 +158,14 @@ def survivors_key(settings: Settings, argument: str) -> dict[str, Any]:
 
 
 def ntk_key(settings: Settings, name: str, argument: str) -> dict[str, Any]:
-    """The version of clean ntk, for what has it; nothing elsewhere, so that older runs are found.
+    """The version of clean ntk where norms run several times; nothing elsewhere.
 
     name: of a policy or method, without its argument.
     """
+    if settings.meaning != "clean" or settings.space != "transnas-macro":
+        return {}
     has = name in {"tenas", "te-nas"} or "ntk" in {one.name for one in proxies_in(argument)}
-    return {"clean_ntk": 2} if has and settings.meaning == "clean" else {}
+    return {"clean_ntk": 2} if has else {}
 
 
 def proxy_code(proxy: Proxy) -> str | None:

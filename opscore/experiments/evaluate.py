@@ -305,7 +305,7 @@ def _accuracies(
             raise UserError(
                 f"accuracies are one column by architecture; this frame has {accuracy.shape[1]}"
             )
-        accuracy = {str(name): float(value) for name, value in accuracy.iloc[:, 0].items()}
+        accuracy = accuracy.iloc[:, 0]
     pairs = [(_plain_name(values, name), float(value)) for name, value in accuracy.items()]
     listed = pd.Series([value for _, value in pairs], index=[name for name, _ in pairs])
     if listed.index.has_duplicates:

@@ -145,8 +145,13 @@ class PixelImages:
     @property
     def content(self) -> str:
         """A hash of all pixels and labels as they are now, and of how minibatches are made."""
+        if (kept := self.__dict__.get("_content")) is not None:
+            return str(kept)
         parts = (self.pixels, self.labels, self.mean, self.std, self.pool, self.n_classes)
-        return fingerprint(parts)
+        found = fingerprint(parts)
+        if not (self.pixels.flags.writeable or self.labels.flags.writeable):
+            self.__dict__["_content"] = found
+        return found
 
     def minibatch(self, size: int, seed: int, *purpose: str | int, augment: bool = True) -> Batch:
         """``size`` images without replacement: random crop, flip and normalisation.

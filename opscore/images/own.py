@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opscore.errors import UserError, in_a_line, whole_number
-from opscore.fingerprint import fingerprint
+from opscore.fingerprint import fingerprint, named_once
 from opscore.images.base import PixelImages, check_memory
 from opscore.images.batch_files import LEAST_PIXELS, read_npz
 from opscore.isolation import isolated
@@ -57,7 +57,8 @@ def load_own(name: str) -> PixelImages:
 
     UserError in one line for whatever is wrong with them.
     """
-    return _load(name, _stamp(name, folder_of(name)[0]))
+    with named_once():  # a Dataset that counts its own reading is the same one before and after
+        return _load(name, _stamp(name, folder_of(name)[0]))
 
 
 def _stamp(name: str, path: Path) -> Any:
@@ -80,7 +81,7 @@ def _by_class(path: Path) -> list[tuple[Path, list[Path]]]:
                 each
                 for each in folder.rglob("*")
                 if each.suffix.lower() in _ENDINGS
-                and not any(part[0] == "." for part in each.relative_to(folder).parts)
+                and "/." not in each.as_posix()[len(str(folder)) :]
             ),
         )
         for folder in folders
@@ -236,6 +237,7 @@ def _made(name: str, pixels: Array, labels: Sequence[Any], n_classes: int | None
         channels = [pixels[..., channel] for channel in range(3)]
         mean = np.array([each.mean(dtype=np.float64) for each in channels]) / 255
         std = np.array([each.std(dtype=np.float64) or 255 for each in channels]) / 255
+    pixels.flags.writeable = checked.flags.writeable = False
     return PixelImages(
         name=name,
         pixels=pixels,

@@ -103,9 +103,11 @@ def run(network: nn.Module, images: Tensor) -> None:
 def by_image(x: Tensor, count: int, module: nn.Module) -> Tensor:
     """[N, units] of what a module sees of N images: rows are images, or parts of them in turn.
 
-    UserError where they cannot be.
+    One row is the same for all of them, such as a parameter. UserError where rows cannot be that.
     """
-    if x.ndim == 0 or len(x) % count:
+    if x.ndim > 1 and len(x) == 1:
+        x = x.expand(count, *x.shape[1:])
+    if x.ndim < 2 or len(x) % count:
         raise UserError(
             f"a {type(module).__name__} sees a tensor of shape {[*x.shape]} for {count} images; "
             "images have to come first"

@@ -104,7 +104,11 @@ def unfit(network: nn.Module, batch: Batch) -> str | None:
             raise UserError(f"the network has no weights yet: '{name}' is {why}")
     if all_finite(tensor for _, tensor in named):
         return None
-    masks = {name for name, tensor in network.named_buffers() if _is_mask(tensor)}
+    masks = {
+        name
+        for name, tensor in network.named_buffers()
+        if "running_" not in name and _is_mask(tensor)
+    }
     bad = (name for name, tensor in named if name not in masks and not all_finite([tensor]))
     first = next(bad, None)
     return None if first is None else f"not finite: '{first}' of the network"

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from opscore.proxies.common import check_graph, gradients, logits_of
+from opscore.proxies.common import check_graph, counted_weights, gradients, logits_of
 from opscore.supernets.counting import hooked
 
 Layer = nn.Conv2d | nn.Linear | _BatchNorm
@@ -67,7 +67,8 @@ def per_sample_gradients(
         values = objective(logits_of(network, images.clone()))
     wanted = _wanted(network, batch_norm)
     if not usual or (_leaves(values) & wanted.keys()) - calls.keys():
-        yield from _one_by_one(network, images, objective, list(wanted))
+        weights = list(wanted) if batch_norm else counted_weights(network)
+        yield from _one_by_one(network, images, objective, weights)
         return
     outputs = [output for uses in calls.values() for *_, output in uses]
     found = iter(gradients(values.sum(), outputs))

@@ -78,6 +78,8 @@ class OpenedStore:
         """The one study that is meant; UserError that says how to tell those apart that fit."""
         own = [study for study in self.studies if study.kind == kind]
         fit = [s for s in own if _fits(s.settings, asked)]
+        left_open = [name for name, value in asked.items() if value == "auto"]
+        fit = [s for s in fit if all(s.settings.get(n) == "auto" for n in left_open)] or fit
         if len(fit) == 1:
             return fit[0]
         if not own:

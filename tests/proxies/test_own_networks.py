@@ -311,3 +311,34 @@ def test_a_network_without_weights_is_a_status(proxy):
 
     status = get_proxy(proxy).score_network(Scaled(), batch_of(classes=3)).status
     assert status.startswith("ArithmeticError: ")
+
+
+def test_a_weight_that_is_computed_counts_beside_a_layer_of_ones_own():
+    class Twice(nn.Linear):
+        def forward(self, x):
+            return super().forward(x)
+
+    def normed(kind, norm):
+        torch.manual_seed(0)
+        conv = nn.Conv2d(3, 8, 3, padding=1)
+        network = Net()
+        network.conv = nn.utils.parametrizations.weight_norm(conv) if norm else conv
+        network.head = kind(8, 4)
+        return network.eval()
+
+    plain = value("gradsign", normed(nn.Linear, norm=False))
+    for kind in (nn.Linear, Twice):
+        assert value("gradsign", normed(kind, norm=True)) == plain
+
+
+@pytest.mark.parametrize("proxy", ["nwot", "swap"])
+def test_a_rectifier_of_a_parameter_is_the_same_for_all_images(proxy):
+    class Gated(Net):
+        def __init__(self):
+            super().__init__()
+            self.gate, self.relu = nn.Parameter(torch.randn(1, 8, 1, 1)), nn.ReLU()
+
+        def forward(self, x):
+            return self.head((self.middle(self.conv(x)) * self.relu(self.gate)).mean((2, 3)))
+
+    assert math.isfinite(value(proxy, made(Gated)))

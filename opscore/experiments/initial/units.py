@@ -99,7 +99,7 @@ def unit_key(kind: str, settings: Settings, policy: str, seed: int | None) -> di
         key |= ntk_key(settings, name, argument)
     if "batch" in uses:
         key |= batch_key(settings)
-    if "patches" in uses:
+    if "patches" in uses and "image_content" not in key:
         key |= image_key(settings.images, settings.data_dir)
     if "trained" in uses:
         key |= training_key(settings)
