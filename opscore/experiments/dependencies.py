@@ -21,7 +21,7 @@ from opscore.proxies import MEANINGS, PROXIES, Proxy, proxies_in
 from opscore.settings import Settings
 from opscore.settings.profiles import profile_name
 from opscore.spaces import SPACES, get_space
-from opscore.supernets import network_version
+from opscore.supernets import SUPERNETS, network_version
 
 #: Classes of CIFAR-10, and outputs of networks that nobody says otherwise of.
 CIFAR_CLASSES = 10
@@ -162,7 +162,7 @@ def ntk_key(settings: Settings, name: str, argument: str) -> dict[str, Any]:
 
     name: of a policy or method, without its argument.
     """
-    if settings.meaning != "clean" or settings.space != "transnas-macro":
+    if settings.meaning != "clean" or not SUPERNETS[settings.space].repeats_norms:
         return {}
     has = name in {"tenas", "te-nas"} or "ntk" in {one.name for one in proxies_in(argument)}
     return {"clean_ntk": 2} if has else {}

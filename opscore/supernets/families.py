@@ -62,6 +62,7 @@ class Family:
             te-nas counts; the whole of it where it is None.
         finals: the networks that are trained in the end, by what they are for, the default first.
             Where there are none, the stand-alone network of size 'paper' is, for 10 classes.
+        repeats_norms: whether a batch norm of the supernet runs several times in a pass.
     """
 
     supernet: Callable[..., Supernet]
@@ -75,6 +76,7 @@ class Family:
     reduced: tuple[Size, Size] | None = None
     body: Callable[[Supernet, Tensor], nn.Module] | None = None
     finals: Mapping[str, Final] = field(default_factory=dict)
+    repeats_norms: bool = False
 
     def uninitialised(self, space: SearchSpace, **arguments: Any) -> Supernet:
         """A supernet of a space; one that is of a single space need not be told which."""

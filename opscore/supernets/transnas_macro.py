@@ -231,5 +231,6 @@ SUPERNETS.add(
         SIZES,
         image_side=IMAGE_SIDES["paper"],
         image_sides=IMAGE_SIDES,
+        repeats_norms=True,
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 from cases import supernet_of
@@ -277,3 +279,14 @@ def test_what_nothing_leads_to_is_not_run_in_a_macro_supernet():
             handle.remove()
     # Two of the stem, four of each of five modules, a shortcut where a module changes something.
     assert len(ran) == 2 + 4 * 5 + 3
+
+
+@pytest.mark.parametrize("space", ["nasbench201", "transnas-macro", "transnas-micro", "mobilenet"])
+def test_a_family_says_whether_a_norm_runs_several_times(space):
+    """The names of stored clean ntk scores rest on it."""
+    supernet, runs = build_supernet(space, "smoke"), Counter()
+    for module in supernet.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_hook(lambda norm, given, found: runs.update([norm]))
+    supernet(images(space), supernet.weights(supernet.space.initial_state()))
+    assert (max(runs.values()) > 1) == SUPERNETS[space].repeats_norms
