@@ -15,7 +15,7 @@ from typing import Any
 from opscore.data.files import file_hash
 from opscore.fingerprint import RESULTS, fingerprint
 from opscore.images import image_content, load_images
-from opscore.oracles import Oracle, is_from_outside
+from opscore.oracles import ORACLES, Oracle
 from opscore.policies import POLICIES, find_family
 from opscore.proxies import MEANINGS, PROXIES, Proxy, proxies_in
 from opscore.settings import Settings
@@ -123,7 +123,7 @@ def oracle_key(oracle: Oracle) -> dict[str, Any]:
     Of a truth of somebody else's also which entries are rows: those that ship keep theirs.
     """
     key = {"accuracies": oracle.content, "seeds": oracle.seeds}
-    if oracle.rows is not None and is_from_outside(oracle.space.name):
+    if oracle.rows is not None and ORACLES.is_from_outside(oracle.space.name):
         key["rows"] = fingerprint(oracle.rows)
     return {"oracle": key}
 

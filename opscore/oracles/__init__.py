@@ -39,11 +39,6 @@ def list_oracles() -> list[str]:
     return list(ORACLES)
 
 
-def is_from_outside(space: str) -> bool:
-    """Whether the truth of a space was registered by code outside of this package."""
-    return ORACLES.is_from_outside(space)
-
-
 def has_oracle(space: str, source: str = "auto") -> bool:
     """Whether a space has a table of accuracies, or a sample of this source."""
     return space in ORACLES or (space, source) in SAMPLES

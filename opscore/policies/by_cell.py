@@ -92,7 +92,7 @@ def mean_of(values: Sequence[float], parts: Sequence[Score]) -> Score:
     """The mean of what is a number, with its standard error; else the failure of the parts."""
     seconds = sum(score.seconds for score in parts)
     known = [value for value in values if not math.isnan(value)]
-    passing = passing_failure(parts)
+    passing = passing_failure(part.status for part in parts)
     if passing is not None or not known:
         why = passing or next(s.status for s in parts if s.status != OK)
         return Score(math.nan, why, seconds)

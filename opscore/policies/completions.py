@@ -67,7 +67,7 @@ class CompletionPolicy(ProxyPolicy):
         """
         known = [score.value for score in scores if score.status == OK]
         seconds = sum(score.seconds for score in scores)
-        passing = passing_failure(scores)
+        passing = passing_failure(score.status for score in scores)
         if known and passing is None:
             best = self._reduce if self.higher_is_better else _turned(self._reduce)
             return Score.of(best(known), seconds)

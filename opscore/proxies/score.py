@@ -22,14 +22,14 @@ def may_pass(status: str) -> bool:
     return status != OK and any(words in status for words in _OF_THE_MOMENT)
 
 
-def passing_failure(scores: Iterable[Score]) -> str | None:
+def passing_failure(statuses: Iterable[str]) -> str | None:
     """The first failure that may pass: what is made of the other scores alone is no result."""
-    return next((score.status for score in scores if may_pass(score.status)), None)
+    return next(filter(may_pass, statuses), None)
 
 
 def refuse_passing(what: str, statuses: Iterable[str]) -> None:
     """OpscoreError, so that it is tried again, where one of these failures may pass."""
-    reason = next(filter(may_pass, statuses), None)
+    reason = passing_failure(statuses)
     if reason is not None:
         raise OpscoreError(f"{what}: {reason}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from running import run
+from running import failing_proxy, run
 
 import opscore
 from opscore.answers.text import text_of
@@ -39,21 +39,10 @@ def test_a_group_without_a_command_prints_its_help_only(capsys, group):
     ("command", "form"), [("initial", ["--no-baselines"]), ("progressive", ["--json"])]
 )
 def test_memory_that_ran_out_is_exit_code_1_and_no_finished_run(capsys, command, form):
-    calls = []
-
-    @opscore.register_proxy("test_memory", higher_is_better=True, source="this test")
-    def memory(network, batch):
-        calls.append(1)
-        if len(calls) == 1:
-            raise MemoryError
-        return float(len(calls))
-
-    try:
+    with failing_proxy("test_memory", {1}):
         code, out, err = run(
             capsys, command, "--policies", "zc-pt(test_memory)", "--runs", "runs", *SMALL, *form
         )
-    finally:
-        PROXIES.remove("test_memory")
     assert code == 1
     assert "rows failed for a reason that may pass (MemoryError" in err
     assert out

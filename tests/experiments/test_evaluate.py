@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from running import failing_proxy
 from scipy.stats import kendalltau, spearmanr
 
 from opscore.analysis.rank_correlation import RankCorrelation
@@ -35,17 +36,8 @@ def evaluate(architectures=ARCHITECTURES, proxies=("params", "synflow"), **chang
 @pytest.fixture
 def counting():
     """A proxy that counts how often it is asked, and stops the run at the fourth time."""
-    calls = []
-
-    @register_proxy("counting", higher_is_better=False, source="a test")
-    def count(network, batch):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return float(len(calls))
-
-    yield calls
-    PROXIES.remove("counting")
+    with failing_proxy("counting", {4}, KeyboardInterrupt, higher_is_better=False) as calls:
+        yield calls
 
 
 def kept(store):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from running import failing_proxy
 
 from opscore.errors import UserError
 from opscore.experiments.dependencies import policy_key
@@ -205,18 +206,7 @@ def test_the_code_of_both_proxies_names_the_results():
 @pytest.mark.parametrize("name", ["shapley-zc(short)", "avg-zc(short)", "zc-pt(short, by=cell)"])
 def test_memory_that_ran_out_for_a_part_is_no_mean_of_the_others(name):
     """What is made of the other parts would be kept as the result."""
-    calls = []
-
-    @register_proxy("short", higher_is_better=True, source="this test")
-    def short(network, batch):
-        calls.append(1)
-        if len(calls) == 3:
-            raise MemoryError
-        return float(len(calls))
-
-    try:
+    with failing_proxy("short", {3}):
         scores = make_policy(name, CONTEXT).scores(OPEN, (0, 1))
-    finally:
-        unregister_proxy("short")
     statuses = [score.status for edge in scores.values() for score in edge]
     assert any(may_pass(status) for status in statuses)

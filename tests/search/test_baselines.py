@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import torch
 from hearing import heard, steps_done
+from running import failing_proxy
 
 import opscore
 from opscore.errors import UserError
 from opscore.experiments import ScoringContext
 from opscore.oracles import Oracle
-from opscore.proxies import may_pass, register_proxy, unregister_proxy
+from opscore.proxies import may_pass
 from opscore.rng import numpy_generator, torch_generator
 from opscore.runs.store import Pieces
 from opscore.search import (
@@ -143,23 +144,12 @@ def test_other_spaces_than_the_records_score_networks_of_their_own(name, tmp_pat
 
 @pytest.mark.parametrize("space", ["nasbench201", "s2"])
 def test_memory_that_ran_out_is_no_result_of_a_search(space, tmp_path):
-    calls = []
-
-    @register_proxy("short", higher_is_better=True, source="this test")
-    def short(network, batch):
-        calls.append(1)
-        if len(calls) == 2:
-            raise MemoryError
-        return float(len(calls))
-
     settings = {"space": space, "size": "smoke", "batch_size": 4, "images": "digits"}
-    try:
+    with failing_proxy("short", {2}) as calls:
         results = [
             opscore.run_search(["naswot(short)"], evaluations=15, store=tmp_path, **settings)
             for _ in range(3)
         ]
-    finally:
-        unregister_proxy("short")
     statuses = [set(result.candidates["status"]) for result in results]
     assert [any(map(may_pass, found)) for found in statuses] == [True, False, False]
     drawn = len(calls) - 1
@@ -172,20 +162,9 @@ def test_memory_that_ran_out_is_no_result_of_a_search(space, tmp_path):
     ("method", "failing"), [("naswot(short)", 40), ("zero-cost-pt(short)", 12)]
 )
 def test_where_all_ran_out_of_memory_it_is_tried_again(method, failing):
-    calls = []
-
-    @register_proxy("short", higher_is_better=True, source="this test")
-    def short(network, batch):
-        calls.append(1)
-        if len(calls) <= failing:
-            raise MemoryError
-        return float(len(calls))
-
     small = {"size": "smoke", "batch_size": 4, "images": "digits", "proposals": 1, "validation": 1}
-    try:
+    with failing_proxy("short", range(1, failing + 1)):
         found = opscore.run_search([method], evaluations=30, retries=5, **small)
-    finally:
-        unregister_proxy("short")
     assert found.candidates["status"].eq("ok").all()
 
 
