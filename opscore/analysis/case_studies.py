@@ -108,7 +108,8 @@ def alpha_panels(means: pd.DataFrame, *, note: str = "") -> Figure:
     """Weights of operations along a training, and their ranks on an edge.
 
     Args:
-        means: columns epoch, op, weight, rank (1 the largest), mean over edges.
+        means: columns epoch, op, weight, rank (1 the largest), mean over edges and seeds, and the
+            least and the most of a seed: weight_low, weight_high, rank_low, rank_high.
         note: what the numbers are; the caption.
     """
     left, right = axes = panels(2, 3.2)
@@ -118,7 +119,10 @@ def alpha_panels(means: pd.DataFrame, *, note: str = "") -> Figure:
         told: Any = {"color": colour, "marker": marker, "markevery": max(1, len(rows) // 12)}
         left.plot(rows["epoch"], rows["weight"], label=op, **told)
         right.plot(rows["epoch"], rows["rank"], **told)
-    left.set(ylabel="softmax(alpha), mean over edges", title="Weight")
+        for each, name in ((left, "weight"), (right, "rank")):
+            band = rows[f"{name}_low"], rows[f"{name}_high"]
+            each.fill_between(rows["epoch"], *band, color=colour, alpha=0.13, lw=0)
+    left.set(ylabel="softmax(alpha), mean over edges (band: all seeds)", title="Weight")
     right.set(ylabel="rank on an edge, mean (1: the largest)", title="Rank")
     right.invert_yaxis()
     for each in axes:

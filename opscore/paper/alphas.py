@@ -58,12 +58,18 @@ class AlphaCurves(Answer):
     def summary(self) -> pd.DataFrame:
         """One row for each (epoch, op), mean over seeds and edges.
 
-        Columns epoch, accuracy, op, weight, and rank: of the operation on an edge, 1 the largest
-        weight.
+        Columns epoch, op, accuracy, weight, and rank: of the operation on an edge, 1 the largest
+        weight; and of weight and rank the least and the most that a seed has, weight_low to
+        rank_high.
         """
         groups = self.curves.groupby(["seed", "epoch", "edge"])["weight"]
         ranked = self.curves.assign(rank=groups.rank(ascending=False))
-        means = ranked.groupby(["epoch", "op"], sort=False)[["accuracy", "weight", "rank"]].mean()
+        numbers = ["accuracy", "weight", "rank"]
+        over_edges = ranked.groupby(["seed", "epoch", "op"], sort=False)[numbers].mean()
+        seeds = over_edges.groupby(["epoch", "op"], sort=False)
+        means = seeds.mean()
+        for name in ("weight", "rank"):
+            means[f"{name}_low"], means[f"{name}_high"] = seeds[name].min(), seeds[name].max()
         return means.reset_index()
 
     def notes(self) -> list[str]:

@@ -54,6 +54,19 @@ def test_the_command_shows_them(
     assert "seed 0, 2 epochs" in out
 
 
+def test_seeds_are_averaged_and_their_range_is_told(
+    checkpoint: tuple[Path, torch.Tensor], tmp_path: Path
+) -> None:
+    path, ended = checkpoint
+    other = trained(tmp_path / "1.pt", seed=1)
+    found = alphas([path, tmp_path / "1.pt"]).summary.query("epoch == 2").set_index("op")
+    each = torch.stack([torch.softmax(own, 1).mean(0) for own in (ended, other)])
+    np.testing.assert_allclose(found["weight"], each.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(found["weight_low"], each.min(0).values, rtol=1e-6)
+    np.testing.assert_allclose(found["weight_high"], each.max(0).values, rtol=1e-6)
+    assert (found["rank_low"] < found["rank_high"]).any()
+
+
 def test_what_is_no_training_of_the_space_is_refused(
     checkpoint: tuple[Path, torch.Tensor], tmp_path: Path
 ) -> None:
