@@ -475,11 +475,17 @@ def along_training(column: str, op: str = "skip_connect", epoch: str = "64") -> 
 @value
 @needs("nasbench201")
 def pick_at_medium(policy: str) -> str:
-    """What a policy picks on that supernet: '5 skip connections, 19.43 %, rank 13,770'."""
+    """What a policy picks on those supernets: '5 skip connections, 19.43 %, rank 13,770'.
+
+    Picks that differ between seeds are told one after the other.
+    """
     rows = opscore.table1().selections
     own = rows[rows["source"].str.contains("medium") & (rows["dataset"] == "cifar10")]
-    row = own.set_index("policy").loc[policy]
-    return f"{row['skip_connections']} skip connections, {row['error']:.2f} %, rank {row['rank']:,}"
+    picks = [
+        f"{row['skip_connections']} skip connections, {row['error']:.2f} %, rank {row['rank']:,}"
+        for row in own[own["policy"] == policy].to_dict("records")
+    ]
+    return "; ".join(dict.fromkeys(picks))
 
 
 @value
@@ -487,18 +493,22 @@ def operations_at_medium(policy: str) -> str:
     """What it picks there, edge by edge: 'none none none avg_pool_3x3 none none'."""
     rows = opscore.table1().selections
     own = rows[rows["source"].str.contains("medium") & (rows["policy"] == policy)]
-    state = NASBENCH201.parse(own["architecture"].iloc[0])
-    return " ".join(
-        NASBENCH201.operations[edge][op] for edge, op in enumerate(state.architecture_indices)
+    states = [NASBENCH201.parse(text) for text in dict.fromkeys(own["architecture"])]
+    return "; ".join(
+        " ".join(
+            NASBENCH201.operations[edge][op] for edge, op in enumerate(state.architecture_indices)
+        )
+        for state in states
     )
 
 
 @value
-def skips_first_from() -> str:
-    """The epoch of that training from which on skip_connect has the largest weight everywhere."""
-    rows = opscore.alphas().summary
-    below = rows[(rows["op"] == "skip_connect") & (rows["rank"] > 1)]
-    return str(below["epoch"].max() + 1)
+def skips_first_from(seed: str) -> str:
+    """The epoch of a seed's training from which on skip_connect is the largest everywhere."""
+    curves = opscore.alphas().curves.query(f"seed == {seed}")
+    places = curves.groupby(["epoch", "edge"])["weight"].idxmax()
+    others = curves.loc[places].query("op != 'skip_connect'")
+    return str(others["epoch"].max() + 1)
 
 
 @value

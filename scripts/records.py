@@ -97,7 +97,7 @@ class RecordPart:
 
 _ZERO_COST = ("zc-pt(nwot)", "disc-zc(nwot)", "zc-pt(synflow)", "disc-zc(synflow)")
 
-#: The supernet of the paper after an eighth of its training; seed 0 alone so far.
+#: The supernet of the paper after an eighth of its training.
 _MEDIUM: dict[str, Any] = {"size": "paper", "training": "medium"}
 
 #: Scores along searches, by size of supernet or by its training.

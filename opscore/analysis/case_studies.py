@@ -122,8 +122,8 @@ def alpha_panels(means: pd.DataFrame, *, note: str = "") -> Figure:
         for each, name in ((left, "weight"), (right, "rank")):
             band = rows[f"{name}_low"], rows[f"{name}_high"]
             each.fill_between(rows["epoch"], *band, color=colour, alpha=0.13, lw=0)
-    left.set(ylabel="softmax(alpha), mean over edges (band: all seeds)", title="Weight")
-    right.set(ylabel="rank on an edge, mean (1: the largest)", title="Rank")
+    left.set(ylabel="softmax(alpha), mean over edges", title="Weight (band: all seeds)")
+    right.set(ylabel="rank on an edge, mean (1: the largest)", title="Rank (band: all seeds)")
     right.invert_yaxis()
     for each in axes:
         each.grid(axis="y")

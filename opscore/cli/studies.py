@@ -46,7 +46,7 @@ def alphas(
         list[Path] | None,
         typer.Argument(
             help="Files that trainings of supernets keep after each epoch (supernet.pt below "
-            "supernets in the folder of runs); none: the training at paper size that ships."
+            "supernets in the folder of runs); none: the trainings at paper size that ship."
         ),
     ] = None,
     space: Annotated[str, typer.Option(help="Space of the supernets.")] = DEFAULT_SPACE,

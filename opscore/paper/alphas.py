@@ -132,7 +132,7 @@ def alphas(
 
     ::
 
-        opscore.alphas()  # the training at paper size that this project made
+        opscore.alphas()  # the trainings at paper size that this project made
         opscore.alphas(Path("runs/supernets").glob("*/supernet.pt"))  # one's own
 
     Args:
@@ -148,7 +148,7 @@ def alphas(
         return AlphaCurves(*read_record(RECORD))
     parts = [_read(Path(path), space) for path in checkpoints]
     if not parts:
-        raise UserError("no checkpoint of a training was given; None is the training that ships")
+        raise UserError("no checkpoint of a training was given; None is the trainings that ship")
     curves = pd.concat(parts, ignore_index=True)
     seeds = [int(part["seed"].iloc[0]) for part in parts]
     listed = ", ".join(map(str, seeds))
