@@ -817,7 +817,7 @@ _SEARCH_ROWS = (
     ("te-nas, its own small networks, four seeds", "te-nas", ""),
     ("darts-pt, reduced supernet, four seeds", "darts-pt", "cpu size"),
     ("darts-pt, as published", "darts-pt", "as published"),
-    ("the same with fixed alphas, reduced, three seeds", "darts-pt-fixed-alpha", "cpu size"),
+    ("the same with fixed alphas, reduced", "darts-pt-fixed-alpha", "cpu size"),
     ("the same with fixed alphas, as published", "darts-pt-fixed-alpha", "as published"),
     ("darts, reduced supernet, four seeds", "darts", "cpu size"),
     ("darts, as published", "darts", "as published"),

@@ -141,7 +141,7 @@ _SEARCHES = {
         RecordPart(
             tuple(f"zero-cost-pt({proxy})" for proxy in _REDUCED_PROXIES), {**_QUICK, **_REDUCED}
         ),
-        RecordPart(("darts-pt-fixed-alpha",), _REDUCED, most=3),
+        RecordPart(("darts-pt-fixed-alpha",), _REDUCED),
     ),
     "search_orders": tuple(
         RecordPart(("zero-cost-pt(nwot)",), {"order": order, **_QUICK}) for order in ORDERS
