@@ -67,6 +67,7 @@ def test_which_answer_is_meant_has_to_be_clear(store, tmp_path):
         opscore.open_store(tmp_path / "nowhere")
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_settings_are_given_as_the_calls_take_them(tmp_path):
     settings = GRID["settings"] | {"seeds": [0], "baselines": False}
     for dataset in ("cifar10", "cifar100"):

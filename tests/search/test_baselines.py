@@ -436,6 +436,7 @@ def test_one_cell_is_the_supernets_cell():
     assert StateNetwork(supernet, weights).supernet is supernet
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_costs_count_networks_that_differ():
     """An architecture that stands for others is one network, and a sample is what was queried."""
     settings = resolve_search(SearchSettings(space="nasbench-macro", evaluations=300))
