@@ -1113,17 +1113,17 @@ def _beside_published(row: Any, column: str, digits: int | None) -> str:
 
 
 @value
-def retrained(epoch: str, column: str) -> str:
+def retrained(epoch: str, column: str, of: str = "retraining_edge0") -> str:
     """Spread ('spread', in points) or correlation ('rho') after an epoch of retraining."""
-    rows = figure_table("retraining/retraining_edge0_correlation").set_index("epoch")
+    rows = figure_table(f"retraining/{of}_correlation").set_index("epoch")
     number = rows.loc[int(epoch), column]
     return fixed(number, 1) if column == "spread" else dotted(number)
 
 
 @value
-def retrained_range(first: str, column: str) -> str:
+def retrained_range(first: str, column: str, of: str = "retraining_edge0") -> str:
     """The smallest and the largest from an epoch on: '2.5 and 4.4'."""
-    rows = figure_table("retraining/retraining_edge0_correlation").set_index("epoch")
+    rows = figure_table(f"retraining/{of}_correlation").set_index("epoch")
     numbers = rows.loc[int(first) :, column]
     digits = 1 if column == "spread" else 2
     return f"{dotted(numbers.min(), digits)} and {dotted(numbers.max(), digits)}"

@@ -79,13 +79,15 @@ def scored(name: str, folder: Path) -> None:
 
 
 def retraining(folder: Path) -> None:
-    """Curves of retraining, with the agreement at each epoch."""
-    curves, facts = read_record("retraining")
-    notes = list(facts["notes"])
-    result = RetrainingResult(settings_of(facts), curves)
-    result.__dict__["notes"] = lambda: notes
-    result.save(folder)
-    result.correlation.to_csv(folder / "retraining_edge0_correlation.csv", index=False)
+    """Curves of retraining, with the agreement at each epoch: of one edge, and of all."""
+    for name in ("retraining", "retraining_edges"):
+        curves, facts = read_record(name)
+        notes = list(facts["notes"])
+        result = RetrainingResult(settings_of(facts), curves)
+        result.__dict__["notes"] = lambda notes=notes: notes
+        result.save(folder)
+        (table,) = [each for each in result.files() if each.endswith("_correlation.parquet")]
+        result.correlation.to_csv((folder / table).with_suffix(".csv"), index=False)
 
 
 def conditions(folder: Path) -> None:

@@ -42,6 +42,7 @@ from opscore.paper.expected import EXPECTATIONS
 from opscore.paper.live import describe_searches, live_proposals
 from opscore.paper.measured import PREFIX
 from opscore.paper.records import VALIDATIONS
+from opscore.paper.retraining.curves import ALL
 from opscore.paper.retraining.result import retraining
 from opscore.paper.searches import SEARCHES, searches
 from opscore.paper.toy_model.result import RECORD as TOY_MODEL
@@ -521,10 +522,20 @@ def _make_proxies(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
     return [write_record("proxies", result.scores, record, making.folder)]
 
 
-def _make_retraining(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
-    result = retraining(0, 20, seeds, size="cpu", store=making.store, data_dir=making.data_dir)
+def _make_retraining(
+    name: str, edge: int | str, making: RecordSettings, seeds: tuple[int, ...]
+) -> list[Path]:
+    result = retraining(
+        edge,
+        20,
+        seeds,
+        size="cpu",
+        store=making.store,
+        jobs=making.jobs,
+        data_dir=making.data_dir,
+    )
     record = {k: v for k, v in result.facts().items() if k not in _LOCAL}
-    return [write_record("retraining", result.curves, record, making.folder)]
+    return [write_record(name, result.curves, record, making.folder)]
 
 
 def _make_genotype_sizes(making: RecordSettings, seeds: tuple[int, ...]) -> list[Path]:
@@ -582,7 +593,8 @@ MAKERS: dict[str, Callable[[RecordSettings, tuple[int, ...]], list[Path]]] = {
     TOY_MODEL: _make_toy_model,
     RECORD: _make_architecture_scores,
     "proxies": _make_proxies,
-    "retraining": _make_retraining,
+    "retraining": partial(_make_retraining, "retraining", 0),
+    "retraining_edges": partial(_make_retraining, "retraining_edges", ALL),
     GENOTYPE_SIZES: _make_genotype_sizes,
     "conditions": _make_conditions,
 }

@@ -69,4 +69,5 @@ _HOLDS = {
     "search_parts": "cells that Zero-Cost-PT finds on S1 to S4",
     OWN: "cells that searches find on DARTS (Tables 3 and 4)",
     "retraining": "accuracy along retraining after edge 0 is discretized, reduced supernet",
+    "retraining_edges": "the same for each edge in turn",
 }
