@@ -80,14 +80,13 @@ def scored(name: str, folder: Path) -> None:
 
 def retraining(folder: Path) -> None:
     """Curves of retraining, with the agreement at each epoch: of one edge, and of all."""
-    for name in ("retraining", "retraining_edges"):
+    for name, file in (("retraining", "retraining_edge0"), ("retraining_edges", "retraining")):
         curves, facts = read_record(name)
         notes = list(facts["notes"])
         result = RetrainingResult(settings_of(facts), curves)
         result.__dict__["notes"] = lambda notes=notes: notes
         result.save(folder)
-        (table,) = [each for each in result.files() if each.endswith("_correlation.parquet")]
-        result.correlation.to_csv((folder / table).with_suffix(".csv"), index=False)
+        result.correlation.to_csv(folder / f"{file}_correlation.csv", index=False)
 
 
 def conditions(folder: Path) -> None:

@@ -81,7 +81,7 @@ def _by_class(path: Path) -> list[tuple[Path, list[Path]]]:
                 each
                 for each in folder.rglob("*")
                 if each.suffix.lower() in _ENDINGS
-                and "/." not in each.as_posix()[len(str(folder)) :]
+                and not any(part[0] == "." for part in each.relative_to(folder).parts)
             ),
         )
         for folder in folders

@@ -86,12 +86,12 @@ class AlphaCurves(Answer):
         weights["accuracy"] = rows.groupby("epoch")["accuracy"].first().to_numpy()
         return [
             Table(
-                "softmax(alpha), mean over edges",
+                "softmax(alpha), mean over edges and seeds",
                 (_EPOCH, _ACCURACY, *_numbers(rows["op"], ".3f")),
                 weights,
             ),
             Table(
-                "Rank on an edge by softmax(alpha), 1 the largest, mean over edges",
+                "Rank on an edge by softmax(alpha), 1 the largest, mean over edges and seeds",
                 (_EPOCH, *_numbers(rows["op"], ".2f")),
                 ranks,
             ),

@@ -55,7 +55,7 @@ _HOLDS = {
     "progressive_cpu": "scores of every policy along searches, reduced supernet",
     "progressive_paper": "scores of zero-cost policies along searches, paper size",
     "progressive_medium": "scores of trained policies, paper size after an eighth of its training",
-    ALPHAS: "weights of operations along that training",
+    ALPHAS: "weights of operations along those trainings",
     "search": "architectures that search methods find, with error and cost (Table 2)",
     "search_proxies": "the same for more proxies, reduced supernet (Table 2)",
     "search_orders": "the same for each edge order (Table 5)",
